@@ -1,0 +1,114 @@
+#include "base/files.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace galen {
+namespace {
+
+// Owns a file descriptor.
+struct Fd {
+  int fd = -1;
+  ~Fd() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+Status SystemError(const std::string& what, const std::string& path) {
+  const int error = errno;
+  const std::string message = what + " " + path + ": " + std::strerror(error);
+  return error == ENOENT ? NotFound(message) : IoError(message);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<MappedFile>> MappedFile::Open(const std::string& path) {
+  Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) return SystemError("cannot open", path);
+  struct stat info;
+  if (::fstat(file.fd, &info) != 0) return SystemError("cannot stat", path);
+  if (!S_ISREG(info.st_mode)) return InvalidArgument(path + " is not a regular file");
+  std::shared_ptr<MappedFile> mapped(new MappedFile());
+  mapped->path_ = path;
+  mapped->size_ = static_cast<size_t>(info.st_size);
+  if (mapped->size_ > 0) {
+    void* data = ::mmap(nullptr, mapped->size_, PROT_READ, MAP_PRIVATE, file.fd, 0);
+    if (data == MAP_FAILED) return SystemError("cannot map", path);
+    mapped->data_ = static_cast<const uint8_t*>(data);
+  }
+  return mapped;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<uint8_t*>(data_), size_);
+}
+
+void MappedFile::DropPages(size_t offset, size_t length) const {
+  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t first = (offset + page - 1) / page * page;
+  const size_t last = (offset + length) / page * page;
+  if (data_ == nullptr || last <= first || last > size_) return;
+  ::madvise(const_cast<uint8_t*>(data_) + first, last - first, MADV_DONTNEED);
+}
+
+Result<std::string> ReadFile(const std::string& path, size_t max_bytes) {
+  Fd owned;
+  int fd = STDIN_FILENO;
+  if (path != "-") {
+    owned.fd = fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return SystemError("cannot open", path);
+  }
+  std::string text;
+  char buffer[1 << 16];
+  while (true) {
+    const ssize_t n = ::read(fd, buffer, sizeof(buffer));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return SystemError("cannot read", path);
+    if (n == 0) return text;
+    if (text.size() + static_cast<size_t>(n) > max_bytes) {
+      return ResourceExhausted(path + " is larger than the limit of " + std::to_string(max_bytes) +
+                               " bytes");
+    }
+    text.append(buffer, static_cast<size_t>(n));
+  }
+}
+
+Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
+  const std::string temporary = path + ".tmp." + std::to_string(::getpid());
+  Fd file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+  if (file.fd < 0) return SystemError("cannot create", temporary);
+  size_t written = 0;
+  while (written < bytes.size()) {
+    const ssize_t n = ::write(file.fd, bytes.data() + written, bytes.size() - written);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      Status status = SystemError("cannot write", temporary);
+      ::unlink(temporary.c_str());
+      return status;
+    }
+    written += static_cast<size_t>(n);
+  }
+  if (::fsync(file.fd) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
+    Status status = SystemError("cannot finish writing", path);
+    ::unlink(temporary.c_str());
+    return status;
+  }
+  return OkStatus();
+}
+
+bool FileExists(const std::string& path) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0;
+}
+
+bool IsDirectory(const std::string& path) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+}  // namespace galen
