@@ -1,0 +1,22 @@
+// What an op needs, passed explicitly and never global.
+#pragma once
+
+#include "base/threads.h"
+#include "kernels/kernel_table.h"
+#include "tensor/arena.h"
+
+namespace galen {
+
+class Tape;
+
+struct ExecContext {
+  const KernelTable* kernels = nullptr;
+  ThreadPool* pool = nullptr;
+  Arena* arena = nullptr;
+  Tape* tape = nullptr;  // null: inference; nothing else differs
+  Compute compute = Compute::kBf16;
+  // A row's result never depends on the other rows of the batch: one arithmetic and one order of sums whatever their number.
+  bool batch_invariant = false;
+};
+
+}  // namespace galen

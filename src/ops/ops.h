@@ -1,0 +1,49 @@
+// The ops: check, allocate from the arena, dispatch to kernels over the pool, record on the tape. All activations are fp32
+// and contiguous; T = tokens of the flat batch. Each op's forward and backward live in one file.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "ops/exec_context.h"
+#include "ops/weight.h"
+#include "tensor/tensor.h"
+
+namespace galen {
+
+// Rows `ids` of the table times scale: [T, hidden]. ids are checked by the caller (0 <= id < rows, GALEN_CHECK).
+Tensor Embedding(ExecContext& ctx, const Weight& table, std::span<const int32_t> ids, float scale);
+
+// y[i] = x [T, K] * w[i]^T + bias[i], for several weights that share x (q, k, v; gate, up) in one pass over the pool.
+// biases: empty, or one VectorParam per weight (data may be null). outputs has as many entries as weights.
+void Linears(ExecContext& ctx, const Tensor& x, std::span<const Weight* const> weights,
+             std::span<const VectorParam* const> biases, std::span<Tensor> outputs);
+Tensor Linear(ExecContext& ctx, const Tensor& x, const Weight& w, const VectorParam* bias = nullptr);
+
+// x / sqrt(mean(x^2) + eps) * w over the last dimension. Gemma's (1 + w) is folded into w when a checkpoint is loaded.
+Tensor RmsNorm(ExecContext& ctx, const Tensor& x, const VectorParam& w, float eps);
+
+// Half-split rotary embedding. x: [T, heads, D]; cos_sin: [T, D] (D/2 cosines, D/2 sines per token).
+Tensor Rope(ExecContext& ctx, const Tensor& x, const Tensor& cos_sin);
+
+// act(gate) * up.
+Tensor GateMul(ExecContext& ctx, GateKind kind, const Tensor& gate, const Tensor& up);
+
+Tensor Add(ExecContext& ctx, const Tensor& a, const Tensor& b);
+
+// Rows of x in the given order (logits of requested tokens only): [n, cols].
+Tensor GatherRows(ExecContext& ctx, const Tensor& x, std::span<const int32_t> rows);
+
+// Attention, variable-length form: q [T,H,D], k, v [T,G,D]; spans cover the batch. Differentiable. look_ahead as in
+// kernels/attention.h. Returns [T, H * D].
+Tensor Attention(ExecContext& ctx, const AttentionShape& shape, std::span<const AttentionSpan> spans, const Tensor& q,
+                 const Tensor& k, const Tensor& v, const int32_t* look_ahead);
+// Attention, paged form: writes k, v into the spans' pages, then reads them. Inference only (GALEN_CHECK on a tape); equal to
+// the form above for a cache of fp32.
+Tensor PagedAttention(ExecContext& ctx, const AttentionShape& shape, std::span<const AttentionSpan> spans, const Tensor& q,
+                      const Tensor& k, const Tensor& v, const int32_t* look_ahead);
+
+// Mean over the counted tokens of -log softmax(logits)[target]; target -100 is not counted. Returns [1].
+Tensor CrossEntropy(ExecContext& ctx, const Tensor& logits, std::span<const int32_t> targets);
+
+}  // namespace galen
