@@ -1,0 +1,24 @@
+#include "tensor/formats/q2_k.h"
+
+#include "tensor/dtype.h"
+
+namespace galen {
+
+void DecodeQ2_K(const uint8_t* blocks, float* values, int64_t num_blocks) {
+  const auto* block = reinterpret_cast<const BlockQ2_K*>(blocks);
+  for (int64_t b = 0; b < num_blocks; ++b, ++block, values += 256) {
+    const float d = HalfToFloat(block->d);
+    const float dmin = HalfToFloat(block->dmin);
+    for (int g = 0; g < 16; ++g) {
+      const float scale = d * static_cast<float>(block->scales[g] & 15);
+      const float min = dmin * static_cast<float>(block->scales[g] >> 4);
+      const uint8_t* qs = block->qs + 32 * (g / 8) + 16 * (g % 2);
+      const int shift = 2 * ((g % 8) / 2);
+      for (int l = 0; l < 16; ++l) {
+        values[16 * g + l] = scale * static_cast<float>((qs[l] >> shift) & 3) - min;
+      }
+    }
+  }
+}
+
+}  // namespace galen

@@ -1,0 +1,17 @@
+#include "tensor/formats/q5_1.h"
+
+#include "tensor/dtype.h"
+
+namespace galen {
+
+void DecodeQ5_1(const uint8_t* blocks, float* values, int64_t num_blocks) {
+  const auto* block = reinterpret_cast<const BlockQ5_1*>(blocks);
+  for (int64_t b = 0; b < num_blocks; ++b, ++block, values += 32) {
+    const float d = HalfToFloat(block->d);
+    const float m = HalfToFloat(block->m);
+    for (int i = 0; i < 32; ++i)
+      values[i] = d * static_cast<float>(Code5(block->qs, block->qh, i)) + m;
+  }
+}
+
+}  // namespace galen
