@@ -1,0 +1,87 @@
+# Everything here works on a bare Debian 12 with git, make and g++: what is missing is named and installed.
+#   make build      build/release/galen
+#   make demo       a real model answers a question about a clinical note (= demo-text)
+#   make test       what a change must pass; ctest's summary is the last thing printed
+#   make test-all   also ThreadSanitizer, long fuzzing, aarch64 under qemu
+#   make bench      speed beside llama.cpp and OpenVINO, as shares of this machine's limits
+#   make lint       format, layers, clang-tidy
+JOBS ?= $(shell nproc)
+GALEN_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/galen
+GALEN_MODELS ?= $(GALEN_CACHE)/models
+export GALEN_CACHE GALEN_MODELS
+# Two clones share compiled objects.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+
+release := build/release
+galen := $(release)/galen
+oracle := build/.venv-oracle/bin/python
+note := examples/notes/clinical_note.txt
+
+.PHONY: all build demo demo-text test test-all bench lint format clean deps models oracle asan tsan aarch64
+all: build
+
+deps:
+	@tools/install_deps.sh build
+
+build: deps
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release -j $(JOBS)
+
+demo: demo-text
+
+demo-text: build
+	@tools/fetch_models.py models
+	@tools/demo_text.sh $(galen) $(GALEN_MODELS) $(note)
+
+models: deps
+	@tools/install_deps.sh test
+	@tools/fetch_models.py all
+
+oracle: deps
+	@tools/make_oracle.sh
+
+asan tsan: deps
+	@cmake --preset $@ >/dev/null
+	@cmake --build --preset $@ -j $(JOBS)
+
+# Fetching, building and testing in this order, also under -j.
+test:
+	@$(MAKE) --no-print-directory models
+	@$(MAKE) --no-print-directory oracle
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory asan
+	@ctest --preset release
+
+test-all:
+	@$(MAKE) --no-print-directory models
+	@$(MAKE) --no-print-directory oracle
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory asan
+	@$(MAKE) --no-print-directory tsan
+	@$(MAKE) --no-print-directory aarch64
+	@ctest --preset release -C All
+
+aarch64:
+	@tools/install_deps.sh cross
+	@tools/aarch64_sysroot.sh build/aarch64-sysroot
+	@cmake --preset aarch64 >/dev/null
+	@cmake --build --preset aarch64 -j $(JOBS)
+
+bench: build
+	@tools/install_deps.sh bench
+	@tools/fetch_models.py models
+	@bench/run.py --galen $(galen) --models $(GALEN_MODELS) --out build/bench
+
+lint: deps
+	@tools/install_deps.sh lint
+	@tools/check_layers.py
+	@tools/format.sh --check
+	@tools/tidy.sh
+
+format:
+	@tools/install_deps.sh lint
+	@tools/format.sh
+
+clean:
+	rm -rf build

@@ -1,0 +1,79 @@
+# The whole suite in one ctest run: the tests of this tree, the same under sanitizers (from the sibling trees build/asan and
+# build/tsan, which `make test` and `make test-all` build first), with every instruction set forced, parity with the
+# reference implementations, and fuzzing. `ctest -C All` adds what is marked CONFIGURATIONS All.
+get_filename_component(build_root ${PROJECT_BINARY_DIR} DIRECTORY)
+get_property(unit_tests GLOBAL PROPERTY GALEN_UNIT_TESTS)
+file(GLOB fuzz_targets CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/tests/fuzz ${PROJECT_SOURCE_DIR}/tests/fuzz/*_fuzz.cc)
+list(TRANSFORM fuzz_targets REPLACE "\\.cc$" "")
+
+function(galen_suite_test name)
+  cmake_parse_arguments(ARG "ALL" "TIMEOUT" "COMMAND;LABELS;ENVIRONMENT" ${ARGN})
+  if(ARG_ALL)
+    add_test(NAME ${name} COMMAND ${ARG_COMMAND} CONFIGURATIONS All)
+  else()
+    add_test(NAME ${name} COMMAND ${ARG_COMMAND})
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 900)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} SKIP_RETURN_CODE 77
+                       ENVIRONMENT "${ARG_ENVIRONMENT}")
+endfunction()
+
+# Folders whose results depend on the instruction set.
+set(isa_folders kernels ops nn models engine)
+set(isas ref avx2 avx512 avx512_bf16 amx)
+# Folders with threads.
+set(thread_folders base kernels engine)
+
+foreach(name ${unit_tests})
+  get_property(file GLOBAL PROPERTY GALEN_TEST_FILE_${name})
+  galen_suite_test(asan.${name} COMMAND ${build_root}/asan/${file} LABELS asan)
+  if(name IN_LIST isa_folders)
+    foreach(isa ${isas})
+      galen_suite_test(isa.${isa}.${name} LABELS isa
+                       COMMAND ${PROJECT_SOURCE_DIR}/tools/with_isa.sh ${isa} $<TARGET_FILE:${name}_test>)
+    endforeach()
+  endif()
+  if(name IN_LIST thread_folders)
+    galen_suite_test(tsan.${name} ALL COMMAND ${build_root}/tsan/${file} LABELS tsan TIMEOUT 3600)
+  endif()
+  if(name STREQUAL ops OR name STREQUAL kernels)
+    galen_suite_test(aarch64.${name} ALL LABELS aarch64 TIMEOUT 3600
+                     COMMAND ${PROJECT_SOURCE_DIR}/tools/run_aarch64.sh ${build_root}/aarch64/${file}
+                     ENVIRONMENT "GALEN_ISA=ref")
+  endif()
+endforeach()
+
+# Each target replays its corpus and mutates it for some seconds, in the sanitized tree.
+foreach(name ${fuzz_targets})
+  set(corpus ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+  set(target ${build_root}/asan/tests/fuzz/${name})
+  galen_suite_test(fuzz.${name} COMMAND ${target} --seconds 10 ${corpus} LABELS fuzz)
+  galen_suite_test(fuzz_long.${name} ALL COMMAND ${target} --seconds 600 ${corpus} LABELS fuzz TIMEOUT 1200)
+endforeach()
+
+if(NOT TARGET galen)
+  return()
+endif()
+
+# tests/parity/NAME/run.py compares with the reference implementation; exit code 77 with a printed reason = skipped.
+set(oracle ${build_root}/.venv-oracle/bin/python)
+file(GLOB parity CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/parity/*/run.py)
+foreach(path ${parity})
+  get_filename_component(name ${path} DIRECTORY)
+  get_filename_component(name ${name} NAME)
+  galen_suite_test(parity.${name} COMMAND ${oracle} ${path} LABELS parity TIMEOUT 1800
+                   ENVIRONMENT "GALEN_BIN=$<TARGET_FILE:galen>;GALEN_BUILD=${PROJECT_BINARY_DIR}")
+endforeach()
+
+# tests/cases/NAME/run.py drives the program from outside with data files; standard library only.
+file(GLOB cases CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/cases/*/run.py)
+foreach(path ${cases})
+  get_filename_component(name ${path} DIRECTORY)
+  get_filename_component(name ${name} NAME)
+  galen_suite_test(cases.${name} COMMAND ${Python3_EXECUTABLE} ${path} LABELS cases
+                   ENVIRONMENT "GALEN_BIN=$<TARGET_FILE:galen>")
+  galen_suite_test(asan.cases.${name} COMMAND ${Python3_EXECUTABLE} ${path} LABELS asan TIMEOUT 1800
+                   ENVIRONMENT "GALEN_BIN=${build_root}/asan/galen;GALEN_SLOW=1")
+endforeach()
