@@ -1,5 +1,6 @@
-// CausalLM: parameters and one Forward that serves prefill, decode, training and evaluation. It holds no state between calls:
-// positions, caches and masks come with the batch. Concurrent Forward calls are safe as long as each has its own ExecContext.
+// CausalLM: parameters and one Forward that serves prefill, decode, training and evaluation. It
+// holds no state between calls: positions, caches and masks come with the batch. Concurrent Forward
+// calls are safe as long as each has its own ExecContext.
 #pragma once
 
 #include <cstdint>
@@ -16,22 +17,23 @@ namespace galen {
 
 // The rows of one sequence inside a flat batch.
 struct SequenceSpan {
-  int64_t begin = 0;     // rows [begin, end) of the batch
+  int64_t begin = 0;  // rows [begin, end) of the batch
   int64_t end = 0;
   int64_t position = 0;  // of row begin; the rows follow each other
-  // [num_hidden_layers] pages of this sequence, room for all its rows made by the caller. Null: the variable-length form,
-  // which sees the rows of the span only (position is then 0). All spans of a batch have pages, or none has.
+  // [num_hidden_layers] pages of this sequence, room for all its rows made by the caller. Null: the
+  // variable-length form, which sees the rows of the span only (position is then 0). All spans of a
+  // batch have pages, or none has.
   const KvPages* kv = nullptr;
 };
 
 // One step over any number of sequences. Everything is borrowed for the time of the call.
 struct Batch {
-  std::span<const int32_t> tokens;       // [T], each 0 <= id < config().vocab_size
-  std::span<const int32_t> positions;    // [T], for the rotary embedding
-  std::span<const SequenceSpan> spans;   // cover [0, T) in order
-  const int32_t* look_ahead = nullptr;   // null (causal), or [T] as in kernels/attention.h
-  std::span<const int32_t> logit_rows;   // rows whose logits are wanted
-  KvType kv_type = KvType::kBf16;        // of the pages
+  std::span<const int32_t> tokens;      // [T], each 0 <= id < config().vocab_size
+  std::span<const int32_t> positions;   // [T], for the rotary embedding
+  std::span<const SequenceSpan> spans;  // cover [0, T) in order
+  const int32_t* look_ahead = nullptr;  // null (causal), or [T] as in kernels/attention.h
+  std::span<const int32_t> logit_rows;  // rows whose logits are wanted
+  KvType kv_type = KvType::kBf16;       // of the pages
 };
 
 class CausalLM {
@@ -41,13 +43,13 @@ class CausalLM {
   CausalLM(const CausalLM&) = delete;
   CausalLM& operator=(const CausalLM&) = delete;
 
-  // Logits [logit_rows.size(), vocab_size] in fp32, in ctx.arena. Empty logit_rows: an empty tensor (the caches are filled).
-  // Temporaries of a layer are dropped at its end unless ctx.tape needs them. A batch that breaks the rules above is a bug
-  // of the caller (GALEN_CHECK).
+  // Logits [logit_rows.size(), vocab_size] in fp32, in ctx.arena. Empty logit_rows: an empty tensor
+  // (the caches are filled). Temporaries of a layer are dropped at its end unless ctx.tape needs
+  // them. A batch that breaks the rules above is a bug of the caller (GALEN_CHECK).
   virtual Tensor Forward(ExecContext& ctx, const Batch& batch) const = 0;
 
-  // One row for each weight, in file order. The slots that the rows name belong to this model: loaders fill them, optimisers
-  // read them.
+  // One row for each weight, in file order. The slots that the rows name belong to this model:
+  // loaders fill them, optimisers read them.
   virtual std::vector<ParamSpec> Params() = 0;
 
   const ModelConfig& config() const { return config_; }
@@ -56,11 +58,12 @@ class CausalLM {
   const ModelConfig config_;
 };
 
-// What a batch must satisfy; InvalidArgument names the first offence. Forward checks the same with GALEN_CHECK.
+// What a batch must satisfy; InvalidArgument names the first offence. Forward checks the same with
+// GALEN_CHECK.
 Status CheckBatch(const ModelConfig& config, const Batch& batch);
 
 // Upper bound of what one Forward takes from the arena in inference, scratch of the ops included.
-int64_t ForwardArenaBytes(const ModelConfig& config, const KernelTable& kernels, int num_threads, int64_t num_tokens,
-                          int64_t num_logit_rows);
+int64_t ForwardArenaBytes(const ModelConfig& config, const KernelTable& kernels, int num_threads,
+                          int64_t num_tokens, int64_t num_logit_rows);
 
 }  // namespace galen

@@ -1,5 +1,5 @@
-// ParamSpec: one row for each weight of a model. Everything that walks weights (loading, planning, training, adapters,
-// saving) walks these rows.
+// ParamSpec: one row for each weight of a model. Everything that walks weights (loading, planning,
+// training, adapters, saving) walks these rows.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@
 namespace galen {
 
 struct ParamSpec {
-  std::string name;       // Hugging Face, without the prefix of the text model: "layers.0.self_attn.q_proj.weight"
+  std::string name;       // Hugging Face, without the prefix of the text model:
+                          // "layers.0.self_attn.q_proj.weight"
   std::string gguf_name;  // "blk.0.attn_q.weight"
   int64_t rows = 0;       // output features, or the length of a vector
   int64_t cols = 0;       // input features; 0 for a vector
@@ -20,10 +21,11 @@ struct ParamSpec {
 
   // Absent from a file is no error: the slot stays empty.
   bool optional = false;
-  // Added to the values of Hugging Face files: Gemma's norms multiply by 1 + w. GGUF files store the sum.
+  // Added to the values of Hugging Face files: Gemma's norms multiply by 1 + w. GGUF files store
+  // the sum.
   float hf_offset = 0.0f;
-  // > 0: GGUF keeps the rows of this many heads in the order of interleaved rotation (pairs 2i, 2i+1); loading brings them
-  // back to Hugging Face's half-split order.
+  // > 0: GGUF keeps the rows of this many heads in the order of interleaved rotation (pairs 2i,
+  // 2i+1); loading brings them back to Hugging Face's half-split order.
   int64_t gguf_interleaved_heads = 0;
 
   bool is_vector() const { return vector != nullptr; }

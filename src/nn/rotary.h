@@ -1,4 +1,5 @@
-// Rotary position embedding: inverse frequencies from a config, and the table of cosines and sines of a batch.
+// Rotary position embedding: inverse frequencies from a config, and the table of cosines and sines
+// of a batch.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@ struct RopeConfig {
   double low_freq_factor = 1.0;
   double high_freq_factor = 4.0;
   double original_max_position_embeddings = 8192;
-  // GGUF's rope_freqs.weight, [head_dim / 2] or empty: divides the frequencies (stands for llama3 scaling there).
+  // GGUF's rope_freqs.weight, [head_dim / 2] or empty: divides the frequencies (stands for llama3
+  // scaling there).
   std::vector<float> freq_factors;
 };
 
@@ -33,11 +35,12 @@ Result<RopeType> RopeTypeFromName(std::string_view name);
 std::string_view RopeTypeName(RopeType type);
 Status ValidateRope(const RopeConfig& config, int64_t head_dim);
 
-// [head_dim / 2] in fp32, step by step as PyTorch computes them, since an error of one ulp in a frequency grows with the
-// position: theta^(2i/d) in fp32, then its reciprocal, then the scaling.
+// [head_dim / 2] in fp32, step by step as PyTorch computes them, since an error of one ulp in a
+// frequency grows with the position: theta^(2i/d) in fp32, then its reciprocal, then the scaling.
 std::vector<float> InverseFrequencies(const RopeConfig& config, int64_t head_dim);
 
 // cos_sin [T, 2 * inv_freq.size()]: cosines, then sines, of fp32 products position * inv_freq.
-Tensor RotaryTable(ExecContext& ctx, std::span<const float> inv_freq, std::span<const int32_t> positions);
+Tensor RotaryTable(ExecContext& ctx, std::span<const float> inv_freq,
+                   std::span<const int32_t> positions);
 
 }  // namespace galen

@@ -1,6 +1,9 @@
 // What an op needs, passed explicitly and never global.
 #pragma once
 
+#include <functional>
+#include <string_view>
+
 #include "base/threads.h"
 #include "kernels/kernel_table.h"
 #include "tensor/arena.h"
@@ -17,6 +20,8 @@ struct ExecContext {
   Compute compute = Compute::kBf16;
   // A row's result never depends on the other rows of the batch: one arithmetic and one order of sums whatever their number.
   bool batch_invariant = false;
+  // Shown named activations as they come to be (tests compare them layer by layer). Null: nobody looks.
+  const std::function<void(std::string_view name, const Tensor& x)>* observer = nullptr;
 };
 
 }  // namespace galen

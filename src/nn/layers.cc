@@ -1,0 +1,77 @@
+#include "nn/layers.h"
+
+#include <array>
+#include <cstring>
+#include <string>
+
+namespace galen {
+
+Tensor Project(ExecContext& ctx, const LinearLayer& layer, const Tensor& x) {
+  return Linear(ctx, x, layer.weight, layer.bias.data == nullptr ? nullptr : &layer.bias);
+}
+
+void ProjectTogether(ExecContext& ctx, std::initializer_list<const LinearLayer*> layers,
+                     const Tensor& x, std::span<Tensor> outputs) {
+  constexpr size_t kMost = 4;
+  GALEN_CHECK(layers.size() <= kMost && layers.size() == outputs.size());
+  std::array<const Weight*, kMost> weights{};
+  std::array<const VectorParam*, kMost> biases{};
+  size_t n = 0;
+  for (const LinearLayer* layer : layers) {
+    weights[n] = &layer->weight;
+    biases[n] = &layer->bias;
+    ++n;
+  }
+  Linears(ctx, x, {weights.data(), n}, {biases.data(), n}, outputs);
+}
+
+Tensor SelfAttention(ExecContext& ctx, const AttentionLayer& layer, const AttentionCall& call,
+                     const Tensor& x) {
+  const AttentionShape& shape = call.shape;
+  const int64_t tokens = x.rows();
+  std::array<Tensor, 3> qkv;
+  ProjectTogether(ctx, {&layer.q_proj, &layer.k_proj, &layer.v_proj}, x, qkv);
+  Tensor q = qkv[0].Reshape({tokens, shape.num_heads, shape.head_dim});
+  Tensor k = qkv[1].Reshape({tokens, shape.num_kv_heads, shape.head_dim});
+  const Tensor v = qkv[2].Reshape({tokens, shape.num_kv_heads, shape.head_dim});
+  if (layer.q_norm.data != nullptr) q = RmsNorm(ctx, q, layer.q_norm, layer.norm_eps);
+  if (layer.k_norm.data != nullptr) k = RmsNorm(ctx, k, layer.k_norm, layer.norm_eps);
+  q = Rope(ctx, q, call.cos_sin);
+  k = Rope(ctx, k, call.cos_sin);
+  Tensor heads = call.paged ? PagedAttention(ctx, shape, call.spans, q, k, v, call.look_ahead)
+                            : Attention(ctx, shape, call.spans, q, k, v, call.look_ahead);
+  if (!call.all_rows) {
+    if (call.rows.empty()) return Tensor();
+    heads = GatherRows(ctx, heads, call.rows);
+  }
+  return Project(ctx, layer.o_proj, heads);
+}
+
+Tensor GatedMlp(ExecContext& ctx, const GatedMlpLayer& layer, GateKind activation,
+                const Tensor& x) {
+  std::array<Tensor, 2> gate_up;
+  ProjectTogether(ctx, {&layer.gate_proj, &layer.up_proj}, x, gate_up);
+  return Project(ctx, layer.down_proj, GateMul(ctx, activation, gate_up[0], gate_up[1]));
+}
+
+Tensor LayerScope::Keep(const Tensor& x) {
+  if (ctx_.tape != nullptr) return x;
+  GALEN_CHECK(x.rank == 2);
+  ctx_.arena->Rewind(mark_);
+  Tensor kept = ctx_.arena->NewTensor({x.dim(0), x.dim(1)});
+  if (kept.data != x.data) {
+    std::memmove(kept.data, x.data, sizeof(float) * static_cast<size_t>(x.num_elements()));
+  }
+  return kept;
+}
+
+void Observe(ExecContext& ctx, std::string_view name, const Tensor& x) {
+  if (ctx.observer != nullptr) (*ctx.observer)(name, x);
+}
+
+void Observe(ExecContext& ctx, std::string_view prefix, int64_t layer, const Tensor& x) {
+  if (ctx.observer == nullptr) return;
+  (*ctx.observer)(std::string(prefix) + "." + std::to_string(layer), x);
+}
+
+}  // namespace galen

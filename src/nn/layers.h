@@ -1,0 +1,83 @@
+// Parameters of the building blocks of a decoder, and the blocks themselves. A block is a plain
+// function of its parameters and an activation; the context says where it runs.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string_view>
+
+#include "kernels/attention.h"
+#include "ops/exec_context.h"
+#include "ops/ops.h"
+#include "ops/weight.h"
+
+namespace galen {
+
+struct LinearLayer {
+  Weight weight;     // [out, in]
+  VectorParam bias;  // data null: none
+};
+
+// x [T, in] through one layer: [T, out].
+Tensor Project(ExecContext& ctx, const LinearLayer& layer, const Tensor& x);
+// Several layers that share x, in one pass over the pool. outputs[i] is [T, out_i].
+void ProjectTogether(ExecContext& ctx, std::initializer_list<const LinearLayer*> layers,
+                     const Tensor& x, std::span<Tensor> outputs);
+
+struct AttentionLayer {
+  LinearLayer q_proj;  // [H * D, hidden]
+  LinearLayer k_proj;  // [G * D, hidden]
+  LinearLayer v_proj;  // [G * D, hidden]
+  LinearLayer o_proj;  // [hidden, H * D]
+  // RMSNorm of each head of q and k before the rotation, [D]; data null: none.
+  VectorParam q_norm;
+  VectorParam k_norm;
+  float norm_eps = 0.0f;
+};
+
+// What attention needs beside parameters and x; the same for all layers of one kind but for the
+// pages.
+struct AttentionCall {
+  AttentionShape shape;
+  std::span<const AttentionSpan> spans;
+  bool paged = false;                   // keys and values go through the spans' pages
+  Tensor cos_sin;                       // [T, D]
+  const int32_t* look_ahead = nullptr;  // null or [T]
+  // Rows whose output is wanted; the keys and values of all rows are kept.
+  bool all_rows = true;
+  std::span<const int32_t> rows;
+};
+
+// x [T, hidden] -> [T or rows.size(), hidden]. An empty tensor if no row is wanted.
+Tensor SelfAttention(ExecContext& ctx, const AttentionLayer& layer, const AttentionCall& call,
+                     const Tensor& x);
+
+struct GatedMlpLayer {
+  LinearLayer gate_proj;  // [intermediate, hidden]
+  LinearLayer up_proj;    // [intermediate, hidden]
+  LinearLayer down_proj;  // [hidden, intermediate]
+};
+
+// down(act(gate(x)) * up(x)).
+Tensor GatedMlp(ExecContext& ctx, const GatedMlpLayer& layer, GateKind activation, const Tensor& x);
+
+// Gives a layer's temporaries back to the arena at its end, except the one tensor that is handed
+// on.
+class LayerScope {
+ public:
+  explicit LayerScope(ExecContext& ctx) : ctx_(ctx), mark_(ctx.arena->mark()) {}
+  // Returns x, moved to where the scope began. A tape needs the temporaries for the way back: then
+  // x stays where it is.
+  Tensor Keep(const Tensor& x);
+
+ private:
+  ExecContext& ctx_;
+  int64_t mark_;
+};
+
+// Shows an activation to ctx.observer, as "name" or "prefix.layer.name".
+void Observe(ExecContext& ctx, std::string_view name, const Tensor& x);
+void Observe(ExecContext& ctx, std::string_view prefix, int64_t layer, const Tensor& x);
+
+}  // namespace galen
