@@ -1,6 +1,7 @@
-// A checkpoint is named tensors in mapped files, whatever the container: a GGUF file, a .safetensors file, or a Hugging Face
-// directory (model.safetensors, or shards listed by model.safetensors.index.json). Opening reads headers only; weights are
-// paged in by whoever touches their bytes.
+// A checkpoint is named tensors in mapped files, whatever the container: a GGUF file, a
+// .safetensors file, or a Hugging Face directory (model.safetensors, or shards listed by
+// model.safetensors.index.json). Opening reads headers only; weights are paged in by whoever
+// touches their bytes.
 #pragma once
 
 #include <cstdint>
@@ -29,10 +30,11 @@ class Checkpoint {
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
 
   bool Has(std::string_view name) const { return by_name_.count(name) != 0; }
-  // NotFound names the tensor and the most similar ones; Unsupported names a type that galen cannot read. Valid while the
-  // Checkpoint lives.
+  // NotFound names the tensor and the most similar one; Unsupported names a type that galen cannot
+  // read. Valid while the Checkpoint lives.
   Result<const TensorInfo*> Find(std::string_view name) const;
-  // Lets go of the tensor's pages once it was copied elsewhere, so that they no longer count as resident.
+  // Lets go of the tensor's pages once it was copied elsewhere, so that they no longer count as
+  // resident.
   void DropPages(const TensorInfo& tensor) const;
 
   // The GGUF header (metadata, tokenizer), or null when kind() is kSafetensors.
@@ -41,9 +43,8 @@ class Checkpoint {
   const std::string& directory() const { return directory_; }
 
  private:
-  friend Result<std::shared_ptr<const Checkpoint>> OpenCheckpoint(const std::string& path);
+  friend class CheckpointOpener;
   Checkpoint() = default;
-  Status Index();
 
   CheckpointKind kind_ = CheckpointKind::kGguf;
   std::string path_;
@@ -54,8 +55,8 @@ class Checkpoint {
   std::map<std::string_view, size_t> by_name_;  // views into tensors_
 };
 
-// Opens `path`: a .gguf file, a .safetensors file, or a directory with config.json and *.safetensors. Files are told apart
-// by their first bytes, not by their names.
+// Opens `path`: a .gguf file, a .safetensors file, or a directory with config.json and
+// *.safetensors. Files are told apart by their first bytes, not by their names.
 Result<std::shared_ptr<const Checkpoint>> OpenCheckpoint(const std::string& path);
 
 }  // namespace galen

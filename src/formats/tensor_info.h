@@ -12,13 +12,17 @@
 namespace galen {
 
 struct TensorInfo {
-  std::string name;            // as the file spells it
-  DType dtype = DType::kU8;    // kU8 when not supported
-  std::vector<int64_t> shape;  // outermost first, row-major (GGUF's order is turned round); empty for a scalar
-  // Exactly the tensor's bytes, inside the mapped file. GGUF aligns them to 32 bytes or more, safetensors to 1.
+  std::string name;          // as the file spells it
+  DType dtype = DType::kU8;  // kU8 when not supported
+  std::vector<int64_t>
+      shape;  // outermost first, row-major (GGUF's order is turned round); empty for a scalar
+  // Exactly the tensor's bytes, inside the mapped file. GGUF aligns them to 32 bytes or more,
+  // safetensors to 1.
   std::span<const uint8_t> bytes;
-  std::string_view type_name;  // the file's own word for the type: "Q4_K", "F8_E4M3"; static storage
-  bool supported = true;       // false: the type is known by name only, and Checkpoint::Find refuses the tensor
+  std::string_view
+      type_name;  // "q4_k"; for foreign types the file's word: "F8_E4M3"; static storage
+  bool supported =
+      true;  // false: the type is known by name only, and Checkpoint::Find refuses the tensor
 
   // Checked against overflow when the file was opened.
   int64_t NumElements() const {

@@ -1,11 +1,14 @@
-// The fuzz driver for compilers without libFuzzer: replays a corpus, then mutates it for some seconds.
+// The fuzz driver for compilers without libFuzzer: replays a corpus, then mutates it for some
+// seconds.
 //
-//   X_fuzz [--seconds N] [--seed S] [--max-len BYTES] [--timeout SECONDS] [--artifact FILE] [--save DIR] FILE|DIRECTORY...
+//   X_fuzz [--seconds N] [--seed S] [--max-len BYTES] [--timeout SECONDS] [--artifact FILE] [--save
+//   DIR] FILE|DIRECTORY...
 //
-// Each input lies in a heap block of its exact size, so that AddressSanitizer sees a read of one byte too many. An input
-// that crashes, hangs for longer than --timeout or throws is written to --artifact (default: crash-X_fuzz.bin).
-// When the tree is compiled with -DCMAKE_CXX_FLAGS=-fsanitize-coverage=trace-pc, inputs that reach new code join the pool,
-// and --save writes them to a directory.
+// Each input lies in a heap block of its exact size, so that AddressSanitizer sees a read of one
+// byte too many. An input that crashes, hangs for longer than --timeout or throws is written to
+// --artifact (default: crash-X_fuzz.bin). When the tree is compiled with
+// -DCMAKE_CXX_FLAGS=-fsanitize-coverage=trace-pc, inputs that reach new code join the pool, and
+// --save writes them to a directory.
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -28,7 +31,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 // Present when a sanitizer is linked; it reports and exits without raising a signal.
 extern "C" void __sanitizer_set_death_callback(void (*callback)()) __attribute__((weak));
-// A length that was taken from the input and allocated unchecked becomes a report instead of an out-of-memory kill.
+// A length that was taken from the input and allocated unchecked becomes a report instead of an
+// out-of-memory kill.
 extern "C" const char* __asan_default_options() { return "max_allocation_size_mb=1024"; }
 
 namespace {
@@ -75,7 +79,8 @@ void OnSignal(int signal) {
 }
 
 void InstallHandlers() {
-  // AddressSanitizer reports bad accesses itself, with a stack; the rest is ours, SIGABRT being an exception that escapes.
+  // AddressSanitizer reports bad accesses itself, with a stack; the rest is ours, SIGABRT being an
+  // exception that escapes.
   const bool sanitized = __sanitizer_set_death_callback != nullptr;
   if (sanitized) __sanitizer_set_death_callback(DumpInput);
   for (const int signal : {SIGILL, SIGABRT, SIGALRM}) ::signal(signal, OnSignal);
@@ -96,7 +101,8 @@ void Run(const Input& input, unsigned timeout) {
   g_data = nullptr;
 }
 
-// Adds what the last run reached to `seen`; true when it reached anything new (hit counts in powers of two).
+// Adds what the last run reached to `seen`; true when it reached anything new (hit counts in powers
+// of two).
 bool MergeCoverage(std::array<uint8_t, kMapSize>* seen) {
   if (!g_covered) return false;
   bool grown = false;
@@ -118,30 +124,61 @@ bool MergeCoverage(std::array<uint8_t, kMapSize>* seen) {
 size_t Below(Random& random, size_t bound) { return bound == 0 ? 0 : random() % bound; }
 
 void OverwriteInteger(Input* input, Random& random) {
-  static constexpr uint64_t kExtremes[] = {
-      0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x7fffffffffffffff,
-      0x8000000000000000, 0xfffffffffffffff8, 0xffffffffffffffff, 0x3fffffffffffffff, 0x0fffffffffffffff};
+  static constexpr uint64_t kExtremes[] = {0,
+                                           1,
+                                           2,
+                                           0x7f,
+                                           0x80,
+                                           0xff,
+                                           0x7fff,
+                                           0x8000,
+                                           0xffff,
+                                           0x7fffffff,
+                                           0x80000000,
+                                           0xffffffff,
+                                           0x100000000,
+                                           0x7fffffffffffffff,
+                                           0x8000000000000000,
+                                           0xfffffffffffffff8,
+                                           0xffffffffffffffff,
+                                           0x3fffffffffffffff,
+                                           0x0fffffffffffffff};
   const size_t width = size_t{1} << Below(random, 4);
   if (input->size() < width) return;
   const size_t at = Below(random, input->size() - width + 1);
   uint64_t value = kExtremes[Below(random, std::size(kExtremes))];
   switch (Below(random, 4)) {
-    case 0: value = input->size() - Below(random, 16); break;  // a length near the end
+    case 0:
+      value = input->size() - Below(random, 16);
+      break;  // a length near the end
     case 1: {
       value = 0;
       std::memcpy(&value, input->data() + at, width);
       value += Below(random, 33) - 16;
       break;
     }
-    default: break;
+    default:
+      break;
   }
   std::memcpy(input->data() + at, &value, width);
 }
 
 // Replaces a run of ASCII digits, which is how text formats spell sizes.
 void OverwriteNumber(Input* input, Random& random) {
-  static constexpr const char* kNumbers[] = {"0", "-1", "1", "2147483647", "2147483648", "4294967295", "4294967296",
-      "9223372036854775807", "9223372036854775808", "18446744073709551615", "1e400", "0.5", "-9223372036854775808", "1e-320"};
+  static constexpr const char* kNumbers[] = {"0",
+                                             "-1",
+                                             "1",
+                                             "2147483647",
+                                             "2147483648",
+                                             "4294967295",
+                                             "4294967296",
+                                             "9223372036854775807",
+                                             "9223372036854775808",
+                                             "18446744073709551615",
+                                             "1e400",
+                                             "0.5",
+                                             "-9223372036854775808",
+                                             "1e-320"};
   const auto digit = [](uint8_t c) { return c >= '0' && c <= '9'; };
   auto begin = std::find_if(input->begin() + Below(random, input->size()), input->end(), digit);
   if (begin == input->end()) return;
@@ -154,7 +191,8 @@ void OverwriteNumber(Input* input, Random& random) {
 void MutateOnce(Input* input, const std::vector<Input>& pool, Random& random) {
   const size_t size = input->size();
   const size_t at = Below(random, size);
-  const size_t length = Below(random, std::min<size_t>(size - at, size_t{1} << Below(random, 12))) + (size > at ? 1 : 0);
+  const size_t length = Below(random, std::min<size_t>(size - at, size_t{1} << Below(random, 12))) +
+                        (size > at ? 1 : 0);
   switch (Below(random, 10)) {
     case 0:
       if (size > 0) (*input)[at] ^= static_cast<uint8_t>(1u << Below(random, 8));
@@ -163,12 +201,18 @@ void MutateOnce(Input* input, const std::vector<Input>& pool, Random& random) {
       if (size > 0) (*input)[at] = static_cast<uint8_t>(random());
       break;
     case 2:
-    case 3: OverwriteInteger(input, random); break;
+    case 3:
+      OverwriteInteger(input, random);
+      break;
     case 4:
       if (size > 0) OverwriteNumber(input, random);
       break;
-    case 5: input->resize(at); break;
-    case 6: input->erase(input->begin() + at, input->begin() + at + length); break;
+    case 5:
+      input->resize(at);
+      break;
+    case 6:
+      input->erase(input->begin() + at, input->begin() + at + length);
+      break;
     case 7: {  // duplicate a stretch somewhere else
       const Input chunk(input->begin() + at, input->begin() + at + length);
       input->insert(input->begin() + Below(random, size + 1), chunk.begin(), chunk.end());
@@ -178,11 +222,14 @@ void MutateOnce(Input* input, const std::vector<Input>& pool, Random& random) {
       const Input& other = pool[Below(random, pool.size())];
       if (other.empty()) break;
       const size_t from = Below(random, other.size());
-      const size_t n = Below(random, std::min<size_t>(other.size() - from, size_t{1} << Below(random, 12))) + 1;
+      const size_t n =
+          Below(random, std::min<size_t>(other.size() - from, size_t{1} << Below(random, 12))) + 1;
       if (random() % 2 == 0) {
-        input->insert(input->begin() + at, other.begin() + from, other.begin() + from + std::min(n, other.size() - from));
+        input->insert(input->begin() + at, other.begin() + from,
+                      other.begin() + from + std::min(n, other.size() - from));
       } else {
-        std::copy_n(other.begin() + from, std::min({n, other.size() - from, size - at}), input->begin() + at);
+        std::copy_n(other.begin() + from, std::min({n, other.size() - from, size - at}),
+                    input->begin() + at);
       }
       break;
     }
@@ -205,7 +252,8 @@ bool ReadCorpus(const Options& options, std::vector<Input>* pool) {
       files.push_back(path);
     }
   }
-  std::sort(files.begin(), files.end());  // same order on every machine, so that a seed means one run
+  std::sort(files.begin(),
+            files.end());  // same order on every machine, so that a seed means one run
   for (const auto& path : files) {
     std::ifstream stream(path, std::ios::binary);
     if (!stream) {
@@ -227,13 +275,20 @@ bool ParseOptions(int argc, char** argv, Options* options) {
     }
     if (i + 1 >= argc) return false;
     const char* value = argv[++i];
-    if (argument == "--seconds") options->seconds = std::atof(value);
-    else if (argument == "--seed") options->seed = std::strtoull(value, nullptr, 10);
-    else if (argument == "--max-len") options->max_len = std::strtoull(value, nullptr, 10);
-    else if (argument == "--timeout") options->timeout = static_cast<unsigned>(std::atoi(value));
-    else if (argument == "--artifact") options->artifact = value;
-    else if (argument == "--save") options->save = value;
-    else return false;
+    if (argument == "--seconds")
+      options->seconds = std::atof(value);
+    else if (argument == "--seed")
+      options->seed = std::strtoull(value, nullptr, 10);
+    else if (argument == "--max-len")
+      options->max_len = std::strtoull(value, nullptr, 10);
+    else if (argument == "--timeout")
+      options->timeout = static_cast<unsigned>(std::atoi(value));
+    else if (argument == "--artifact")
+      options->artifact = value;
+    else if (argument == "--save")
+      options->save = value;
+    else
+      return false;
   }
   return !options->paths.empty();
 }
@@ -241,12 +296,14 @@ bool ParseOptions(int argc, char** argv, Options* options) {
 void Save(const Input& input, const Options& options, size_t number) {
   if (options.save.empty()) return;
   std::ofstream stream(options.save + "/" + std::to_string(number), std::ios::binary);
-  stream.write(reinterpret_cast<const char*>(input.data()), static_cast<std::streamsize>(input.size()));
+  stream.write(reinterpret_cast<const char*>(input.data()),
+               static_cast<std::streamsize>(input.size()));
 }
 
 }  // namespace
 
-extern "C" __attribute__((no_sanitize_coverage, no_sanitize("address", "undefined"))) void __sanitizer_cov_trace_pc() {
+extern "C" __attribute__((no_sanitize_coverage, no_sanitize("address", "undefined"))) void
+__sanitizer_cov_trace_pc() {
   if (g_data == nullptr) return;
   const uintptr_t here = reinterpret_cast<uintptr_t>(__builtin_return_address(0));
   const uintptr_t edge = ((here >> 2) ^ (here >> 18) ^ g_previous) & (kMapSize - 1);
@@ -258,7 +315,9 @@ extern "C" __attribute__((no_sanitize_coverage, no_sanitize("address", "undefine
 int main(int argc, char** argv) {
   Options options;
   if (!ParseOptions(argc, argv, &options)) {
-    std::fprintf(stderr, "usage: %s [--seconds N] [--seed S] [--max-len N] [--timeout S] [--artifact FILE] [--save DIR] CORPUS...\n",
+    std::fprintf(stderr,
+                 "usage: %s [--seconds N] [--seed S] [--max-len N] [--timeout S] [--artifact FILE] "
+                 "[--save DIR] CORPUS...\n",
                  argv[0]);
     return 2;
   }
@@ -280,11 +339,13 @@ int main(int argc, char** argv) {
 
   Random random(options.seed);
   uint64_t mutations = 0;
-  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(options.seconds);
+  const auto end =
+      std::chrono::steady_clock::now() + std::chrono::duration<double>(options.seconds);
   while (std::chrono::steady_clock::now() < end) {
     // Half of the picks go to the newest inputs, which lie deepest.
     const size_t newest = std::min<size_t>(pool.size(), 64);
-    const size_t pick = random() % 2 == 0 ? Below(random, pool.size()) : pool.size() - 1 - Below(random, newest);
+    const size_t pick =
+        random() % 2 == 0 ? Below(random, pool.size()) : pool.size() - 1 - Below(random, newest);
     Input input = pool[pick];
     for (size_t n = 1 + Below(random, 6); n > 0; --n) MutateOnce(&input, pool, random);
     if (input.size() > options.max_len) input.resize(options.max_len);
@@ -297,7 +358,8 @@ int main(int argc, char** argv) {
   }
   rusage usage;
   ::getrusage(RUSAGE_SELF, &usage);
-  std::printf("replayed %zu inputs, ran %llu mutations, found %zu new paths, peak memory %ld MB\n", replayed,
-              static_cast<unsigned long long>(mutations), pool.size() - replayed, usage.ru_maxrss / 1024);
+  std::printf("replayed %zu inputs, ran %llu mutations, found %zu new paths, peak memory %ld MB\n",
+              replayed, static_cast<unsigned long long>(mutations), pool.size() - replayed,
+              usage.ru_maxrss / 1024);
   return 0;
 }
