@@ -72,26 +72,33 @@ struct KernelTable {
   int32_t (*argmax)(const float* x, int64_t n) = nullptr;
 
   // ---- attention (kernels/attention.h)
-  // Writes k, v [rows begin.. of the batch, G, D] of one span into its pages, for token rows [row0, row1) of the batch.
+  // Writes k, v [T, G, D] of one span into its pages, for the rows [row0, row1) of the batch (span.begin <= row0, row1 <=
+  // span.end). Workers may write different rows of one span at the same time.
   void (*kv_write)(const AttentionShape& shape, const AttentionSpan& span, const float* k, const float* v, int64_t row0,
                    int64_t row1) = nullptr;
   // out[t, h, :] for the rows [row0, row1) of one span and the query heads of key/value head g, reading pages; the span's
   // own keys must have been written. q, out: [T, H, D] of the whole batch.
-  // keys [key0, key1) only (absolute positions; multiples of kPageTokens, or the end), leaving unnormalised sums: when
-  // partial is not null, the result of row t, head h goes to partial + ((t - row0) * (H/G) + (h - g * H/G)) * (D + 2) as
-  // {D sums, maximum, sum of exponentials} for merge_partials; else out is written and all keys are read.
+  // partial null: writes out; reads all keys (key0 and key1 are not used).
+  // partial not null: keys [key0, key1) only (absolute positions; key0 a multiple of kPageTokens, key1 too or at or beyond
+  // the end), leaving unnormalised sums: row t, head h goes to partial + ((t - row0) * (H/G) + (h - g * H/G)) * (D + 2) as
+  // {D sums, maximum, sum of exponentials} for merge_partials. A row that sees none of the keys gets {0.., -inf, 0}. With
+  // shape.invariant a call covers one segment (kSegmentTokens) only.
+  // Many rows: row1 - row0 in multiples of 64 * G / H tokens or more use the processor best.
   void (*paged_attention)(const AttentionShape& shape, const AttentionSpan& span, const float* q, const int32_t* look_ahead,
                           int64_t g, int64_t row0, int64_t row1, int64_t key0, int64_t key1, float* partial, float* out,
                           void* scratch) = nullptr;
+  // Per worker, for calls of at most `rows` token rows.
   int64_t (*paged_attention_scratch_bytes)(const AttentionShape& shape, int64_t rows) = nullptr;
-  // Merges `parts` partial results of `rows` (token, head) rows in ascending order of keys: partial p starts at
-  // partials + p * part_stride; writes [rows, D] with row stride D.
+  // Merges `parts` partial results of `rows` (token, head) rows in ascending order of keys: row i of part p starts at
+  // partials + p * part_stride + i * (D + 2) (part_stride in floats); writes [rows, D] with row stride D.
   void (*merge_partials)(const float* partials, int64_t parts, int64_t part_stride, int64_t rows, int64_t head_dim,
                          float* out) = nullptr;
   // Variable-length form on plain fp32 tensors (training): q [T,H,D], k, v [T,G,D], all keys of the span inside the batch
-  // (position 0 is row span.begin). Writes out [T,H,D] and lse [T,H] for query head h of one span.
+  // (position 0 is row span.begin; span.position is not used). Writes out [T,H,D] and lse [T,H] (log of the sum of
+  // exponentials of scale * q.k) for query head h of one span. shape.kv_type is not used.
   void (*attention)(const AttentionShape& shape, const AttentionSpan& span, const float* q, const float* k, const float* v,
                     const int32_t* look_ahead, int64_t h, float* out, float* lse, void* scratch) = nullptr;
+  // Per worker, of `attention` and `attention_backward`, for spans of at most `tokens` rows.
   int64_t (*attention_scratch_bytes)(const AttentionShape& shape, int64_t tokens) = nullptr;
   // Adds to dq [T,H,D], dk, dv [T,G,D] the gradients of one key/value head g (all its query heads).
   void (*attention_backward)(const AttentionShape& shape, const AttentionSpan& span, const float* q, const float* k,
