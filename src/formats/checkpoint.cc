@@ -197,7 +197,8 @@ Result<const TensorInfo*> Checkpoint::Find(std::string_view name) const {
   std::string message = path_ + ": tensor " + Quoted(name) + " is missing";
   const TensorInfo* nearest = nullptr;
   size_t best = 12;  // more edits than this are no likeness
-  for (const TensorInfo& tensor : tensors_) {
+  for (const TensorInfo& tensor :
+       std::span(tensors_).first(std::min<size_t>(tensors_.size(), 4096))) {
     const size_t distance = EditDistance(name, tensor.name, best);
     if (distance < best) {
       best = distance;
