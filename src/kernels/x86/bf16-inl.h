@@ -1,0 +1,75 @@
+// Unpacking to bf16 panels, shared by the dot-product and the tile micro-kernels: [column pair][16 rows][2], which is both
+// what vdpbf16ps and what an AMX tile multiplies by. Included like linear-inl.h, after
+// panels-inl.h.
+
+inline int64_t Bf16Stride(int64_t k) { return (k + 31) / 32 * 32 + 32; }  // + a cache line: see PanelStrideF32
+
+inline void PrepareBf16(const float* x, int64_t k, uint16_t* row) {
+  int64_t i = 0;
+  for (; i + 32 <= k; i += 32) {
+    const __m512bh pair = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(x + i + 16), _mm512_loadu_ps(x + i));
+    _mm512_storeu_si512(row + i, (__m512i)pair);
+  }
+  if (i < k) {
+    alignas(64) float tail[32] = {};
+    std::memcpy(tail, x + i, (k - i) * sizeof(float));
+    const __m512bh pair = _mm512_cvtne2ps_pbh(_mm512_load_ps(tail + 16), _mm512_load_ps(tail));
+    _mm512_storeu_si512(row + i, (__m512i)pair);
+  }
+}
+
+// Interleaves 16 values of an even column with 16 of the odd one after it.
+struct PairOrder {
+  __m512i order;
+  PairOrder() {
+    alignas(64) uint16_t index[32];
+    for (int i = 0; i < 16; ++i) {
+      index[2 * i] = static_cast<uint16_t>(i);
+      index[2 * i + 1] = static_cast<uint16_t>(16 + i);
+    }
+    order = _mm512_load_si512(index);
+  }
+  __m512i operator()(__m512 even, __m512 odd) const {
+    return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(odd, even));
+  }
+};
+
+struct Bf16PanelBase {
+  using Element = uint16_t;
+  static int64_t ElementsPerChunk() { return 32 * 16; }
+  static int64_t Stride(int64_t k) { return Bf16Stride(k); }
+  static void Prepare(const float* x, int64_t k, uint16_t* row) { PrepareBf16(x, k, row); }
+
+  static void Unpack(const WeightView& w, const tile16::Shape& shape, int64_t unit, int64_t chunk0, int64_t chunk1,
+                     uint16_t* panel) {
+    if (w.layout == WeightLayout::kRows) return UnpackRows(w, unit, chunk0, chunk1, panel);
+    const uint8_t* group = w.data + unit * shape.group_bytes;
+    if (w.dtype == DType::kBF16) {  // stored as the panel wants it
+      std::memcpy(panel, group + chunk0 * tile16::kWord2Bytes, (chunk1 - chunk0) * tile16::kWord2Bytes);
+      return;
+    }
+    const PairOrder pairs;
+    WithFormat(w.dtype, [&]<class Format>(Format) __attribute__((always_inline)) {
+      const typename Format::Consts consts;
+      for (int64_t c = chunk0; c < chunk1; ++c, panel += 32 * 16) {
+        __m512 even = _mm512_setzero_ps();
+        ForColumns<Format>(shape, group, c, 0, consts, [&](auto k, __m512 value) __attribute__((always_inline)) {
+          if constexpr (k % 2 == 0) even = value;
+          else _mm512_storeu_si512(panel + 32 * (k / 2), pairs(even, value));
+        });
+      }
+    });
+  }
+
+ private:
+  static void UnpackRows(const WeightView& w, int64_t unit, int64_t chunk0, int64_t chunk1, uint16_t* panel) {
+    const PairOrder pairs;
+    alignas(64) float values[32 * 16];
+    for (int64_t c = chunk0; c < chunk1; ++c, panel += 32 * 16) {
+      UnpackRowsLayout(w, unit, c, c + 1, values);
+      for (int k = 0; k < 32; k += 2) {
+        _mm512_storeu_si512(panel + 16 * k, pairs(_mm512_load_ps(values + 16 * k), _mm512_load_ps(values + 16 * k + 16)));
+      }
+    }
+  }
+};

@@ -1,0 +1,116 @@
+// Many rows: a block of the weight is unpacked into a panel in cache and multiplied from there. Included like linear-inl.h,
+// after it.
+
+// ---- fp32 panels
+
+#if defined(GALEN_VEC_AVX512)
+constexpr int kTileRows = 12;   // 12 x 2 vectors of sums, 2 of weights, 1 of x: 27 of 32 registers
+constexpr int kTileUnits = 2;
+#else
+constexpr int kTileRows = 6;    // 6 x 2 sums, 2 of weights, 1 of x: 15 of 16 registers
+constexpr int kTileUnits = 1;
+#endif
+constexpr int kTileVectors = kTileUnits * kHalves;
+
+// c[M, 16 kTileUnits] += a[M, kc] * panel; the units' panels are panel_stride floats apart.
+template <int M>
+void MicroF32(const float* a, int64_t lda, const float* panel, int64_t panel_stride, int64_t kc, float* c, int64_t ldc) {
+  Vec::F sum[M][kTileVectors];
+  for (int m = 0; m < M; ++m) {
+    for (int v = 0; v < kTileVectors; ++v) sum[m][v] = Vec::Load(c + m * ldc + v * Vec::kLanes);
+  }
+  for (int64_t k = 0; k < kc; ++k) {
+    Vec::F b[kTileVectors];
+    for (int v = 0; v < kTileVectors; ++v) {
+      b[v] = Vec::Load(panel + (v / kHalves) * panel_stride + 16 * k + (v % kHalves) * Vec::kLanes);
+    }
+    for (int m = 0; m < M; ++m) {
+      const Vec::F x = Vec::Set1(a[m * lda + k]);
+      for (int v = 0; v < kTileVectors; ++v) sum[m][v] = Vec::Fma(x, b[v], sum[m][v]);
+    }
+  }
+  for (int m = 0; m < M; ++m) {
+    for (int v = 0; v < kTileVectors; ++v) Vec::Store(c + m * ldc + v * Vec::kLanes, sum[m][v]);
+  }
+}
+
+using MicroF32Fn = void (*)(const float*, int64_t, const float*, int64_t, int64_t, float*, int64_t);
+template <int... m>
+constexpr std::array<MicroF32Fn, sizeof...(m)> MicroF32Table(std::integer_sequence<int, m...>) {
+  return {MicroF32<m + 1>...};
+}
+
+struct F32Panel {
+  using Element = float;
+  static constexpr int64_t kRowsPerTile = kTileRows;
+  static constexpr int64_t kUnitsPerTile = kTileUnits;
+  static constexpr int64_t kUnitsPerBlock = 8;    // panel of a block: 8 units x 8 chunks x 2 KiB = 128 KiB, in L2
+  static constexpr int64_t kChunksPerBlock = 8;
+  static int64_t ElementsPerChunk() { return 32 * 16; }
+  static int64_t Stride(int64_t k) { return PanelStrideF32(k); }
+  static void Unpack(const WeightView& w, const tile16::Shape& shape, int64_t unit, int64_t chunk0, int64_t chunk1,
+                     float* panel) {
+    UnpackF32(w, shape, unit, chunk0, chunk1, panel);
+  }
+  static void Multiply(int64_t rows, const float* a, int64_t lda, const float* panel, int64_t panel_stride, int64_t chunks,
+                       float* c, int64_t ldc) {
+    static constexpr auto kTable = MicroF32Table(std::make_integer_sequence<int, kTileRows>{});
+    kTable[rows - 1](a, lda, panel, panel_stride, chunks * 32, c, ldc);
+  }
+  struct Session {};  // nothing to set up
+};
+
+// ---- blocking over panels, for any element type. The order of the sums over K is the same for every row and any m.
+
+template <class Panel>
+int64_t PanelScratchBytes() {
+  return Panel::kUnitsPerBlock * Panel::kChunksPerBlock * Panel::ElementsPerChunk() *
+         static_cast<int64_t>(sizeof(typename Panel::Element));
+}
+
+template <class Panel>
+void ComputePanels(const WeightView& w, const LinearOperand& operand, int64_t unit0, int64_t unit1,
+                   const LinearOutput& out, void* scratch) {
+  using Element = typename Panel::Element;
+  [[maybe_unused]] const typename Panel::Session session;
+  const tile16::Shape shape = tile16::ShapeOf(w.dtype, w.rows, w.cols);
+  const Element* a = static_cast<const Element*>(operand.data);
+  const int64_t lda = Panel::Stride(operand.k);
+  Element* panels = static_cast<Element*>(scratch);
+  constexpr int64_t kCols = Panel::kUnitsPerTile * 16;
+  for (int64_t u0 = unit0; u0 < unit1; u0 += Panel::kUnitsPerBlock) {
+    const int64_t u1 = std::min(unit1, u0 + Panel::kUnitsPerBlock);
+    const int64_t n0 = u0 * 16, n1 = std::min(u1 * 16, w.rows);
+    for (int64_t m = 0; m < operand.m; ++m) {
+      float* y = out.y + m * out.ldy;
+      if (!out.accumulate) std::memset(y + n0, 0, (n1 - n0) * sizeof(float));
+      if (out.bias != nullptr) {
+        for (int64_t n = n0; n < n1; ++n) y[n] += out.bias[n];
+      }
+    }
+    for (int64_t c0 = 0; c0 < shape.chunks; c0 += Panel::kChunksPerBlock) {
+      const int64_t c1 = std::min(shape.chunks, c0 + Panel::kChunksPerBlock);
+      const int64_t panel_stride = (c1 - c0) * Panel::ElementsPerChunk();
+      for (int64_t u = u0; u < u1; ++u) Panel::Unpack(w, shape, u, c0, c1, panels + (u - u0) * panel_stride);
+      for (int64_t m = 0; m < operand.m; m += Panel::kRowsPerTile) {
+        const int64_t rows = std::min(Panel::kRowsPerTile, operand.m - m);
+        const Element* tile_a = a + m * lda + c0 * 32;
+        for (int64_t u = u0; u < u1; u += Panel::kUnitsPerTile) {
+          const Element* tile_b = panels + (u - u0) * panel_stride;
+          float* c = out.y + m * out.ldy + u * 16;
+          const int64_t cols = std::min(kCols, n1 - u * 16);
+          if (cols == kCols) {
+            Panel::Multiply(rows, tile_a, lda, tile_b, panel_stride, c1 - c0, c, out.ldy);
+            continue;
+          }
+          // The border: through a full tile. A missing second unit reads the first one's panel again; nobody reads the sums.
+          alignas(64) float tile[Panel::kRowsPerTile * kCols];
+          std::memset(tile, 0, sizeof(tile));
+          for (int64_t i = 0; i < rows; ++i) std::memcpy(tile + i * kCols, c + i * out.ldy, cols * sizeof(float));
+          Panel::Multiply(rows, tile_a, lda, tile_b, u + 1 < u1 ? panel_stride : 0, c1 - c0, tile, kCols);
+          for (int64_t i = 0; i < rows; ++i) std::memcpy(c + i * out.ldy, tile + i * kCols, cols * sizeof(float));
+        }
+      }
+    }
+  }
+}

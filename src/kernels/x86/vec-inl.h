@@ -1,0 +1,101 @@
+// Thin vector wrappers: V::F floats, V::I 32-bit integers, kLanes of them. Included once per instruction set, inside
+// its namespace and target region (see linear_avx512.cc), after <immintrin.h>; no include guard for that reason.
+
+#if defined(GALEN_VEC_AVX512)
+
+struct Vec {
+  static constexpr int kLanes = 16;
+  using F = __m512;
+  using I = __m512i;
+  static F Zero() { return _mm512_setzero_ps(); }
+  static F Set1(float x) { return _mm512_set1_ps(x); }
+  static F Load(const float* p) { return _mm512_loadu_ps(p); }
+  static void Store(float* p, F v) { _mm512_storeu_ps(p, v); }
+  static F Fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+  static F Add(F a, F b) { return _mm512_add_ps(a, b); }
+  static F Sub(F a, F b) { return _mm512_sub_ps(a, b); }
+  static F Mul(F a, F b) { return _mm512_mul_ps(a, b); }
+  static I LoadI(const void* p) { return _mm512_loadu_si512(p); }
+  static I Set1I(int32_t x) { return _mm512_set1_epi32(x); }
+  static I And(I a, I b) { return _mm512_and_si512(a, b); }
+  static I Or(I a, I b) { return _mm512_or_si512(a, b); }
+  // (a & mask) | (b & ~mask)
+  static I Select(I mask, I a, I b) { return _mm512_ternarylogic_epi32(mask, a, b, 0xCA); }
+  // (a & mask) | c
+  static I AndOr(I a, I mask, I c) { return _mm512_ternarylogic_epi32(a, mask, c, 0xEA); }
+  template <int s>
+  static I Srl(I v) {
+    if constexpr (s == 0) return v;
+    else return _mm512_srli_epi32(v, s);
+  }
+  template <int s>
+  static I Sll(I v) {
+    if constexpr (s == 0) return v;
+    else return _mm512_slli_epi32(v, s);
+  }
+  static F Cast(I v) { return _mm512_castsi512_ps(v); }
+  static F ToFloat(I v) { return _mm512_cvtepi32_ps(v); }
+  static F FromI8(const void* p) { return ToFloat(_mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p)))); }
+  static F FromU8(const void* p) { return ToFloat(_mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p)))); }
+  static I WidenU8(const void* p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+  static F FromHalf(const void* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p))); }
+  // Lanes' low and high 16 bits as halfs.
+  static F HalfLow(I v) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(v)); }
+  static F HalfHigh(I v) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(v, 16))); }
+  // A table of 16 floats, looked up by the low 4 bits of each lane.
+  struct Table16 { F t; };
+  static Table16 MakeTable16(const float* p) { return {Load(p)}; }
+  static F Lookup(const Table16& t, I index) { return _mm512_permutexvar_ps(index, t.t); }
+};
+
+#elif defined(GALEN_VEC_AVX2)
+
+struct Vec {
+  static constexpr int kLanes = 8;
+  using F = __m256;
+  using I = __m256i;
+  static F Zero() { return _mm256_setzero_ps(); }
+  static F Set1(float x) { return _mm256_set1_ps(x); }
+  static F Load(const float* p) { return _mm256_loadu_ps(p); }
+  static void Store(float* p, F v) { _mm256_storeu_ps(p, v); }
+  static F Fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
+  static F Add(F a, F b) { return _mm256_add_ps(a, b); }
+  static F Sub(F a, F b) { return _mm256_sub_ps(a, b); }
+  static F Mul(F a, F b) { return _mm256_mul_ps(a, b); }
+  static I LoadI(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+  static I Set1I(int32_t x) { return _mm256_set1_epi32(x); }
+  static I And(I a, I b) { return _mm256_and_si256(a, b); }
+  static I Or(I a, I b) { return _mm256_or_si256(a, b); }
+  static I Select(I mask, I a, I b) { return _mm256_or_si256(_mm256_and_si256(mask, a), _mm256_andnot_si256(mask, b)); }
+  static I AndOr(I a, I mask, I c) { return Or(And(a, mask), c); }
+  template <int s>
+  static I Srl(I v) {
+    if constexpr (s == 0) return v;
+    else return _mm256_srli_epi32(v, s);
+  }
+  template <int s>
+  static I Sll(I v) {
+    if constexpr (s == 0) return v;
+    else return _mm256_slli_epi32(v, s);
+  }
+  static F Cast(I v) { return _mm256_castsi256_ps(v); }
+  static F ToFloat(I v) { return _mm256_cvtepi32_ps(v); }
+  static F FromI8(const void* p) { return ToFloat(_mm256_cvtepi8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p)))); }
+  static F FromU8(const void* p) { return ToFloat(_mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p)))); }
+  static I WidenU8(const void* p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p))); }
+  static F FromHalf(const void* p) { return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+  static __m128i Narrow(I v) {
+    return _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  }
+  static F HalfLow(I v) { return _mm256_cvtph_ps(Narrow(_mm256_and_si256(v, _mm256_set1_epi32(0xFFFF)))); }
+  static F HalfHigh(I v) { return _mm256_cvtph_ps(Narrow(_mm256_srli_epi32(v, 16))); }
+  struct Table16 { F low, high; };
+  static Table16 MakeTable16(const float* p) { return {Load(p), Load(p + 8)}; }
+  static F Lookup(const Table16& t, I index) {
+    // vpermps takes 3 bits; bit 3, moved to the sign, picks the half.
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(t.low, index), _mm256_permutevar8x32_ps(t.high, index),
+                            _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+  }
+};
+
+#endif
