@@ -23,6 +23,9 @@ Tensor Linear(ExecContext& ctx, const Tensor& x, const Weight& w, const VectorPa
 // x / sqrt(mean(x^2) + eps) * w over the last dimension. Gemma's (1 + w) is folded into w when a checkpoint is loaded.
 Tensor RmsNorm(ExecContext& ctx, const Tensor& x, const VectorParam& w, float eps);
 
+// residual + RmsNorm(x) * w (Gemma's post-norms). Consumes residual: without a tape it is changed in place and returned.
+Tensor RmsNormAdd(ExecContext& ctx, const Tensor& residual, const Tensor& x, const VectorParam& w, float eps);
+
 // Half-split rotary embedding. x: [T, heads, D]; cos_sin: [T, D] (D/2 cosines, D/2 sines per token).
 Tensor Rope(ExecContext& ctx, const Tensor& x, const Tensor& cos_sin);
 

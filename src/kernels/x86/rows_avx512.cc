@@ -1,6 +1,7 @@
 #if defined(__x86_64__)
 
 // GCC 12 warns about the undefined pass-through operand inside its own intrinsics (GCC bug 105593).
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 
 #include <immintrin.h>

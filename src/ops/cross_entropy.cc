@@ -1,0 +1,63 @@
+#include "ops/ops.h"
+#include "ops/parallel.h"
+#include "ops/tape.h"
+
+namespace galen {
+namespace {
+
+constexpr int32_t kIgnored = -100;  // PyTorch's ignore_index
+
+struct SavedCrossEntropy {
+  Tensor logits, loss;
+  const int32_t* targets;
+  const float* lse;
+  int64_t counted;
+};
+
+// d loss / d logits = (softmax - onehot(target)) / counted.
+void BackwardCrossEntropy(ExecContext& ctx, const SavedCrossEntropy& saved, GradMap& grads) {
+  const float* dloss = grads.Find(saved.loss);
+  if (dloss == nullptr) return;
+  const int64_t cols = saved.logits.cols();
+  const float factor = *dloss / static_cast<float>(saved.counted);
+  float* dx = grads.Accumulator(saved.logits);
+  ForPieces(ctx, saved.logits.rows(), cols, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      if (saved.targets[i] == kIgnored) continue;
+      float* row = dx + i * cols;
+      ctx.kernels->add_scaled_softmax(saved.logits.row(i), saved.lse[i], factor, cols, row);
+      row[saved.targets[i]] -= factor;
+    }
+  });
+}
+
+}  // namespace
+
+Tensor CrossEntropy(ExecContext& ctx, const Tensor& logits, std::span<const int32_t> targets) {
+  const int64_t rows = logits.rows(), cols = logits.cols();
+  GALEN_CHECK(static_cast<int64_t>(targets.size()) == rows);
+  int64_t counted = 0;
+  for (int32_t t : targets) {
+    GALEN_CHECK(t == kIgnored || (t >= 0 && t < cols));
+    counted += t != kIgnored;
+  }
+  Tensor loss = ctx.arena->NewTensor({1});
+  Tensor lse = ctx.arena->NewTensor({rows});
+  ForPieces(ctx, rows, cols, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      if (targets[i] != kIgnored) ctx.kernels->log_sum_exp(logits.row(i), 1, cols, lse.f32() + i);
+    }
+  });
+  double sum = 0;
+  for (int64_t i = 0; i < rows; ++i) {
+    if (targets[i] != kIgnored) sum += static_cast<double>(lse.f32()[i]) - logits.row(i)[targets[i]];
+  }
+  *loss.f32() = counted == 0 ? 0.0f : static_cast<float>(sum / static_cast<double>(counted));
+  if (ctx.tape != nullptr && counted > 0 && ctx.tape->Needs(logits)) {
+    const SavedCrossEntropy saved{logits, loss, SaveValues(ctx.arena, targets), lse.f32(), counted};
+    ctx.tape->Record<BackwardCrossEntropy>(ctx.arena, saved, {loss});
+  }
+  return loss;
+}
+
+}  // namespace galen

@@ -1,0 +1,237 @@
+#include <algorithm>
+#include <array>
+
+#include "ops/ops.h"
+#include "ops/tape.h"
+
+namespace galen {
+namespace {
+
+constexpr int kMaxShared = 8;  // weights that share one x
+constexpr int kMaxPlans = 4;   // distinct plans among them
+// Below this many multiply-adds a region of the pool costs more than the product.
+constexpr int64_t kInlineProducts = 65536;
+constexpr int64_t kBackwardColumns = 256;  // linear_backward_input's granularity
+
+int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+
+// Units of one piece of the queue. Few rows: the pieces stream weights, ~8 for each worker. Many rows: a kernel unpacks a
+// panel of units once for all rows, so a piece is no smaller than a panel unless there would be too few of them.
+int64_t PieceUnits(int64_t total, int workers, int64_t m) {
+  constexpr int64_t kPiecesPerWorker = 8;
+  constexpr int64_t kManyRows = 16;
+  constexpr int64_t kPanelUnits = 4;
+  constexpr int64_t kMostUnits = 32;
+  const int64_t share = std::max<int64_t>(1, total / (workers * kPiecesPerWorker));
+  if (m < kManyRows) return share;
+  const int64_t fair = std::max<int64_t>(1, total / (workers * 2));
+  return std::min(std::max(share, std::min(kPanelUnits, fair)), kMostUnits);
+}
+
+// One weight's part of a shared product: units [first_unit, first_unit + units) of the common queue.
+struct Part {
+  WeightView view;
+  int operand = 0;
+  int64_t first_unit = 0;
+  int64_t units = 0;
+  LinearOutput out;
+};
+
+struct Product {
+  std::array<Part, kMaxShared> parts;
+  int num_parts = 0;
+  std::array<LinearOperand, kMaxPlans> operands;
+  int num_operands = 0;
+  int64_t total_units = 0;
+  int64_t scratch_bytes = 0;  // per worker
+};
+
+int FindOrAddOperand(Product* product, LinearPlan plan, int64_t m, int64_t k) {
+  for (int i = 0; i < product->num_operands; ++i) {
+    if (product->operands[i].plan == plan) return i;
+  }
+  GALEN_CHECK(product->num_operands < kMaxPlans);
+  product->operands[product->num_operands] = {plan, m, k, nullptr};
+  return product->num_operands++;
+}
+
+void ComputePiece(const KernelTable& kernels, const Product& product, int64_t begin, int64_t end, void* scratch) {
+  for (int j = 0; j < product.num_parts; ++j) {
+    const Part& part = product.parts[j];
+    const int64_t first = std::max(begin, part.first_unit);
+    const int64_t last = std::min(end, part.first_unit + part.units);
+    if (first >= last) continue;
+    kernels.linear_compute(part.view, product.operands[part.operand], first - part.first_unit, last - part.first_unit,
+                           part.out, scratch);
+  }
+}
+
+void Multiply(const ExecContext& ctx, const Tensor& x, Product* product) {
+  const KernelTable& kernels = *ctx.kernels;
+  const int64_t m = x.rows(), k = x.cols();
+  const ArenaScope scope(ctx.arena);
+  for (int i = 0; i < product->num_operands; ++i) {
+    LinearOperand& operand = product->operands[i];
+    operand.data = ctx.arena->Allocate(kernels.linear_operand_bytes(operand.plan, m, k));
+  }
+  int64_t products = 0;
+  for (int j = 0; j < product->num_parts; ++j) products += m * k * product->parts[j].view.rows;
+  const bool alone = ctx.pool->size() == 1 || products < kInlineProducts;
+  const int workers = alone ? 1 : ctx.pool->size();
+  const int64_t scratch_stride = RoundUp(product->scratch_bytes, 64);
+  uint8_t* scratch = static_cast<uint8_t*>(ctx.arena->Allocate(scratch_stride * workers));
+  const auto prepare = [&](int64_t begin, int64_t end) {
+    for (int i = 0; i < product->num_operands; ++i) {
+      kernels.linear_prepare(x.f32() + begin * k, k, begin, end, product->operands[i]);
+    }
+  };
+  if (alone) {
+    prepare(0, m);
+    ComputePiece(kernels, *product, 0, product->total_units, scratch);
+    return;
+  }
+  // A few rows are prepared before the region, which saves its barrier.
+  constexpr int64_t kFewElements = 16384;
+  const bool few = m * k <= kFewElements;
+  if (few) prepare(0, m);
+  WorkQueue queue(product->total_units, PieceUnits(product->total_units, workers, m));
+  ctx.pool->Run([&](int worker) {
+    if (!few) {
+      constexpr int64_t kRowsAtOnce = 32;  // whole panels of every operand form
+      const int64_t share = RoundUp((m + workers - 1) / workers, kRowsAtOnce);
+      const int64_t begin = std::min(worker * share, m);
+      const int64_t end = std::min(begin + share, m);
+      if (begin < end) prepare(begin, end);
+      ctx.pool->Barrier();
+    }
+    int64_t begin, end;
+    while (queue.Next(&begin, &end)) ComputePiece(kernels, *product, begin, end, scratch + worker * scratch_stride);
+  });
+}
+
+struct SavedLinears {
+  Tensor x;
+  bool need_x;
+  int num;
+  std::array<Weight, kMaxShared> weights;
+  std::array<VectorParam, kMaxShared> biases;
+  std::array<Tensor, kMaxShared> outputs;
+};
+
+void InputGradient(const ExecContext& ctx, const SavedLinears& saved, const std::array<float*, kMaxShared>& dy,
+                   GradMap& grads) {
+  const int64_t m = saved.x.rows(), k = saved.x.cols();
+  bool fresh;
+  float* dx = grads.Slot(saved.x, &fresh);
+  const ArenaScope scope(ctx.arena);
+  int64_t bytes = 0;
+  for (int j = 0; j < saved.num; ++j) {
+    bytes = std::max(bytes, ctx.kernels->linear_backward_scratch_bytes(saved.weights[j].view));
+  }
+  const int64_t stride = RoundUp(bytes, 64);
+  uint8_t* scratch = static_cast<uint8_t*>(ctx.arena->Allocate(stride * ctx.pool->size()));
+  WorkQueue queue(RoundUp(k, kBackwardColumns) / kBackwardColumns, 1);
+  ctx.pool->Run([&](int worker) {
+    int64_t begin, end;
+    while (queue.Next(&begin, &end)) {
+      bool accumulate = !fresh;
+      for (int j = 0; j < saved.num; ++j) {
+        if (dy[j] == nullptr) continue;
+        ctx.kernels->linear_backward_input(saved.weights[j].view, dy[j], m, begin * kBackwardColumns,
+                                           std::min(end * kBackwardColumns, k), dx, accumulate,
+                                           scratch + worker * stride);
+        accumulate = true;
+      }
+    }
+  });
+}
+
+void BackwardLinears(ExecContext& ctx, const SavedLinears& saved, GradMap& grads) {
+  const int64_t m = saved.x.rows(), k = saved.x.cols();
+  std::array<float*, kMaxShared> dy{};
+  bool any = false;
+  for (int j = 0; j < saved.num; ++j) {
+    dy[j] = grads.Find(saved.outputs[j]);
+    any = any || dy[j] != nullptr;
+  }
+  if (!any) return;
+  if (saved.need_x) InputGradient(ctx, saved, dy, grads);
+  for (int j = 0; j < saved.num; ++j) {
+    if (dy[j] == nullptr) continue;
+    const Weight& w = saved.weights[j];
+    const int64_t n = w.view.rows;
+    if (w.grad != nullptr) {
+      WorkQueue queue(n, 16);
+      ctx.pool->Run([&](int) {
+        int64_t begin, end;
+        while (queue.Next(&begin, &end)) {
+          ctx.kernels->linear_backward_weight(dy[j], saved.x.f32(), m, n, k, begin, end, w.grad);
+        }
+      });
+    }
+    float* db = saved.biases[j].grad;
+    for (int64_t i = 0; i < m && db != nullptr; ++i) ctx.kernels->add(db, dy[j] + i * n, n, db);
+  }
+}
+
+void RecordLinears(ExecContext& ctx, const Tensor& x, std::span<const Weight* const> weights,
+                   std::span<const VectorParam* const> biases, std::span<const Tensor> outputs) {
+  SavedLinears saved{};
+  saved.x = x;
+  saved.need_x = ctx.tape->Needs(x);
+  saved.num = static_cast<int>(weights.size());
+  bool wanted = saved.need_x;
+  for (int j = 0; j < saved.num; ++j) {
+    saved.weights[j] = *weights[j];
+    if (!biases.empty() && biases[j] != nullptr) saved.biases[j] = *biases[j];
+    saved.outputs[j] = outputs[j];
+    GALEN_CHECK(saved.weights[j].grad == nullptr || saved.weights[j].view.dtype == DType::kF32);
+    wanted = wanted || saved.weights[j].grad != nullptr || saved.biases[j].grad != nullptr;
+  }
+  if (!wanted) return;
+  ctx.tape->Record<BackwardLinears>(ctx.arena, saved, {});
+  for (const Tensor& y : outputs) ctx.tape->Watch(y);
+}
+
+}  // namespace
+
+void Linears(ExecContext& ctx, const Tensor& x, std::span<const Weight* const> weights,
+             std::span<const VectorParam* const> biases, std::span<Tensor> outputs) {
+  const int64_t m = x.rows(), k = x.cols();
+  GALEN_CHECK(!weights.empty() && weights.size() <= kMaxShared && outputs.size() == weights.size());
+  GALEN_CHECK(biases.empty() || biases.size() == weights.size());
+  Product product;
+  for (size_t j = 0; j < weights.size(); ++j) {
+    const WeightView& view = weights[j]->view;
+    GALEN_CHECK(view.cols == k);
+    outputs[j] = ctx.arena->NewTensor({m, view.rows});
+    if (m == 0) continue;
+    const LinearPlan plan = ctx.kernels->plan_linear(view, m, ctx.compute, ctx.batch_invariant);
+    Part& part = product.parts[product.num_parts++];
+    part.view = view;
+    part.operand = FindOrAddOperand(&product, plan, m, k);
+    part.first_unit = product.total_units;
+    part.units = ctx.kernels->linear_units(view);
+    part.out.y = outputs[j].f32();
+    part.out.ldy = view.rows;
+    if (!biases.empty() && biases[j] != nullptr && biases[j]->data != nullptr) {
+      GALEN_CHECK(biases[j]->n == view.rows);
+      part.out.bias = biases[j]->data;
+    }
+    product.total_units += part.units;
+    product.scratch_bytes = std::max(product.scratch_bytes, ctx.kernels->linear_scratch_bytes(plan, m, k));
+  }
+  if (m == 0) return;
+  Multiply(ctx, x, &product);
+  if (ctx.tape != nullptr) RecordLinears(ctx, x, weights, biases, outputs);
+}
+
+Tensor Linear(ExecContext& ctx, const Tensor& x, const Weight& w, const VectorParam* bias) {
+  const Weight* weights[] = {&w};
+  const VectorParam* biases[] = {bias};
+  Tensor outputs[1];
+  Linears(ctx, x, weights, biases, outputs);
+  return outputs[0];
+}
+
+}  // namespace galen
