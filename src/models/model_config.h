@@ -13,6 +13,15 @@
 
 namespace galen {
 
+// Limits far above every published model; the product of any three stays below 2^62.
+inline constexpr int64_t kMaxHiddenSize = 1 << 18;
+inline constexpr int64_t kMaxIntermediateSize = 1 << 20;
+inline constexpr int64_t kMaxLayers = 1024;
+inline constexpr int64_t kMaxHeads = 4096;
+inline constexpr int64_t kMaxHeadDim = 1024;
+inline constexpr int64_t kMaxVocabSize = 1 << 23;
+inline constexpr int64_t kMaxPositions = int64_t{1} << 30;
+
 struct ModelConfig {
   std::string architecture;  // the row of registry.inc: "gemma3", "llama", "qwen2"
   std::string name;          // general.name or the directory's name; for people only

@@ -1,0 +1,13 @@
+// Gemma3's hyper-parameters from the two kinds of files.
+#pragma once
+
+#include "formats/gguf.h"
+#include "formats/hf_config.h"
+#include "models/model_config.h"
+
+namespace galen {
+
+Result<ModelConfig> Gemma3ConfigFromGguf(const GgufFile& file);
+Result<ModelConfig> Gemma3ConfigFromHf(const HfConfig& file);
+
+}  // namespace galen

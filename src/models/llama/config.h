@@ -1,0 +1,13 @@
+// Llama's hyper-parameters from the two kinds of files.
+#pragma once
+
+#include "formats/gguf.h"
+#include "formats/hf_config.h"
+#include "models/model_config.h"
+
+namespace galen {
+
+Result<ModelConfig> LlamaConfigFromGguf(const GgufFile& file);
+Result<ModelConfig> LlamaConfigFromHf(const HfConfig& file);
+
+}  // namespace galen

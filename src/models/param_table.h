@@ -1,0 +1,51 @@
+// Builds the ParamSpec rows of a model, one call for each weight.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/param_spec.h"
+
+namespace galen {
+
+class ParamTable {
+ public:
+  // Later rows belong to this layer: "layers.N." goes before the Hugging Face name, "blk.N." before
+  // the GGUF name.
+  void BeginLayer(int64_t layer) {
+    hf_prefix_ = "layers." + std::to_string(layer) + ".";
+    gguf_prefix_ = "blk." + std::to_string(layer) + ".";
+  }
+  void EndLayers() { hf_prefix_ = gguf_prefix_ = ""; }
+
+  ParamSpec& Matrix(const char* name, const char* gguf_name, int64_t rows, int64_t cols,
+                    Weight* slot) {
+    ParamSpec& spec = Row(name, gguf_name, rows, cols);
+    spec.matrix = slot;
+    return spec;
+  }
+  ParamSpec& Vector(const char* name, const char* gguf_name, int64_t size, VectorParam* slot) {
+    ParamSpec& spec = Row(name, gguf_name, size, 0);
+    spec.vector = slot;
+    return spec;
+  }
+
+  std::vector<ParamSpec> Take() { return std::move(rows_); }
+
+ private:
+  ParamSpec& Row(const char* name, const char* gguf_name, int64_t rows, int64_t cols) {
+    ParamSpec& spec = rows_.emplace_back();
+    spec.name = hf_prefix_ + name;
+    spec.gguf_name = gguf_prefix_ + gguf_name;
+    spec.rows = rows;
+    spec.cols = cols;
+    return spec;
+  }
+
+  std::string hf_prefix_;
+  std::string gguf_prefix_;
+  std::vector<ParamSpec> rows_;
+};
+
+}  // namespace galen

@@ -1,0 +1,115 @@
+// Qwen2 and Qwen2.5 (text part of Qwen2.5-VL): https://arxiv.org/abs/2407.10671. LLaMA's block with
+// biases on q, k, v. docs/models/qwen2.md.
+#include "models/architecture.h"
+#include "models/decoder_step.h"
+#include "models/param_table.h"
+#include "models/qwen2/config.h"
+#include "nn/layers.h"
+
+namespace galen {
+namespace {
+
+class Qwen2 final : public CausalLM {
+ public:
+  explicit Qwen2(ModelConfig config)
+      : CausalLM(std::move(config)), frequencies_(config_), layers_(config_.num_hidden_layers) {}
+
+  Tensor Forward(ExecContext& ctx, const Batch& batch) const override;
+  std::vector<ParamSpec> Params() override;
+
+ private:
+  struct Layer {
+    VectorParam input_layernorm;
+    AttentionLayer self_attn;
+    VectorParam post_attention_layernorm;
+    GatedMlpLayer mlp;
+  };
+
+  Tensor Block(ExecContext& ctx, const Layer& layer, const AttentionCall& call,
+               const Tensor& x) const;
+
+  RotaryFrequencies frequencies_;
+  Weight embed_tokens_;
+  std::vector<Layer> layers_;
+  VectorParam norm_;
+  Weight lm_head_;  // empty when tied
+};
+
+Tensor Qwen2::Block(ExecContext& ctx, const Layer& layer, const AttentionCall& call,
+                    const Tensor& x) const {
+  const float eps = config_.rms_norm_eps;
+  LayerScope scope(ctx);
+  const Tensor attention =
+      SelfAttention(ctx, layer.self_attn, call, RmsNorm(ctx, x, layer.input_layernorm, eps));
+  if (attention.empty()) return attention;
+  const Tensor h = Add(ctx, WantedRows(ctx, call, x), attention);
+  const Tensor mlp = GatedMlp(ctx, layer.mlp, config_.hidden_activation,
+                              RmsNorm(ctx, h, layer.post_attention_layernorm, eps));
+  return scope.Keep(Add(ctx, h, mlp));
+}
+
+Tensor Qwen2::Forward(ExecContext& ctx, const Batch& batch) const {
+  DecoderStep step(ctx, config_, frequencies_, batch);
+  Tensor x = Embedding(ctx, embed_tokens_, batch.tokens, config_.embedding_scale);
+  Observe(ctx, "embed_tokens", x);
+  for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
+    x = Block(ctx, layers_[i], step.attention(i), x);
+    if (x.empty()) return x;
+    Observe(ctx, "layers", i, x);
+  }
+  x = RmsNorm(ctx, x, norm_, config_.rms_norm_eps);
+  Observe(ctx, "norm", x);
+  return Linear(ctx, x, config_.tie_word_embeddings ? embed_tokens_ : lm_head_);
+}
+
+std::vector<ParamSpec> Qwen2::Params() {
+  const int64_t hidden = config_.hidden_size;
+  const int64_t inner = config_.intermediate_size;
+  const int64_t queries = config_.query_size();
+  const int64_t keys = config_.kv_size();
+  ParamTable t;
+  t.Matrix("embed_tokens.weight", "token_embd.weight", config_.vocab_size, hidden, &embed_tokens_);
+  for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
+    Layer& l = layers_[i];
+    AttentionLayer& a = l.self_attn;
+    GatedMlpLayer& m = l.mlp;
+    t.BeginLayer(i);
+    t.Vector("input_layernorm.weight", "attn_norm.weight", hidden, &l.input_layernorm);
+    t.Matrix("self_attn.q_proj.weight", "attn_q.weight", queries, hidden, &a.q_proj.weight);
+    t.Vector("self_attn.q_proj.bias", "attn_q.bias", queries, &a.q_proj.bias);
+    t.Matrix("self_attn.k_proj.weight", "attn_k.weight", keys, hidden, &a.k_proj.weight);
+    t.Vector("self_attn.k_proj.bias", "attn_k.bias", keys, &a.k_proj.bias);
+    t.Matrix("self_attn.v_proj.weight", "attn_v.weight", keys, hidden, &a.v_proj.weight);
+    t.Vector("self_attn.v_proj.bias", "attn_v.bias", keys, &a.v_proj.bias);
+    t.Matrix("self_attn.o_proj.weight", "attn_output.weight", hidden, queries, &a.o_proj.weight);
+    t.Vector("post_attention_layernorm.weight", "ffn_norm.weight", hidden,
+             &l.post_attention_layernorm);
+    t.Matrix("mlp.gate_proj.weight", "ffn_gate.weight", inner, hidden, &m.gate_proj.weight);
+    t.Matrix("mlp.up_proj.weight", "ffn_up.weight", inner, hidden, &m.up_proj.weight);
+    t.Matrix("mlp.down_proj.weight", "ffn_down.weight", hidden, inner, &m.down_proj.weight);
+  }
+  t.EndLayers();
+  t.Vector("norm.weight", "output_norm.weight", hidden, &norm_);
+  if (!config_.tie_word_embeddings) {
+    t.Matrix("lm_head.weight", "output.weight", config_.vocab_size, hidden, &lm_head_);
+  }
+  return t.Take();
+}
+
+constexpr std::string_view kGgufNames[] = {"qwen2", "qwen2vl"};
+constexpr std::string_view kModelTypes[] = {"qwen2", "qwen2_vl", "qwen2_5_vl", "qwen2_5_vl_text"};
+
+}  // namespace
+
+const Architecture kQwen2 = {
+    .name = "qwen2",
+    .gguf_names = kGgufNames,
+    .hf_model_types = kModelTypes,
+    .config_from_gguf = Qwen2ConfigFromGguf,
+    .config_from_hf = Qwen2ConfigFromHf,
+    .make = [](ModelConfig config) -> std::unique_ptr<CausalLM> {
+      return std::make_unique<Qwen2>(std::move(config));
+    },
+};
+
+}  // namespace galen
