@@ -22,14 +22,14 @@ float LoadElement(KvType type, const uint8_t* base, int64_t index) {
   return 0.0f;
 }
 
-// inverse_scale: of int8, 1 / scale.
+// inverse_scale: of int8, 1 / scale; 0 stores zeros whatever the value.
 void StoreElement(KvType type, uint8_t* base, int64_t index, float value, float inverse_scale) {
   switch (type) {
     case KvType::kF32: reinterpret_cast<float*>(base)[index] = value; break;
     case KvType::kBf16: reinterpret_cast<uint16_t*>(base)[index] = FloatToBf16(value); break;
     case KvType::kF16: reinterpret_cast<uint16_t*>(base)[index] = FloatToHalf(value); break;
     case KvType::kI8: {
-      const float rounded = std::nearbyint(value * inverse_scale);
+      const float rounded = inverse_scale == 0.0f ? 0.0f : std::nearbyint(value * inverse_scale);
       reinterpret_cast<int8_t*>(base)[index] = static_cast<int8_t>(std::clamp(rounded, -127.0f, 127.0f));
       break;
     }
@@ -48,7 +48,11 @@ float ScaleOf(const float* x, int64_t n) {
   return largest / 127.0f;
 }
 
-float InverseOf(float scale) { return scale > 0.0f ? 1.0f / scale : 0.0f; }
+// 0 where the scale has no inverse: all values are (next to) zero, or some are not numbers.
+float InverseOf(float scale) {
+  const float inverse = scale > 0.0f ? 1.0f / scale : 0.0f;
+  return inverse <= std::numeric_limits<float>::max() ? inverse : 0.0f;
+}
 
 void ClearSlots(KvType type, const KvPageLayout& layout, int64_t head_dim, int64_t slot0, uint8_t* head) {
   uint8_t* values = head + layout.v_offset;
