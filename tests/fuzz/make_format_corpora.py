@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Writes the seeds of gguf_fuzz, safetensors_fuzz and config_fuzz: small right files, and one for each known attack.
+
+Needs nothing but Python. usage: make_format_corpora.py [corpus directory, default: corpus/ beside this script]
+"""
+import json
+import os
+import struct
+import sys
+
+OUT = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
+U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64 = range(13)
+CODES = "BbHhIif?  Qqd"
+
+
+def save(target, name, data):
+    directory = os.path.join(OUT, target)
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(directory, name), "wb") as file:
+        file.write(data if isinstance(data, bytes) else data.encode())
+
+
+def string(text):
+    data = text if isinstance(text, bytes) else text.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
+def value(kind, content):
+    if kind == STRING:
+        return string(content)
+    if kind == ARRAY:
+        element, items = content
+        return struct.pack("<IQ", element, len(items)) + b"".join(value(element, i) for i in items)
+    return struct.pack("<" + CODES[kind], content)
+
+
+def entry(key, kind, content):
+    return string(key) + struct.pack("<I", kind) + value(kind, content)
+
+
+def tensor(name, dims, kind, offset):
+    return string(name) + struct.pack(f"<I{len(dims)}QIQ", len(dims), *dims, kind, offset)
+
+
+def gguf(entries, tensors, data=b"", alignment=32, version=3, counts=None):
+    counts = counts or (len(tensors), len(entries))
+    head = b"GGUF" + struct.pack("<IQQ", version, *counts) + b"".join(entries) + b"".join(tensors)
+    return head + b"\0" * (-len(head) % alignment) + data
+
+
+def gguf_corpus():
+    tokens = ["<pad>", "<s>", "</s>", "\u2581a", "<0x0A>"]
+    model = [entry("general.architecture", STRING, "gemma3"), entry("gemma3.block_count", U32, 2),
+             entry("gemma3.rope.freq_base", F32, 1e6), entry("gemma3.rope.scaling.type", STRING, "linear"),
+             entry("gemma3.rope.scaling.factor", F32, 8.0),
+             entry("gemma3.attention.sliding_window_pattern", ARRAY, (BOOL, [True] * 5 + [False, True])),
+             entry("tokenizer.ggml.tokens", ARRAY, (STRING, tokens)),
+             entry("tokenizer.ggml.scores", ARRAY, (F32, [0.0, -1.0, -2.0, -3.0, -4.0])),
+             entry("tokenizer.ggml.token_type", ARRAY, (I32, [3, 3, 3, 1, 6]))]
+    weights = [tensor("token_embd.weight", [32, 5], 8, 0), tensor("blk.0.attn_q.weight", [256], 12, 192),
+               tensor("output_norm.weight", [3], 0, 352)]
+    save("gguf_fuzz", "model", gguf(model, weights, bytes(364)))
+    save("gguf_fuzz", "version2", gguf([entry("k", U64, 1)], [tensor("w", [2, 2], 1, 0)], bytes(8), version=2))
+    every = [entry(f"k{kind}", kind, True if kind == BOOL else "s" if kind == STRING else 1) for kind in range(13) if kind != ARRAY]
+    every += [entry(f"a{kind}", ARRAY, (kind, [True] if kind == BOOL else ["s"] if kind == STRING else [1]))
+              for kind in range(13) if kind != ARRAY]
+    save("gguf_fuzz", "every_type", gguf(every, []))
+    nested = (ARRAY, [(I16, [1, 2]), (ARRAY, [(U8, [7])]), (STRING, ["x"])])
+    save("gguf_fuzz", "nested", gguf([entry("k", ARRAY, nested)], []))
+    save("gguf_fuzz", "alignment", gguf([entry("general.alignment", U32, 64)], [tensor("w", [4], 0, 0)], bytes(16), 64))
+    save("gguf_fuzz", "alignment_huge", gguf([entry("general.alignment", U32, 0x80000000)], []))
+    save("gguf_fuzz", "product_overflow", gguf([], [tensor("w", [1 << 32, 1 << 32], 0, 0)], bytes(32)))
+    save("gguf_fuzz", "sum_overflow", gguf([], [tensor("w", [8], 0, 2**64 - 32)], bytes(32)))
+    save("gguf_fuzz", "count_lies", gguf([], [], counts=(2**64 - 1, 2**64 - 1)))
+    save("gguf_fuzz", "string_lies", gguf([string("k") + struct.pack("<IQ", STRING, 2**64 - 1)], [], counts=(0, 1)))
+    save("gguf_fuzz", "array_lies", gguf([string("k") + struct.pack("<IIQ", ARRAY, STRING, 2**61)], [], counts=(0, 1)))
+    save("gguf_fuzz", "foreign_type", gguf([], [tensor("w", [64, 2], 39, 0)], bytes(68)))
+    save("gguf_fuzz", "old_magic", b"tjgg\x03\0\0\0" + bytes(16))
+
+
+def safetensors(header, size):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(size)
+
+
+def safetensors_corpus():
+    def t(dtype, shape, begin, end):
+        return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+    save("safetensors_fuzz", "model", safetensors({"__metadata__": {"format": "pt"}, "a": t("F32", [2], 0, 8),
+         "b.weight": t("BF16", [2, 3], 8, 20), "s": t("F16", [], 20, 22), "e": t("I64", [0, 3], 22, 22)}, 22))
+    save("safetensors_fuzz", "types", safetensors({k: t(k, [2], i * 2, i * 2 + 2) for i, k in enumerate(
+        ["U8", "I8", "BOOL", "F8_E4M3", "F8_E5M2", "F8_E8M0"])}, 12))
+    save("safetensors_fuzz", "wide", safetensors({"F64": t("F64", [1], 0, 8), "I16": t("I16", [1], 8, 10),
+         "F4": t("F4", [4], 10, 12), "F6": t("F6_E2M3", [4], 12, 15), "C64": t("C64", [1], 15, 23)}, 23))
+    save("safetensors_fuzz", "overflow", safetensors({"a": t("F32", [0, 2**32, 2**32], 0, 0)}, 0))
+    save("safetensors_fuzz", "beyond", safetensors({"a": t("U8", [2], 2**64 - 2, 2**64 - 1)}, 2))
+    save("safetensors_fuzz", "overlap", safetensors({"a": t("U8", [2], 0, 2), "b": t("U8", [2], 1, 3)}, 3))
+    save("safetensors_fuzz", "length_lies", struct.pack("<Q", 2**64 - 8) + b"{}")
+    save("safetensors_fuzz", "deep", safetensors(b'{"a":' + b"[" * 500, 0))
+    save("safetensors_fuzz", "index", json.dumps({"metadata": {"total_size": 8}, "weight_map": {
+        "a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}))
+    save("safetensors_fuzz", "index_escapes", json.dumps({"weight_map": {"a": "../../etc/passwd", "b": "/x"}}))
+
+
+def config_corpus():
+    linear = {"rope_type": "linear", "factor": 8.0, "rope_theta": 1000000.0}
+    llama3 = {"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+              "original_max_position_embeddings": 8192}
+    kinds = ["sliding_attention"] * 5 + ["full_attention", "sliding_attention"]
+    gemma = {"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"], "eos_token_id": [1, 106],
+             "text_config": {"hidden_size": 2560, "rope_theta": 1000000, "rope_local_base_freq": 10000,
+                             "rope_scaling": {"type": "linear", "factor": 8.0}, "sliding_window_pattern": 6,
+                             "final_logit_softcapping": None}}
+    save("config_fuzz", "gemma3_old", json.dumps(gemma) + "\n---\n" + json.dumps({"eos_token_id": [1, 106]}))
+    save("config_fuzz", "gemma3_new", json.dumps({"layer_types": kinds, "sliding_window": 512.0, "rope_parameters": {
+        "full_attention": linear, "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}}}))
+    save("config_fuzz", "llama3_old", json.dumps({"rope_theta": 500000.0, "rope_scaling": llama3, "eos_token_id": 2,
+                                                  "max_position_embeddings": 131072, "tie_word_embeddings": True}))
+    save("config_fuzz", "llama3_new", json.dumps({"rope_parameters": {**llama3, "rope_theta": 5e5},
+                                                  "partial_rotary_factor": 0.5}))
+    save("config_fuzz", "pattern_list", json.dumps({"_sliding_window_pattern": [True, False, True, True, False, True, 1]}))
+    save("config_fuzz", "deep", '{"a":' * 200 + "1" + "}" * 200)
+    save("config_fuzz", "numbers", '{"hidden_size":18446744073709551616,"eos_token_id":-1,"rope_theta":1e308,"x":-0.0}')
+
+
+gguf_corpus()
+safetensors_corpus()
+config_corpus()
