@@ -82,7 +82,7 @@ void Multiply(const ExecContext& ctx, const Tensor& x, Product* product) {
   uint8_t* scratch = static_cast<uint8_t*>(ctx.arena->Allocate(scratch_stride * workers));
   const auto prepare = [&](int64_t begin, int64_t end) {
     for (int i = 0; i < product->num_operands; ++i) {
-      kernels.linear_prepare(x.f32() + begin * k, k, begin, end, product->operands[i]);
+      kernels.linear_prepare(x.f32(), k, begin, end, product->operands[i]);
     }
   };
   if (alone) {
