@@ -27,6 +27,10 @@ if ! echo "$sha256  $archive" | sha256sum -c --status 2>/dev/null; then
   echo "$sha256  $archive" | sha256sum -c --quiet >&2
 fi
 tar -xzf "$archive" -C "$root" --strip-components=1
+# GCC 12 declares that _tile_loadconfig reads 8 of the 64 bytes, drops the stores to the rest as dead, and the instruction
+# faults. Say what is read, else llama.cpp crashes on machines with AMX.
+sed -i 's/_tile_loadconfig(&tc);/__asm__ volatile("ldtilecfg %0" :: "m"(tc));/' \
+  "$root/vendor/llama.cpp/ggml/src/ggml-cpu/amx/mmq.cpp"
 cmake -S "$root/vendor/llama.cpp" -B "$root/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON \
   -DLLAMA_CURL=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DBUILD_SHARED_LIBS=OFF \
   -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_BUILD_UI=OFF >&2
