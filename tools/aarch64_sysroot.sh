@@ -1,0 +1,28 @@
+#!/bin/sh
+# Unpacks Debian's arm64 builds of the libraries that galen links, for the cross build. Uses apt with a private state, so
+# that neither root nor a foreign architecture on this system is needed.
+# usage: aarch64_sysroot.sh DIRECTORY
+set -eu
+out=$1
+packages="libgtest-dev libicu-dev libicu72 libpcre2-dev libpcre2-8-0 libsentencepiece-dev libsentencepiece0 libedit-dev libedit2
+ libprotobuf-dev libprotobuf32 libprotobuf-lite32 zlib1g zlib1g-dev libtinfo6 libncurses-dev libbsd-dev libbsd0 libmd-dev libmd0 libcli11-dev
+ nlohmann-json3-dev libc6 libgcc-s1 libstdc++6 libgoogle-perftools4 libtcmalloc-minimal4 libunwind8 liblzma5"
+key=$(echo "$packages" | sha256sum | cut -c1-12)
+[ -f "$out/.complete-$key" ] && exit 0
+echo "unpacking Debian's arm64 libraries for the cross build into $out"
+state=$(mktemp -d)
+trap 'rm -rf "$state"' EXIT
+mkdir -p "$state/lists/partial" "$state/archives/partial"
+touch "$state/status"
+options="-o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State=$state -o Dir::State::lists=$state/lists
+ -o Dir::State::status=$state/status -o Dir::Cache=$state -o Dir::Cache::archives=$state/archives -o APT::Sandbox::User=
+ -o Debug::NoLocking=1 -o Acquire::Languages=none"
+apt-get $options -q update >"$state/log" 2>&1 || { cat "$state/log" >&2; exit 1; }
+rm -rf "$out"
+mkdir -p "$out"
+for package in $packages; do
+  # A name that this release does not have is no loss: the link line says what is really missing.
+  (cd "$state" && apt-get $options -q download "$package" >>"$state/log" 2>&1) || echo "  ($package: not found, skipped)"
+done
+for deb in "$state"/*.deb; do dpkg-deb -x "$deb" "$out"; done
+touch "$out/.complete-$key"
