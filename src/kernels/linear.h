@@ -28,7 +28,22 @@ enum class Compute : uint8_t {
 };
 
 // The arithmetic of one product: which operand form x takes. Chosen by KernelTable::plan_linear.
-enum class LinearPlan : uint8_t { kF32Rows, kF32Panels, kBf16Panels, kInt8Panels };
+enum class LinearPlan : uint8_t {
+  kF32Rows,     // few rows, plain weights: fp32
+  kF32Panels,   // many rows: weight and x in fp32
+  kBf16Panels,  // many rows: weight and x rounded to bf16, sums in fp32
+  // x as block-wise fixed point of 1, 2 or 3 digits of base 128 (an int8 each) per 32 columns, multiplied with the weight's
+  // integer codes in exact int32 sums: 1 digit is Compute::kInt8; 2 are finer than bf16 (2^-14 of the block's largest
+  // value), 3 (2^-21) stand for fp32. docs/decisions/0002-fixed-point-decode.md says why.
+  kDigits1,
+  kDigits2,
+  kDigits3,
+};
+
+// Digits of a kDigits plan, else 0.
+inline int PlanDigits(LinearPlan plan) {
+  return plan < LinearPlan::kDigits1 ? 0 : static_cast<int>(plan) - static_cast<int>(LinearPlan::kDigits1) + 1;
+}
 
 // Operand x in the form that a plan wants; owned by the caller's scratch.
 struct LinearOperand {

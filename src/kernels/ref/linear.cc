@@ -1,7 +1,7 @@
 // The definition of the matrix product, in plain C++. Every faster version is tested against it.
 //   kF32Rows, kF32Panels  x and decoded W as they are
 //   kBf16Panels           both rounded to bf16 (nearest even)
-//   kInt8Panels           x quantised per row and block of 32 (scale = absmax / 127, nearest even), W as it is
+//   kDigits1              x quantised per row and block of 32 (scale = absmax / 127, nearest even), W as it is
 // Sums are fp32 in kLanes partial sums. Operand: x after that rounding, as float [m, k], for every plan.
 #include <algorithm>
 #include <cmath>
@@ -38,7 +38,7 @@ void DecodeRows(const WeightView& w, const int32_t* ids, int64_t begin, int64_t 
 
 LinearPlan PlanLinear(const WeightView&, int64_t m, Compute compute, bool invariant) {
   if (compute == Compute::kFp32 || (m == 1 && !invariant)) return LinearPlan::kF32Rows;
-  return compute == Compute::kInt8 ? LinearPlan::kInt8Panels : LinearPlan::kBf16Panels;
+  return compute == Compute::kInt8 ? LinearPlan::kDigits1 : LinearPlan::kBf16Panels;
 }
 
 int64_t OperandBytes(LinearPlan, int64_t m, int64_t k) { return m * k * static_cast<int64_t>(sizeof(float)); }
@@ -64,7 +64,7 @@ void Prepare(const float* x, int64_t ldx, int64_t begin, int64_t end, const Line
     float* row = static_cast<float*>(operand.data) + i * k;
     std::copy_n(x + i * ldx, k, row);
     if (operand.plan == LinearPlan::kBf16Panels) RoundToBf16(row, k);
-    if (operand.plan == LinearPlan::kInt8Panels) RoundToInt8Blocks(row, k);
+    if (operand.plan == LinearPlan::kDigits1) RoundToInt8Blocks(row, k);
   }
 }
 

@@ -1,10 +1,12 @@
 // How each block format reads its tile16 chunk. Included inside the namespace and target region of one instruction set,
-// after vec-inl.h. A format type has
-//   kDType, kSub (columns that share a scale: 16 or 32), kOffset (has an additive part)
+// after vec-inl.h. A quantised format's value is code * d + m with an unsigned code. A format type has
+//   kSub      columns that share a scale: 16 or 32; 0: a plain format, whose Value is the value itself
+//   kMaxCode  largest code
+//   kFold     0: Value is the code; else Value is 1 + code / kFold, which costs no conversion
 //   Planes: the registers of one chunk; Planes Load(codes, lane)          lane: first of the Vec::kLanes rows
-//   F Value<k>(planes, consts): column k's code as a float, not yet scaled
-//   void Scales(scales, chunk, sub, lane, &d, &m): value = code * d (+ m if kOffset)
-// Codes that need no table are not centred in Value: kOffset folds the centre into m.
+//   I Codes<g>(planes)                 columns 4g..4g+3 as the four bytes of each lane
+//   F Value<k>(planes, consts)         column k
+//   void Scales(scales, chunk, sub, lane, &d, &m)
 
 struct NibPlanes {
   Vec::I nib[4];
@@ -13,242 +15,76 @@ struct NibPlanes {
     for (int i = 0; i < 4; ++i) p.nib[i] = Vec::LoadI(codes + 64 * i + 4 * lane);
     return p;
   }
+  // Where column k's nibble begins in its dword.
+  static constexpr int Bit(int k) { return 8 * (k % 4) + 4 * (k % 8 / 4); }
   // Column k in the low four bits of each lane; other columns above.
   template <int k>
   Vec::I Index() const {
-    return Vec::Srl<(k % 8 / 2) * 4 + (k % 2) * 16>(nib[k / 8]);
+    return Vec::Srl<Bit(k)>(nib[k / 8]);
+  }
+  // Columns 4g..4g+3 as bytes.
+  template <int g>
+  Vec::I Bytes() const {
+    return Vec::And(Vec::Srl<4 * (g % 2)>(nib[g / 2]), Vec::Set1I(0x0F0F0F0F));
   }
 };
 
 struct Nothing {};
 
-// 4-bit codes through a table of 16 values.
-template <DType dtype>
-struct TableConsts {
-  Vec::Table16 table;
-  TableConsts() {
-    alignas(64) float values[16];
-    for (int i = 0; i < 16; ++i) {
-      if constexpr (dtype == DType::kIQ4_NL || dtype == DType::kIQ4_XS) values[i] = kIQ4Values[i];
-      else if constexpr (dtype == DType::kQ4_0) values[i] = static_cast<float>(i - 8);
-      else values[i] = static_cast<float>(i);
-    }
-    table = Vec::MakeTable16(values);
-  }
-};
+// Bits that begin at `from` in each lane moved to begin at `to`.
+template <int from, int to>
+Vec::I Move(Vec::I v) {
+  if constexpr (from >= to) return Vec::Srl<from - to>(v);
+  else return Vec::Sll<to - from>(v);
+}
+constexpr int Bit1At(int k) { return 8 * (k % 4) + k / 4; }
+constexpr int Bit2At(int k) { return 8 * (k % 4) + 2 * (k % 16 / 4); }
+constexpr int32_t Bytes4(int b) { return b * 0x01010101; }
 
-template <DType dtype>
-struct NibbleFormat {
-  using Planes = NibPlanes;
-#if defined(GALEN_VEC_AVX2)
-  // Without a 16-entry lookup, plain codes are cheaper by conversion; only IQ4's uneven values need the table.
-  static constexpr bool kTable = dtype == DType::kIQ4_NL || dtype == DType::kIQ4_XS;
-#else
-  static constexpr bool kTable = true;
-#endif
-  using Consts = std::conditional_t<kTable, TableConsts<dtype>, Nothing>;
-  static Planes Load(const uint8_t* codes, int lane) { return Planes::Load(codes, lane); }
-  template <int k>
-  static Vec::F Value(const Planes& p, const Consts& c) {
-    if constexpr (kTable) return Vec::Lookup(c.table, p.Index<k>());
-    else return Vec::ToFloat(Vec::And(p.Index<k>(), Vec::Set1I(15)));
-  }
-};
+// (code << (23 - bits)) | 1.0f: the code in the mantissa's top bits.
+template <int bits>
+Vec::F AsMantissa(Vec::I code_at_top) {
+  return Vec::Cast(Vec::AndOr(code_at_top, Vec::Set1I(((1 << bits) - 1) << (23 - bits)), Vec::Set1I(0x3F800000)));
+}
 
-// d (and m) of 32-column formats. `centre` is subtracted from codes by way of m.
-template <bool has_m>
-struct Block32Scales {
-  static void Get(const uint8_t* scales, int64_t chunk, int lane, float centre, Vec::F* d, Vec::F* m) {
-    const uint8_t* unit = scales + chunk * (has_m ? 64 : 32);
-    *d = Vec::FromHalf(unit + 2 * lane);
-    if constexpr (has_m) *m = Vec::FromHalf(unit + 32 + 2 * lane);
-    else *m = Vec::Mul(*d, Vec::Set1(-centre));
-  }
-};
+// ---- scales
 
-struct FormatQ4_0 : NibbleFormat<DType::kQ4_0> {
-  static constexpr DType kDType = DType::kQ4_0;
-  static constexpr int kSub = 32;
-  static constexpr bool kOffset = !kTable;
+// f16 d of 32 columns; the centre of the codes goes into m.
+template <int centre>
+struct ScaleD {
   static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
-    Block32Scales<false>::Get(s, chunk, lane, 8.0f, d, m);
+    *d = Vec::FromHalf(s + 32 * chunk + 2 * lane);
+    *m = Vec::Mul(*d, Vec::Set1(-static_cast<float>(centre)));
   }
 };
-struct FormatIQ4_NL : NibbleFormat<DType::kIQ4_NL> {
-  static constexpr DType kDType = DType::kIQ4_NL;
-  static constexpr int kSub = 32;
-  static constexpr bool kOffset = false;
+// f16 d, m of 32 columns.
+struct ScaleDM {
   static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
-    Block32Scales<false>::Get(s, chunk, lane, 0.0f, d, m);
+    *d = Vec::FromHalf(s + 64 * chunk + 2 * lane);
+    *m = Vec::FromHalf(s + 64 * chunk + 32 + 2 * lane);
   }
 };
-struct FormatQ4_1 : NibbleFormat<DType::kQ4_1> {
-  static constexpr DType kDType = DType::kQ4_1;
-  static constexpr int kSub = 32;
-  static constexpr bool kOffset = true;
-  static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
-    Block32Scales<true>::Get(s, chunk, lane, 0.0f, d, m);
-  }
-};
-
-// Scales of Q4_K and Q5_K: f16 d, dmin; 8-bit scale and min of each 32 columns.
+// Q4_K, Q5_K: f16 d, dmin; a byte of scale and of min for each 32 columns.
 struct ScaleMins {
-  static void Get(const uint8_t* scales, int64_t chunk, int lane, Vec::F* d, Vec::F* m) {
-    const uint8_t* unit = scales + chunk / 8 * 320;
+  static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
+    const uint8_t* unit = s + chunk / 8 * 320;
     const int64_t g = chunk % 8;
     *d = Vec::Mul(Vec::FromHalf(unit + 2 * lane), Vec::FromU8(unit + 64 + 16 * g + lane));
     *m = Vec::Sub(Vec::Zero(), Vec::Mul(Vec::FromHalf(unit + 32 + 2 * lane), Vec::FromU8(unit + 192 + 16 * g + lane)));
   }
 };
-
-struct FormatQ4_K : NibbleFormat<DType::kQ4_K> {
-  static constexpr DType kDType = DType::kQ4_K;
-  static constexpr int kSub = 32;
-  static constexpr bool kOffset = true;
-  static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
-    ScaleMins::Get(s, chunk, lane, d, m);
-  }
-};
-struct FormatIQ4_XS : NibbleFormat<DType::kIQ4_XS> {
-  static constexpr DType kDType = DType::kIQ4_XS;
-  static constexpr int kSub = 32;
-  static constexpr bool kOffset = false;
-  static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F*) {
-    const uint8_t* unit = s + chunk / 8 * 160;
-    *d = Vec::Mul(Vec::FromHalf(unit + 2 * lane), Vec::FromI8(unit + 32 + 16 * (chunk % 8) + lane));
-  }
-};
-
-// 5-bit codes: a nibble and a bit. As 1 + code / 32 in the mantissa's top bits: two logic operations and no conversion.
-struct FiveBitFormat {
-  struct Planes {
-    NibPlanes low;
-    Vec::I bits;
-  };
-  using Consts = Nothing;
-  static Planes Load(const uint8_t* codes, int lane) {
-    return {NibPlanes::Load(codes, lane), Vec::LoadI(codes + tile16::kNibBytes + 4 * lane)};
-  }
-  template <int from, int to>
-  static Vec::I Move(Vec::I v) {
-    if constexpr (from >= to) return Vec::Srl<from - to>(v);
-    else return Vec::Sll<to - from>(v);
-  }
-  template <int k>
-  static Vec::F Value(const Planes& p, const Consts&) {
-    const Vec::I low = Move<(k % 8 / 2) * 4 + (k % 2) * 16, 18>(p.low.nib[k / 8]);
-    const Vec::I high = Move<k, 22>(p.bits);
-    const Vec::I code = Vec::Select(Vec::Set1I(0xF << 18), low, high);
-    return Vec::Cast(Vec::AndOr(code, Vec::Set1I(0x1F << 18), Vec::Set1I(0x3F800000)));
-  }
-  // value = 1 + code / 32, so code * d + m = value * 32 d + (m - 32 d).
-  static void Fold(Vec::F* d, Vec::F* m) {
-    *d = Vec::Mul(*d, Vec::Set1(32.0f));
-    *m = Vec::Sub(*m, *d);
-  }
-};
-struct FormatQ5_0 : FiveBitFormat {
-  static constexpr DType kDType = DType::kQ5_0;
-  static constexpr int kSub = 32;
-  static constexpr bool kOffset = true;
-  static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
-    Block32Scales<false>::Get(s, chunk, lane, 16.0f, d, m);
-    Fold(d, m);
-  }
-};
-struct FormatQ5_1 : FiveBitFormat {
-  static constexpr DType kDType = DType::kQ5_1;
-  static constexpr int kSub = 32;
-  static constexpr bool kOffset = true;
-  static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
-    Block32Scales<true>::Get(s, chunk, lane, 0.0f, d, m);
-    Fold(d, m);
-  }
-};
-struct FormatQ5_K : FiveBitFormat {
-  static constexpr DType kDType = DType::kQ5_K;
-  static constexpr int kSub = 32;
-  static constexpr bool kOffset = true;
-  static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
-    ScaleMins::Get(s, chunk, lane, d, m);
-    Fold(d, m);
-  }
-};
-
-// 6-bit codes: a nibble and two bits, as 1 + code / 64.
-struct FormatQ6_K {
-  static constexpr DType kDType = DType::kQ6_K;
-  static constexpr int kSub = 16;
-  static constexpr bool kOffset = true;
-  struct Planes {
-    NibPlanes low;
-    Vec::I bits[2];
-  };
-  using Consts = Nothing;
-  static Planes Load(const uint8_t* codes, int lane) {
-    const uint8_t* high = codes + tile16::kNibBytes + 4 * lane;
-    return {NibPlanes::Load(codes, lane), {Vec::LoadI(high), Vec::LoadI(high + 64)}};
-  }
-  template <int k>
-  static Vec::F Value(const Planes& p, const Consts&) {
-    const Vec::I low = FiveBitFormat::Move<(k % 8 / 2) * 4 + (k % 2) * 16, 17>(p.low.nib[k / 8]);
-    const Vec::I high = FiveBitFormat::Move<2 * (k % 16), 21>(p.bits[k / 16]);
-    const Vec::I code = Vec::Select(Vec::Set1I(0xF << 17), low, high);
-    return Vec::Cast(Vec::AndOr(code, Vec::Set1I(0x3F << 17), Vec::Set1I(0x3F800000)));
-  }
+// Q6_K, Q3_K, IQ4_XS: f16 d; a signed byte of scale for each kSub columns.
+template <int sub_columns, int centre>
+struct ScaleI8 {
   static void Scales(const uint8_t* s, int64_t chunk, int sub, int lane, Vec::F* d, Vec::F* m) {
-    const uint8_t* unit = s + chunk / 8 * 288;
-    const Vec::F scale = Vec::FromI8(unit + 32 + 16 * (2 * (chunk % 8) + sub) + lane);
-    *d = Vec::Mul(Vec::Mul(Vec::FromHalf(unit + 2 * lane), scale), Vec::Set1(64.0f));
-    *m = Vec::Mul(*d, Vec::Set1(-1.5f));  // (code - 32) d = value 64 d - 64 d - 32 d
+    constexpr int kPerChunk = 32 / sub_columns;
+    const uint8_t* unit = s + chunk / 8 * (32 + 8 * kPerChunk * 16);
+    *d = Vec::Mul(Vec::FromHalf(unit + 2 * lane), Vec::FromI8(unit + 32 + 16 * (kPerChunk * (chunk % 8) + sub) + lane));
+    *m = Vec::Mul(*d, Vec::Set1(-static_cast<float>(centre)));
   }
 };
-
-// 3-bit codes: two bits and a bit, minus 4.
-struct FormatQ3_K {
-  static constexpr DType kDType = DType::kQ3_K;
-  static constexpr int kSub = 16;
-  static constexpr bool kOffset = true;
-  struct Planes {
-    Vec::I low[2];
-    Vec::I bits;
-  };
-  using Consts = Nothing;
-  static Planes Load(const uint8_t* codes, int lane) {
-    return {{Vec::LoadI(codes + 4 * lane), Vec::LoadI(codes + 64 + 4 * lane)},
-            Vec::LoadI(codes + tile16::kBit2Bytes + 4 * lane)};
-  }
-  template <int k>
-  static Vec::F Value(const Planes& p, const Consts&) {
-    const Vec::I low = FiveBitFormat::Move<2 * (k % 16), 20>(p.low[k / 16]);
-    const Vec::I high = FiveBitFormat::Move<k, 22>(p.bits);
-    const Vec::I code = Vec::Select(Vec::Set1I(3 << 20), low, high);
-    return Vec::Cast(Vec::AndOr(code, Vec::Set1I(7 << 20), Vec::Set1I(0x3F800000)));  // 1 + code / 8
-  }
-  static void Scales(const uint8_t* s, int64_t chunk, int sub, int lane, Vec::F* d, Vec::F* m) {
-    const uint8_t* unit = s + chunk / 8 * 288;
-    const Vec::F scale = Vec::FromI8(unit + 32 + 16 * (2 * (chunk % 8) + sub) + lane);
-    *d = Vec::Mul(Vec::Mul(Vec::FromHalf(unit + 2 * lane), scale), Vec::Set1(8.0f));
-    *m = Vec::Mul(*d, Vec::Set1(-1.5f));
-  }
-};
-
-// 2-bit codes; scale and min are nibbles.
-struct FormatQ2_K {
-  static constexpr DType kDType = DType::kQ2_K;
-  static constexpr int kSub = 16;
-  static constexpr bool kOffset = true;
-  struct Planes {
-    Vec::I low[2];
-  };
-  using Consts = Nothing;
-  static Planes Load(const uint8_t* codes, int lane) {
-    return {{Vec::LoadI(codes + 4 * lane), Vec::LoadI(codes + 64 + 4 * lane)}};
-  }
-  template <int k>
-  static Vec::F Value(const Planes& p, const Consts&) {
-    return Vec::ToFloat(Vec::And(Vec::Srl<2 * (k % 16)>(p.low[k / 16]), Vec::Set1I(3)));
-  }
+// Q2_K: f16 d, dmin; nibbles of scale and min for each 16 columns.
+struct ScaleNibbles {
   static void Scales(const uint8_t* s, int64_t chunk, int sub, int lane, Vec::F* d, Vec::F* m) {
     const uint8_t* unit = s + chunk / 8 * 320;
     const Vec::I both = Vec::WidenU8(unit + 64 + 16 * (2 * (chunk % 8) + sub) + lane);
@@ -257,39 +93,191 @@ struct FormatQ2_K {
   }
 };
 
-// Formats that are read column by column from memory: planes are just the address.
+// ---- codes
+
+struct NibbleCodes {
+  static constexpr int kMaxCode = 15;
+  static constexpr int kFold = 0;
+  using Planes = NibPlanes;
+#if defined(GALEN_VEC_AVX2)
+  using Consts = Nothing;  // conversion is cheaper than a lookup in 16 entries
+#else
+  struct Consts {
+    Vec::Table16 table;
+    Consts() {
+      alignas(64) float values[16];
+      for (int i = 0; i < 16; ++i) values[i] = static_cast<float>(i);
+      table = Vec::MakeTable16(values);
+    }
+  };
+#endif
+  static Planes Load(const uint8_t* codes, int lane) { return Planes::Load(codes, lane); }
+  template <int g>
+  static Vec::I Codes(const Planes& p) { return p.Bytes<g>(); }
+  template <int k>
+  static Vec::F Value(const Planes& p, [[maybe_unused]] const Consts& c) {
+#if defined(GALEN_VEC_AVX2)
+    return Vec::ToFloat(Vec::And(p.Index<k>(), Vec::Set1I(15)));
+#else
+    return Vec::Lookup(c.table, p.Index<k>());
+#endif
+  }
+};
+
+// IQ4: a nibble chooses one of 16 uneven values; the code is that value + 128.
+struct IQ4Codes {
+  static constexpr int kMaxCode = 241;
+  static constexpr int kFold = 0;
+  using Planes = NibPlanes;
+  struct Consts {
+    Vec::Table16 table;
+    Consts() {
+      alignas(64) float values[16];
+      for (int i = 0; i < 16; ++i) values[i] = static_cast<float>(kIQ4Values[i] + 128);
+      table = Vec::MakeTable16(values);
+    }
+  };
+  static Planes Load(const uint8_t* codes, int lane) { return Planes::Load(codes, lane); }
+  template <int g>
+  static Vec::I Codes(const Planes& p) {
+    // Flipping the sign bit adds 128.
+    return Vec::Xor(Vec::Shuffle(kIQ4Values, p.Bytes<g>()), Vec::Set1I(static_cast<int32_t>(0x80808080)));
+  }
+  template <int k>
+  static Vec::F Value(const Planes& p, const Consts& c) { return Vec::Lookup(c.table, p.Index<k>()); }
+};
+
+// A nibble and a bit.
+struct FiveBitCodes {
+  static constexpr int kMaxCode = 31;
+  static constexpr int kFold = 32;
+  using Consts = Nothing;
+  struct Planes {
+    NibPlanes low;
+    Vec::I bits;
+  };
+  static Planes Load(const uint8_t* codes, int lane) {
+    return {NibPlanes::Load(codes, lane), Vec::LoadI(codes + tile16::kNibBytes + 4 * lane)};
+  }
+  template <int g>
+  static Vec::I Codes(const Planes& p) {
+    return Vec::AndOr(Move<g, 4>(p.bits), Vec::Set1I(Bytes4(0x10)), p.low.Bytes<g>());
+  }
+  template <int k>
+  static Vec::F Value(const Planes& p, const Consts&) {
+    const Vec::I low = Move<NibPlanes::Bit(k), 18>(p.low.nib[k / 8]);
+    return AsMantissa<5>(Vec::Select(Vec::Set1I(15 << 18), low, Move<Bit1At(k), 22>(p.bits)));
+  }
+};
+
+// A nibble and two bits.
+struct SixBitCodes {
+  static constexpr int kMaxCode = 63;
+  static constexpr int kFold = 64;
+  using Consts = Nothing;
+  struct Planes {
+    NibPlanes low;
+    Vec::I bits[2];
+  };
+  static Planes Load(const uint8_t* codes, int lane) {
+    const uint8_t* high = codes + tile16::kNibBytes + 4 * lane;
+    return {NibPlanes::Load(codes, lane), {Vec::LoadI(high), Vec::LoadI(high + 64)}};
+  }
+  template <int g>
+  static Vec::I Codes(const Planes& p) {
+    return Vec::AndOr(Move<2 * (g % 4), 4>(p.bits[g / 4]), Vec::Set1I(Bytes4(0x30)), p.low.Bytes<g>());
+  }
+  template <int k>
+  static Vec::F Value(const Planes& p, const Consts&) {
+    const Vec::I low = Move<NibPlanes::Bit(k), 17>(p.low.nib[k / 8]);
+    return AsMantissa<6>(Vec::Select(Vec::Set1I(15 << 17), low, Move<Bit2At(k), 21>(p.bits[k / 16])));
+  }
+};
+
+// Two bits and one above them.
+struct ThreeBitCodes {
+  static constexpr int kMaxCode = 7;
+  static constexpr int kFold = 8;
+  using Consts = Nothing;
+  struct Planes {
+    Vec::I low[2];
+    Vec::I bits;
+  };
+  static Planes Load(const uint8_t* codes, int lane) {
+    return {{Vec::LoadI(codes + 4 * lane), Vec::LoadI(codes + 64 + 4 * lane)},
+            Vec::LoadI(codes + tile16::kBit2Bytes + 4 * lane)};
+  }
+  template <int g>
+  static Vec::I Codes(const Planes& p) {
+    const Vec::I low = Vec::And(Vec::Srl<2 * (g % 4)>(p.low[g / 4]), Vec::Set1I(Bytes4(3)));
+    return Vec::AndOr(Move<g, 2>(p.bits), Vec::Set1I(Bytes4(4)), low);
+  }
+  template <int k>
+  static Vec::F Value(const Planes& p, const Consts&) {
+    const Vec::I low = Move<Bit2At(k), 20>(p.low[k / 16]);
+    return AsMantissa<3>(Vec::Select(Vec::Set1I(3 << 20), low, Move<Bit1At(k), 22>(p.bits)));
+  }
+};
+
+struct TwoBitCodes {
+  static constexpr int kMaxCode = 3;
+  static constexpr int kFold = 4;
+  using Consts = Nothing;
+  struct Planes {
+    Vec::I low[2];
+  };
+  static Planes Load(const uint8_t* codes, int lane) {
+    return {{Vec::LoadI(codes + 4 * lane), Vec::LoadI(codes + 64 + 4 * lane)}};
+  }
+  template <int g>
+  static Vec::I Codes(const Planes& p) {
+    return Vec::And(Vec::Srl<2 * (g % 4)>(p.low[g / 4]), Vec::Set1I(Bytes4(3)));
+  }
+  template <int k>
+  static Vec::F Value(const Planes& p, const Consts&) { return AsMantissa<2>(Move<Bit2At(k), 21>(p.low[k / 16])); }
+};
+
+// Read from memory as needed: planes are the address.
 struct MemoryPlanes {
   const uint8_t* codes;
   int lane;
 };
 
-struct FormatQ8_0 {
-  static constexpr DType kDType = DType::kQ8_0;
-  static constexpr int kSub = 32;
-  static constexpr bool kOffset = false;
+// A byte, 128 added.
+struct ByteCodes {
+  static constexpr int kMaxCode = 255;
+  static constexpr int kFold = 256;
   using Planes = MemoryPlanes;
   using Consts = Nothing;
   static Planes Load(const uint8_t* codes, int lane) { return {codes, lane}; }
+  template <int g>
+  static Vec::I Codes(const Planes& p) { return Vec::LoadI(p.codes + 64 * g + 4 * p.lane); }
   template <int k>
-  static Vec::F Value(const Planes& p, const Consts&) {
-    return Vec::FromI8(p.codes + 16 * k + p.lane);
-  }
-  static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F*) {
-    *d = Vec::FromHalf(s + 32 * chunk + 2 * lane);
-  }
+  static Vec::F Value(const Planes& p, const Consts&) { return AsMantissa<8>(Move<8 * (k % 4), 15>(Codes<k / 4>(p))); }
 };
 
-// Plain types have no scale: d = 1 costs one multiplication per 32 columns.
-struct PlainScales {
-  static constexpr int kSub = 32;
-  static constexpr bool kOffset = false;
-  static void Scales(const uint8_t*, int64_t, int, int, Vec::F* d, Vec::F*) { *d = Vec::Set1(1.0f); }
-};
-struct FormatBF16 : PlainScales {
-  static constexpr DType kDType = DType::kBF16;
+// ---- the formats
+
+struct FormatQ4_0 : NibbleCodes, ScaleD<8> { static constexpr int kSub = 32; };
+struct FormatQ4_1 : NibbleCodes, ScaleDM { static constexpr int kSub = 32; };
+struct FormatQ4_K : NibbleCodes, ScaleMins { static constexpr int kSub = 32; };
+struct FormatIQ4_NL : IQ4Codes, ScaleD<128> { static constexpr int kSub = 32; };
+struct FormatIQ4_XS : IQ4Codes, ScaleI8<32, 128> { static constexpr int kSub = 32; };
+struct FormatQ5_0 : FiveBitCodes, ScaleD<16> { static constexpr int kSub = 32; };
+struct FormatQ5_1 : FiveBitCodes, ScaleDM { static constexpr int kSub = 32; };
+struct FormatQ5_K : FiveBitCodes, ScaleMins { static constexpr int kSub = 32; };
+struct FormatQ6_K : SixBitCodes, ScaleI8<16, 32> { static constexpr int kSub = 16; };
+struct FormatQ3_K : ThreeBitCodes, ScaleI8<16, 4> { static constexpr int kSub = 16; };
+struct FormatQ2_K : TwoBitCodes, ScaleNibbles { static constexpr int kSub = 16; };
+struct FormatQ8_0 : ByteCodes, ScaleD<128> { static constexpr int kSub = 32; };
+
+struct PlainFormat {
+  static constexpr int kSub = 0;
   using Planes = MemoryPlanes;
   using Consts = Nothing;
   static Planes Load(const uint8_t* codes, int lane) { return {codes, lane}; }
+};
+struct FormatBF16 : PlainFormat {
   template <int k>
   static Vec::F Value(const Planes& p, const Consts&) {
     const Vec::I pair = Vec::LoadI(p.codes + 64 * (k / 2) + 4 * p.lane);
@@ -297,11 +285,7 @@ struct FormatBF16 : PlainScales {
     else return Vec::Cast(Vec::And(pair, Vec::Set1I(static_cast<int32_t>(0xFFFF0000))));
   }
 };
-struct FormatF16 : PlainScales {
-  static constexpr DType kDType = DType::kF16;
-  using Planes = MemoryPlanes;
-  using Consts = Nothing;
-  static Planes Load(const uint8_t* codes, int lane) { return {codes, lane}; }
+struct FormatF16 : PlainFormat {
   template <int k>
   static Vec::F Value(const Planes& p, const Consts&) {
     const Vec::I pair = Vec::LoadI(p.codes + 64 * (k / 2) + 4 * p.lane);
@@ -309,11 +293,7 @@ struct FormatF16 : PlainScales {
     else return Vec::HalfHigh(pair);
   }
 };
-struct FormatF32 : PlainScales {
-  static constexpr DType kDType = DType::kF32;
-  using Planes = MemoryPlanes;
-  using Consts = Nothing;
-  static Planes Load(const uint8_t* codes, int lane) { return {codes, lane}; }
+struct FormatF32 : PlainFormat {
   template <int k>
   static Vec::F Value(const Planes& p, const Consts&) {
     return Vec::Load(reinterpret_cast<const float*>(p.codes + 64 * k + 4 * p.lane));

@@ -1,105 +1,189 @@
-// The matrix product on tile16 weights, generic over the vector width. Included inside the namespace and target region of
-// one instruction set, after vec-inl.h and formats-inl.h and before linear-table-inl.h.
+// Few rows: the weight is read once from memory and decoded in registers. Included inside the namespace and target region
+// of one instruction set, after vec-inl.h and formats-inl.h. Bound by reading the weights.
 
-// ---- operands
+constexpr int kHalves = 16 / Vec::kLanes;
+constexpr int64_t kPrefetchBytes = 2048;
 
 inline int64_t PadCols(int64_t k) { return (k + 31) / 32 * 32; }
 
-// kF32Rows: a row is K floats, then sums of each 16, then sums of each 32 of them (for the offsets of block formats).
-inline int64_t RowsStride(int64_t k) {
-  const int64_t padded = PadCols(k);
-  return (padded + padded / 16 + padded / 32 + 15) / 16 * 16;
+inline void PrefetchChunk(const uint8_t* codes, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) {
+    _mm_prefetch(reinterpret_cast<const char*>(codes + kPrefetchBytes + i), _MM_HINT_T0);
+  }
 }
-// kF32Panels: a row is K floats. One cache line more, so that rows of 2^n floats do not share a cache set.
+
+// Writes the sums of one unit for row m of the batch: bias, accumulation and the border of N.
+inline void StoreUnit(const WeightView& w, const LinearOutput& out, int64_t m, int64_t unit, const float* sums) {
+  const int64_t n0 = unit * 16, n = std::min<int64_t>(16, w.rows - n0);
+  float* y = out.y + m * out.ldy + n0;
+  for (int64_t i = 0; i < n; ++i) {
+    float value = sums[i];
+    if (out.bias != nullptr) value += out.bias[n0 + i];
+    y[i] = out.accumulate ? y[i] + value : value;
+  }
+}
+
+// ---- plain weights: fp32
+
+// Operand: rows of PanelStrideF32(k) floats, zero from k to the next multiple of 32. One cache line more than that, so that
+// rows of 2^n floats do not share a cache set.
 inline int64_t PanelStrideF32(int64_t k) { return PadCols(k) + 16; }
 
-inline void PrepareRowsF32(const float* x, int64_t k, float* row, bool sums) {
-  const int64_t padded = PadCols(k);
+inline void PrepareF32(const float* x, int64_t k, float* row) {
   std::memcpy(row, x, k * sizeof(float));
-  std::memset(row + k, 0, (padded - k) * sizeof(float));
-  if (!sums) return;
-  float* sum16 = row + padded;
-  float* sum32 = sum16 + padded / 16;
-  for (int64_t i = 0; i < padded / 16; ++i) {
-    float s = 0.0f;
-    for (int j = 0; j < 16; ++j) s += row[16 * i + j];
-    sum16[i] = s;
-  }
-  for (int64_t i = 0; i < padded / 32; ++i) sum32[i] = sum16[2 * i] + sum16[2 * i + 1];
+  std::memset(row + k, 0, (PadCols(k) - k) * sizeof(float));
 }
 
-// ---- few rows: decode in registers and multiply in fp32. Bound by reading the weights.
-
-constexpr int kHalves = 16 / Vec::kLanes;
-constexpr int64_t kPrefetchBytes = 2048;  // measured: 512..4096 alike, without it 10 % slower
-
 template <class Format, int M>
-void RowsGroup(const tile16::Shape& shape, const uint8_t* group, const float* x, int64_t stride, int64_t padded,
-               Vec::F (&out)[M][kHalves]) {
-  // Independent sums per row hide the latency of the additions.
-  constexpr int kSums = M == 1 ? 4 : M == 2 ? 2 : 1;
+void PlainUnit(const WeightView& w, const tile16::Shape& shape, int64_t unit, const float* x, int64_t stride, int64_t m0,
+               const LinearOutput& out) {
+  constexpr int kSums = M == 1 ? 4 : M == 2 ? 2 : 1;  // independent sums hide the latency of the additions
   const typename Format::Consts consts;
-  const uint8_t* scales = group;
-  const uint8_t* codes = group + shape.scale_bytes;
-  const float* sums = x + padded + (Format::kSub == 32 ? padded / 16 : 0);
-  for (int m = 0; m < M; ++m) {
-    for (int h = 0; h < kHalves; ++h) out[m][h] = Vec::Zero();
-  }
-  for (int64_t c = 0; c < shape.chunks; ++c, codes += shape.code_bytes) {
-    for (int64_t i = 0; i < shape.code_bytes; i += 64) {
-      _mm_prefetch(reinterpret_cast<const char*>(codes + kPrefetchBytes + i), _MM_HINT_T0);
+  const uint8_t* group = w.data + unit * shape.group_bytes + shape.scale_bytes;
+  alignas(64) float result[M][16];
+  for (int h = 0; h < kHalves; ++h) {
+    const uint8_t* codes = group;
+    Vec::F sum[M][kSums];
+    for (int m = 0; m < M; ++m) {
+      for (int i = 0; i < kSums; ++i) sum[m][i] = Vec::Zero();
     }
-    for (int h = 0; h < kHalves; ++h) {
-      const int lane = h * Vec::kLanes;
-      const typename Format::Planes planes = Format::Load(codes, lane);
-      Unroll<32 / Format::kSub>([&](auto sub) __attribute__((always_inline)) {
-        Vec::F sum[M][kSums];
+    for (int64_t c = 0; c < shape.chunks; ++c, codes += shape.code_bytes) {
+      PrefetchChunk(codes, shape.code_bytes);
+      const typename Format::Planes planes = Format::Load(codes, h * Vec::kLanes);
+      Unroll<32>([&](auto k) __attribute__((always_inline)) {
+        const Vec::F value = Format::template Value<k>(planes, consts);
         for (int m = 0; m < M; ++m) {
-          for (int i = 0; i < kSums; ++i) sum[m][i] = Vec::Zero();
-        }
-        Unroll<Format::kSub>([&](auto i) __attribute__((always_inline)) {
-          constexpr int k = sub * Format::kSub + i;
-          const Vec::F value = Format::template Value<k>(planes, consts);
-          for (int m = 0; m < M; ++m) {
-            sum[m][k % kSums] = Vec::Fma(value, Vec::Set1(x[m * stride + 32 * c + k]), sum[m][k % kSums]);
-          }
-        });
-        Vec::F d, offset;
-        Format::Scales(scales, c, sub, lane, &d, &offset);
-        for (int m = 0; m < M; ++m) {
-          for (int i = kSums / 2; i > 0; i /= 2) {
-            for (int j = 0; j < i; ++j) sum[m][j] = Vec::Add(sum[m][j], sum[m][j + i]);
-          }
-          out[m][h] = Vec::Fma(d, sum[m][0], out[m][h]);
-          if constexpr (Format::kOffset) {
-            const int64_t index = (32 / Format::kSub) * c + sub;
-            out[m][h] = Vec::Fma(offset, Vec::Set1(sums[m * stride + index]), out[m][h]);
-          }
+          sum[m][k % kSums] = Vec::Fma(value, Vec::Set1(x[m * stride + 32 * c + k]), sum[m][k % kSums]);
         }
       });
     }
+    for (int m = 0; m < M; ++m) {
+      for (int i = 1; i < kSums; ++i) sum[m][0] = Vec::Add(sum[m][0], sum[m][i]);
+      Vec::Store(result[m] + h * Vec::kLanes, sum[m][0]);
+    }
+  }
+  for (int m = 0; m < M; ++m) StoreUnit(w, out, m0 + m, unit, result[m]);
+}
+
+// ---- block formats: x as digits (LinearPlan::kDigits), exact integer sums per scale
+
+// Operand row: for each chunk, D x 32 digits, the highest first; then per chunk the scale, the sums of the two halves and
+// the sum of the chunk, each a float and the sums already scaled.
+inline int64_t DigitsBytes(int64_t chunks, int digits) { return (chunks * (32 * digits + 16) + 63) / 64 * 64; }
+
+template <int D>
+void PrepareDigits(const float* x, int64_t k, uint8_t* row) {
+  const int64_t chunks = PadCols(k) / 32;
+  float* info = reinterpret_cast<float*>(row + chunks * 32 * D);
+  constexpr int kVectors = 32 / Vec::kLanes;
+  constexpr float kLargest = D == 1 ? 127.0f : D == 2 ? 127.0f * 128 : 127.0f * 128 * 128;
+  alignas(64) float tail[32];
+  for (int64_t c = 0; c < chunks; ++c, x += 32, info += 4) {
+    if (32 * (c + 1) > k) {
+      std::memset(tail, 0, sizeof(tail));
+      std::memcpy(tail, x, (k - 32 * c) * sizeof(float));
+      x = tail;
+    }
+    Vec::F v[kVectors], max = Vec::Zero(), zero = Vec::Zero();
+    for (int i = 0; i < kVectors; ++i) {
+      v[i] = Vec::Load(x + i * Vec::kLanes);
+      max = Vec::MaxAbs(max, v[i]);
+      zero = Vec::Fma(v[i], Vec::Zero(), zero);  // NaN if any value is not finite
+    }
+    alignas(64) float lanes[Vec::kLanes];
+    Vec::Store(lanes, zero);
+    bool finite = true;
+    for (float lane : lanes) finite &= lane == 0.0f;
+    const float largest = finite ? Vec::ReduceMax(max) : 0.0f;
+    // Below this the reciprocal overflows; such a block is zero to any sum it meets.
+    const bool tiny = largest < 1e-30f;
+    const float inverse = tiny ? 0.0f : kLargest / largest;
+    const float scale = !finite ? std::numeric_limits<float>::quiet_NaN() : tiny ? 0.0f : largest / kLargest;
+    int8_t* digits = reinterpret_cast<int8_t*>(row) + c * 32 * D;
+    int32_t sums[2] = {0, 0};
+    for (int i = 0; i < kVectors; ++i) {
+      Vec::I q = finite ? Vec::Round(Vec::Mul(v[i], Vec::Set1(inverse))) : Vec::ZeroI();
+      sums[i * Vec::kLanes / 16] += Vec::ReduceAdd(q);
+      for (int digit = D - 1; digit > 0; --digit) {
+        // q = 128 * high + low with low in [-64, 63].
+        const Vec::I high = Vec::Sra7(Vec::AddI(q, Vec::Set1I(64)));
+        Vec::StoreI8(digits + digit * 32 + i * Vec::kLanes, Vec::SubI(q, Vec::Sll<7>(high)));
+        q = high;
+      }
+      Vec::StoreI8(digits + i * Vec::kLanes, q);
+    }
+    info[0] = scale;
+    info[1] = scale * static_cast<float>(sums[0]);
+    info[2] = scale * static_cast<float>(sums[1]);
+    info[3] = scale * static_cast<float>(sums[0] + sums[1]);
   }
 }
 
-template <class Format, int M>
-void RowsUnits(const WeightView& w, const tile16::Shape& shape, const float* x, int64_t stride, int64_t unit0,
-               int64_t unit1, const LinearOutput& out, int64_t row0) {
+// sums[m][16] of one unit. one: there is a single row, whose sums stay in registers.
+template <class Format, int D, bool one>
+void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t* x, int64_t stride, int64_t rows,
+                float* sums) {
+  constexpr int kSubs = 32 / Format::kSub, kGroups = 8 / kSubs;
+  constexpr bool kWide = Format::kMaxCode > 128;
+  const uint8_t* codes = group + shape.scale_bytes;
+  const int64_t info_at = shape.chunks * 32 * D;
+  Vec::F single[kHalves];
+  for (int h = 0; h < kHalves; ++h) single[h] = Vec::Zero();
+  if constexpr (!one) std::memset(sums, 0, rows * 16 * sizeof(float));
+  for (int64_t c = 0; c < shape.chunks; ++c, codes += shape.code_bytes) {
+    PrefetchChunk(codes, shape.code_bytes);
+    for (int h = 0; h < kHalves; ++h) {
+      const int lane = h * Vec::kLanes;
+      const typename Format::Planes planes = Format::Load(codes, lane);
+      Vec::I bytes[8];
+      Unroll<8>([&](auto g) __attribute__((always_inline)) { bytes[g] = Format::template Codes<g>(planes); });
+      Vec::F d[kSubs], offset[kSubs];
+      for (int sub = 0; sub < kSubs; ++sub) Format::Scales(group, c, sub, lane, &d[sub], &offset[sub]);
+      for (int64_t m = 0; m < (one ? 1 : rows); ++m) {
+        const uint8_t* digits = x + m * stride + c * 32 * D;
+        const float* info = reinterpret_cast<const float*>(x + m * stride + info_at) + 4 * c;
+        Vec::F total = one ? single[h] : Vec::Load(sums + 16 * m + lane);
+        const Vec::F scale = Vec::Set1(info[0]);
+        for (int sub = 0; sub < kSubs; ++sub) {
+          Vec::I dot[D];
+          for (int digit = 0; digit < D; ++digit) {
+            dot[digit] = Vec::ZeroI();
+            for (int g = sub * kGroups; g < (sub + 1) * kGroups; ++g) {
+              int32_t four;
+              std::memcpy(&four, digits + 32 * digit + 4 * g, 4);
+              dot[digit] = Vec::template Dot<kWide>(dot[digit], bytes[g], Vec::Set1I(four));
+            }
+          }
+          Vec::F value = Vec::ToFloat(dot[0]);
+          for (int digit = 1; digit < D; ++digit) value = Vec::Fma(value, Vec::Set1(128.0f), Vec::ToFloat(dot[digit]));
+          total = Vec::Fma(value, Vec::Mul(d[sub], scale), total);
+          total = Vec::Fma(offset[sub], Vec::Set1(info[kSubs == 1 ? 3 : 1 + sub]), total);
+        }
+        if constexpr (one) single[h] = total;
+        else Vec::Store(sums + 16 * m + lane, total);
+      }
+    }
+  }
+  if constexpr (one) {
+    for (int h = 0; h < kHalves; ++h) Vec::Store(sums + h * Vec::kLanes, single[h]);
+  }
+}
+
+constexpr int64_t kDigitsRows = 64;  // rows of x per pass over a unit: their digits of a few chunks stay in L1
+
+template <class Format, int D>
+void DigitsUnits(const WeightView& w, const tile16::Shape& shape, const LinearOperand& operand, int64_t unit0,
+                 int64_t unit1, const LinearOutput& out) {
+  const int64_t stride = DigitsBytes(shape.chunks, D);
+  const uint8_t* x = static_cast<const uint8_t*>(operand.data);
+  alignas(64) float sums[kDigitsRows * 16];
   for (int64_t unit = unit0; unit < unit1; ++unit) {
-    Vec::F y[M][kHalves];
-    RowsGroup<Format, M>(shape, w.data + unit * shape.group_bytes, x, stride, PadCols(w.cols), y);
-    const int64_t n0 = unit * 16;
-    const int64_t n = std::min<int64_t>(16, w.rows - n0);
-    for (int m = 0; m < M; ++m) {
-      alignas(64) float values[16];
-      for (int h = 0; h < kHalves; ++h) Vec::Store(values + h * Vec::kLanes, y[m][h]);
-      float* dst = out.y + (row0 + m) * out.ldy + n0;
-      if (out.bias != nullptr) {
-        for (int64_t i = 0; i < n; ++i) values[i] += out.bias[n0 + i];
-      }
-      if (out.accumulate) {
-        for (int64_t i = 0; i < n; ++i) values[i] += dst[i];
-      }
-      std::memcpy(dst, values, n * sizeof(float));
+    const uint8_t* group = w.data + unit * shape.group_bytes;
+    for (int64_t m = 0; m < operand.m; m += kDigitsRows) {
+      const int64_t rows = std::min(kDigitsRows, operand.m - m);
+      if (rows == 1) DigitsUnit<Format, D, true>(shape, group, x + m * stride, stride, 1, sums);
+      else DigitsUnit<Format, D, false>(shape, group, x + m * stride, stride, rows, sums);
+      for (int64_t i = 0; i < rows; ++i) StoreUnit(w, out, m + i, unit, sums + 16 * i);
     }
   }
 }
@@ -107,74 +191,25 @@ void RowsUnits(const WeightView& w, const tile16::Shape& shape, const float* x, 
 inline void ComputeRows(const WeightView& w, const LinearOperand& operand, int64_t unit0, int64_t unit1,
                         const LinearOutput& out) {
   const tile16::Shape shape = tile16::ShapeOf(w.dtype, w.rows, w.cols);
-  const int64_t stride = RowsStride(operand.k);
-  const float* x = static_cast<const float*>(operand.data);
   WithFormat(w.dtype, [&]<class Format>(Format) {
-    // All rows of x over one unit before the next, so that a weight is read from memory once.
-    for (int64_t unit = unit0; unit < unit1; ++unit) {
-      for (int64_t m = 0; m < operand.m;) {
-        const float* rows = x + m * stride;
-        const int64_t left = operand.m - m;
-        if (left >= 4) RowsUnits<Format, 4>(w, shape, rows, stride, unit, unit + 1, out, m), m += 4;
-        else if (left == 3) RowsUnits<Format, 3>(w, shape, rows, stride, unit, unit + 1, out, m), m += 3;
-        else if (left == 2) RowsUnits<Format, 2>(w, shape, rows, stride, unit, unit + 1, out, m), m += 2;
-        else RowsUnits<Format, 1>(w, shape, rows, stride, unit, unit + 1, out, m), m += 1;
+    if constexpr (Format::kSub != 0) {
+      switch (PlanDigits(operand.plan)) {
+        case 1: return DigitsUnits<Format, 1>(w, shape, operand, unit0, unit1, out);
+        case 2: return DigitsUnits<Format, 2>(w, shape, operand, unit0, unit1, out);
+        case 3: return DigitsUnits<Format, 3>(w, shape, operand, unit0, unit1, out);
+        default: GALEN_CHECK(!"a plan for block formats");
+      }
+    } else {
+      const float* x = static_cast<const float*>(operand.data);
+      const int64_t stride = PanelStrideF32(operand.k);
+      for (int64_t unit = unit0; unit < unit1; ++unit) {
+        int64_t m = 0;
+        for (; m + 4 <= operand.m; m += 4) PlainUnit<Format, 4>(w, shape, unit, x + m * stride, stride, m, out);
+        if (operand.m - m == 3) PlainUnit<Format, 3>(w, shape, unit, x + m * stride, stride, m, out);
+        if (operand.m - m == 2) PlainUnit<Format, 2>(w, shape, unit, x + m * stride, stride, m, out);
+        if (operand.m - m == 1) PlainUnit<Format, 1>(w, shape, unit, x + m * stride, stride, m, out);
       }
     }
   });
 }
 
-// ---- unpacking
-
-// Calls store(k, value of column k) for the 32 columns of a chunk, scaled; Vec::kLanes rows from `lane`.
-template <class Format, class Store>
-__attribute__((always_inline)) inline void ForColumns(const tile16::Shape& shape, const uint8_t* group, int64_t chunk,
-                                                      int lane, const typename Format::Consts& consts, Store&& store) {
-  const typename Format::Planes planes = Format::Load(group + shape.scale_bytes + chunk * shape.code_bytes, lane);
-  Unroll<32 / Format::kSub>([&](auto sub) __attribute__((always_inline)) {
-    Vec::F d, offset;
-    Format::Scales(group, chunk, sub, lane, &d, &offset);
-    Unroll<Format::kSub>([&](auto i) __attribute__((always_inline)) {
-      constexpr int k = sub * Format::kSub + i;
-      const Vec::F value = Format::template Value<k>(planes, consts);
-      if constexpr (Format::kOffset) store(std::integral_constant<int, k>{}, Vec::Fma(value, d, offset));
-      else store(std::integral_constant<int, k>{}, Vec::Mul(value, d));
-    });
-  });
-}
-
-// Chunks [chunk0, chunk1) of one unit of a kRows weight to floats [32 (chunk1 - chunk0)][16], by the scalar codec.
-inline void UnpackRowsLayout(const WeightView& w, int64_t unit, int64_t chunk0, int64_t chunk1, float* panel) {
-  const BlockFormat& format = FormatOf(w.dtype);
-  const int64_t row_bytes = RowBytes(w.dtype, w.cols);
-  const int64_t col0 = chunk0 * 32, col1 = std::min(chunk1 * 32, w.cols);
-  const int64_t begin = col0 / format.block_elems * format.block_elems;
-  const int64_t end = (col1 + format.block_elems - 1) / format.block_elems * format.block_elems;
-  std::memset(panel, 0, (chunk1 - chunk0) * 32 * 16 * sizeof(float));
-  alignas(64) float values[256];
-  for (int64_t r = 0; r < 16 && unit * 16 + r < w.rows; ++r) {
-    const uint8_t* row = w.data + (unit * 16 + r) * row_bytes;
-    for (int64_t b = begin; b < end;) {
-      const int64_t n = std::min<int64_t>(256, end - b);
-      format.decode(row + RowBytes(w.dtype, b), values, n / format.block_elems);
-      for (int64_t k = std::max(b, col0); k < std::min(b + n, col1); ++k) panel[(k - col0) * 16 + r] = values[k - b];
-      b += n;
-    }
-  }
-}
-
-inline void UnpackF32(const WeightView& w, const tile16::Shape& shape, int64_t unit, int64_t chunk0, int64_t chunk1,
-                      float* panel) {
-  if (w.layout == WeightLayout::kRows) return UnpackRowsLayout(w, unit, chunk0, chunk1, panel);
-  const uint8_t* group = w.data + unit * shape.group_bytes;
-  WithFormat(w.dtype, [&]<class Format>(Format) {
-    const typename Format::Consts consts;
-    for (int64_t c = chunk0; c < chunk1; ++c, panel += 32 * 16) {
-      for (int h = 0; h < kHalves; ++h) {
-        ForColumns<Format>(shape, group, c, h * Vec::kLanes, consts, [&](auto k, Vec::F value) __attribute__((always_inline)) {
-          Vec::Store(panel + 16 * k + h * Vec::kLanes, value);
-        });
-      }
-    }
-  });
-}

@@ -5,33 +5,29 @@
 
 inline int64_t Units(const WeightView& w) { return (w.rows + 15) / 16; }
 
-inline int64_t OperandBytes(LinearPlan plan, int64_t m, int64_t k) {
-  switch (plan) {
-    case LinearPlan::kF32Rows: return m * RowsStride(k) * 4;
-    case LinearPlan::kF32Panels: return m * PanelStrideF32(k) * 4;
+inline int64_t OperandRowBytes(LinearPlan plan, int64_t k) {
+  if (PlanDigits(plan) > 0) return DigitsBytes(PadCols(k) / 32, PlanDigits(plan));
 #if defined(GALEN_PANEL_BF16)
-    case LinearPlan::kBf16Panels: return (m + 31) / 32 * 32 * Bf16Panel::Stride(k) * 2;
+  if (plan == LinearPlan::kBf16Panels) return Bf16Panel::Stride(k) * 2;
 #endif
-    default: GALEN_CHECK(!"a plan of this instruction set");
-  }
+  return PanelStrideF32(k) * 4;
 }
 
+// Rows are padded to whole tiles of 32, which the tile kernels read.
+inline int64_t OperandBytes(LinearPlan plan, int64_t m, int64_t k) { return (m + 31) / 32 * 32 * OperandRowBytes(plan, k); }
+
 inline void Prepare(const float* x, int64_t ldx, int64_t begin, int64_t end, const LinearOperand& operand) {
-  const int64_t k = operand.k;
+  const int64_t k = operand.k, row_bytes = OperandRowBytes(operand.plan, k);
   for (int64_t i = begin; i < end; ++i) {
+    uint8_t* row = static_cast<uint8_t*>(operand.data) + i * row_bytes;
     switch (operand.plan) {
-      case LinearPlan::kF32Rows:
-        PrepareRowsF32(x + i * ldx, k, static_cast<float*>(operand.data) + i * RowsStride(k), true);
-        break;
-      case LinearPlan::kF32Panels:
-        PrepareRowsF32(x + i * ldx, k, static_cast<float*>(operand.data) + i * PanelStrideF32(k), false);
-        break;
+      case LinearPlan::kDigits1: PrepareDigits<1>(x + i * ldx, k, row); break;
+      case LinearPlan::kDigits2: PrepareDigits<2>(x + i * ldx, k, row); break;
+      case LinearPlan::kDigits3: PrepareDigits<3>(x + i * ldx, k, row); break;
 #if defined(GALEN_PANEL_BF16)
-      case LinearPlan::kBf16Panels:
-        Bf16Panel::Prepare(x + i * ldx, k, static_cast<uint16_t*>(operand.data) + i * Bf16Panel::Stride(k));
-        break;
+      case LinearPlan::kBf16Panels: Bf16Panel::Prepare(x + i * ldx, k, reinterpret_cast<uint16_t*>(row)); break;
 #endif
-      default: GALEN_CHECK(!"a plan of this instruction set");
+      default: PrepareF32(x + i * ldx, k, reinterpret_cast<float*>(row)); break;
     }
   }
 }
@@ -47,30 +43,31 @@ inline int64_t ScratchBytes(LinearPlan plan, int64_t, int64_t) {
 }
 
 inline void ComputeLinear(const WeightView& w, const LinearOperand& operand, int64_t unit0, int64_t unit1,
-                    const LinearOutput& out, void* scratch) {
+                          const LinearOutput& out, void* scratch) {
   switch (operand.plan) {
-    case LinearPlan::kF32Rows: return ComputeRows(w, operand, unit0, unit1, out);
     case LinearPlan::kF32Panels: return ComputePanels<F32Panel>(w, operand, unit0, unit1, out, scratch);
 #if defined(GALEN_PANEL_BF16)
     case LinearPlan::kBf16Panels: return ComputePanels<Bf16Panel>(w, operand, unit0, unit1, out, scratch);
 #endif
-    default: GALEN_CHECK(!"a plan of this instruction set");
+    default: return ComputeRows(w, operand, unit0, unit1, out);
   }
 }
 
 // Up to this many rows, decoding in registers beats unpacking a panel. Measured in docs/SPEED.md.
-#if defined(GALEN_PANEL_BF16)
-constexpr int64_t kMaxRowsInRegisters = 4;
-#else
 constexpr int64_t kMaxRowsInRegisters = 8;
-#endif
 
 inline LinearPlan PlanLinear(const WeightView& w, int64_t m, Compute compute, bool invariant) {
-  if (w.layout == WeightLayout::kTile16 && !invariant && m <= kMaxRowsInRegisters) return LinearPlan::kF32Rows;
+  const bool plain = FormatOf(w.dtype).block_elems == 1;
+  if (w.layout == WeightLayout::kTile16) {
+    if (compute == Compute::kInt8 && !plain) return LinearPlan::kDigits1;  // one arithmetic for any m
+    if (!invariant && m <= kMaxRowsInRegisters) {
+      if (plain) return LinearPlan::kF32Rows;
+      return compute == Compute::kFp32 ? LinearPlan::kDigits3 : LinearPlan::kDigits2;
+    }
+  }
 #if defined(GALEN_PANEL_BF16)
   if (compute != Compute::kFp32) return LinearPlan::kBf16Panels;
 #endif
-  (void)compute;
   return LinearPlan::kF32Panels;
 }
 

@@ -1,6 +1,67 @@
 // Many rows: a block of the weight is unpacked into a panel in cache and multiplied from there. Included like linear-inl.h,
 // after it.
 
+// ---- unpacking
+
+// Calls store(k, value of column k) for the 32 columns of a chunk, scaled; Vec::kLanes rows from `lane`.
+template <class Format, class Store>
+__attribute__((always_inline)) inline void ForColumns(const tile16::Shape& shape, const uint8_t* group, int64_t chunk,
+                                                      int lane, const typename Format::Consts& consts, Store&& store) {
+  const typename Format::Planes planes = Format::Load(group + shape.scale_bytes + chunk * shape.code_bytes, lane);
+  if constexpr (Format::kSub == 0) {
+    Unroll<32>([&](auto k) __attribute__((always_inline)) { store(k, Format::template Value<k>(planes, consts)); });
+  } else {
+    Unroll<32 / Format::kSub>([&](auto sub) __attribute__((always_inline)) {
+      Vec::F d, m;
+      Format::Scales(group, chunk, sub, lane, &d, &m);
+      if constexpr (Format::kFold != 0) {  // value = 1 + code / kFold
+        d = Vec::Mul(d, Vec::Set1(Format::kFold));
+        m = Vec::Sub(m, d);
+      }
+      Unroll<Format::kSub>([&](auto i) __attribute__((always_inline)) {
+        constexpr int k = sub * Format::kSub + i;
+        store(std::integral_constant<int, k>{}, Vec::Fma(Format::template Value<k>(planes, consts), d, m));
+      });
+    });
+  }
+}
+
+// Chunks [chunk0, chunk1) of one unit of a kRows weight to floats [32 (chunk1 - chunk0)][16], by the scalar codec.
+inline void UnpackRowsLayout(const WeightView& w, int64_t unit, int64_t chunk0, int64_t chunk1, float* panel) {
+  const BlockFormat& format = FormatOf(w.dtype);
+  const int64_t row_bytes = RowBytes(w.dtype, w.cols);
+  const int64_t col0 = chunk0 * 32, col1 = std::min(chunk1 * 32, w.cols);
+  const int64_t begin = col0 / format.block_elems * format.block_elems;
+  const int64_t end = (col1 + format.block_elems - 1) / format.block_elems * format.block_elems;
+  std::memset(panel, 0, (chunk1 - chunk0) * 32 * 16 * sizeof(float));
+  alignas(64) float values[256];
+  for (int64_t r = 0; r < 16 && unit * 16 + r < w.rows; ++r) {
+    const uint8_t* row = w.data + (unit * 16 + r) * row_bytes;
+    for (int64_t b = begin; b < end;) {
+      const int64_t n = std::min<int64_t>(256, end - b);
+      format.decode(row + RowBytes(w.dtype, b), values, n / format.block_elems);
+      for (int64_t k = std::max(b, col0); k < std::min(b + n, col1); ++k) panel[(k - col0) * 16 + r] = values[k - b];
+      b += n;
+    }
+  }
+}
+
+inline void UnpackF32(const WeightView& w, const tile16::Shape& shape, int64_t unit, int64_t chunk0, int64_t chunk1,
+                      float* panel) {
+  if (w.layout == WeightLayout::kRows) return UnpackRowsLayout(w, unit, chunk0, chunk1, panel);
+  const uint8_t* group = w.data + unit * shape.group_bytes;
+  WithFormat(w.dtype, [&]<class Format>(Format) {
+    const typename Format::Consts consts;
+    for (int64_t c = chunk0; c < chunk1; ++c, panel += 32 * 16) {
+      for (int h = 0; h < kHalves; ++h) {
+        ForColumns<Format>(shape, group, c, h * Vec::kLanes, consts, [&](auto k, Vec::F value) __attribute__((always_inline)) {
+          Vec::Store(panel + 16 * k + h * Vec::kLanes, value);
+        });
+      }
+    }
+  });
+}
+
 // ---- fp32 panels
 
 #if defined(GALEN_VEC_AVX512)

@@ -18,7 +18,7 @@
 #include "tensor/formats/q6_k.h"
 #include "tensor/formats/q8_0.h"
 
-// Written for BMI2 (pext, pdep), which Isa::kAvx2 includes; nothing here is called on lesser machines.
+// Written for BMI2 (pdep), which Isa::kAvx2 includes; nothing here is called on lesser machines.
 #pragma GCC push_options
 #pragma GCC target("bmi,bmi2")
 
@@ -69,23 +69,19 @@ struct RowWriter {
 
   void Nibbles(const uint64_t codes[4], int64_t offset) const {
     for (int i = 0; i < 4; ++i) {
-      const uint32_t even = static_cast<uint32_t>(_pext_u64(codes[i], 0x000F000F000F000F));
-      const uint32_t odd = static_cast<uint32_t>(_pext_u64(codes[i], 0x0F000F000F000F00));
-      Store(offset + 64 * i, even | odd << 16);
+      const uint64_t nibbles = codes[i] & (15 * kEach);
+      Store(offset + 64 * i, static_cast<uint32_t>(nibbles | nibbles >> 28));
     }
   }
   void Bit1(const uint64_t codes[4], int64_t offset, int bit) const {
-    uint32_t bits = 0;
-    for (int i = 0; i < 4; ++i) {
-      bits |= static_cast<uint32_t>(_pext_u64(codes[i], kEach << bit)) << (8 * i);
-    }
-    Store(offset, bits);
+    uint64_t bits = 0;
+    for (int i = 0; i < 4; ++i) bits |= ((codes[i] >> bit) & kEach) << (2 * i);
+    Store(offset, static_cast<uint32_t>(bits | bits >> 31));
   }
   void Bit2(const uint64_t codes[4], int64_t offset, int bit) const {
     for (int i = 0; i < 2; ++i) {
-      const uint64_t mask = (3 * kEach) << bit;
-      Store(offset + 64 * i, static_cast<uint32_t>(_pext_u64(codes[2 * i], mask)) |
-                                 static_cast<uint32_t>(_pext_u64(codes[2 * i + 1], mask)) << 16);
+      const uint64_t bits = ((codes[2 * i] >> bit) & (3 * kEach)) | ((codes[2 * i + 1] >> bit) & (3 * kEach)) << 4;
+      Store(offset + 64 * i, static_cast<uint32_t>(bits | bits >> 30));
     }
   }
   void Store(int64_t offset, uint32_t dword) const { std::memcpy(chunk + offset + 4 * row, &dword, 4); }
@@ -154,7 +150,11 @@ void PackBlock32(const BlockQ5_1& block, uint8_t* scales, uint8_t* chunk, int64_
 template <>
 void PackBlock32(const BlockQ8_0& block, uint8_t* scales, uint8_t* chunk, int64_t row) {
   PutHalf(scales, 0, row, block.d);
-  for (int k = 0; k < 32; ++k) chunk[16 * k + row] = static_cast<uint8_t>(block.qs[k]);
+  for (int i = 0; i < 8; ++i) {
+    uint32_t four;
+    std::memcpy(&four, block.qs + 4 * i, 4);
+    RowWriter{chunk, row}.Store(64 * i, four ^ 0x80808080u);
+  }
 }
 
 // ---- superblocks of 256 columns: eight chunks

@@ -15,11 +15,12 @@ inline constexpr int64_t kRows = 16;       // rows of a group
 inline constexpr int64_t kChunk = 32;      // columns of a chunk
 inline constexpr int64_t kSuper = 256;     // columns of a superblock
 
-// Code planes of a chunk, bytes for 16 rows.
-inline constexpr int64_t kNibBytes = 256;    // lane dword i (of 4) holds columns 8i..8i+7: even ones in nibbles 0-3, odd in 4-7
-inline constexpr int64_t kBit1Bytes = 64;    // lane dword: bit k = column k
-inline constexpr int64_t kBit2Bytes = 128;   // lane dword i (of 2): bits 2j, 2j+1 = column 16i + j
-inline constexpr int64_t kByteBytes = 512;   // [column][row] signed bytes
+// Code planes of a chunk, bytes for 16 rows. Each puts four adjacent columns into the four bytes of a lane, as the dot
+// products of bytes (vpdpbusd) take them.
+inline constexpr int64_t kNibBytes = 256;    // dword i (of 4), byte b: low nibble column 8i + b, high nibble 8i + 4 + b
+inline constexpr int64_t kBit1Bytes = 64;    // byte b, bit p: column 4p + b
+inline constexpr int64_t kBit2Bytes = 128;   // dword i (of 2), byte b, bits 2p and 2p + 1: column 16i + 4p + b
+inline constexpr int64_t kByteBytes = 512;   // dword i (of 8), byte b: column 4i + b, plus 128
 inline constexpr int64_t kWord2Bytes = 1024; // [column pair][row][2] 16-bit values
 inline constexpr int64_t kFloatBytes = 2048; // [column][row] floats
 

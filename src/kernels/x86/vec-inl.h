@@ -19,6 +19,7 @@ struct Vec {
   static I Set1I(int32_t x) { return _mm512_set1_epi32(x); }
   static I And(I a, I b) { return _mm512_and_si512(a, b); }
   static I Or(I a, I b) { return _mm512_or_si512(a, b); }
+  static I Xor(I a, I b) { return _mm512_xor_si512(a, b); }
   // (a & mask) | (b & ~mask)
   static I Select(I mask, I a, I b) { return _mm512_ternarylogic_epi32(mask, a, b, 0xCA); }
   // (a & mask) | c
@@ -42,6 +43,22 @@ struct Vec {
   // Lanes' low and high 16 bits as halfs.
   static F HalfLow(I v) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(v)); }
   static F HalfHigh(I v) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(v, 16))); }
+  static I ZeroI() { return _mm512_setzero_si512(); }
+  static I AddI(I a, I b) { return _mm512_add_epi32(a, b); }
+  static I SubI(I a, I b) { return _mm512_sub_epi32(a, b); }
+  static I Sra7(I v) { return _mm512_srai_epi32(v, 7); }
+  static I Round(F v) { return _mm512_cvtps_epi32(v); }
+  static F MaxAbs(F a, F b) { return _mm512_max_ps(a, _mm512_abs_ps(b)); }
+  static float ReduceMax(F v) { return _mm512_reduce_max_ps(v); }
+  static int32_t ReduceAdd(I v) { return _mm512_reduce_add_epi32(v); }
+  static void StoreI8(int8_t* p, I v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v)); }
+  // sum + the four products of bytes in each lane; a unsigned, b signed.
+  template <bool wide>
+  static I Dot(I sum, I a, I b) { return _mm512_dpbusd_epi32(sum, a, b); }
+  // A table of 16 bytes, looked up by bytes 0..15.
+  static I Shuffle(const int8_t* table, I index) {
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))), index);
+  }
   // A table of 16 floats, looked up by the low 4 bits of each lane.
   struct Table16 { F t; };
   static Table16 MakeTable16(const float* p) { return {Load(p)}; }
@@ -66,6 +83,7 @@ struct Vec {
   static I Set1I(int32_t x) { return _mm256_set1_epi32(x); }
   static I And(I a, I b) { return _mm256_and_si256(a, b); }
   static I Or(I a, I b) { return _mm256_or_si256(a, b); }
+  static I Xor(I a, I b) { return _mm256_xor_si256(a, b); }
   static I Select(I mask, I a, I b) { return _mm256_or_si256(_mm256_and_si256(mask, a), _mm256_andnot_si256(mask, b)); }
   static I AndOr(I a, I mask, I c) { return Or(And(a, mask), c); }
   template <int s>
@@ -89,6 +107,39 @@ struct Vec {
   }
   static F HalfLow(I v) { return _mm256_cvtph_ps(Narrow(_mm256_and_si256(v, _mm256_set1_epi32(0xFFFF)))); }
   static F HalfHigh(I v) { return _mm256_cvtph_ps(Narrow(_mm256_srli_epi32(v, 16))); }
+  static I ZeroI() { return _mm256_setzero_si256(); }
+  static I AddI(I a, I b) { return _mm256_add_epi32(a, b); }
+  static I SubI(I a, I b) { return _mm256_sub_epi32(a, b); }
+  static I Sra7(I v) { return _mm256_srai_epi32(v, 7); }
+  static I Round(F v) { return _mm256_cvtps_epi32(v); }
+  static F MaxAbs(F a, F b) { return _mm256_max_ps(a, _mm256_andnot_ps(_mm256_set1_ps(-0.0f), b)); }
+  static float ReduceMax(F v) {
+    alignas(32) float lanes[8];
+    Store(lanes, v);
+    return *std::max_element(lanes, lanes + 8);
+  }
+  static int32_t ReduceAdd(I v) {
+    alignas(32) int32_t lanes[8];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), v);
+    return lanes[0] + lanes[1] + lanes[2] + lanes[3] + lanes[4] + lanes[5] + lanes[6] + lanes[7];
+  }
+  static void StoreI8(int8_t* p, I v) {
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
+  }
+  // wide: a may exceed 128, so that a pair of products could overflow the 16 bits of vpmaddubsw; then by nibbles.
+  template <bool wide>
+  static I Dot(I sum, I a, I b) {
+    const I ones = _mm256_set1_epi16(1);
+    if constexpr (!wide) return AddI(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), ones));
+    const I nibbles = Set1I(0x0F0F0F0F);
+    const I low = _mm256_maddubs_epi16(And(a, nibbles), b);
+    const I high = _mm256_maddubs_epi16(And(_mm256_srli_epi32(a, 4), nibbles), b);
+    return AddI(sum, AddI(_mm256_madd_epi16(low, ones), _mm256_madd_epi16(high, _mm256_set1_epi16(16))));
+  }
+  static I Shuffle(const int8_t* table, I index) {
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))), index);
+  }
   struct Table16 { F low, high; };
   static Table16 MakeTable16(const float* p) { return {Load(p), Load(p + 8)}; }
   static F Lookup(const Table16& t, I index) {
