@@ -60,7 +60,7 @@ class Tokenizer {
   // or a character has no token and the vocabulary no unknown token.
   Result<std::vector<TokenId>> Encode(std::string_view text, EncodeOptions options = {}) const;
 
-  // Text of ids, always valid UTF-8 as far as the vocabulary is. skip_special leaves control tokens out. Ids outside the
+  // Text of ids, always valid UTF-8. skip_special leaves out what Hugging Face flags as special. Ids outside the
   // vocabulary are left out.
   std::string Decode(std::span<const TokenId> ids, bool skip_special = true) const;
 
@@ -80,11 +80,11 @@ class Tokenizer {
   std::span<const TokenId> suffix_ids() const;
   bool add_bos_token() const { return !prefix_ids().empty(); }
 
-  struct Impl;
-  const Impl& impl() const { return *impl_; }
+  struct Impl;                                        // text/tokenizer/impl.h
+  explicit Tokenizer(std::unique_ptr<const Impl> impl);  // use the From functions
 
  private:
-  explicit Tokenizer(std::unique_ptr<const Impl> impl);
+  friend class StreamingDetokenizer;
   std::unique_ptr<const Impl> impl_;
 };
 
@@ -93,6 +93,7 @@ class Tokenizer {
 class StreamingDetokenizer {
  public:
   explicit StreamingDetokenizer(std::shared_ptr<const Tokenizer> tokenizer, bool skip_special = true);
+  ~StreamingDetokenizer();
   // The text that this id made certain, often empty while a character is incomplete.
   std::string Add(TokenId id);
   // What was held back; an incomplete character becomes U+FFFD. The detokenizer starts anew afterwards.
@@ -101,8 +102,8 @@ class StreamingDetokenizer {
  private:
   std::shared_ptr<const Tokenizer> tokenizer_;
   bool skip_special_;
-  bool at_start_ = true;   // nothing was decoded yet: a leading space may have to go
-  std::string bytes_;      // undecided bytes, see streaming.cc
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace galen
