@@ -9,13 +9,11 @@ namespace {
 template <int kHigh, int kSize>
 float WeightedError(const float* x, const float* w, Affine fit) {
   const float inverse = fit.scale != 0.0f ? 1.0f / fit.scale : 0.0f;
-  float error[kLanes] = {};
+  Lanes error = {};
   for (int i = 0; i < kSize; i += kLanes) {
-    for (int l = 0; l < kLanes; ++l) {
-      const float shifted = x[i + l] + fit.min;
-      const float e = shifted - fit.scale * IntegerLevels<0, kHigh>::Nearest(shifted * inverse);
-      error[l] += w[i + l] * e * e;
-    }
+    const Lanes shifted = LoadLanes(x + i) + fit.min;
+    const Lanes e = shifted - fit.scale * IntegerLevels<0, kHigh>::Nearest(shifted * inverse);
+    error += LoadLanes(w + i) * e * e;
   }
   return SumLanes(error);
 }
@@ -28,84 +26,112 @@ struct Moments {
 template <int kHigh, int kSize>
 Moments MomentsAt(const float* x, const float* w, Affine fit) {
   const float inverse = fit.scale != 0.0f ? 1.0f / fit.scale : 0.0f;
-  float sum_q[kLanes] = {}, sum_qq[kLanes] = {}, sum_xq[kLanes] = {};
+  Lanes sum_q = {}, sum_qq = {}, sum_xq = {};
   for (int i = 0; i < kSize; i += kLanes) {
-    for (int l = 0; l < kLanes; ++l) {
-      const float q = IntegerLevels<0, kHigh>::Nearest((x[i + l] + fit.min) * inverse);
-      const float wq = w[i + l] * q;
-      sum_q[l] += wq;
-      sum_qq[l] += wq * q;
-      sum_xq[l] += wq * x[i + l];
-    }
+    const Lanes v = LoadLanes(x + i);
+    const Lanes q = IntegerLevels<0, kHigh>::Nearest((v + fit.min) * inverse);
+    const Lanes wq = LoadLanes(w + i) * q;
+    sum_q += wq;
+    sum_qq += wq * q;
+    sum_xq += wq * v;
   }
   return {SumLanes(sum_q), SumLanes(sum_qq), SumLanes(sum_xq)};
 }
 
 struct GroupSums {
-  float w = 0.0f, wx = 0.0f;
-  float low = 0.0f, high = 0.0f;
+  float w, wx, wxx;
 };
 
 template <int kSize>
 GroupSums SumGroup(const float* x, const float* w) {
-  GroupSums sums;
-  float sum_w[kLanes] = {}, sum_wx[kLanes] = {};
+  Lanes sum_w = {}, sum_wx = {}, sum_wxx = {};
   for (int i = 0; i < kSize; i += kLanes) {
-    for (int l = 0; l < kLanes; ++l) {
-      sum_w[l] += w[i + l];
-      sum_wx[l] += w[i + l] * x[i + l];
-    }
+    const Lanes v = LoadLanes(x + i);
+    const Lanes weights = LoadLanes(w + i);
+    const Lanes wx = weights * v;
+    sum_w += weights;
+    sum_wx += wx;
+    sum_wxx += wx * v;
   }
-  sums.w = SumLanes(sum_w);
-  sums.wx = SumLanes(sum_wx);
-  sums.low = *std::min_element(x, x + kSize);
-  sums.high = *std::max_element(x, x + kSize);
-  return sums;
+  return {SumLanes(sum_w), SumLanes(sum_wx), SumLanes(sum_wxx)};
 }
 
-// Least squares for given levels. With min_not_negative the offset cannot go above 0.
-Affine Solve(const Moments& m, const GroupSums& sums, bool min_not_negative, Affine otherwise) {
+struct Solution {
+  Affine fit;
+  float error;  // negative: no solution
+};
+
+// Least squares for given levels, with fit.min >= lowest_min.
+Solution Solve(const Moments& m, const GroupSums& sums, float lowest_min) {
   const float determinant = sums.w * m.qq - m.q * m.q;
   if (determinant > 1e-6f * sums.w * m.qq) {
     const float scale = (sums.w * m.xq - sums.wx * m.q) / determinant;
     const float min = (m.q * m.xq - m.qq * sums.wx) / determinant;
-    if (scale > 0.0f && (min >= 0.0f || !min_not_negative)) return {scale, min};
+    if (scale > 0.0f && min >= lowest_min) {
+      return {{scale, min}, std::max(0.0f, sums.wxx - scale * m.xq + min * sums.wx)};
+    }
   }
-  if (min_not_negative && m.qq > 0.0f && m.xq > 0.0f) return {m.xq / m.qq, 0.0f};
-  return otherwise;
+  // On the border: x + lowest_min = scale * level.
+  const float xq = m.xq + lowest_min * m.q;
+  if (!(m.qq > 0.0f) || !(xq > 0.0f)) return {{0.0f, 0.0f}, -1.0f};
+  const float total = sums.wxx + lowest_min * (2.0f * sums.wx + lowest_min * sums.w);
+  return {{xq / m.qq, lowest_min}, std::max(0.0f, total - xq * xq / m.qq)};
 }
 
-// The best real pair that the search finds.
+// The best real pair that the search finds, with min >= lowest_min.
 template <int kHigh, int kSize>
-Affine FitAffine(const float* x, const float* w, bool min_not_negative) {
-  const GroupSums sums = SumGroup<kSize>(x, w);
-  const float low = min_not_negative ? std::min(sums.low, 0.0f) : sums.low;
-  if (!(sums.high > low)) return {0.0f, -low};
+Affine FitAffine(const float* x, const float* w, float lowest_min) {
+  const auto [smallest, largest] = std::minmax_element(x, x + kSize);
+  const float low = std::min(*smallest, -lowest_min);
+  const float range = *largest - low;
+  if (!(range > 0.0f)) return {0.0f, -low};
+
+  // Sums over what lies above `low` do not cancel when the offset is much larger than the range.
+  float y[kSize];
+  for (int i = 0; i < kSize; ++i) y[i] = x[i] - low;
+  lowest_min += low;
+  const GroupSums sums = SumGroup<kSize>(y, w);
 
   // Trial pairs cut a little off either end, or leave a little room there.
   constexpr int kSteps = kHigh < 8 ? 5 : 4;
-  constexpr float kCut = kHigh < 8 ? 0.16f : 1.2f / kHigh;
+  constexpr float kCut = kHigh < 8 ? 0.25f : 2.5f / kHigh;
   constexpr float kRoom = kHigh < 8 ? 0.04f : 0.4f / kHigh;
-  const float range = sums.high - low;
-  Affine best = {range / kHigh, -low};
-  float best_error = WeightedError<kHigh, kSize>(x, w, best);
-  for (int a = 0; a <= kSteps; ++a) {
-    for (int b = 0; b <= kSteps; ++b) {
-      const float from = low + range * (kCut * a / kSteps - kRoom * (kSteps - a) / kSteps);
-      const float to = sums.high - range * (kCut * b / kSteps - kRoom * (kSteps - b) / kSteps);
-      Affine trial = {(to - from) / kHigh, -from};
-      trial = Solve(MomentsAt<kHigh, kSize>(x, w, trial), sums, min_not_negative, trial);
-      const float error = WeightedError<kHigh, kSize>(x, w, trial);
-      if (error < best_error) best = trial, best_error = error;
+  Affine best = {range / kHigh, 0.0f};
+  float best_error = WeightedError<kHigh, kSize>(y, w, best);
+  const auto improve = [&](Affine trial) {
+    const Solution solution = Solve(MomentsAt<kHigh, kSize>(y, w, trial), sums, lowest_min);
+    // The levels that the solution itself gives are a little better still: worth a look if close.
+    if (solution.error < 0.0f || solution.error > 1.15f * best_error) return false;
+    const float error = WeightedError<kHigh, kSize>(y, w, solution.fit);
+    if (!(error < best_error)) return false;
+    best = solution.fit;
+    best_error = error;
+    return true;
+  };
+  const auto search = [&](float bottom, float top) {
+    const float span = top - bottom;
+    for (int a = 0; a <= kSteps; ++a) {
+      for (int b = 0; b <= kSteps; ++b) {
+        const float from = bottom + span * (kCut * a - kRoom * (kSteps - a)) / kSteps;
+        const float to = top - span * (kCut * b - kRoom * (kSteps - b)) / kSteps;
+        improve({(to - from) / kHigh, -from});
+      }
     }
+  };
+  search(0.0f, range);
+  // Outliers that hardly count may be cut off altogether.
+  float bottom = range, top = 0.0f;
+  const float least = kNegligible * sums.w / kSize;
+  for (int i = 0; i < kSize; ++i) {
+    if (w[i] < least) continue;
+    bottom = std::min(bottom, y[i]);
+    top = std::max(top, y[i]);
   }
-  for (int pass = 0; pass < 4; ++pass) {
-    const Affine next = Solve(MomentsAt<kHigh, kSize>(x, w, best), sums, min_not_negative, best);
-    const float error = WeightedError<kHigh, kSize>(x, w, next);
-    if (!(error < best_error)) break;
-    best = next, best_error = error;
+  bottom = std::min(bottom, -lowest_min);
+  if (top > bottom && top - bottom < 0.8f * range) search(bottom, top);
+  for (int pass = 0; pass < 4 && improve(best); ++pass) {
   }
-  return best;
+  return {best.scale, best.min - low};
 }
 
 // The best integer pair for one group under d and dmin, around the real pair `fitted`.
@@ -144,7 +170,7 @@ float SearchPair(const float* x, const float* w, Affine unit, Affine fitted, uin
 
 template <int kHigh, int kSize>
 Affine FitBlockAffine(const BlockInput& in, uint16_t* d, uint16_t* m) {
-  const Affine fit = FitAffine<kHigh, kSize>(in.x, in.w, /*min_not_negative=*/false);
+  const Affine fit = FitAffine<kHigh, kSize>(in.x, in.w, -2.0f);
   Affine stored;
   stored.scale = in.RoundScale(fit.scale, d);
   stored.min = -in.RoundScale(-fit.min, m);
@@ -158,7 +184,7 @@ Affine FitGroupAffine(const BlockInput& in, uint16_t* d, uint16_t* dmin,
   Affine fitted[kGroups];
   Affine largest = {0.0f, 0.0f};
   for (int g = 0; g < kGroups; ++g) {
-    fitted[g] = FitAffine<kHigh, kSize>(in.x + g * kSize, in.w + g * kSize, true);
+    fitted[g] = FitAffine<kHigh, kSize>(in.x + g * kSize, in.w + g * kSize, 0.0f);
     largest.scale = std::max(largest.scale, fitted[g].scale);
     largest.min = std::max(largest.min, fitted[g].min);
   }
@@ -169,8 +195,8 @@ Affine FitGroupAffine(const BlockInput& in, uint16_t* d, uint16_t* dmin,
   for (int pass = 0; pass < 4; ++pass) {
     uint16_t half_d, half_min;
     Affine unit;
-    unit.scale = in.RoundScale(unrounded.scale, &half_d);
-    unit.min = in.RoundScale(unrounded.min, &half_min);
+    unit.scale = in.RoundScaleOfScales(unrounded.scale, &half_d);
+    unit.min = in.RoundScaleOfScales(unrounded.min, &half_min);
     uint8_t trial_scales[kGroups], trial_mins[kGroups];
     float error = 0.0f;
     // Normal equations for d and dmin with scales, minima and levels given.

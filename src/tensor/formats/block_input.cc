@@ -58,4 +58,10 @@ float BlockInput::RoundScale(float scale, uint16_t* half) const {
   return HalfToFloat(*half) / unit;
 }
 
+float BlockInput::RoundScaleOfScales(float scale, uint16_t* half) const {
+  const float smallest = 0x1p-24f / unit;
+  if (scale != 0.0f && std::fabs(scale) < smallest) scale = std::copysign(smallest, scale);
+  return RoundScale(scale, half);
+}
+
 }  // namespace galen

@@ -38,6 +38,8 @@ struct BlockInput {
 
   // Stores scale * unit as f16 and returns what was stored, again in units.
   float RoundScale(float scale, uint16_t* half) const;
+  // The same for the scale of integer scales: only 0 becomes 0, since a group can still choose 0.
+  float RoundScaleOfScales(float scale, uint16_t* half) const;
 };
 
 }  // namespace galen

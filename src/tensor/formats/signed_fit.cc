@@ -26,15 +26,21 @@ constexpr std::array<uint8_t, kHalfSteps> MakeNearestCodes() {
 }
 constexpr std::array<uint8_t, kHalfSteps> kNearestCodes = MakeNearestCodes();
 
+constexpr std::array<float, kHalfSteps> MakeNearestValues() {
+  std::array<float, kHalfSteps> values{};
+  for (int k = 0; k < kHalfSteps; ++k) values[k] = kIQ4Values[kNearestCodes[k]];
+  return values;
+}
+constexpr std::array<float, kHalfSteps> kNearestValues = MakeNearestValues();
+
 template <class Levels, int kSize>
 float WeightedError(const float* x, const float* w, float scale) {
   const float inverse = scale != 0.0f ? 1.0f / scale : 0.0f;
-  float error[kLanes] = {};
+  Lanes error = {};
   for (int i = 0; i < kSize; i += kLanes) {
-    for (int l = 0; l < kLanes; ++l) {
-      const float e = x[i + l] - scale * Levels::Nearest(x[i + l] * inverse);
-      error[l] += w[i + l] * e * e;
-    }
+    const Lanes v = LoadLanes(x + i);
+    const Lanes e = v - scale * Levels::Nearest(v * inverse);
+    error += LoadLanes(w + i) * e * e;
   }
   return SumLanes(error);
 }
@@ -48,50 +54,66 @@ struct Moments {
 
 template <class Levels, int kSize>
 Moments MomentsAt(const float* x, const float* w, float inverse) {
-  float xq[kLanes] = {}, qq[kLanes] = {};
+  Lanes xq = {}, qq = {};
   for (int i = 0; i < kSize; i += kLanes) {
-    for (int l = 0; l < kLanes; ++l) {
-      const float q = Levels::Nearest(x[i + l] * inverse);
-      const float wq = w[i + l] * q;
-      xq[l] += wq * x[i + l];
-      qq[l] += wq * q;
-    }
+    const Lanes v = LoadLanes(x + i);
+    const Lanes q = Levels::Nearest(v * inverse);
+    const Lanes wq = LoadLanes(w + i) * q;
+    xq += wq * v;
+    qq += wq * q;
   }
   return {SumLanes(xq), SumLanes(qq)};
 }
 
-// The best real scale (it may be negative) that the search finds; 0 for a group of zeros.
+// The best real scales that the search finds, one for each sign that the scale may have; 0 for a
+// group of zeros.
+struct ScalePair {
+  float better, other;
+};
+
 template <class Levels, int kSize>
-float FitScale(const float* x, const float* w) {
-  float extreme = 0.0f;
+ScalePair FitScale(const float* x, const float* w) {
+  float extreme = 0.0f, total_weight = 0.0f;
   for (int i = 0; i < kSize; ++i) {
     if (std::fabs(x[i]) > std::fabs(extreme)) extreme = x[i];
+    total_weight += w[i];
   }
-  if (extreme == 0.0f) return 0.0f;
+  if (extreme == 0.0f) return {0.0f, 0.0f};
+  // The same among the values that count: outliers that hardly do may be cut off altogether.
+  float counting = 0.0f;
+  for (int i = 0; i < kSize; ++i) {
+    if (w[i] >= kNegligible * total_weight / kSize && std::fabs(x[i]) > std::fabs(counting)) {
+      counting = x[i];
+    }
+  }
+  const bool two = counting != 0.0f && std::fabs(counting) < 0.7f * std::fabs(extreme);
 
   // Trial scales put the extreme value on a point around the lowest level, or around the highest;
   // few levels leave more to gain by clipping it.
-  constexpr int kSteps = 16;
-  float best_gain = 0.0f, best = 0.0f;
-  for (const float end : {Levels::kLow, Levels::kHigh}) {
-    const float from = 0.65f * end, to = 1.15f * end;
-    for (int step = 0; step <= kSteps; ++step) {
-      const float inverse = (from + (to - from) * step / kSteps) / extreme;
+  constexpr int kSteps = Levels::kCount <= 16 ? 20 : 16;
+  constexpr float kLast = Levels::kCount <= 32 ? 1.4f : 1.15f;
+  float scales[2] = {0.0f, 0.0f}, gains[2] = {0.0f, 0.0f};
+  for (int side = 0; side < 2; ++side) {
+    const float end = side == 0 ? Levels::kLow : Levels::kHigh;
+    // The error is sum(w x^2) - xq^2 / qq.
+    const auto improve = [&](float inverse) {
       const Moments m = MomentsAt<Levels, kSize>(x, w, inverse);
-      // The error is sum(w x^2) - xq^2 / qq.
-      if (m.qq > 0.0f && m.xq * m.xq > best_gain * m.qq) {
-        best_gain = m.xq * m.xq / m.qq;
-        best = m.xq / m.qq;
-      }
+      if (!(m.qq > 0.0f) || !(m.xq * m.xq > gains[side] * m.qq)) return false;
+      gains[side] = m.xq * m.xq / m.qq;
+      scales[side] = m.xq / m.qq;
+      return true;
+    };
+    improve(end / extreme);
+    for (int step = 0; step <= kSteps; ++step) {
+      const float place = end * (0.65f + (kLast - 0.65f) * step / kSteps);
+      improve(place / extreme);
+      if (two) improve(place / counting);
+    }
+    for (int pass = 0; pass < 4 && scales[side] != 0.0f && improve(1.0f / scales[side]); ++pass) {
     }
   }
-  for (int pass = 0; pass < 4 && best != 0.0f; ++pass) {
-    const Moments m = MomentsAt<Levels, kSize>(x, w, 1.0f / best);
-    if (!(m.qq > 0.0f) || !(m.xq * m.xq > best_gain * m.qq)) break;
-    best_gain = m.xq * m.xq / m.qq;
-    best = m.xq / m.qq;
-  }
-  return best;
+  if (gains[0] >= gains[1]) return {scales[0], scales[1]};
+  return {scales[1], scales[0]};
 }
 
 }  // namespace
@@ -101,20 +123,26 @@ int IQ4Levels::NearestCode(float v) {
   return kNearestCodes[static_cast<int>(steps)];
 }
 
+Lanes IQ4Levels::Nearest(Lanes v) {
+  const Lanes steps = 2.0f * (Clamp(v, kLow, kHigh) - kLow);
+  Lanes nearest;
+  for (int l = 0; l < kLanes; ++l) nearest[l] = kNearestValues[static_cast<int>(steps[l])];
+  return nearest;
+}
+
 template <class Levels, int kSize>
 float FitBlockScale(const BlockInput& in, uint16_t* d) {
-  const float scale = FitScale<Levels, kSize>(in.x, in.w);
-  return in.RoundScale(scale, d);
+  return in.RoundScale(FitScale<Levels, kSize>(in.x, in.w).better, d);
 }
 
 template <class Levels, int kSize, int kScaleLow, int kScaleHigh>
 float FitGroupScales(const BlockInput& in, uint16_t* d, int8_t scales[256 / kSize]) {
   constexpr int kGroups = 256 / kSize;
-  float fitted[kGroups];
+  ScalePair fitted[kGroups];
   float extreme = 0.0f;
   for (int g = 0; g < kGroups; ++g) {
     fitted[g] = FitScale<Levels, kSize>(in.x + g * kSize, in.w + g * kSize);
-    if (std::fabs(fitted[g]) > std::fabs(extreme)) extreme = fitted[g];
+    if (std::fabs(fitted[g].better) > std::fabs(extreme)) extreme = fitted[g].better;
   }
   *d = 0;
   std::fill(scales, scales + kGroups, static_cast<int8_t>(0));
@@ -122,23 +150,30 @@ float FitGroupScales(const BlockInput& in, uint16_t* d, int8_t scales[256 / kSiz
 
   float best_error = 0.0f, best_d = 0.0f;
   bool found = false;
-  for (const float end : {static_cast<float>(kScaleLow), static_cast<float>(kScaleHigh)}) {
-    float unrounded = extreme / end;
-    for (int pass = 0; pass < 3; ++pass) {
+  // Where an outlier rules its group, the smallest scale that reaches it serves that group about as
+  // well as the best one, and leaves finer steps for all other groups.
+  float largest = 0.0f;
+  for (int i = 0; i < 256; ++i) largest = std::max(largest, std::fabs(in.x[i]));
+  const float smaller = largest / Levels::kLow;
+  const float low = kScaleLow, high = kScaleHigh;
+  for (float unrounded : {extreme / low, extreme / high, smaller / low, smaller / high}) {
+    for (int pass = 0; pass < 2; ++pass) {
       uint16_t half;
-      const float rounded = in.RoundScale(unrounded, &half);
+      const float rounded = in.RoundScaleOfScales(unrounded, &half);
       if (rounded == 0.0f) break;
       float error = 0.0f, xq = 0.0f, qq = 0.0f;
       int8_t trial[kGroups];
       for (int g = 0; g < kGroups; ++g) {
         const float* x = in.x + g * kSize;
         const float* w = in.w + g * kSize;
-        const int middle =
-            static_cast<int>(Clamp(std::nearbyint(fitted[g] / rounded), kScaleLow, kScaleHigh));
-        float group_error = 0.0f;
-        for (int c = std::max(middle - 1, kScaleLow); c <= std::min(middle + 1, kScaleHigh); ++c) {
-          const float e = WeightedError<Levels, kSize>(x, w, rounded * static_cast<float>(c));
-          if (c == std::max(middle - 1, kScaleLow) || e < group_error) {
+        float group_error = -1.0f;
+        for (const float target : {fitted[g].better, fitted[g].other}) {
+          const int middle =
+              static_cast<int>(Clamp(std::nearbyint(target / rounded), kScaleLow, kScaleHigh));
+          const int last = std::min(middle + 1, kScaleHigh);
+          for (int c = std::max(middle - 1, kScaleLow); c <= last; ++c) {
+            const float e = WeightedError<Levels, kSize>(x, w, rounded * static_cast<float>(c));
+            if (group_error >= 0.0f && !(e < group_error)) continue;
             group_error = e;
             trial[g] = static_cast<int8_t>(c);
           }
