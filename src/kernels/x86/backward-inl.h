@@ -73,7 +73,8 @@ inline void BackwardInput(const WeightView& w, const float* dy, int64_t m, int64
             std::memcpy(tile + r * kCols, dx + (i + r) * w.cols + k, cols * sizeof(float));
           }
           static constexpr auto kTable = MicroF32Table(std::make_integer_sequence<int, kTileRows>{});
-          kTable[tile_rows - 1](dy + i * w.rows + n0, w.rows, panels + (k - k0) * rows, rows * 16, rows, tile, kCols);
+          kTable[tile_rows - 1](dy + i * w.rows + n0, w.rows, panels + (k - k0) * rows, rows * 16, rows,
+                                false, tile, kCols);
           for (int64_t r = 0; r < tile_rows; ++r) {
             std::memcpy(dx + (i + r) * w.cols + k, tile + r * kCols, cols * sizeof(float));
           }

@@ -32,11 +32,11 @@ inline void Prepare(const float* x, int64_t ldx, int64_t begin, int64_t end, con
   }
 }
 
-inline int64_t ScratchBytes(LinearPlan plan, int64_t, int64_t) {
+inline int64_t ScratchBytes(LinearPlan plan, int64_t m, int64_t) {
   switch (plan) {
-    case LinearPlan::kF32Panels: return PanelScratchBytes<F32Panel>();
+    case LinearPlan::kF32Panels: return PanelScratchBytes<F32Panel>(m);
 #if defined(GALEN_PANEL_BF16)
-    case LinearPlan::kBf16Panels: return PanelScratchBytes<Bf16Panel>();
+    case LinearPlan::kBf16Panels: return PanelScratchBytes<Bf16Panel>(m);
 #endif
     default: return 0;
   }

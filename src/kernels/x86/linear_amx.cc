@@ -29,16 +29,21 @@ struct TileConfig {
   ~TileConfig() { _tile_release(); }
 };
 
-// c[32, 32] += a[32, 32 chunks] * panels of two units. The operand is padded to whole tiles of rows.
-inline void Micro32(const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride, int64_t chunks, float* c,
-                    int64_t ldc) {
+// Tile t = c, or zero on the first block of K. (Tile numbers are part of the instruction, hence macros.)
+#define GALEN_TILE_BEGIN(t, address, bytes) \
+  if (first) _tile_zero(t);                 \
+  else _tile_loadd(t, address, bytes)
+
+// c[32, 32] += (first: =) a[32, 32 chunks] * panels of two units. The operand has whole tiles of rows, and so has c.
+inline void Micro32(const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride, int64_t chunks, bool first,
+                    float* c, int64_t ldc) {
   const int64_t c_bytes = ldc * 4, a_bytes = lda * 2;
   const uint16_t* a1 = a + 16 * lda;
   const uint16_t* b1 = panel + panel_stride;
-  _tile_loadd(0, c, c_bytes);
-  _tile_loadd(1, c + 16, c_bytes);
-  _tile_loadd(2, c + 16 * ldc, c_bytes);
-  _tile_loadd(3, c + 16 * ldc + 16, c_bytes);
+  GALEN_TILE_BEGIN(0, c, c_bytes);
+  GALEN_TILE_BEGIN(1, c + 16, c_bytes);
+  GALEN_TILE_BEGIN(2, c + 16 * ldc, c_bytes);
+  GALEN_TILE_BEGIN(3, c + 16 * ldc + 16, c_bytes);
   for (int64_t i = 0; i < chunks; ++i) {
     _tile_loadd(4, a + 32 * i, a_bytes);
     _tile_loadd(6, panel + 512 * i, 64);
@@ -56,10 +61,10 @@ inline void Micro32(const uint16_t* a, int64_t lda, const uint16_t* panel, int64
 }
 
 // The same for up to 16 rows.
-inline void Micro16(const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride, int64_t chunks, float* c,
-                    int64_t ldc) {
-  _tile_loadd(0, c, ldc * 4);
-  _tile_loadd(1, c + 16, ldc * 4);
+inline void Micro16(const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride, int64_t chunks, bool first,
+                    float* c, int64_t ldc) {
+  GALEN_TILE_BEGIN(0, c, ldc * 4);
+  GALEN_TILE_BEGIN(1, c + 16, ldc * 4);
   for (int64_t i = 0; i < chunks; ++i) {
     _tile_loadd(4, a + 32 * i, lda * 2);
     _tile_loadd(6, panel + 512 * i, 64);
@@ -70,6 +75,7 @@ inline void Micro16(const uint16_t* a, int64_t lda, const uint16_t* panel, int64
   _tile_stored(0, c, ldc * 4);
   _tile_stored(1, c + 16, ldc * 4);
 }
+#undef GALEN_TILE_BEGIN
 
 struct Bf16Panel : Bf16PanelBase {
   static constexpr int64_t kRowsPerTile = 32;
@@ -78,14 +84,9 @@ struct Bf16Panel : Bf16PanelBase {
   static constexpr int64_t kChunksPerBlock = 16;
   using Session = TileConfig;
   static void Multiply(int64_t rows, const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride,
-                       int64_t chunks, float* c, int64_t ldc) {
-    if (rows == kRowsPerTile) return Micro32(a, lda, panel, panel_stride, chunks, c, ldc);
-    // Fewer rows: tiles are always whole, so the sums go through a buffer of a whole tile.
-    alignas(64) float tile[kRowsPerTile * 32];
-    for (int64_t i = 0; i < rows; ++i) std::memcpy(tile + 32 * i, c + i * ldc, 32 * sizeof(float));
-    if (rows <= 16) Micro16(a, lda, panel, panel_stride, chunks, tile, 32);
-    else Micro32(a, lda, panel, panel_stride, chunks, tile, 32);
-    for (int64_t i = 0; i < rows; ++i) std::memcpy(c + i * ldc, tile + 32 * i, 32 * sizeof(float));
+                       int64_t chunks, bool first, float* c, int64_t ldc) {
+    if (rows <= 16) Micro16(a, lda, panel, panel_stride, chunks, first, c, ldc);
+    else Micro32(a, lda, panel, panel_stride, chunks, first, c, ldc);
   }
 };
 

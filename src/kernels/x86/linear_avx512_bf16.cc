@@ -15,14 +15,14 @@ namespace {
 #include "kernels/x86/backward-inl.h"
 #include "kernels/x86/bf16-inl.h"
 
-// c[M, 32] += a[M, 32 chunks] * panels of two units, by dot products of bf16 pairs. Bound by arithmetic.
+// c[M, 32] += (first: =) a[M, 32 chunks] * panels of two units, by dot products of bf16 pairs. Bound by arithmetic.
 template <int M>
-void MicroBf16(const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride, int64_t chunks, float* c,
-               int64_t ldc) {
+void MicroBf16(const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride, int64_t chunks, bool first,
+               float* c, int64_t ldc) {
   __m512 sum[M][2];
   for (int m = 0; m < M; ++m) {
-    sum[m][0] = _mm512_loadu_ps(c + m * ldc);
-    sum[m][1] = _mm512_loadu_ps(c + m * ldc + 16);
+    sum[m][0] = first ? _mm512_setzero_ps() : _mm512_loadu_ps(c + m * ldc);
+    sum[m][1] = first ? _mm512_setzero_ps() : _mm512_loadu_ps(c + m * ldc + 16);
   }
   for (int64_t pair = 0; pair < chunks * 16; ++pair) {
     const __m512bh b0 = (__m512bh)_mm512_loadu_si512(panel + 32 * pair);
@@ -41,7 +41,7 @@ void MicroBf16(const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t pa
   }
 }
 
-using MicroBf16Fn = void (*)(const uint16_t*, int64_t, const uint16_t*, int64_t, int64_t, float*, int64_t);
+using MicroBf16Fn = void (*)(const uint16_t*, int64_t, const uint16_t*, int64_t, int64_t, bool, float*, int64_t);
 template <int... m>
 constexpr std::array<MicroBf16Fn, sizeof...(m)> MicroBf16Table(std::integer_sequence<int, m...>) {
   return {MicroBf16<m + 1>...};
@@ -54,9 +54,9 @@ struct Bf16Panel : Bf16PanelBase {
   static constexpr int64_t kChunksPerBlock = 16;
   struct Session {};
   static void Multiply(int64_t rows, const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride,
-                       int64_t chunks, float* c, int64_t ldc) {
+                       int64_t chunks, bool first, float* c, int64_t ldc) {
     static constexpr auto kTable = MicroBf16Table(std::make_integer_sequence<int, kRowsPerTile>{});
-    kTable[rows - 1](a, lda, panel, panel_stride, chunks, c, ldc);
+    kTable[rows - 1](a, lda, panel, panel_stride, chunks, first, c, ldc);
   }
 };
 

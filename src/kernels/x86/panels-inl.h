@@ -73,12 +73,15 @@ constexpr int kTileUnits = 1;
 #endif
 constexpr int kTileVectors = kTileUnits * kHalves;
 
-// c[M, 16 kTileUnits] += a[M, kc] * panel; the units' panels are panel_stride floats apart.
+// c[M, 16 kTileUnits] += (first: =) a[M, kc] * panel; the units' panels are panel_stride floats apart.
 template <int M>
-void MicroF32(const float* a, int64_t lda, const float* panel, int64_t panel_stride, int64_t kc, float* c, int64_t ldc) {
+void MicroF32(const float* a, int64_t lda, const float* panel, int64_t panel_stride, int64_t kc, bool first, float* c,
+              int64_t ldc) {
   Vec::F sum[M][kTileVectors];
   for (int m = 0; m < M; ++m) {
-    for (int v = 0; v < kTileVectors; ++v) sum[m][v] = Vec::Load(c + m * ldc + v * Vec::kLanes);
+    for (int v = 0; v < kTileVectors; ++v) {
+      sum[m][v] = first ? Vec::Zero() : Vec::Load(c + m * ldc + v * Vec::kLanes);
+    }
   }
   for (int64_t k = 0; k < kc; ++k) {
     Vec::F b[kTileVectors];
@@ -95,7 +98,7 @@ void MicroF32(const float* a, int64_t lda, const float* panel, int64_t panel_str
   }
 }
 
-using MicroF32Fn = void (*)(const float*, int64_t, const float*, int64_t, int64_t, float*, int64_t);
+using MicroF32Fn = void (*)(const float*, int64_t, const float*, int64_t, int64_t, bool, float*, int64_t);
 template <int... m>
 constexpr std::array<MicroF32Fn, sizeof...(m)> MicroF32Table(std::integer_sequence<int, m...>) {
   return {MicroF32<m + 1>...};
@@ -114,19 +117,29 @@ struct F32Panel {
     UnpackF32(w, shape, unit, chunk0, chunk1, panel);
   }
   static void Multiply(int64_t rows, const float* a, int64_t lda, const float* panel, int64_t panel_stride, int64_t chunks,
-                       float* c, int64_t ldc) {
+                       bool first, float* c, int64_t ldc) {
     static constexpr auto kTable = MicroF32Table(std::make_integer_sequence<int, kTileRows>{});
-    kTable[rows - 1](a, lda, panel, panel_stride, chunks * 32, c, ldc);
+    kTable[rows - 1](a, lda, panel, panel_stride, chunks * 32, first, c, ldc);
   }
   struct Session {};  // nothing to set up
 };
 
 // ---- blocking over panels, for any element type. The order of the sums over K is the same for every row and any m.
 
+constexpr int64_t kRowsPerPass = 512;  // rows of x whose sums are kept in scratch while K is walked
+
+// Scratch of a worker: the panels of a block, then the sums of a pass: [rows, to whole tiles][kUnitsPerBlock * 16]. Sums go
+// to y once, at the end: y's rows lie far apart, and reading them back for each block of K costs more than the products.
 template <class Panel>
-int64_t PanelScratchBytes() {
+int64_t PanelBytes() {
   return Panel::kUnitsPerBlock * Panel::kChunksPerBlock * Panel::ElementsPerChunk() *
          static_cast<int64_t>(sizeof(typename Panel::Element));
+}
+
+template <class Panel>
+int64_t PanelScratchBytes(int64_t m) {
+  const int64_t rows = std::min(m, kRowsPerPass) + Panel::kRowsPerTile;
+  return PanelBytes<Panel>() + rows * Panel::kUnitsPerBlock * 16 * static_cast<int64_t>(sizeof(float));
 }
 
 template <class Panel>
@@ -135,41 +148,39 @@ void ComputePanels(const WeightView& w, const LinearOperand& operand, int64_t un
   using Element = typename Panel::Element;
   [[maybe_unused]] const typename Panel::Session session;
   const tile16::Shape shape = tile16::ShapeOf(w.dtype, w.rows, w.cols);
-  const Element* a = static_cast<const Element*>(operand.data);
   const int64_t lda = Panel::Stride(operand.k);
   Element* panels = static_cast<Element*>(scratch);
-  constexpr int64_t kCols = Panel::kUnitsPerTile * 16;
+  float* sums = reinterpret_cast<float*>(static_cast<uint8_t*>(scratch) + PanelBytes<Panel>());
   for (int64_t u0 = unit0; u0 < unit1; u0 += Panel::kUnitsPerBlock) {
-    const int64_t u1 = std::min(unit1, u0 + Panel::kUnitsPerBlock);
-    const int64_t n0 = u0 * 16, n1 = std::min(u1 * 16, w.rows);
-    for (int64_t m = 0; m < operand.m; ++m) {
-      float* y = out.y + m * out.ldy;
-      if (!out.accumulate) std::memset(y + n0, 0, (n1 - n0) * sizeof(float));
-      if (out.bias != nullptr) {
-        for (int64_t n = n0; n < n1; ++n) y[n] += out.bias[n];
-      }
-    }
-    for (int64_t c0 = 0; c0 < shape.chunks; c0 += Panel::kChunksPerBlock) {
-      const int64_t c1 = std::min(shape.chunks, c0 + Panel::kChunksPerBlock);
-      const int64_t panel_stride = (c1 - c0) * Panel::ElementsPerChunk();
-      for (int64_t u = u0; u < u1; ++u) Panel::Unpack(w, shape, u, c0, c1, panels + (u - u0) * panel_stride);
-      for (int64_t m = 0; m < operand.m; m += Panel::kRowsPerTile) {
-        const int64_t rows = std::min(Panel::kRowsPerTile, operand.m - m);
-        const Element* tile_a = a + m * lda + c0 * 32;
-        for (int64_t u = u0; u < u1; u += Panel::kUnitsPerTile) {
-          const Element* tile_b = panels + (u - u0) * panel_stride;
-          float* c = out.y + m * out.ldy + u * 16;
-          const int64_t cols = std::min(kCols, n1 - u * 16);
-          if (cols == kCols) {
-            Panel::Multiply(rows, tile_a, lda, tile_b, panel_stride, c1 - c0, c, out.ldy);
-            continue;
+    const int64_t units = std::min(unit1 - u0, Panel::kUnitsPerBlock);
+    const int64_t ldc = (units + Panel::kUnitsPerTile - 1) / Panel::kUnitsPerTile * Panel::kUnitsPerTile * 16;
+    for (int64_t m0 = 0; m0 < operand.m; m0 += kRowsPerPass) {
+      const int64_t rows = std::min(operand.m - m0, kRowsPerPass);
+      const Element* a = static_cast<const Element*>(operand.data) + m0 * lda;
+      for (int64_t c0 = 0; c0 < shape.chunks; c0 += Panel::kChunksPerBlock) {
+        const int64_t chunks = std::min(shape.chunks - c0, Panel::kChunksPerBlock);
+        const int64_t panel_stride = chunks * Panel::ElementsPerChunk();
+        for (int64_t u = 0; u < units; ++u) Panel::Unpack(w, shape, u0 + u, c0, c0 + chunks, panels + u * panel_stride);
+        for (int64_t m = 0; m < rows; m += Panel::kRowsPerTile) {
+          const int64_t tile_rows = std::min(Panel::kRowsPerTile, rows - m);
+          for (int64_t u = 0; u < units; u += Panel::kUnitsPerTile) {
+            // A missing second unit reads the first one's panel again; nobody reads its sums.
+            Panel::Multiply(tile_rows, a + m * lda + c0 * 32, lda, panels + u * panel_stride,
+                            u + 1 < units ? panel_stride : 0, chunks, c0 == 0, sums + m * ldc + u * 16, ldc);
           }
-          // The border: through a full tile. A missing second unit reads the first one's panel again; nobody reads the sums.
-          alignas(64) float tile[Panel::kRowsPerTile * kCols];
-          std::memset(tile, 0, sizeof(tile));
-          for (int64_t i = 0; i < rows; ++i) std::memcpy(tile + i * kCols, c + i * out.ldy, cols * sizeof(float));
-          Panel::Multiply(rows, tile_a, lda, tile_b, u + 1 < u1 ? panel_stride : 0, c1 - c0, tile, kCols);
-          for (int64_t i = 0; i < rows; ++i) std::memcpy(c + i * out.ldy, tile + i * kCols, cols * sizeof(float));
+        }
+      }
+      const int64_t n0 = u0 * 16, cols = std::min(units * 16, w.rows - n0);
+      for (int64_t m = 0; m < rows; ++m) {
+        float* y = out.y + (m0 + m) * out.ldy + n0;
+        float* row = sums + m * ldc;
+        if (out.bias != nullptr) {
+          for (int64_t n = 0; n < cols; ++n) row[n] += out.bias[n0 + n];
+        }
+        if (out.accumulate) {
+          for (int64_t n = 0; n < cols; ++n) y[n] += row[n];
+        } else {
+          std::memcpy(y, row, cols * sizeof(float));
         }
       }
     }
