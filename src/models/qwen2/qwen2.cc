@@ -59,7 +59,7 @@ Tensor Qwen2::Forward(ExecContext& ctx, const Batch& batch) const {
   }
   x = RmsNorm(ctx, x, norm_, config_.rms_norm_eps);
   Observe(ctx, "norm", x);
-  return Linear(ctx, x, config_.tie_word_embeddings ? embed_tokens_ : lm_head_);
+  return OutputHead(ctx, x, config_.tie_word_embeddings ? embed_tokens_ : lm_head_);
 }
 
 std::vector<ParamSpec> Qwen2::Params() {

@@ -1,0 +1,126 @@
+#include "models/open_model.h"
+
+#include <future>
+#include <utility>
+
+#include "formats/hf_config.h"
+#include "models/param_sources.h"
+#include "models/text_files.h"
+
+namespace galen {
+namespace {
+
+std::string LastPart(const std::string& path) {
+  const size_t end = path.find_last_not_of('/');
+  if (end == std::string::npos) return path;
+  const size_t slash = path.rfind('/', end);
+  return path.substr(slash == std::string::npos ? 0 : slash + 1,
+                     end - (slash == std::string::npos ? 0 : slash + 1) + 1);
+}
+
+Status ReadGgufConfig(ModelFiles* files) {
+  const GgufFile& gguf = *files->checkpoint->gguf();
+  ASSIGN_OR_RETURN(const std::string_view name, gguf.GetString("general.architecture"));
+  const Result<const Architecture*> architecture = ArchitectureFromGguf(name);
+  if (!architecture.ok()) return architecture.status().WithContext(files->checkpoint->path());
+  files->architecture = *architecture;
+  ASSIGN_OR_RETURN(files->config, files->architecture->config_from_gguf(gguf));
+  return OkStatus();
+}
+
+Status ReadHfConfig(ModelFiles* files) {
+  ASSIGN_OR_RETURN(const HfConfig hf, HfConfig::Open(files->checkpoint->directory()));
+  const Result<const Architecture*> architecture = ArchitectureFromHf(hf.model_type());
+  if (!architecture.ok()) {
+    return architecture.status().WithContext(files->checkpoint->directory() + "/config.json");
+  }
+  files->architecture = *architecture;
+  ASSIGN_OR_RETURN(files->config, files->architecture->config_from_hf(hf));
+  return OkStatus();
+}
+
+Result<ModelFiles> ReadHeaders(const std::string& path) {
+  ModelFiles files;
+  ASSIGN_OR_RETURN(files.checkpoint, OpenCheckpoint(path));
+  const bool gguf = files.checkpoint->kind() == CheckpointKind::kGguf;
+  RETURN_IF_ERROR(gguf ? ReadGgufConfig(&files) : ReadHfConfig(&files));
+  if (files.config.name.empty()) {
+    files.config.name = LastPart(gguf ? path : files.checkpoint->directory());
+  }
+  RETURN_IF_ERROR(ValidateConfig(files.config, files.checkpoint->path()));
+  return files;
+}
+
+// What a tokenizer changes in the rest.
+void ReadText(ModelFiles* files) {
+  Result<std::shared_ptr<const Tokenizer>> tokenizer = ReadTokenizer(files->checkpoint);
+  if (tokenizer.ok()) {
+    files->tokenizer = *tokenizer;
+    if (files->tokenizer->vocab_size() > files->config.vocab_size) {
+      files->notes.push_back(
+          "the tokenizer knows " + std::to_string(files->tokenizer->vocab_size()) +
+          " tokens, the embedding table " + std::to_string(files->config.vocab_size) +
+          "; the others cannot be used");
+    }
+  } else {
+    files->tokenizer_status = tokenizer.status();
+  }
+  Result<TemplateSource> chat = ReadChatTemplate(*files->checkpoint, files->tokenizer.get(),
+                                                 files->config.architecture, files->config.name);
+  if (chat.ok()) {
+    files->chat_template = std::move(chat->source);
+    files->chat_template_origin = std::move(chat->origin);
+  } else {
+    files->notes.push_back("chat template: " + chat.status().message());
+  }
+}
+
+Status LoadWeights(const OpenModelOptions& options, LoadedModel* loaded,
+                   std::vector<std::string>* notes) {
+  const ModelFiles& files = loaded->files;
+  const KernelTable* kernels = options.kernels;
+  if (kernels == nullptr) {
+    ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
+    kernels = &KernelsFor(isa);
+  }
+  loaded->model = files.architecture->make(files.config);
+  const std::vector<ParamSpec> specs = loaded->model->Params();
+  ASSIGN_OR_RETURN(ParamSources sources, FindParams(*files.checkpoint, specs));
+  *notes = std::move(sources.notes);
+  loaded->plan = WeightStore::Plan(*files.checkpoint, sources.params, options.use, *kernels);
+  if (options.admit) RETURN_IF_ERROR(options.admit(files.config, loaded->plan));
+  std::unique_ptr<ThreadPool> own_pool;
+  ThreadPool* pool = options.pool;
+  if (pool == nullptr) {
+    own_pool = std::make_unique<ThreadPool>(AvailableProcessors());
+    pool = own_pool.get();
+  }
+  ASSIGN_OR_RETURN(loaded->weights, WeightStore::Load(files.checkpoint, sources.params, options.use,
+                                                      *kernels, *pool));
+  return OkStatus();
+}
+
+}  // namespace
+
+Result<ModelFiles> ReadModel(const std::string& path, const ReadModelOptions& options) {
+  ASSIGN_OR_RETURN(ModelFiles files, ReadHeaders(path));
+  if (options.tokenizer) ReadText(&files);
+  return files;
+}
+
+Result<LoadedModel> OpenModel(const std::string& path, const OpenModelOptions& options) {
+  LoadedModel loaded;
+  ASSIGN_OR_RETURN(loaded.files, ReadHeaders(path));
+  // The tokenizer and the weights touch nothing in common but the mapped file.
+  auto text = std::async(std::launch::async, [files = loaded.files]() mutable {
+    ReadText(&files);
+    return files;
+  });
+  std::vector<std::string> notes;
+  RETURN_IF_ERROR(LoadWeights(options, &loaded, &notes));
+  loaded.files = text.get();
+  loaded.files.notes.insert(loaded.files.notes.end(), notes.begin(), notes.end());
+  return loaded;
+}
+
+}  // namespace galen

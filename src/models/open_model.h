@@ -1,0 +1,58 @@
+// From a path to a model that can run: a GGUF file or a Hugging Face directory.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "formats/checkpoint.h"
+#include "models/architecture.h"
+#include "models/causal_lm.h"
+#include "models/weight_store.h"
+#include "text/tokenizer.h"
+
+namespace galen {
+
+// What a model's files say, headers only: cheap, and enough for `galen show` and `galen tokenize`.
+struct ModelFiles {
+  std::shared_ptr<const Checkpoint> checkpoint;
+  const Architecture* architecture = nullptr;
+  ModelConfig config;  // valid
+  // Why there is no tokenizer, or ok.
+  Status tokenizer_status;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  // Jinja source; empty if the files have none and no built-in template fits.
+  std::string chat_template;
+  // Where it is from, for people: "tokenizer_config.json", "built in: gemma3", ...
+  std::string chat_template_origin;
+  std::vector<std::string> notes;  // for people
+};
+
+struct ReadModelOptions {
+  bool tokenizer = true;  // reading a large vocabulary takes a tenth of a second
+};
+
+// path: a .gguf file, a Hugging Face directory, or a .safetensors file inside one.
+Result<ModelFiles> ReadModel(const std::string& path, const ReadModelOptions& options = {});
+
+struct OpenModelOptions {
+  WeightUse use = WeightUse::kInference;
+  const KernelTable* kernels = nullptr;  // null: the table of ChooseIsa()
+  ThreadPool* pool = nullptr;            // null: one of all processors, for the time of loading
+  // Called before memory is taken; an error ends the loading and is passed on.
+  std::function<Status(const ModelConfig& config, const WeightPlan& plan)> admit;
+};
+
+struct LoadedModel {
+  ModelFiles files;
+  std::unique_ptr<CausalLM> model;
+  WeightStore weights;  // what the model's slots point into
+  WeightPlan plan;
+};
+
+// ReadModel, then the weights; the tokenizer is read meanwhile. A model whose tokenizer cannot be
+// read opens nevertheless (files.tokenizer_status says why).
+Result<LoadedModel> OpenModel(const std::string& path, const OpenModelOptions& options = {});
+
+}  // namespace galen

@@ -1,0 +1,102 @@
+// The tiny checkpoints of tests/parity/models and what PyTorch computes from them, for the tests of
+// this folder.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "formats/checkpoint.h"
+#include "formats/hf_config.h"
+#include "models/architecture.h"
+#include "models/weight_store.h"
+#include "ops/tape.h"
+
+namespace galen {
+
+inline std::string TinyFolder(const std::string& name) {
+  return std::string(GALEN_SOURCE_DIR) + "/tests/parity/models/tiny/" + name;
+}
+
+// Values of one tensor of an expected.safetensors.
+inline std::vector<float> ReadFloats(const Checkpoint& file, const std::string& name) {
+  const TensorInfo& tensor = **file.Find(name);
+  std::vector<float> values(static_cast<size_t>(tensor.NumElements()));
+  FormatOf(tensor.dtype).decode(tensor.bytes.data(), values.data(), tensor.NumElements());
+  return values;
+}
+
+inline std::vector<int32_t> ReadInts(const Checkpoint& file, const std::string& name) {
+  const TensorInfo& tensor = **file.Find(name);
+  std::vector<int32_t> values(static_cast<size_t>(tensor.NumElements()));
+  std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
+  return values;
+}
+
+// A model with its weights, opened without text files.
+struct TinyModel {
+  std::shared_ptr<const Checkpoint> checkpoint;
+  std::unique_ptr<CausalLM> model;
+  std::vector<ParamSpec> specs;
+  WeightStore weights;
+};
+
+inline Result<TinyModel> OpenTiny(const std::string& path, WeightUse use,
+                                  const KernelTable& kernels, ThreadPool& pool) {
+  TinyModel tiny;
+  ASSIGN_OR_RETURN(tiny.checkpoint, OpenCheckpoint(path));
+  ModelConfig config;
+  const Architecture* architecture = nullptr;
+  if (const GgufFile* gguf = tiny.checkpoint->gguf()) {
+    ASSIGN_OR_RETURN(const std::string_view name, gguf->GetString("general.architecture"));
+    ASSIGN_OR_RETURN(architecture, ArchitectureFromGguf(name));
+    ASSIGN_OR_RETURN(config, architecture->config_from_gguf(*gguf));
+  } else {
+    ASSIGN_OR_RETURN(const HfConfig hf, HfConfig::Open(tiny.checkpoint->directory()));
+    ASSIGN_OR_RETURN(architecture, ArchitectureFromHf(hf.model_type()));
+    ASSIGN_OR_RETURN(config, architecture->config_from_hf(hf));
+  }
+  RETURN_IF_ERROR(ValidateConfig(config, path));
+  tiny.model = architecture->make(std::move(config));
+  tiny.specs = tiny.model->Params();
+  ASSIGN_OR_RETURN(const ParamSources sources, FindParams(*tiny.checkpoint, tiny.specs));
+  ASSIGN_OR_RETURN(tiny.weights,
+                   WeightStore::Load(tiny.checkpoint, sources.params, use, kernels, pool));
+  return tiny;
+}
+
+// The packed sequences of an expected.safetensors as a batch in the variable-length form.
+struct TinyBatch {
+  explicit TinyBatch(const Checkpoint& expected) : tokens(ReadInts(expected, "tokens")) {
+    for (const int32_t length : ReadInts(expected, "lengths")) {
+      const auto begin = static_cast<int64_t>(positions.size());
+      spans.push_back({begin, begin + length, 0, nullptr});
+      for (int32_t i = 0; i < length; ++i) positions.push_back(i);
+    }
+    for (size_t i = 0; i < tokens.size(); ++i) rows.push_back(static_cast<int32_t>(i));
+  }
+  Batch batch() const {
+    Batch b;
+    b.tokens = tokens;
+    b.positions = positions;
+    b.spans = spans;
+    b.logit_rows = rows;
+    return b;
+  }
+  // Next tokens; the last of each sequence is not counted.
+  std::vector<int32_t> targets() const {
+    std::vector<int32_t> next(tokens.begin() + 1, tokens.end());
+    next.push_back(-100);
+    for (const SequenceSpan& span : spans) next[static_cast<size_t>(span.end - 1)] = -100;
+    return next;
+  }
+
+  std::vector<int32_t> tokens;
+  std::vector<int32_t> positions;
+  std::vector<int32_t> rows;
+  std::vector<SequenceSpan> spans;
+};
+
+}  // namespace galen
