@@ -20,9 +20,6 @@ options="-o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State=$s
 apt-get $options -q update >"$state/log" 2>&1 || { cat "$state/log" >&2; exit 1; }
 rm -rf "$out"
 mkdir -p "$out"
-for package in $packages; do
-  # A name that this release does not have is no loss: the link line says what is really missing.
-  (cd "$state" && apt-get $options -q download "$package" >>"$state/log" 2>&1) || echo "  ($package: not found, skipped)"
-done
+(cd "$state" && apt-get $options -q download $packages >>"$state/log" 2>&1) || { cat "$state/log" >&2; exit 1; }
 for deb in "$state"/*.deb; do dpkg-deb -x "$deb" "$out"; done
 touch "$out/.complete-$key"
