@@ -11,7 +11,7 @@ inline constexpr int64_t kPageTokens = 32;  // tokens a KV page holds
 // Keys are summed up in segments of this many positions (aligned to it); a call over more keys merges its segments with the
 // arithmetic of merge_partials. So a call over all keys gives the same bits as one call per segment followed by
 // merge_partials: that is how one long row is spread over workers when shape.invariant is set.
-inline constexpr int64_t kSegmentTokens = 2048;
+inline constexpr int64_t kSegmentTokens = 1024;
 
 // Element type of the cache. int8 keeps one float scale per token and head for K and one for V.
 enum class KvType : uint8_t { kF32, kBf16, kF16, kI8 };
