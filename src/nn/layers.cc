@@ -3,11 +3,19 @@
 #include <array>
 #include <cstring>
 #include <string>
+#include <utility>
 
 namespace galen {
 
 Tensor Project(ExecContext& ctx, const LinearLayer& layer, const Tensor& x) {
   return Linear(ctx, x, layer.weight, layer.bias.data == nullptr ? nullptr : &layer.bias);
+}
+
+Tensor OutputHead(ExecContext& ctx, const Tensor& x, const Weight& head) {
+  const bool invariant = std::exchange(ctx.batch_invariant, ctx.invariant_head);
+  const Tensor logits = Linear(ctx, x, head);
+  ctx.batch_invariant = invariant;
+  return logits;
 }
 
 void ProjectTogether(ExecContext& ctx, std::initializer_list<const LinearLayer*> layers,

@@ -116,7 +116,7 @@ void MakeBlocks(const ExecContext& ctx, std::span<const AttentionSpan> spans, Pl
       Block block{&span, row0, row1, 0, 0, 0, nullptr};
       SetKeys(*plan->shape, plan->look_ahead, &block);
       const int64_t segments = NumSegments(block);
-      if (ctx.batch_invariant || (few && segments > 1)) block.segments = segments;
+      if (plan->shape->invariant || (few && segments > 1)) block.segments = segments;
       if (few && block.segments > 1) {
         block.partials = ctx.arena->NewTensor({plan->shape->num_kv_heads * segments * PartStride(*plan, block)}).f32();
       }
@@ -154,9 +154,11 @@ void AtIndex(int64_t index, int64_t groups, Count&& count, Fn&& fn) {
 
 }  // namespace
 
-Tensor PagedAttention(ExecContext& ctx, const AttentionShape& shape, std::span<const AttentionSpan> spans, const Tensor& q,
+Tensor PagedAttention(ExecContext& ctx, const AttentionShape& asked, std::span<const AttentionSpan> spans, const Tensor& q,
                       const Tensor& k, const Tensor& v, const int32_t* look_ahead) {
   GALEN_CHECK(ctx.tape == nullptr);
+  AttentionShape shape = asked;
+  shape.invariant = ctx.batch_invariant || ctx.invariant_attention;
   const KernelTable& kernels = *ctx.kernels;
   const int64_t heads = shape.num_heads, head_dim = shape.head_dim, groups = shape.num_kv_heads;
   const int64_t tokens = q.num_elements() / (heads * head_dim);

@@ -1,0 +1,294 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+
+namespace galen {
+namespace {
+
+// Pages of sliding-window groups that the prefix cache keeps: those of the last two borders or so.
+constexpr int64_t kCachedWindows = 2;
+
+std::vector<int64_t> PagesPerGroup(const ModelConfig& config, const EngineOptions& options) {
+  const int64_t total = options.total_tokens > 0 ? options.total_tokens : options.context * options.max_sequences;
+  std::vector<int64_t> pages;
+  for (int64_t window : KvPool::GroupWindows(config)) {
+    const int64_t chunk = options.runner.max_batch_tokens;
+    if (window == 0) {
+      pages.push_back(std::max(total / kPageTokens, KvPool::PagesPerSequence(0, options.context, chunk)) +
+                      options.max_sequences);
+      continue;
+    }
+    const int64_t each = KvPool::PagesPerSequence(window, options.context, chunk);
+    const int64_t cached = options.prefix_cache ? kCachedWindows * (window / kPageTokens + 1) : 0;
+    pages.push_back(options.max_sequences * each + cached);
+  }
+  return pages;
+}
+
+}  // namespace
+
+const char* FinishReasonName(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kNone: return "none";
+    case FinishReason::kStop: return "stop";
+    case FinishReason::kLength: return "length";
+    case FinishReason::kContext: return "context";
+    case FinishReason::kCancelled: return "cancelled";
+    case FinishReason::kError: return "error";
+  }
+  return "unknown";
+}
+
+Engine::Engine(const CausalLM& model, const EngineOptions& options, std::unique_ptr<KvPool> pool, ModelRunner runner)
+    : model_(model),
+      options_(options),
+      pool_(std::move(pool)),
+      cache_(options.prefix_cache
+                 ? std::make_unique<PrefixCache>(
+                       pool_.get(), pool_->group(0).pages.num_pages(),
+                       kCachedWindows * (std::max<int64_t>(model.config().sliding_window, 0) / kPageTokens + 1))
+                 : nullptr),
+      runner_(std::move(runner)),
+      scheduler_(pool_.get(), cache_.get(), {options.runner.max_batch_tokens, options.max_sequences}) {}
+
+int64_t Engine::ReservedBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,
+                              const EngineOptions& options) {
+  const ModelConfig& config = model.config();
+  const std::vector<int64_t> windows = KvPool::GroupWindows(config);
+  const std::vector<int64_t> pages = PagesPerGroup(config, options);
+  int64_t bytes = ModelRunner::ArenaBytes(model, kernels, num_threads, options.runner);
+  for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    const size_t g = std::find(windows.begin(), windows.end(), config.window(layer)) - windows.begin();
+    bytes += pages[g] * KvPageBytes(options.kv_type, config.num_key_value_heads, config.head_dim);
+  }
+  return bytes;
+}
+
+Result<std::unique_ptr<Engine>> Engine::Create(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
+                                               const EngineOptions& options) {
+  const ModelConfig& config = model.config();
+  if (options.context < 1 || options.max_sequences < 1 || options.runner.max_batch_tokens < 1) {
+    return InvalidArgument("context, max_sequences and max_batch_tokens must be at least 1");
+  }
+  if (options.context > config.max_position_embeddings) {
+    return InvalidArgument("a context of " + std::to_string(options.context) + " tokens exceeds the model's " +
+                           std::to_string(config.max_position_embeddings) + "; ask for less with --context");
+  }
+  EngineOptions fixed = options;
+  const bool speculates = options.speculate != Speculate::kOff;
+  // Guesses are checked several at a time: the rows of a check must have the bits of single rows.
+  fixed.runner.invariant_attention |= speculates;
+  fixed.runner.max_logit_rows = options.max_sequences * (speculates ? options.max_draft + 1 : 1);
+  fixed.runner.max_batch_tokens = std::max(fixed.runner.max_batch_tokens, fixed.runner.max_logit_rows);
+  auto pool = std::make_unique<KvPool>();
+  ASSIGN_OR_RETURN(*pool, KvPool::Create(config, options.kv_type, PagesPerGroup(config, fixed)));
+  ASSIGN_OR_RETURN(ModelRunner runner, ModelRunner::Create(model, kernels, threads, fixed.runner));
+  std::unique_ptr<Engine> engine(new Engine(model, fixed, std::move(pool), std::move(runner)));
+  if (options.speculate == Speculate::kNgram) engine->drafter_ = std::make_unique<NgramDrafter>();
+  if (options.speculate == Speculate::kModel) {
+    GALEN_CHECK(options.draft_model != nullptr);
+    const int64_t theirs = options.draft_model->config().vocab_size;
+    if (theirs != config.vocab_size) {
+      return InvalidArgument("the draft model has a vocabulary of " + std::to_string(theirs) + " tokens, the model one of " +
+                             std::to_string(config.vocab_size) + "; speculation needs the same");
+    }
+    ASSIGN_OR_RETURN(engine->drafter_, ModelDrafter::Create(*options.draft_model, kernels, threads, options.runner,
+                                                            std::min(options.context, options.draft_model->config().max_position_embeddings)));
+  }
+  return engine;
+}
+
+Result<int64_t> Engine::Submit(Request request) {
+  if (!failure_.empty()) return Status(StatusCode::kIo, "this model was closed after an internal error: " + failure_);
+  const ModelConfig& config = model_.config();
+  if (request.prompt.empty()) return InvalidArgument("the prompt is empty");
+  for (int32_t token : request.prompt) {
+    if (token < 0 || token >= config.vocab_size) {
+      return InvalidArgument("token " + std::to_string(token) + " of the prompt is outside the vocabulary of " +
+                             std::to_string(config.vocab_size));
+    }
+  }
+  const int64_t size = static_cast<int64_t>(request.prompt.size());
+  if (size >= options_.context) {
+    return ResourceExhausted("the prompt has " + std::to_string(size) + " tokens and the context only " +
+                             std::to_string(options_.context) + "; shorten the prompt or raise --context (the model allows " +
+                             std::to_string(config.max_position_embeddings) + ")");
+  }
+  if (request.max_tokens < 0) return InvalidArgument("max_tokens must not be negative");
+  RETURN_IF_ERROR(CheckSamplingParams(request.sampling, config.vocab_size));
+  auto sequence = std::make_unique<Sequence>();
+  sequence->id = next_id_++;
+  sequence->tokens = request.prompt;
+  sequence->request = std::move(request);
+  const int64_t id = sequence->id;
+  scheduler_.Add(std::move(sequence));
+  return id;
+}
+
+Sequence* Engine::FindRunning(int64_t id) const {
+  for (const auto* list : {&scheduler_.running(), &scheduler_.waiting()}) {
+    for (const auto& sequence : *list) {
+      if (sequence->id == id) return sequence.get();
+    }
+  }
+  return nullptr;
+}
+
+void Engine::Cancel(int64_t id) {
+  if (Sequence* sequence = FindRunning(id)) sequence->cancelled = true;
+}
+
+void Engine::PreemptForTest(int64_t id) {
+  for (const auto& sequence : scheduler_.running()) {
+    if (sequence->id == id) return scheduler_.Preempt(sequence.get());
+  }
+}
+
+void Engine::Finish(Sequence* sequence, FinishReason reason, const std::string& error) {
+  if (drafter_ != nullptr) drafter_->Forget(sequence->id);
+  const std::unique_ptr<Sequence> owned = scheduler_.Remove(sequence);
+  counters_.cached_tokens += owned->cached;
+  if (owned->request.on_finish) owned->request.on_finish(reason, error);
+}
+
+void Engine::FinishCancelled() {
+  std::vector<Sequence*> cancelled;
+  for (const auto* list : {&scheduler_.running(), &scheduler_.waiting()}) {
+    for (const auto& sequence : *list) {
+      if (sequence->cancelled) cancelled.push_back(sequence.get());
+    }
+  }
+  for (Sequence* sequence : cancelled) Finish(sequence, FinishReason::kCancelled);
+}
+
+// Appends guesses to sequences that generate. They count as pending tokens of the step.
+void Engine::AddDrafts() {
+  drafted_.clear();
+  drafted_counts_.clear();
+  if (drafter_ == nullptr) return;
+  for (const auto& sequence : scheduler_.running()) {
+    const int64_t size = static_cast<int64_t>(sequence->tokens.size());
+    const int64_t answered = size - sequence->prompt_size();
+    if (sequence->pending() != 1 || answered == 0) continue;
+    const int64_t most = std::min({options_.max_draft, options_.context - size - 1, sequence->request.max_tokens - answered - 1});
+    if (most < 1) continue;
+    const std::vector<int32_t> draft = drafter_->Draft(*sequence, most);
+    sequence->tokens.insert(sequence->tokens.end(), draft.begin(), draft.end());
+    drafted_.push_back(sequence->id);
+    drafted_counts_.push_back(static_cast<int64_t>(draft.size()));
+    counters_.drafted_tokens += static_cast<int64_t>(draft.size());
+  }
+}
+
+// Guesses of sequences that this step does not compute whole must not pass for tokens.
+void Engine::DropDrafts(const std::vector<ScheduledSpan>& spans) {
+  for (size_t i = 0; i < drafted_.size(); ++i) {
+    const auto whole = std::find_if(spans.begin(), spans.end(), [&](const ScheduledSpan& span) {
+      return span.sequence->id == drafted_[i] && span.last() && span.count == drafted_counts_[i] + 1;
+    });
+    if (whole != spans.end()) continue;
+    if (Sequence* sequence = FindRunning(drafted_[i])) {
+      sequence->tokens.resize(sequence->tokens.size() - drafted_counts_[i]);
+    }
+    drafted_counts_[i] = 0;
+  }
+}
+
+bool Engine::Step() {
+  FinishCancelled();
+  if (scheduler_.idle() || !failure_.empty()) return false;
+  try {
+    AddDrafts();
+    std::vector<Sequence*> impossible;
+    std::vector<ScheduledSpan> spans = scheduler_.Schedule(&impossible);
+    DropDrafts(spans);
+    for (ScheduledSpan& span : spans) {
+      span.count = std::min(span.count, static_cast<int64_t>(span.sequence->tokens.size()) - span.begin);
+    }
+    for (Sequence* sequence : impossible) {
+      Finish(sequence, FinishReason::kError, "the KV cache has no room for one sequence of this length; raise --context");
+    }
+    counters_.preemptions = scheduler_.preemptions();
+    if (!spans.empty()) Compute(spans);
+    return !spans.empty() || !impossible.empty();
+  } catch (const InternalError& error) {
+    failure_ = error.what();
+    while (!scheduler_.running().empty()) Finish(scheduler_.running().front().get(), FinishReason::kError, failure_);
+    while (!scheduler_.waiting().empty()) Finish(scheduler_.waiting().front().get(), FinishReason::kError, failure_);
+    return false;
+  }
+}
+
+void Engine::Compute(const std::vector<ScheduledSpan>& spans) {
+  std::vector<int64_t> logit_counts;
+  bool prompt = false;
+  for (const ScheduledSpan& span : spans) {
+    int64_t guesses = 0;
+    for (size_t i = 0; i < drafted_.size(); ++i) {
+      if (drafted_[i] == span.sequence->id) guesses = drafted_counts_[i];
+    }
+    logit_counts.push_back(span.last() ? 1 + guesses : 0);
+    prompt |= span.begin < span.sequence->prompt_size();
+    if (span.count > 1 + guesses) prompt = true;  // a preempted answer that is computed again
+    if (span.begin < span.sequence->prompt_size()) counters_.prompt_tokens += span.count;
+  }
+  ++counters_.steps;
+  const Tensor logits = runner_.Run(*pool_, spans, logit_counts, prompt);
+  int64_t row = 0;
+  for (size_t i = 0; i < spans.size(); ++i) {
+    const ScheduledSpan& span = spans[i];
+    if (logit_counts[i] == 0) {
+      span.sequence->computed = span.begin + span.count;
+      if (cache_ != nullptr) cache_->Insert(span.sequence);
+      continue;
+    }
+    TakeTokens(span, logits, row, logit_counts[i]);
+    row += logit_counts[i];
+  }
+}
+
+TokenChoice Engine::Choose(const Sequence& sequence, std::span<const int32_t> history, float* logits) const {
+  const SamplingParams& params = sequence.request.sampling;
+  const int64_t vocab = model_.config().vocab_size;
+  const bool plain = params.temperature == 0.0f && params.logprobs < 0 && params.repetition_penalty == 1.0f &&
+                     params.frequency_penalty == 0.0f && params.presence_penalty == 0.0f && params.logit_bias.empty();
+  if (plain) return {runner_.kernels().argmax(logits, vocab), 0.0f, {}};
+  return Sample(params, {logits, static_cast<size_t>(vocab)}, history, sequence.request.prompt.size());
+}
+
+bool Engine::TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t row, int64_t rows) {
+  Sequence* sequence = span.sequence;
+  const Request& request = sequence->request;
+  // Tokens [0, known) are settled; behind them lie rows - 1 guesses.
+  int64_t known = static_cast<int64_t>(sequence->tokens.size()) - (rows - 1);
+  const std::vector<int32_t> guesses(sequence->tokens.begin() + known, sequence->tokens.end());
+  sequence->tokens.resize(known);
+  FinishReason reason = FinishReason::kNone;
+  for (int64_t i = 0; i < rows && reason == FinishReason::kNone; ++i) {
+    const TokenChoice choice = Choose(*sequence, sequence->tokens, logits.row(row + i));
+    const bool stop = std::find(request.stop_tokens.begin(), request.stop_tokens.end(), choice.token) != request.stop_tokens.end();
+    if (stop) {
+      reason = FinishReason::kStop;
+    } else if (static_cast<int64_t>(sequence->tokens.size()) - sequence->prompt_size() >= request.max_tokens) {
+      reason = FinishReason::kLength;
+    } else {
+      sequence->tokens.push_back(choice.token);
+      ++counters_.answer_tokens;
+      const int64_t size = static_cast<int64_t>(sequence->tokens.size());
+      if (request.on_token && !request.on_token(choice)) reason = FinishReason::kStop;
+      else if (size - sequence->prompt_size() >= request.max_tokens) reason = FinishReason::kLength;
+      else if (size >= options_.context) reason = FinishReason::kContext;
+    }
+    sequence->computed = known + i;
+    if (i + 1 < rows) {
+      if (reason != FinishReason::kNone || choice.token != guesses[i]) break;
+      ++counters_.accepted_tokens;
+    }
+  }
+  if (cache_ != nullptr) cache_->Insert(sequence);
+  if (reason == FinishReason::kNone) return true;
+  Finish(sequence, reason);
+  return false;
+}
+
+}  // namespace galen

@@ -1,0 +1,55 @@
+#include "engine/kv_pool.h"
+
+#include <algorithm>
+
+namespace galen {
+
+std::vector<int64_t> KvPool::GroupWindows(const ModelConfig& config) {
+  bool full = false, sliding = false;
+  for (uint8_t slides : config.layer_is_sliding) (slides ? sliding : full) = true;
+  std::vector<int64_t> windows;
+  if (full) windows.push_back(0);
+  if (sliding) windows.push_back(config.sliding_window);
+  return windows;
+}
+
+int64_t KvPool::PagesPerSequence(int64_t window, int64_t context, int64_t chunk) {
+  // A window that begins and a chunk that ends inside a page each touch one page more.
+  const int64_t tokens = window == 0 ? context : std::min(context, window + chunk + kPageTokens);
+  return (tokens + kPageTokens - 1) / kPageTokens + (window == 0 ? 0 : 1);
+}
+
+Result<KvPool> KvPool::Create(const ModelConfig& config, KvType type, std::span<const int64_t> num_pages) {
+  KvPool pool;
+  pool.type_ = type;
+  const std::vector<int64_t> windows = GroupWindows(config);
+  GALEN_CHECK(num_pages.size() == windows.size());
+  pool.groups_.resize(windows.size());
+  for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
+    const int g = static_cast<int>(std::find(windows.begin(), windows.end(), config.window(layer)) - windows.begin());
+    pool.layer_group_.push_back(g);
+    pool.layer_index_.push_back(pool.groups_[g].num_layers++);
+  }
+  for (size_t g = 0; g < windows.size(); ++g) {
+    Group& group = pool.groups_[g];
+    group.window = windows[g];
+    group.page_bytes = KvPageBytes(type, config.num_key_value_heads, config.head_dim);
+    group.pages = PageAllocator(num_pages[g]);
+    ASSIGN_OR_RETURN(group.memory,
+                     PageBuffer::Allocate(group.num_layers * num_pages[g] * group.page_bytes, "the KV cache"));
+  }
+  return pool;
+}
+
+uint8_t* KvPool::Address(int64_t layer, int32_t page) const {
+  const Group& group = groups_[layer_group_[layer]];
+  return group.memory.data() + (layer_index_[layer] * group.pages.num_pages() + page) * group.page_bytes;
+}
+
+int64_t KvPool::reserved_bytes() const {
+  int64_t bytes = 0;
+  for (const Group& group : groups_) bytes += group.num_layers * group.pages.num_pages() * group.page_bytes;
+  return bytes;
+}
+
+}  // namespace galen

@@ -1,0 +1,141 @@
+#include "engine/prefix_cache.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace galen {
+
+PrefixCache::PrefixCache(KvPool* pool, int64_t max_pages, int64_t window_pages)
+    : pool_(pool), max_pages_(max_pages), window_pages_(window_pages), key_(RandomSipKey()) {}
+
+Digest128 PrefixCache::Root(uint64_t salt) const {
+  uint8_t bytes[sizeof(salt)];
+  std::memcpy(bytes, &salt, sizeof(salt));
+  return SipHash128(key_, bytes);
+}
+
+Digest128 PrefixCache::Next(const Digest128& parent, std::span<const int32_t> tokens) const {
+  uint8_t bytes[sizeof(Digest128) + kPageTokens * sizeof(int32_t)];
+  std::memcpy(bytes, &parent, sizeof(parent));
+  std::memcpy(bytes + sizeof(parent), tokens.data(), kPageTokens * sizeof(int32_t));
+  return SipHash128(key_, bytes);
+}
+
+void PrefixCache::Attach(Sequence* sequence) {
+  GALEN_CHECK(sequence->computed == 0);
+  const int64_t most = (static_cast<int64_t>(sequence->tokens.size()) - 1) / kPageTokens;
+  std::vector<Lru::iterator> chain;
+  Digest128 digest = Root(sequence->request.cache_salt);
+  for (int64_t page = 0; page < most; ++page) {
+    const std::span<const int32_t> tokens(sequence->tokens.data() + page * kPageTokens, kPageTokens);
+    const Digest128 next = Next(digest, tokens);
+    const auto found = entries_.find(next);
+    if (found == entries_.end()) break;
+    const Entry& entry = *found->second;
+    if (!(entry.parent == digest) || !std::equal(tokens.begin(), tokens.end(), entry.tokens.begin())) break;
+    chain.push_back(found->second);
+    digest = next;
+  }
+  // The longest border at which every group has the pages that it still needs.
+  int64_t length = static_cast<int64_t>(chain.size());
+  const auto first_needed = [&](int g, int64_t border) {
+    const int64_t window = pool_->group(g).window;
+    return window == 0 ? 0 : std::max<int64_t>(0, (border * kPageTokens - window + 1) / kPageTokens);
+  };
+  const auto complete = [&](int64_t border) {
+    for (int g = 0; g < pool_->num_groups(); ++g) {
+      for (int64_t page = first_needed(g, border); page < border; ++page) {
+        if (chain[page]->pages[g] < 0) return false;
+      }
+    }
+    return true;
+  };
+  while (length > 0 && !complete(length)) --length;
+  for (int g = 0; g < pool_->num_groups(); ++g) {
+    BlockTable& table = sequence->tables[g];
+    table.first_page = first_needed(g, length);
+    table.pages.clear();
+    for (int64_t page = table.first_page; page < length; ++page) {
+      pool_->group(g).pages.Ref(chain[page]->pages[g]);
+      table.pages.push_back(chain[page]->pages[g]);
+    }
+  }
+  sequence->digests.clear();
+  for (int64_t page = 0; page < length; ++page) {
+    sequence->digests.push_back(chain[page]->digest);
+    Touch(chain[page]);
+  }
+  sequence->computed = sequence->cached = length * kPageTokens;
+  hit_tokens_ += sequence->cached;
+}
+
+void PrefixCache::Insert(Sequence* sequence) {
+  const int64_t full = sequence->computed / kPageTokens;
+  for (int64_t page = static_cast<int64_t>(sequence->digests.size()); page < full; ++page) {
+    const std::span<const int32_t> tokens(sequence->tokens.data() + page * kPageTokens, kPageTokens);
+    const Digest128 parent = page == 0 ? Root(sequence->request.cache_salt) : sequence->digests[page - 1];
+    const Digest128 digest = Next(parent, tokens);
+    sequence->digests.push_back(digest);
+    if (const auto found = entries_.find(digest); found != entries_.end()) {
+      Touch(found->second);
+      continue;
+    }
+    Entry entry{digest, parent, {tokens.begin(), tokens.end()}, std::vector<int32_t>(pool_->num_groups(), -1)};
+    bool windows = false;
+    for (int g = 0; g < pool_->num_groups(); ++g) {
+      const BlockTable& table = sequence->tables[g];
+      if (page < table.first_page || page >= table.end_page()) continue;
+      entry.pages[g] = table.pages[page - table.first_page];
+      pool_->group(g).pages.Ref(entry.pages[g]);
+      windows |= pool_->group(g).window != 0;
+    }
+    kept_windows_ += windows;
+    lru_.push_front(std::move(entry));
+    entries_[digest] = lru_.begin();
+  }
+  Trim();
+}
+
+void PrefixCache::DropWindows(Lru::iterator entry) {
+  bool had = false;
+  for (int g = 0; g < pool_->num_groups(); ++g) {
+    int32_t& page = entry->pages[g];
+    if (pool_->group(g).window == 0 || page < 0) continue;
+    pool_->group(g).pages.Unref(page);
+    page = -1;
+    had = true;
+  }
+  kept_windows_ -= had;
+}
+
+void PrefixCache::Drop(Lru::iterator entry) {
+  DropWindows(entry);
+  for (int g = 0; g < pool_->num_groups(); ++g) {
+    if (entry->pages[g] >= 0) pool_->group(g).pages.Unref(entry->pages[g]);
+  }
+  entries_.erase(entry->digest);
+  lru_.erase(entry);
+}
+
+void PrefixCache::Trim() {
+  while (size() > max_pages_) Drop(std::prev(lru_.end()));
+  for (auto entry = lru_.end(); kept_windows_ > window_pages_ && entry != lru_.begin();) DropWindows(--entry);
+}
+
+bool PrefixCache::FreePage(int g) {
+  PageAllocator& pages = pool_->group(g).pages;
+  for (auto entry = lru_.end(); entry != lru_.begin() && pages.num_free() == 0;) {
+    --entry;
+    const int32_t page = entry->pages[g];
+    if (page < 0 || pages.references(page) > 1) continue;  // dropping it would free nothing here
+    if (pool_->group(g).window != 0) {
+      DropWindows(entry);
+    } else {
+      const auto victim = entry++;
+      Drop(victim);
+    }
+  }
+  return pages.num_free() > 0;
+}
+
+}  // namespace galen

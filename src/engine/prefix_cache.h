@@ -1,0 +1,63 @@
+// Pages of prompts that were computed before. A page is known by a 128-bit keyed digest over the salt and every token up to
+// its end; on a hit the tokens themselves are compared as well. Sliding-window layers need only the pages that the window
+// still sees from a border, and only those are kept for the most recently used borders.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "base/siphash.h"
+#include "engine/kv_pool.h"
+#include "engine/sequence.h"
+
+namespace galen {
+
+class PrefixCache {
+ public:
+  // max_pages: entries kept; window_pages: how many of them keep their pages of sliding-window groups.
+  PrefixCache(KvPool* pool, int64_t max_pages, int64_t window_pages);
+
+  // Gives an empty sequence the longest known prefix of its prompt that leaves at least one token to compute, and sets
+  // computed and cached.
+  void Attach(Sequence* sequence);
+  // Remembers the full pages of the sequence that were computed since the last call.
+  void Insert(Sequence* sequence);
+  // Forgets entries that nobody uses, least recently used first, until group g has a free page; false if none helped.
+  bool FreePage(int g);
+
+  int64_t size() const { return static_cast<int64_t>(entries_.size()); }
+  int64_t hit_tokens() const { return hit_tokens_; }
+
+ private:
+  struct Entry {
+    Digest128 digest, parent;
+    std::vector<int32_t> tokens;  // kPageTokens
+    std::vector<int32_t> pages;   // per group; -1: not kept
+  };
+  using Lru = std::list<Entry>;  // most recently used first
+  struct DigestHash {
+    size_t operator()(const Digest128& d) const { return static_cast<size_t>(d.low); }
+  };
+
+  // The digest of the page that follows `parent`.
+  Digest128 Next(const Digest128& parent, std::span<const int32_t> tokens) const;
+  Digest128 Root(uint64_t salt) const;
+  void Touch(Lru::iterator entry) { lru_.splice(lru_.begin(), lru_, entry); }
+  void Drop(Lru::iterator entry);
+  void DropWindows(Lru::iterator entry);
+  void Trim();
+
+  KvPool* pool_;
+  const int64_t max_pages_;
+  const int64_t window_pages_;
+  int64_t kept_windows_ = 0;
+  int64_t hit_tokens_ = 0;
+  const SipKey key_;
+  Lru lru_;
+  std::unordered_map<Digest128, Lru::iterator, DigestHash> entries_;
+};
+
+}  // namespace galen

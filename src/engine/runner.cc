@@ -1,0 +1,68 @@
+#include "engine/runner.h"
+
+namespace galen {
+
+int64_t ModelRunner::ArenaBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,
+                                const RunnerOptions& options) {
+  return ForwardArenaBytes(model.config(), kernels, num_threads, options.max_batch_tokens, options.max_logit_rows);
+}
+
+Result<ModelRunner> ModelRunner::Create(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
+                                        const RunnerOptions& options) {
+  ModelRunner runner;
+  runner.model_ = &model;
+  runner.options_ = options;
+  ASSIGN_OR_RETURN(Arena arena, Arena::Create(ArenaBytes(model, kernels, threads.size(), options)));
+  runner.arena_ = std::make_unique<Arena>(std::move(arena));
+  runner.ctx_.kernels = &kernels;
+  runner.ctx_.pool = &threads;
+  runner.ctx_.arena = runner.arena_.get();
+  runner.ctx_.compute = options.compute;
+  runner.ctx_.invariant_head = options.batch_invariant;
+  return runner;
+}
+
+Tensor ModelRunner::Run(const KvPool& pool, std::span<const ScheduledSpan> spans, std::span<const int64_t> logit_counts,
+                        bool prompt) {
+  const int64_t layers = pool.num_layers();
+  tokens_.clear(), positions_.clear(), logit_rows_.clear(), addresses_.clear(), kv_.clear(), spans_.clear();
+  int64_t num_addresses = 0;
+  for (const ScheduledSpan& span : spans) {
+    for (int g = 0; g < pool.num_groups(); ++g) {
+      num_addresses += pool.group(g).num_layers * static_cast<int64_t>(span.sequence->tables[g].pages.size());
+    }
+  }
+  addresses_.reserve(num_addresses);  // kv_ points into it
+  kv_.reserve(spans.size() * layers);
+  for (size_t i = 0; i < spans.size(); ++i) {
+    const ScheduledSpan& span = spans[i];
+    const Sequence& sequence = *span.sequence;
+    const int64_t row = static_cast<int64_t>(tokens_.size());
+    for (int64_t t = span.begin; t < span.begin + span.count; ++t) {
+      tokens_.push_back(sequence.tokens[t]);
+      positions_.push_back(static_cast<int32_t>(t));
+    }
+    const int64_t end = static_cast<int64_t>(tokens_.size());
+    for (int64_t r = end - logit_counts[i]; r < end; ++r) logit_rows_.push_back(static_cast<int32_t>(r));
+    const KvPages* kv = kv_.data() + kv_.size();
+    for (int64_t layer = 0; layer < layers; ++layer) {
+      const BlockTable& table = sequence.tables[pool.group_of_layer(layer)];
+      kv_.push_back({addresses_.data() + addresses_.size(), table.first_page});
+      for (int32_t page : table.pages) addresses_.push_back(pool.Address(layer, page));
+    }
+    spans_.push_back({row, end, span.begin, kv});
+  }
+  Batch batch;
+  batch.tokens = tokens_;
+  batch.positions = positions_;
+  batch.spans = spans_;
+  batch.logit_rows = logit_rows_;
+  batch.kv_type = pool.type();
+  arena_->Rewind(0);
+  // Prompts are computed invariantly always: the bits of a cached prefix do not depend on how it was cut into chunks.
+  ctx_.batch_invariant = options_.batch_invariant || prompt;
+  ctx_.invariant_attention = options_.invariant_attention;
+  return model_->Forward(ctx_, batch);
+}
+
+}  // namespace galen

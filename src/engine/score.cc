@@ -1,0 +1,132 @@
+#include "engine/score.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "engine/sampler.h"
+
+namespace galen {
+namespace {
+
+// One text on its way through a model, a chunk at a time.
+class Scorer {
+ public:
+  static Result<std::unique_ptr<Scorer>> Create(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
+                                                const ScoreOptions& options, std::span<const int32_t> tokens) {
+    const ModelConfig& config = model.config();
+    const int64_t size = static_cast<int64_t>(tokens.size());
+    if (size > config.max_position_embeddings) {
+      return ResourceExhausted("the text has " + std::to_string(size) + " tokens and the model's context only " +
+                               std::to_string(config.max_position_embeddings) + "; score it in parts");
+    }
+    for (int32_t token : tokens) {
+      if (token < 0 || token >= config.vocab_size) {
+        return InvalidArgument("token " + std::to_string(token) + " is outside the vocabulary of " +
+                               std::to_string(config.vocab_size));
+      }
+    }
+    ScoreOptions fixed = options;
+    // Logits of a whole chunk are kept: no more rows than about 256 MiB of them.
+    fixed.runner.max_batch_tokens =
+        std::clamp<int64_t>((int64_t{256} << 20) / (config.vocab_size * 4), 16, fixed.runner.max_batch_tokens);
+    fixed.runner.max_logit_rows = fixed.runner.max_batch_tokens;
+    auto scorer = std::make_unique<Scorer>();
+    std::vector<int64_t> pages;
+    for (int64_t window : KvPool::GroupWindows(config)) {
+      pages.push_back(KvPool::PagesPerSequence(window, size, fixed.runner.max_batch_tokens));
+    }
+    ASSIGN_OR_RETURN(scorer->pool_, KvPool::Create(config, fixed.kv_type, pages));
+    ASSIGN_OR_RETURN(ModelRunner runner, ModelRunner::Create(model, kernels, threads, fixed.runner));
+    scorer->runner_ = std::make_unique<ModelRunner>(std::move(runner));
+    scorer->scheduler_ = std::make_unique<Scheduler>(&scorer->pool_, nullptr,
+                                                     SchedulerOptions{fixed.runner.max_batch_tokens, 1});
+    auto sequence = std::make_unique<Sequence>();
+    sequence->tokens.assign(tokens.begin(), tokens.end());
+    sequence->request.prompt = sequence->tokens;
+    scorer->scheduler_->Add(std::move(sequence));
+    return scorer;
+  }
+
+  // Logits of the next chunk, and the position of its first token; empty at the end.
+  Tensor Next(int64_t* first) {
+    std::vector<Sequence*> impossible;
+    const std::vector<ScheduledSpan> spans = scheduler_->Schedule(&impossible);
+    GALEN_CHECK(impossible.empty());
+    if (spans.empty()) return {};
+    *first = spans[0].begin;
+    const Tensor logits = runner_->Run(pool_, spans, std::span<const int64_t>(&spans[0].count, 1), true);
+    spans[0].sequence->computed += spans[0].count;
+    return logits;
+  }
+
+ private:
+  KvPool pool_;
+  std::unique_ptr<ModelRunner> runner_;
+  std::unique_ptr<Scheduler> scheduler_;
+};
+
+}  // namespace
+
+Status ForEachPrediction(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads, const ScoreOptions& options,
+                         std::span<const int32_t> tokens, const std::function<void(int64_t, std::span<float>)>& fn) {
+  if (tokens.empty()) return InvalidArgument("the text is empty");
+  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> scorer, Scorer::Create(model, kernels, threads, options, tokens));
+  const int64_t predictions = static_cast<int64_t>(tokens.size()) - 1;
+  while (true) {
+    int64_t first = 0;
+    const Tensor logits = scorer->Next(&first);
+    if (logits.empty()) return OkStatus();
+    for (int64_t i = 0; i < logits.rows() && first + i < predictions; ++i) {
+      fn(first + i, {logits.row(i), static_cast<size_t>(logits.cols())});
+    }
+  }
+}
+
+Result<std::vector<float>> ScoreTokens(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
+                                       const ScoreOptions& options, std::span<const int32_t> tokens) {
+  std::vector<float> logprobs(tokens.empty() ? 0 : tokens.size() - 1);
+  RETURN_IF_ERROR(ForEachPrediction(model, kernels, threads, options, tokens, [&](int64_t i, std::span<float> logits) {
+    float lse;
+    kernels.log_sum_exp(logits.data(), 1, static_cast<int64_t>(logits.size()), &lse);
+    logprobs[i] = logits[tokens[i + 1]] - lse;
+  }));
+  return logprobs;
+}
+
+Result<ScoreComparison> CompareScores(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
+                                      const ScoreOptions& options, const ScoreOptions& reference,
+                                      std::span<const int32_t> tokens) {
+  if (tokens.size() < 2) return InvalidArgument("a comparison needs a text of at least two tokens");
+  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> first, Scorer::Create(model, kernels, threads, options, tokens));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> second, Scorer::Create(model, kernels, threads, reference, tokens));
+  const int64_t predictions = static_cast<int64_t>(tokens.size()) - 1;
+  ScoreComparison result;
+  int64_t agree = 0;
+  for (int64_t done = 0; done < predictions;) {
+    int64_t at = 0;
+    const Tensor a = first->Next(&at), b = second->Next(&at);
+    GALEN_CHECK(!a.empty() && a.rows() == b.rows());
+    const int64_t vocab = a.cols();
+    for (int64_t i = 0; i < a.rows() && done < predictions; ++i, ++done) {
+      const float *x = a.row(i), *y = b.row(i);
+      float lse[2];
+      kernels.log_sum_exp(x, 1, vocab, &lse[0]);
+      kernels.log_sum_exp(y, 1, vocab, &lse[1]);
+      double kl = 0;
+      for (int64_t v = 0; v < vocab; ++v) {
+        const double log_q = static_cast<double>(x[v]) - lse[0], log_p = static_cast<double>(y[v]) - lse[1];
+        kl += std::exp(log_p) * (log_p - log_q);
+      }
+      result.kl_mean += kl;
+      agree += kernels.argmax(x, vocab) == kernels.argmax(y, vocab);
+      result.logprobs.push_back(x[tokens[done + 1]] - lse[0]);
+      result.other_logprobs.push_back(y[tokens[done + 1]] - lse[1]);
+    }
+  }
+  result.kl_mean /= static_cast<double>(predictions);
+  result.greedy_agreement = static_cast<double>(agree) / static_cast<double>(predictions);
+  return result;
+}
+
+}  // namespace galen

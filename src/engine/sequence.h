@@ -1,0 +1,51 @@
+// One generation's bookkeeping: tokens, how many of them are in the cache, and which pages hold them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/siphash.h"
+#include "engine/sampler.h"
+
+namespace galen {
+
+enum class FinishReason : uint8_t { kNone, kStop, kLength, kContext, kCancelled, kError };
+// "stop" (an end token or a stop string), "length" (max_tokens), "context" (the context is full), "cancelled", "error".
+const char* FinishReasonName(FinishReason reason);
+
+struct Request {
+  std::vector<int32_t> prompt;  // at least one token
+  SamplingParams sampling;
+  int64_t max_tokens = 1 << 30;
+  std::vector<int32_t> stop_tokens;  // end the answer and are not part of it
+  // Sequences share cached prefixes only under the same salt (tenant, adapter, preprocessing).
+  uint64_t cache_salt = 0;
+  // Called on the engine's thread for each token of the answer; false ends it after this token (stop strings).
+  std::function<bool(const TokenChoice&)> on_token;
+  std::function<void(FinishReason, const std::string& error)> on_finish;
+};
+
+// Pages of one group: page i of the table holds positions from (first_page + i) * kPageTokens.
+struct BlockTable {
+  int64_t first_page = 0;
+  std::vector<int32_t> pages;
+  int64_t end_page() const { return first_page + static_cast<int64_t>(pages.size()); }
+};
+
+struct Sequence {
+  int64_t id = 0;
+  Request request;
+  std::vector<int32_t> tokens;  // prompt, then answer
+  int64_t computed = 0;         // tokens whose keys and values are in the cache
+  std::vector<BlockTable> tables;      // one per group of the pool
+  std::vector<Digest128> digests;      // of the prefixes that end at page borders, as far as known
+  bool cancelled = false;
+  int64_t cached = 0;                  // tokens of the prompt that came from the prefix cache
+
+  int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }
+  int64_t pending() const { return static_cast<int64_t>(tokens.size()) - computed; }
+};
+
+}  // namespace galen
