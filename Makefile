@@ -68,9 +68,7 @@ aarch64:
 	@cmake --preset aarch64 >/dev/null
 	@cmake --build --preset aarch64 -j $(JOBS)
 
-bench: build
-	@tools/install_deps.sh bench
-	@tools/fetch_models.py models
+bench: build models
 	@bench/run.py --galen $(galen) --models $(GALEN_MODELS) --out build/bench
 
 lint: deps

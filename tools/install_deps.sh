@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that a task needs, says which, and asks nothing.
-# usage: install_deps.sh build|test|lint|cross|bench...   (several may be given)
+# usage: install_deps.sh build|test|lint|cross...   (several may be given)
 # Quick when everything is there. Without root it uses sudo if that asks for no password, else it names the command to run.
 set -eu
 
@@ -9,7 +9,6 @@ build="g++ make git ca-certificates cmake ninja-build ccache pkg-config python3 
 test="$build npm"
 lint="$build clang-format clang-tidy"
 cross="$build g++-aarch64-linux-gnu qemu-user"
-bench="$build"
 
 wanted=
 for group in "$@"; do
@@ -18,8 +17,7 @@ for group in "$@"; do
     test) wanted="$wanted $test" ;;
     lint) wanted="$wanted $lint" ;;
     cross) wanted="$wanted $cross" ;;
-    bench) wanted="$wanted $bench" ;;
-    *) echo "install_deps.sh: unknown group '$group' (build, test, lint, cross, bench)" >&2; exit 2 ;;
+    *) echo "install_deps.sh: unknown group '$group' (build, test, lint, cross)" >&2; exit 2 ;;
   esac
 done
 

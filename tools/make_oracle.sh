@@ -11,11 +11,13 @@ key=$({ cat "$requirements"; "$python" -c 'import sys; print(sys.version_info[:2
 venv=$cache/oracle-$key
 link=$here/../build/.venv-oracle
 
+mkdir -p "$cache"
+exec 9>"$venv.lock"
+flock 9
 if [ ! -f "$venv/.complete" ]; then
   echo "making the Python environment of the parity tests in $venv:"
   grep -v '^#' "$requirements" | sed 's/^/  /'
   rm -rf "$venv"
-  mkdir -p "$cache"
   "$python" -m venv "$venv"
   pip="$venv/bin/python -m pip --disable-pip-version-check install -q --no-warn-script-location"
   torch=$(grep '^torch==' "$requirements")
@@ -30,5 +32,6 @@ urllib.request.urlopen(sys.argv[1] + "/torch/", timeout=5)' "$index" 2>/dev/null
   $pip -r "$requirements"
   touch "$venv/.complete"
 fi
+flock -u 9
 mkdir -p "$(dirname "$link")"
 ln -sfn "$venv" "$link"
