@@ -63,7 +63,10 @@ class CausalLM {
 Status CheckBatch(const ModelConfig& config, const Batch& batch);
 
 // Upper bound of what one Forward takes from the arena in inference, scratch of the ops included.
+// num_sequences: spans of a batch at most; 0: num_logit_rows. context: positions that occur at
+// most; 0: max_position_embeddings.
 int64_t ForwardArenaBytes(const ModelConfig& config, const KernelTable& kernels, int num_threads,
-                          int64_t num_tokens, int64_t num_logit_rows);
+                          int64_t num_tokens, int64_t num_logit_rows, int64_t num_sequences = 0,
+                          int64_t context = 0);
 
 }  // namespace galen
