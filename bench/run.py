@@ -57,7 +57,7 @@ class Galen:
         command = [self.binary, "bench", *case["galen"], "--threads", self.threads, "--json"]
         answer = json.loads(child(command, case.get("env")))
         self.machines.append(answer["machine"])
-        return {r["name"]: {k: r.get(k) for k in ("value", "unit", "limit", "share_of_limit", "peak_bytes")}
+        return {r["name"]: {k: r.get(k) for k in ("value", "unit", "limit", "share_of_limit", "peak_bytes", "kv_bytes")}
                 for r in answer["results"]}
 
 
@@ -185,14 +185,19 @@ def run_rounds(options, tools, cases):
     return samples, reasons, loads
 
 
+def best_of(samples):
+    """Rates: the highest; times: the lowest."""
+    return (min if samples[0].get("unit") == "s" else max)(samples, key=lambda s: s["value"])
+
+
 def cell(samples, with_share):
-    values = [s["value"] for s in samples]
-    best = max(samples, key=lambda s: s["value"])
-    text = f"{best['value']:.4g} (median {statistics.median(values):.4g})"
-    if with_share and best.get("share_of_limit") is not None:
+    best = best_of(samples)
+    text = f"{best['value']:.4g} (median {statistics.median(s['value'] for s in samples):.4g})"
+    if with_share and best.get("limit") not in (None, "none"):
         text += f", {100 * best['share_of_limit']:.0f} % of {best['limit']}"
-    if with_share and best.get("peak_bytes"):
-        text += f", {best['peak_bytes'] / 2**30:.2f} GiB"
+    for key, name in (("kv_bytes", "KV"), ("peak_bytes", "peak")):
+        if with_share and best.get(key):
+            text += f", {name} {best[key] / 2**30:.2f} GiB"
     return text
 
 
@@ -202,7 +207,7 @@ def table(cases, names, samples, reasons):
     for case in cases:
         for result, by_tool in samples.get(case["name"], {}).items():
             unit = next(s[0].get("unit") or "" for s in by_tool.values())
-            best = {n: max(s["value"] for s in by_tool[n]) for n in names if n in by_tool}
+            best = {n: best_of(by_tool[n])["value"] for n in names if n in by_tool}
             cells = [cell(by_tool[n], n == "galen") if n in by_tool else "–" for n in names]
             ratios = [f"{best['galen'] / best[n]:.2f}" if n in best and "galen" in best and best[n] > 0 else "–"
                       for n in names[1:]]

@@ -18,9 +18,9 @@ echo "SmolLM2 135M Instruct (Q4_1), asked through its own chat template:"
 # This Gemma is the pre-trained one: it continues text, so the question is put as text to continue.
 echo
 echo "Gemma 3 270M (Q4_K_M), pre-trained, continuing the note:"
-"$galen" run "$models/gemma-3-270m-q4_k_m.gguf" "
-Question: $question
-Answer:" --file "$note" --raw --max-tokens 16 --temperature 0
+"$galen" run "$models/gemma-3-270m-q4_k_m.gguf" "Question: $question
+Answer:" --file "$note" --raw --stop "
+" --max-tokens 64 --temperature 0
 
 echo
 echo "These are the smallest real models there are; they show the engine, not medical skill. Try your own:"
