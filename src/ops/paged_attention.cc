@@ -1,5 +1,5 @@
-// Attention over the paged cache. Work is cut by rules that look only at a row's own position, so that its bits do not
-// depend on the number of workers or on the rest of the batch.
+// Attention over the paged cache: keys and values of all spans are written, then every span reads its pages. Work is cut
+// into pieces without regard to the number of workers, so that the bits do not depend on it.
 #include <algorithm>
 
 #include "ops/ops.h"
@@ -7,10 +7,8 @@
 namespace galen {
 namespace {
 
-// Keys of one partial result; cut at absolute positions. 1024 keys of 256 features in bf16 are 1 MiB of K and V.
-constexpr int64_t kSegmentKeys = 1024;
-// A span of at most this many rows (decode, short continuations, drafts) is cut by keys so that a long context spreads over
-// the workers; longer ones are cut by rows.
+// A span of at most this many rows (decode, short continuations, drafts) is also cut by keys, at kSegmentTokens, so that a
+// long context spreads over the workers. That changes no bit (kernels/attention.h).
 constexpr int64_t kFewRows = 8;
 // (token, query head) rows that one call of the kernel takes: enough to reuse each page from the first-level cache.
 constexpr int64_t kBlockRows = 128;
@@ -24,8 +22,8 @@ struct Block {
   const AttentionSpan* span;
   int64_t row0, row1;
   int64_t key0, key1;
-  int64_t segments;    // 0: one call writes the output
-  float* partials;     // [kv head][segment][row, query head of the group][D + 2]; null: each worker has its own
+  int64_t segments;
+  float* partials;     // [kv head][segment][row, query head of the group][D + 2]; null: one call takes all keys
 };
 
 struct Plan {
@@ -59,15 +57,7 @@ void SetKeys(const AttentionShape& shape, const int32_t* look_ahead, Block* bloc
 }
 
 int64_t NumSegments(const Block& block) {
-  return (block.key1 - 1) / kSegmentKeys - block.key0 / kSegmentKeys + 1;
-}
-
-void RunSegment(const KernelTable& kernels, const Plan& plan, const Block& block, int64_t g, int64_t segment,
-                float* partial, void* scratch) {
-  const int64_t start = (block.key0 / kSegmentKeys + segment) * kSegmentKeys;
-  kernels.paged_attention(*plan.shape, *block.span, plan.q->f32(), plan.look_ahead, g, block.row0, block.row1,
-                          std::max(start, block.key0), std::min(start + kSegmentKeys, block.key1), partial, plan.out,
-                          scratch);
+  return (block.key1 - 1) / kSegmentTokens - block.key0 / kSegmentTokens + 1;
 }
 
 void MergeSegments(const KernelTable& kernels, const Plan& plan, const Block& block, int64_t g, const float* partials) {
@@ -79,28 +69,21 @@ void MergeSegments(const KernelTable& kernels, const Plan& plan, const Block& bl
   }
 }
 
-// Items of work: [0, ItemCount) of a block. Blocks whose partials are shared have one item for each (kv head, segment), the
-// others one for each kv head.
-int64_t ItemCount(const Plan& plan, const Block& block) {
-  return plan.shape->num_kv_heads * (block.partials != nullptr ? block.segments : 1);
-}
+// One item of work for each (kv head, segment of keys) of a block.
+int64_t ItemCount(const Plan& plan, const Block& block) { return plan.shape->num_kv_heads * block.segments; }
 
-void RunItem(const KernelTable& kernels, const Plan& plan, const Block& block, int64_t item, float* own_partials,
-             void* scratch) {
+void RunItem(const KernelTable& kernels, const Plan& plan, const Block& block, int64_t item, void* scratch) {
+  const int64_t g = item / block.segments, segment = item % block.segments;
+  int64_t key0 = block.key0, key1 = block.key1;
+  float* partial = nullptr;
   if (block.partials != nullptr) {
-    RunSegment(kernels, plan, block, item / block.segments, item % block.segments,
-               block.partials + item * PartStride(plan, block), scratch);
-    return;
+    const int64_t start = (block.key0 / kSegmentTokens + segment) * kSegmentTokens;
+    key0 = std::max(start, key0);
+    key1 = std::min(start + kSegmentTokens, key1);
+    partial = block.partials + item * PartStride(plan, block);
   }
-  if (block.segments == 0) {
-    kernels.paged_attention(*plan.shape, *block.span, plan.q->f32(), plan.look_ahead, item, block.row0, block.row1,
-                            block.key0, block.key1, nullptr, plan.out, scratch);
-    return;
-  }
-  for (int64_t s = 0; s < block.segments; ++s) {
-    RunSegment(kernels, plan, block, item, s, own_partials + s * PartStride(plan, block), scratch);
-  }
-  MergeSegments(kernels, plan, block, item, own_partials);
+  kernels.paged_attention(*plan.shape, *block.span, plan.q->f32(), plan.look_ahead, g, block.row0, block.row1, key0, key1,
+                          partial, plan.out, scratch);
 }
 
 // Later rows see more keys: they go first, so that the last pieces are small.
@@ -113,12 +96,11 @@ void MakeBlocks(const ExecContext& ctx, std::span<const AttentionSpan> spans, Pl
     const bool few = span.end - span.begin <= kFewRows;
     for (int64_t row1 = span.end; row1 > span.begin;) {
       const int64_t row0 = span.begin + (row1 - 1 - span.begin) / block_rows * block_rows;
-      Block block{&span, row0, row1, 0, 0, 0, nullptr};
+      Block block{&span, row0, row1, 0, 0, 1, nullptr};
       SetKeys(*plan->shape, plan->look_ahead, &block);
-      const int64_t segments = NumSegments(block);
-      if (plan->shape->invariant || (few && segments > 1)) block.segments = segments;
-      if (few && block.segments > 1) {
-        block.partials = ctx.arena->NewTensor({plan->shape->num_kv_heads * segments * PartStride(*plan, block)}).f32();
+      if (few) block.segments = NumSegments(block);
+      if (block.segments > 1) {
+        block.partials = ctx.arena->NewTensor({ItemCount(*plan, block) * PartStride(*plan, block)}).f32();
       }
       plan->most_rows = std::max(plan->most_rows, row1 - row0);
       plan->blocks[plan->num_blocks++] = block;
@@ -178,20 +160,17 @@ Tensor PagedAttention(ExecContext& ctx, const AttentionShape& asked, std::span<c
   const ArenaScope scope(ctx.arena);
   Plan plan{&shape, &q, look_ahead, out.f32(), heads / groups, head_dim + 2, nullptr};
   MakeBlocks(ctx, spans, &plan);
-  int64_t items = 0, merges = 0, own_floats = 0, products = 0;
+  int64_t items = 0, merges = 0, products = 0;
   for (int64_t i = 0; i < plan.num_blocks; ++i) {
     const Block& block = plan.blocks[i];
     items += ItemCount(plan, block);
     if (block.partials != nullptr) merges += groups;
-    if (block.partials == nullptr) own_floats = std::max(own_floats, block.segments * PartStride(plan, block));
     products += (block.row1 - block.row0) * (block.key1 - block.key0) * heads * head_dim;
   }
   const bool alone = ctx.pool->size() == 1 || items == 1 || products < kInlineProducts;
   const int workers = alone ? 1 : ctx.pool->size();
   const int64_t scratch_stride = RoundUp(kernels.paged_attention_scratch_bytes(shape, plan.most_rows), 64);
-  const int64_t own_stride = RoundUp(own_floats, 16);
   uint8_t* scratch = static_cast<uint8_t*>(ctx.arena->Allocate(scratch_stride * workers));
-  float* own = static_cast<float*>(ctx.arena->Allocate(own_stride * workers * static_cast<int64_t>(sizeof(float))));
 
   const auto write = [&](int64_t index) {
     AtIndex(index, num_spans, [&](int64_t i) { return PagesTouched(spans[i]); },
@@ -200,7 +179,7 @@ Tensor PagedAttention(ExecContext& ctx, const AttentionShape& asked, std::span<c
   const auto read = [&](int64_t index, int worker) {
     AtIndex(index, plan.num_blocks, [&](int64_t i) { return ItemCount(plan, plan.blocks[i]); },
             [&](int64_t i, int64_t item) {
-              RunItem(kernels, plan, plan.blocks[i], item, own + worker * own_stride, scratch + worker * scratch_stride);
+              RunItem(kernels, plan, plan.blocks[i], item, scratch + worker * scratch_stride);
             });
   };
   const auto merge = [&](int64_t index) {

@@ -24,7 +24,8 @@ struct TileConfig {
       uint8_t rows[16] = {};
     } config;
     for (int i = 0; i < 8; ++i) config.row_bytes[i] = 64, config.rows[i] = 16;
-    _tile_loadconfig(&config);
+    // Not _tile_loadconfig: GCC 12 believes that it reads 8 bytes and may drop the stores to the others.
+    asm volatile("ldtilecfg %0" ::"m"(config));
   }
   ~TileConfig() { _tile_release(); }
 };

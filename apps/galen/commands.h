@@ -1,0 +1,23 @@
+// The verbs of the command line: each file adds its own, with its options, and runs it.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "base/status.h"
+
+namespace galen::cli {
+
+// What a verb does once its options are parsed. Set by the chosen verb's callback.
+using Action = std::function<Status()>;
+
+void AddRun(CLI::App& app, Action* action);
+void AddScore(CLI::App& app, Action* action);
+void AddTokenize(CLI::App& app, Action* action);
+void AddShow(CLI::App& app, Action* action);
+void AddBench(CLI::App& app, Action* action);
+void AddDoctor(CLI::App& app, Action* action);
+
+}  // namespace galen::cli

@@ -1,0 +1,56 @@
+// Options that several verbs share, and a model opened under them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "base/json.h"
+#include "base/threads.h"
+#include "engine/engine.h"
+#include "engine/score.h"
+#include "models/open_model.h"
+
+namespace galen::cli {
+
+struct ModelOptions {
+  std::string model;
+  std::string compute = "bf16";
+  std::string activations = "bf16";
+  std::string kv = "auto";
+  std::string speculate = "off";
+  int64_t context = 0;  // 0: as much as the request needs
+  int threads = 0;      // 0: all processors
+  bool batch_invariant = false;
+  bool json = false;
+};
+
+void AddModelArgument(CLI::App& verb, ModelOptions* options);
+void AddComputeOptions(CLI::App& verb, ModelOptions* options);
+
+// Compute mode and cache type; "int8" names int8 activations.
+Result<Compute> ComputeOf(const ModelOptions& options);
+Result<KvType> KvTypeOf(const ModelOptions& options, Compute compute);
+Result<RunnerOptions> RunnerOptionsOf(const ModelOptions& options);
+
+// Kernels, threads and the model. The engine is made by OpenEngine, when the context is known.
+struct Session {
+  const KernelTable* kernels = nullptr;
+  std::unique_ptr<ThreadPool> threads;
+  LoadedModel loaded;
+  LoadedModel draft;  // --speculate MODEL
+  double load_seconds = 0;
+
+  const ModelFiles& files() const { return loaded.files; }
+  const CausalLM& model() const { return *loaded.model; }
+};
+
+// Opens the model; refuses before loading if weights and `context` tokens of cache do not fit into memory.
+Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_t context);
+// The engine for one sequence of `context` tokens.
+Result<std::unique_ptr<Engine>> OpenEngine(const Session& session, const ModelOptions& options, int64_t context);
+
+double Now();  // seconds on a steady clock
+
+}  // namespace galen::cli

@@ -1,0 +1,145 @@
+#include "kernels/machine_rates.h"
+
+#include <immintrin.h>
+
+namespace galen {
+namespace {
+
+// Twelve independent sums hide the latency of the additions on every core known.
+constexpr int kSums = 12;
+
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+void Fp32Avx2(int64_t n) {
+  __m256 sums[kSums];
+  for (__m256& s : sums) s = _mm256_setzero_ps();
+  const __m256 x = _mm256_set1_ps(1.0001f);
+  for (int64_t i = 0; i < n; ++i) {
+#pragma GCC unroll 12
+    for (int k = 0; k < kSums; ++k) sums[k] = _mm256_fmadd_ps(x, x, sums[k]);
+    asm volatile("" : "+x"(sums[0]));
+  }
+  for (__m256& s : sums) asm volatile("" ::"x"(s));
+}
+void Int8Avx2(int64_t n) {
+  __m256i sums[kSums];
+  for (__m256i& s : sums) s = _mm256_setzero_si256();
+  __m256i x = _mm256_set1_epi8(1);
+  const __m256i ones = _mm256_set1_epi16(1);
+  for (int64_t i = 0; i < n; ++i) {
+    asm volatile("" : "+x"(x));
+#pragma GCC unroll 12
+    for (int k = 0; k < kSums; ++k) {
+      __m256i pairs = _mm256_maddubs_epi16(x, x);
+      asm volatile("" : "+x"(pairs));
+      sums[k] = _mm256_add_epi32(sums[k], _mm256_madd_epi16(pairs, ones));
+    }
+  }
+  for (__m256i& s : sums) asm volatile("" ::"x"(s));
+}
+#pragma GCC pop_options
+
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512vnni,avx512bf16")
+void Fp32Avx512(int64_t n) {
+  __m512 sums[kSums];
+  for (__m512& s : sums) s = _mm512_setzero_ps();
+  const __m512 x = _mm512_set1_ps(1.0001f);
+  for (int64_t i = 0; i < n; ++i) {
+#pragma GCC unroll 12
+    for (int k = 0; k < kSums; ++k) sums[k] = _mm512_fmadd_ps(x, x, sums[k]);
+    asm volatile("" : "+v"(sums[0]));
+  }
+  for (__m512& s : sums) asm volatile("" ::"v"(s));
+}
+void Bf16Avx512(int64_t n) {
+  __m512 sums[kSums];
+  for (__m512& s : sums) s = _mm512_setzero_ps();
+  const __m512bh x = (__m512bh)_mm512_set1_epi32(0x3f803f80);
+  for (int64_t i = 0; i < n; ++i) {
+#pragma GCC unroll 12
+    for (int k = 0; k < kSums; ++k) sums[k] = _mm512_dpbf16_ps(sums[k], x, x);
+    asm volatile("" : "+v"(sums[0]));
+  }
+  for (__m512& s : sums) asm volatile("" ::"v"(s));
+}
+void Int8Avx512(int64_t n) {
+  __m512i sums[kSums];
+  for (__m512i& s : sums) s = _mm512_setzero_si512();
+  const __m512i x = _mm512_set1_epi8(1);
+  for (int64_t i = 0; i < n; ++i) {
+#pragma GCC unroll 12
+    for (int k = 0; k < kSums; ++k) sums[k] = _mm512_dpbusd_epi32(sums[k], x, x);
+    asm volatile("" : "+v"(sums[0]));
+  }
+  for (__m512i& s : sums) asm volatile("" ::"v"(s));
+}
+#pragma GCC pop_options
+
+#pragma GCC push_options
+#pragma GCC target("amx-tile,amx-bf16,amx-int8")
+struct Tiles {
+  Tiles() {
+    alignas(64) uint8_t config[64] = {1};
+    for (int i = 0; i < 8; ++i) config[16 + 2 * i] = 64, config[48 + i] = 16;
+    // Not _tile_loadconfig: GCC 12 believes that it reads 8 bytes and drops the stores to the others.
+    asm volatile("ldtilecfg %0" ::"m"(config));
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_zero(4);
+    _tile_zero(5);
+    _tile_zero(6);
+    _tile_zero(7);
+  }
+  ~Tiles() { _tile_release(); }
+};
+void Bf16Amx(int64_t n) {
+  const Tiles tiles;
+  for (int64_t i = 0; i < n / 8; ++i) {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+}
+void Int8Amx(int64_t n) {
+  const Tiles tiles;
+  for (int64_t i = 0; i < n / 8; ++i) {
+    _tile_dpbssd(0, 4, 6);
+    _tile_dpbssd(1, 4, 7);
+    _tile_dpbssd(2, 5, 6);
+    _tile_dpbssd(3, 5, 7);
+  }
+}
+#pragma GCC pop_options
+
+}  // namespace
+
+RateLoops RateLoopsFor(Isa isa) {
+  RateLoops loops;
+  switch (isa) {
+    case Isa::kRef:
+      break;
+    case Isa::kAvx2:
+      loops.fp32 = Fp32Avx2, loops.fp32_ops = kSums * 8 * 2;
+      loops.int8 = Int8Avx2, loops.int8_ops = kSums * 32 * 2;
+      break;
+    case Isa::kAmx:
+    case Isa::kAvx512Bf16:
+      loops.bf16 = Bf16Avx512, loops.bf16_ops = kSums * 32 * 2;
+      [[fallthrough]];
+    case Isa::kAvx512:
+      loops.fp32 = Fp32Avx512, loops.fp32_ops = kSums * 16 * 2;
+      loops.int8 = Int8Avx512, loops.int8_ops = kSums * 64 * 2;
+      break;
+  }
+  if (isa == Isa::kAmx) {  // an iteration is an eighth of a round of four tiles
+    loops.bf16 = Bf16Amx, loops.bf16_ops = 4 * 16 * 16 * 32 * 2 / 8.0;
+    loops.int8 = Int8Amx, loops.int8_ops = 4 * 16 * 16 * 64 * 2 / 8.0;
+  }
+  return loops;
+}
+
+}  // namespace galen
