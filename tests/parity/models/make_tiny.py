@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import gguf
@@ -44,7 +44,6 @@ class Tiny:
     rewrite: object = None  # changes config.json after saving, e.g. into an older spelling
     permuted: bool = False  # the converter re-orders q and k
     offset: float = 0.0     # the converter adds this to norms
-    parts: dict = field(default_factory=dict)
 
 
 def gemma3(**changes):
@@ -174,7 +173,8 @@ def run(model, sequences, want_gradients):
         for name, p in model.named_parameters():
             if p.grad is not None:
                 result["grad." + re.sub(r"^model\.", "", name)] = p.grad
-    return {name: value.float().contiguous() for name, value in result.items()}
+    # Copies: converting the model to another type later would change its gradients in place.
+    return {name: value.detach().float().clone() for name, value in result.items()}
 
 
 def train_tokenizer(folder):
