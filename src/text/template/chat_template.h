@@ -18,6 +18,7 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "text/template/limits.h"
 
 namespace galen {
 
@@ -27,15 +28,6 @@ using OrderedJson = nlohmann::ordered_json;
 
 // As ParseJson, keeping the order of keys.
 Result<OrderedJson> ParseOrderedJson(std::string_view text, int max_depth = 256);
-
-// What one template may consume. Exceeding a limit is kResourceExhausted.
-struct TemplateLimits {
-  size_t source_bytes = 1 << 20;
-  int64_t steps = 20'000'000;             // about a second; work on n bytes or items costs steps in proportion
-  int depth = 400;                        // nested evaluation: expressions, blocks, macro calls
-  size_t memory_bytes = size_t{512} << 20;  // everything that one rendering allocates
-  size_t output_bytes = size_t{64} << 20;
-};
 
 struct ChatInput {
   // Array of {"role", "content", ...}. "content" is a string or an array of parts: {"type": "text", "text": ...},
