@@ -134,6 +134,7 @@ Result<Run> Measure(const Subject& subject, const BenchOptions& o, int64_t promp
   Run run;
   int64_t begun = 0;
   double first = 0;
+  std::string failure;
   for (int64_t s = 0; s < streams; ++s) {
     Request request;
     request.prompt = RandomTokens(prompt, subject.model().config().vocab_size, seed * 977 + s);
@@ -144,11 +145,13 @@ Result<Run> Measure(const Subject& subject, const BenchOptions& o, int64_t promp
       own = true;
       return true;
     };
+    request.on_finish = [&](FinishReason, const std::string& error) { failure += error; };
     ASSIGN_OR_RETURN([[maybe_unused]] const int64_t id, engine->Submit(std::move(request)));
   }
   const double begin = Now();
   while (engine->Step()) {
   }
+  if (!failure.empty()) return Status(StatusCode::kIo, failure);
   run.prefill_seconds = first - begin;
   run.decode_seconds = Now() - first;
   return run;

@@ -33,10 +33,12 @@ Distance Compare(std::span<const float> a, std::span<const float> b) {
 }
 
 // Bound on the error of one value after n roundings in sequence, relative to the root mean square
-// of its tensor. Errors of sums over K <= 96 values grow like sqrt(K) half ulps of the sum's
-// largest term; both programs round, hence the 2; values of 4 standard deviations occur.
+// of its tensor. The K <= 96 partial sums of a product are each rounded (uniformly, variance 1/3 of
+// the square of half an ulp) and grow from 0 to the result, so that one product errs by sqrt(K / 6)
+// = 4 half ulps; independent errors add as their squares; both programs round, hence 2; among
+// thousands of values 4 standard deviations occur.
 float Bound(int roundings) {
-  return 2 * 4 * std::sqrt(96.0f) * kEpsilon * static_cast<float>(roundings);
+  return 2 * 4 * 4 * kEpsilon * std::sqrt(static_cast<float>(roundings));
 }
 
 // Roundings in sequence of one decoder layer: norm, projection, head norm, rotation, scores,

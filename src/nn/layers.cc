@@ -62,14 +62,13 @@ Tensor GatedMlp(ExecContext& ctx, const GatedMlpLayer& layer, GateKind activatio
   return Project(ctx, layer.down_proj, GateMul(ctx, activation, gate_up[0], gate_up[1]));
 }
 
-Tensor LayerScope::Keep(const Tensor& x) {
-  if (ctx_.tape != nullptr) return x;
-  GALEN_CHECK(x.rank == 2);
+Tensor LayerScope::Keep(const Tensor& y, const Tensor& input) {
+  if (ctx_.tape != nullptr) return y;
+  GALEN_CHECK(y.rank == 2 && y.num_elements() <= input.num_elements());
+  Tensor kept = y;
+  kept.data = input.data;
+  std::memmove(kept.data, y.data, sizeof(float) * static_cast<size_t>(y.num_elements()));
   ctx_.arena->Rewind(mark_);
-  Tensor kept = ctx_.arena->NewTensor({x.dim(0), x.dim(1)});
-  if (kept.data != x.data) {
-    std::memmove(kept.data, x.data, sizeof(float) * static_cast<size_t>(x.num_elements()));
-  }
   return kept;
 }
 

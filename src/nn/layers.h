@@ -69,9 +69,10 @@ Tensor GatedMlp(ExecContext& ctx, const GatedMlpLayer& layer, GateKind activatio
 class LayerScope {
  public:
   explicit LayerScope(ExecContext& ctx) : ctx_(ctx), mark_(ctx.arena->mark()) {}
-  // Returns x, moved to where the scope began. A tape needs the temporaries for the way back: then
-  // x stays where it is.
-  Tensor Keep(const Tensor& x);
+  // Ends the scope. Returns y, moved into the memory of `input`, the layer's input, which is not
+  // needed any more and has room for it. A tape needs inputs and temporaries for the way back: then
+  // y stays where it is.
+  Tensor Keep(const Tensor& y, const Tensor& input);
 
  private:
   ExecContext& ctx_;

@@ -5,14 +5,18 @@
 namespace galen {
 namespace {
 
-// Twelve independent sums hide the latency of the additions on every core known.
+// Twelve independent sums hide the latency of the additions on every core known. The compiler must not see that they are
+// equal, hence the empty assembly at their start.
 constexpr int kSums = 12;
 
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
 void Fp32Avx2(int64_t n) {
   __m256 sums[kSums];
-  for (__m256& s : sums) s = _mm256_setzero_ps();
+  for (__m256& s : sums) {
+    s = _mm256_setzero_ps();
+    asm volatile("" : "+x"(s));
+  }
   const __m256 x = _mm256_set1_ps(1.0001f);
   for (int64_t i = 0; i < n; ++i) {
 #pragma GCC unroll 12
@@ -23,7 +27,10 @@ void Fp32Avx2(int64_t n) {
 }
 void Int8Avx2(int64_t n) {
   __m256i sums[kSums];
-  for (__m256i& s : sums) s = _mm256_setzero_si256();
+  for (__m256i& s : sums) {
+    s = _mm256_setzero_si256();
+    asm volatile("" : "+x"(s));
+  }
   __m256i x = _mm256_set1_epi8(1);
   const __m256i ones = _mm256_set1_epi16(1);
   for (int64_t i = 0; i < n; ++i) {
@@ -43,7 +50,10 @@ void Int8Avx2(int64_t n) {
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512vnni,avx512bf16")
 void Fp32Avx512(int64_t n) {
   __m512 sums[kSums];
-  for (__m512& s : sums) s = _mm512_setzero_ps();
+  for (__m512& s : sums) {
+    s = _mm512_setzero_ps();
+    asm volatile("" : "+v"(s));
+  }
   const __m512 x = _mm512_set1_ps(1.0001f);
   for (int64_t i = 0; i < n; ++i) {
 #pragma GCC unroll 12
@@ -54,7 +64,10 @@ void Fp32Avx512(int64_t n) {
 }
 void Bf16Avx512(int64_t n) {
   __m512 sums[kSums];
-  for (__m512& s : sums) s = _mm512_setzero_ps();
+  for (__m512& s : sums) {
+    s = _mm512_setzero_ps();
+    asm volatile("" : "+v"(s));
+  }
   const __m512bh x = (__m512bh)_mm512_set1_epi32(0x3f803f80);
   for (int64_t i = 0; i < n; ++i) {
 #pragma GCC unroll 12
@@ -65,7 +78,10 @@ void Bf16Avx512(int64_t n) {
 }
 void Int8Avx512(int64_t n) {
   __m512i sums[kSums];
-  for (__m512i& s : sums) s = _mm512_setzero_si512();
+  for (__m512i& s : sums) {
+    s = _mm512_setzero_si512();
+    asm volatile("" : "+v"(s));
+  }
   const __m512i x = _mm512_set1_epi8(1);
   for (int64_t i = 0; i < n; ++i) {
 #pragma GCC unroll 12

@@ -53,7 +53,7 @@ Tensor Gemma3::Block(ExecContext& ctx, const Layer& layer, const AttentionCall& 
                        RmsNorm(ctx, attention, layer.post_attention_layernorm, eps));
   const Tensor mlp = GatedMlp(ctx, layer.mlp, config_.hidden_activation,
                               RmsNorm(ctx, h, layer.pre_feedforward_layernorm, eps));
-  return scope.Keep(Add(ctx, h, RmsNorm(ctx, mlp, layer.post_feedforward_layernorm, eps)));
+  return scope.Keep(Add(ctx, h, RmsNorm(ctx, mlp, layer.post_feedforward_layernorm, eps)), x);
 }
 
 Tensor Gemma3::Forward(ExecContext& ctx, const Batch& batch) const {

@@ -45,7 +45,7 @@ Tensor Qwen2::Block(ExecContext& ctx, const Layer& layer, const AttentionCall& c
   const Tensor h = Add(ctx, WantedRows(ctx, call, x), attention);
   const Tensor mlp = GatedMlp(ctx, layer.mlp, config_.hidden_activation,
                               RmsNorm(ctx, h, layer.post_attention_layernorm, eps));
-  return scope.Keep(Add(ctx, h, mlp));
+  return scope.Keep(Add(ctx, h, mlp), x);
 }
 
 Tensor Qwen2::Forward(ExecContext& ctx, const Batch& batch) const {
