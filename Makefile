@@ -9,9 +9,6 @@ JOBS ?= $(shell nproc)
 GALEN_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/galen
 GALEN_MODELS ?= $(GALEN_CACHE)/models
 export GALEN_CACHE GALEN_MODELS
-# Two clones share compiled objects.
-export CCACHE_BASEDIR := $(CURDIR)
-export CCACHE_NOHASHDIR := 1
 
 release := build/release
 galen := $(release)/galen
