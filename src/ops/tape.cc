@@ -34,6 +34,7 @@ void GradMap::Set(const Tensor& t, float* grad) {
 void Tape::Run(const ExecContext& ctx, GradMap& grads) const {
   ExecContext backward = ctx;
   backward.tape = nullptr;
+  backward.observer = nullptr;
   for (auto it = records_.rbegin(); it != records_.rend(); ++it) it->backward(backward, it->saved, grads);
 }
 
