@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace galen {
 namespace {
@@ -23,6 +24,16 @@ std::vector<int64_t> PagesPerGroup(const ModelConfig& config, const EngineOption
     pages.push_back(options.max_sequences * each + cached);
   }
   return pages;
+}
+
+// The options with what follows from them.
+EngineOptions Completed(EngineOptions options) {
+  const bool speculates = options.speculate != Speculate::kOff;
+  // Guesses are checked several at a time: the rows of a check must have the bits of single rows.
+  options.runner.invariant_attention |= speculates;
+  options.runner.max_logit_rows = options.max_sequences * (speculates ? options.max_draft + 1 : 1);
+  options.runner.max_batch_tokens = std::max(options.runner.max_batch_tokens, options.runner.max_logit_rows);
+  return options;
 }
 
 }  // namespace
@@ -52,7 +63,8 @@ Engine::Engine(const CausalLM& model, const EngineOptions& options, std::unique_
       scheduler_(pool_.get(), cache_.get(), {options.runner.max_batch_tokens, options.max_sequences}) {}
 
 int64_t Engine::ReservedBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,
-                              const EngineOptions& options) {
+                              const EngineOptions& requested) {
+  const EngineOptions options = Completed(requested);
   const ModelConfig& config = model.config();
   const std::vector<int64_t> windows = KvPool::GroupWindows(config);
   const std::vector<int64_t> pages = PagesPerGroup(config, options);
@@ -67,19 +79,15 @@ int64_t Engine::ReservedBytes(const CausalLM& model, const KernelTable& kernels,
 Result<std::unique_ptr<Engine>> Engine::Create(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
                                                const EngineOptions& options) {
   const ModelConfig& config = model.config();
-  if (options.context < 1 || options.max_sequences < 1 || options.runner.max_batch_tokens < 1) {
-    return InvalidArgument("context, max_sequences and max_batch_tokens must be at least 1");
+  if (options.context < 1 || options.max_sequences < 1 || options.runner.max_batch_tokens < 1 || options.max_draft < 1 ||
+      options.total_tokens < 0) {
+    return InvalidArgument("context, max_sequences, max_batch_tokens and max_draft must be at least 1, total_tokens at least 0");
   }
   if (options.context > config.max_position_embeddings) {
     return InvalidArgument("a context of " + std::to_string(options.context) + " tokens exceeds the model's " +
                            std::to_string(config.max_position_embeddings) + "; ask for less with --context");
   }
-  EngineOptions fixed = options;
-  const bool speculates = options.speculate != Speculate::kOff;
-  // Guesses are checked several at a time: the rows of a check must have the bits of single rows.
-  fixed.runner.invariant_attention |= speculates;
-  fixed.runner.max_logit_rows = options.max_sequences * (speculates ? options.max_draft + 1 : 1);
-  fixed.runner.max_batch_tokens = std::max(fixed.runner.max_batch_tokens, fixed.runner.max_logit_rows);
+  const EngineOptions fixed = Completed(options);
   auto pool = std::make_unique<KvPool>();
   ASSIGN_OR_RETURN(*pool, KvPool::Create(config, options.kv_type, PagesPerGroup(config, fixed)));
   ASSIGN_OR_RETURN(ModelRunner runner, ModelRunner::Create(model, kernels, threads, fixed.runner));
@@ -93,7 +101,7 @@ Result<std::unique_ptr<Engine>> Engine::Create(const CausalLM& model, const Kern
                              std::to_string(config.vocab_size) + "; speculation needs the same");
     }
     ASSIGN_OR_RETURN(engine->drafter_, ModelDrafter::Create(*options.draft_model, kernels, threads, options.runner,
-                                                            std::min(options.context, options.draft_model->config().max_position_embeddings)));
+                                                            options.context, options.max_draft));
   }
   return engine;
 }
@@ -163,8 +171,6 @@ void Engine::FinishCancelled() {
 
 // Appends guesses to sequences that generate. They count as pending tokens of the step.
 void Engine::AddDrafts() {
-  drafted_.clear();
-  drafted_counts_.clear();
   if (drafter_ == nullptr) return;
   for (const auto& sequence : scheduler_.running()) {
     const int64_t size = static_cast<int64_t>(sequence->tokens.size());
@@ -174,23 +180,7 @@ void Engine::AddDrafts() {
     if (most < 1) continue;
     const std::vector<int32_t> draft = drafter_->Draft(*sequence, most);
     sequence->tokens.insert(sequence->tokens.end(), draft.begin(), draft.end());
-    drafted_.push_back(sequence->id);
-    drafted_counts_.push_back(static_cast<int64_t>(draft.size()));
-    counters_.drafted_tokens += static_cast<int64_t>(draft.size());
-  }
-}
-
-// Guesses of sequences that this step does not compute whole must not pass for tokens.
-void Engine::DropDrafts(const std::vector<ScheduledSpan>& spans) {
-  for (size_t i = 0; i < drafted_.size(); ++i) {
-    const auto whole = std::find_if(spans.begin(), spans.end(), [&](const ScheduledSpan& span) {
-      return span.sequence->id == drafted_[i] && span.last() && span.count == drafted_counts_[i] + 1;
-    });
-    if (whole != spans.end()) continue;
-    if (Sequence* sequence = FindRunning(drafted_[i])) {
-      sequence->tokens.resize(sequence->tokens.size() - drafted_counts_[i]);
-    }
-    drafted_counts_[i] = 0;
+    sequence->guesses = static_cast<int64_t>(draft.size());
   }
 }
 
@@ -200,11 +190,7 @@ bool Engine::Step() {
   try {
     AddDrafts();
     std::vector<Sequence*> impossible;
-    std::vector<ScheduledSpan> spans = scheduler_.Schedule(&impossible);
-    DropDrafts(spans);
-    for (ScheduledSpan& span : spans) {
-      span.count = std::min(span.count, static_cast<int64_t>(span.sequence->tokens.size()) - span.begin);
-    }
+    const std::vector<ScheduledSpan> spans = scheduler_.Schedule(&impossible);
     for (Sequence* sequence : impossible) {
       Finish(sequence, FinishReason::kError, "the KV cache has no room for one sequence of this length; raise --context");
     }
@@ -223,10 +209,8 @@ void Engine::Compute(const std::vector<ScheduledSpan>& spans) {
   std::vector<int64_t> logit_counts;
   bool prompt = false;
   for (const ScheduledSpan& span : spans) {
-    int64_t guesses = 0;
-    for (size_t i = 0; i < drafted_.size(); ++i) {
-      if (drafted_[i] == span.sequence->id) guesses = drafted_counts_[i];
-    }
+    const int64_t guesses = span.sequence->guesses;
+    counters_.drafted_tokens += guesses;
     logit_counts.push_back(span.last() ? 1 + guesses : 0);
     prompt |= span.begin < span.sequence->prompt_size();
     if (span.count > 1 + guesses) prompt = true;  // a preempted answer that is computed again
@@ -239,12 +223,19 @@ void Engine::Compute(const std::vector<ScheduledSpan>& spans) {
     const ScheduledSpan& span = spans[i];
     if (logit_counts[i] == 0) {
       span.sequence->computed = span.begin + span.count;
-      if (cache_ != nullptr) cache_->Insert(span.sequence);
+      Remember(span.sequence);
       continue;
     }
     TakeTokens(span, logits, row, logit_counts[i]);
     row += logit_counts[i];
   }
+}
+
+// A hit must have the bits of a computed prompt: answers are computed like prompts under batch_invariant only.
+void Engine::Remember(Sequence* sequence) {
+  if (cache_ == nullptr) return;
+  const int64_t most = options_.runner.batch_invariant ? sequence->computed : sequence->prompt_size();
+  cache_->Insert(sequence, std::min(sequence->computed, most));
 }
 
 TokenChoice Engine::Choose(const Sequence& sequence, std::span<const int32_t> history, float* logits) const {
@@ -262,10 +253,16 @@ bool Engine::TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t
   // Tokens [0, known) are settled; behind them lie rows - 1 guesses.
   int64_t known = static_cast<int64_t>(sequence->tokens.size()) - (rows - 1);
   const std::vector<int32_t> guesses(sequence->tokens.begin() + known, sequence->tokens.end());
-  sequence->tokens.resize(known);
+  sequence->KeepGuesses(0);
   FinishReason reason = FinishReason::kNone;
   for (int64_t i = 0; i < rows && reason == FinishReason::kNone; ++i) {
     const TokenChoice choice = Choose(*sequence, sequence->tokens, logits.row(row + i));
+    const float chosen = choice.token < 0 ? -INFINITY : logits.row(row + i)[choice.token];
+    if (std::isnan(chosen) || chosen == -INFINITY) {
+      Finish(sequence, FinishReason::kError,
+             "no token can be chosen: the model's output is not finite (damaged weights?), or logit_bias bans all");
+      return false;
+    }
     const bool stop = std::find(request.stop_tokens.begin(), request.stop_tokens.end(), choice.token) != request.stop_tokens.end();
     if (stop) {
       reason = FinishReason::kStop;
@@ -285,7 +282,7 @@ bool Engine::TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t
       ++counters_.accepted_tokens;
     }
   }
-  if (cache_ != nullptr) cache_->Insert(sequence);
+  Remember(sequence);
   if (reason == FinishReason::kNone) return true;
   Finish(sequence, reason);
   return false;

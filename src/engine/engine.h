@@ -77,8 +77,8 @@ class Engine {
   void Finish(Sequence* sequence, FinishReason reason, const std::string& error = "");
   void FinishCancelled();
   void AddDrafts();
-  void DropDrafts(const std::vector<ScheduledSpan>& spans);
   void Compute(const std::vector<ScheduledSpan>& spans);
+  void Remember(Sequence* sequence);
   // Takes the tokens that the logits rows choose; returns false if the sequence ended.
   bool TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t row, int64_t rows);
   TokenChoice Choose(const Sequence& sequence, std::span<const int32_t> history, float* logits) const;
@@ -90,8 +90,6 @@ class Engine {
   ModelRunner runner_;
   Scheduler scheduler_;
   std::unique_ptr<Drafter> drafter_;
-  std::vector<int64_t> drafted_;  // ids of sequences whose last tokens are guesses, and how many
-  std::vector<int64_t> drafted_counts_;
   EngineCounters counters_;
   int64_t next_id_ = 1;
   std::string failure_;  // set by an internal error: the engine takes no more work

@@ -21,27 +21,41 @@ int64_t ReadNumber(const std::string& path) {
   }
 }
 
-int64_t SystemAvailable() {
-  const Result<std::string> text = ReadFile("/proc/meminfo", 1 << 16);
-  if (!text.ok()) return std::numeric_limits<int64_t>::max();
+// The number behind `key` in a file of lines "key number ..."; 0 where there is none.
+int64_t ReadField(const std::string& path, std::string_view key) {
+  const Result<std::string> text = ReadFile(path, 1 << 16);
+  if (!text.ok()) return 0;
   std::istringstream lines(*text);
-  std::string key;
-  int64_t kilobytes = 0;
-  std::string unit;
-  while (lines >> key >> kilobytes) {
-    std::getline(lines, unit);
-    if (key == "MemAvailable:") return kilobytes * 1024;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string name;
+    int64_t number = 0;
+    if (words >> name >> number && name == key) return number;
   }
-  return std::numeric_limits<int64_t>::max();
+  return 0;
+}
+
+int64_t SystemAvailable() {
+  const int64_t kilobytes = ReadField("/proc/meminfo", "MemAvailable:");
+  return kilobytes > 0 ? kilobytes * 1024 : std::numeric_limits<int64_t>::max();
 }
 
 }  // namespace
 
 int64_t AvailableMemory() {
   int64_t available = SystemAvailable();
-  const int64_t limit = ReadNumber("/sys/fs/cgroup/memory.max");
-  const int64_t used = ReadNumber("/sys/fs/cgroup/memory.current");
-  if (limit >= 0 && used >= 0) available = std::min(available, std::max<int64_t>(0, limit - used));
+  // Control groups, version 2 and 1. Pages of files count as used there but are given back under pressure.
+  static constexpr struct {
+    const char *folder, *limit, *used;
+  } kGroups[] = {{"/sys/fs/cgroup/", "memory.max", "memory.current"},
+                 {"/sys/fs/cgroup/memory/", "memory.limit_in_bytes", "memory.usage_in_bytes"}};
+  for (const auto& group : kGroups) {
+    const std::string folder = group.folder;
+    const int64_t limit = ReadNumber(folder + group.limit), used = ReadNumber(folder + group.used);
+    if (limit < 0 || used < 0) continue;
+    const int64_t files = ReadField(folder + "memory.stat", "inactive_file") + ReadField(folder + "memory.stat", "active_file");
+    available = std::min(available, std::max<int64_t>(0, limit - std::max<int64_t>(0, used - files)));
+  }
   return available;
 }
 

@@ -69,27 +69,40 @@ void PrefixCache::Attach(Sequence* sequence) {
   hit_tokens_ += sequence->cached;
 }
 
-void PrefixCache::Insert(Sequence* sequence) {
-  const int64_t full = sequence->computed / kPageTokens;
+void PrefixCache::KeepWindows(Entry* entry, const Sequence& sequence, int64_t page) {
+  bool kept = false;
+  for (int g = 0; g < pool_->num_groups(); ++g) {
+    const BlockTable& table = sequence.tables[g];
+    if (pool_->group(g).window == 0 || entry->pages[g] >= 0) continue;
+    if (page < table.first_page || page >= table.end_page()) continue;
+    entry->pages[g] = table.pages[page - table.first_page];
+    pool_->group(g).pages.Ref(entry->pages[g]);
+    kept = true;
+  }
+  kept_windows_ += kept;  // there is one window group at most
+}
+
+void PrefixCache::Insert(Sequence* sequence, int64_t tokens_end) {
+  GALEN_CHECK(tokens_end <= sequence->computed);
+  const int64_t full = tokens_end / kPageTokens;
   for (int64_t page = static_cast<int64_t>(sequence->digests.size()); page < full; ++page) {
     const std::span<const int32_t> tokens(sequence->tokens.data() + page * kPageTokens, kPageTokens);
     const Digest128 parent = page == 0 ? Root(sequence->request.cache_salt) : sequence->digests[page - 1];
     const Digest128 digest = Next(parent, tokens);
     sequence->digests.push_back(digest);
     if (const auto found = entries_.find(digest); found != entries_.end()) {
+      KeepWindows(&*found->second, *sequence, page);
       Touch(found->second);
       continue;
     }
     Entry entry{digest, parent, {tokens.begin(), tokens.end()}, std::vector<int32_t>(pool_->num_groups(), -1)};
-    bool windows = false;
     for (int g = 0; g < pool_->num_groups(); ++g) {
-      const BlockTable& table = sequence->tables[g];
-      if (page < table.first_page || page >= table.end_page()) continue;
-      entry.pages[g] = table.pages[page - table.first_page];
+      if (pool_->group(g).window != 0) continue;
+      entry.pages[g] = sequence->tables[g].pages[page];
       pool_->group(g).pages.Ref(entry.pages[g]);
-      windows |= pool_->group(g).window != 0;
     }
-    kept_windows_ += windows;
+    KeepWindows(&entry, *sequence, page);
+    if (const auto above = entries_.find(parent); above != entries_.end()) ++above->second->children;
     lru_.push_front(std::move(entry));
     entries_[digest] = lru_.begin();
   }
@@ -113,26 +126,39 @@ void PrefixCache::Drop(Lru::iterator entry) {
   for (int g = 0; g < pool_->num_groups(); ++g) {
     if (entry->pages[g] >= 0) pool_->group(g).pages.Unref(entry->pages[g]);
   }
+  if (const auto above = entries_.find(entry->parent); above != entries_.end()) {
+    // It may have come back after this entry and not count it; that costs an eviction out of order at worst.
+    if (above->second->children > 0) --above->second->children;
+  }
   entries_.erase(entry->digest);
   lru_.erase(entry);
 }
 
 void PrefixCache::Trim() {
-  while (size() > max_pages_) Drop(std::prev(lru_.end()));
+  while (size() > max_pages_) {
+    // The one used least recently among those that nothing hangs on; the last entry of a chain has no children.
+    const auto victim = std::find_if(lru_.rbegin(), lru_.rend(), [](const Entry& entry) { return entry.children == 0; });
+    Drop(std::prev(victim.base()));
+  }
   for (auto entry = lru_.end(); kept_windows_ > window_pages_ && entry != lru_.begin();) DropWindows(--entry);
 }
 
 bool PrefixCache::FreePage(int g) {
   PageAllocator& pages = pool_->group(g).pages;
-  for (auto entry = lru_.end(); entry != lru_.begin() && pages.num_free() == 0;) {
-    --entry;
-    const int32_t page = entry->pages[g];
-    if (page < 0 || pages.references(page) > 1) continue;  // dropping it would free nothing here
-    if (pool_->group(g).window != 0) {
-      DropWindows(entry);
-    } else {
-      const auto victim = entry++;
-      Drop(victim);
+  const bool sliding = pool_->group(g).window != 0;
+  // Entries with others behind them go only when nothing else helps: a running sequence may hang on an entry without
+  // using its pages, when it computed the same prefix itself.
+  for (const bool leaves_only : {true, false}) {
+    for (auto entry = lru_.end(); entry != lru_.begin() && pages.num_free() == 0;) {
+      --entry;
+      const int32_t page = entry->pages[g];
+      if (page < 0 || pages.references(page) > 1) continue;  // dropping it would free nothing here
+      if (sliding) {
+        DropWindows(entry);
+      } else if (!leaves_only || entry->children == 0) {
+        const auto victim = entry++;
+        Drop(victim);
+      }
     }
   }
   return pages.num_free() > 0;

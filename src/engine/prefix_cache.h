@@ -23,9 +23,11 @@ class PrefixCache {
   // Gives an empty sequence the longest known prefix of its prompt that leaves at least one token to compute, and sets
   // computed and cached.
   void Attach(Sequence* sequence);
-  // Remembers the full pages of the sequence that were computed since the last call.
-  void Insert(Sequence* sequence);
-  // Forgets entries that nobody uses, least recently used first, until group g has a free page; false if none helped.
+  // Remembers the full pages among the sequence's first `tokens` tokens, all of them computed, that came since the last
+  // call. A page that is known already gets back the sliding-window pages that it had lost.
+  void Insert(Sequence* sequence, int64_t tokens);
+  // Forgets entries that no sequence uses until group g has a free page; false if none helped. Least recently used first,
+  // the end of a text before its beginning: what hangs on a forgotten page could not be found any more.
   bool FreePage(int g);
 
   int64_t size() const { return static_cast<int64_t>(entries_.size()); }
@@ -36,6 +38,7 @@ class PrefixCache {
     Digest128 digest, parent;
     std::vector<int32_t> tokens;  // kPageTokens
     std::vector<int32_t> pages;   // per group; -1: not kept
+    int64_t children = 0;         // entries whose parent this is
   };
   using Lru = std::list<Entry>;  // most recently used first
   struct DigestHash {
@@ -46,6 +49,8 @@ class PrefixCache {
   Digest128 Next(const Digest128& parent, std::span<const int32_t> tokens) const;
   Digest128 Root(uint64_t salt) const;
   void Touch(Lru::iterator entry) { lru_.splice(lru_.begin(), lru_, entry); }
+  // Takes the sequence's window pages into an entry that has none.
+  void KeepWindows(Entry* entry, const Sequence& sequence, int64_t page);
   void Drop(Lru::iterator entry);
   void DropWindows(Lru::iterator entry);
   void Trim();

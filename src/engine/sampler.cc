@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <numeric>
 #include <string>
@@ -51,7 +52,7 @@ void Penalise(const SamplingParams& params, std::span<float> logits, std::span<c
   for (const auto& [id, bias] : params.logit_bias) logits[id] += bias;
 }
 
-// Candidates, most likely first, that the filters leave.
+// Candidates that the filters leave, of logits whose largest is 0; in an order that depends on the logits alone.
 std::vector<int32_t> Candidates(const SamplingParams& params, std::span<const float> logits) {
   std::vector<int32_t> ids(logits.size());
   std::iota(ids.begin(), ids.end(), 0);
@@ -62,19 +63,22 @@ std::vector<int32_t> Candidates(const SamplingParams& params, std::span<const fl
     ids.resize(keep);
   }
   if (params.top_p >= 1.0f && params.min_p <= 0.0f) return ids;
-  std::sort(ids.begin(), ids.end(), more_likely);
+  // A heap, since few of a large vocabulary are usually kept.
+  const auto less_likely = [&](int32_t a, int32_t b) { return more_likely(b, a); };
+  std::make_heap(ids.begin(), ids.end(), less_likely);
   double total = 0;
-  for (int32_t id : ids) total += std::exp(static_cast<double>(logits[id]) - logits[ids[0]]);
+  for (int32_t id : ids) total += std::exp(static_cast<double>(logits[id]));
+  std::vector<int32_t> kept;
   double sum = 0;
-  size_t n = 0;
-  while (n < ids.size()) {
-    const double weight = std::exp(static_cast<double>(logits[ids[n]]) - logits[ids[0]]);
-    if (n > 0 && (sum >= params.top_p * total || weight < params.min_p)) break;
+  while (kept.size() < ids.size()) {
+    const int32_t id = ids.front();
+    const double weight = std::exp(static_cast<double>(logits[id]));
+    if (!kept.empty() && (sum >= params.top_p * total || weight < params.min_p)) break;
     sum += weight;
-    ++n;
+    kept.push_back(id);
+    std::pop_heap(ids.begin(), ids.end() - static_cast<int64_t>(kept.size()) + 1, less_likely);
   }
-  ids.resize(n);
-  return ids;
+  return kept;
 }
 
 }  // namespace
@@ -89,7 +93,9 @@ float LogSumExp(std::span<const float> logits) {
 
 Status CheckSamplingParams(const SamplingParams& p, int64_t vocab_size) {
   const auto bad = [](const std::string& field, double value, const std::string& range) {
-    return InvalidArgument(field + " is " + std::to_string(value) + "; it must be " + range);
+    char number[32];
+    std::snprintf(number, sizeof(number), "%g", value);
+    return InvalidArgument(field + " is " + number + "; it must be " + range);
   };
   if (!(p.temperature >= 0.0f && p.temperature <= 100.0f)) return bad("temperature", p.temperature, "from 0 to 100");
   if (p.top_k < 0) return bad("top_k", p.top_k, "0 (all) or more");
@@ -111,6 +117,9 @@ Status CheckSamplingParams(const SamplingParams& p, int64_t vocab_size) {
 TokenChoice Sample(const SamplingParams& params, std::span<float> logits, std::span<const int32_t> history,
                    size_t answer_begin) {
   TokenChoice choice;
+  for (float& x : logits) {
+    if (std::isnan(x)) x = -std::numeric_limits<float>::infinity();  // never chosen, and comparisons stay an order
+  }
   float lse = 0;
   std::vector<float> raw;
   if (params.logprobs >= 0) {
@@ -124,19 +133,16 @@ TokenChoice Sample(const SamplingParams& params, std::span<float> logits, std::s
     for (size_t i = 0; i < n; ++i) choice.top.emplace_back(ids[i], raw[ids[i]] - lse);
   }
   Penalise(params, logits, history, answer_begin);
-  if (params.temperature == 0.0f) {
-    choice.token = ArgMax(logits);
-  } else {
-    for (float& x : logits) x /= params.temperature;
+  choice.token = ArgMax(logits);
+  const float largest = logits[choice.token];
+  if (params.temperature > 0.0f && std::isfinite(largest)) {  // a bias of infinity decides alone
+    for (float& x : logits) x = (x - largest) / params.temperature;
     const std::vector<int32_t> ids = Candidates(params, logits);
-    float largest = -std::numeric_limits<float>::infinity();
-    for (int32_t id : ids) largest = std::max(largest, logits[id]);
     double total = 0;
-    for (int32_t id : ids) total += std::exp(static_cast<double>(logits[id]) - largest);
+    for (int32_t id : ids) total += std::exp(static_cast<double>(logits[id]));
     double left = Uniform(params.seed, history.size()) * total;
-    choice.token = ArgMax(logits);  // stays where the sums are not finite
     for (int32_t id : ids) {
-      left -= std::exp(static_cast<double>(logits[id]) - largest);
+      left -= std::exp(static_cast<double>(logits[id]));
       if (left < 0) {
         choice.token = id;
         break;

@@ -27,7 +27,7 @@ void Scheduler::DropPassedPages(Sequence* sequence) {
     const int64_t window = pool_->group(g).window;
     if (window == 0) continue;
     BlockTable& table = sequence->tables[g];
-    const int64_t first_seen = std::max<int64_t>(0, sequence->computed - window + 1) / kPageTokens;
+    const int64_t first_seen = std::max<int64_t>(0, sequence->computed - options_.rollback - window + 1) / kPageTokens;
     while (!table.pages.empty() && table.first_page < first_seen) {
       pool_->group(g).pages.Unref(table.pages.front());
       table.pages.erase(table.pages.begin());
@@ -63,6 +63,7 @@ bool Scheduler::AllocatePages(Sequence* sequence, int64_t end) {
 void Scheduler::Preempt(Sequence* sequence) {
   const auto it = std::find_if(running_.begin(), running_.end(), [&](const auto& s) { return s.get() == sequence; });
   GALEN_CHECK(it != running_.end());
+  sequence->KeepGuesses(0);
   Release(sequence);
   waiting_.push_front(std::move(*it));
   running_.erase(it);
@@ -99,10 +100,9 @@ std::vector<ScheduledSpan> Scheduler::Schedule(std::vector<Sequence*>* impossibl
   for (const auto& sequence : running_) order.push_back(sequence.get());
   for (const bool generating : {true, false}) {
     for (Sequence* sequence : order) {
-      if (budget == 0) break;
-      // Speculated tokens of a generating sequence are pending too: all of them or none.
       const bool generates = sequence->computed >= sequence->prompt_size() && sequence->computed > 0;
       if (generates != generating || !is_running(sequence)) continue;
+      sequence->KeepGuesses(std::max<int64_t>(0, budget - (sequence->pending() - sequence->guesses)));
       const int64_t count = std::min(sequence->pending(), budget);
       if (count == 0 || add(sequence, count)) continue;
       if (alone()) impossible->push_back(sequence);

@@ -1,6 +1,6 @@
 // Which tokens of which sequences the next step computes, and the pages for them. Pure bookkeeping: no tensors, no model.
-// Rules: every sequence that generates gets its next token first; what is left of the step's budget goes to prompts in
-// order of arrival, in chunks. When pages run out, unused cached prefixes go first, then the sequence that came last gives
+// Rules: every sequence that generates gets its next token first, with as many guesses as fit; what is left of the step's
+// budget goes to prompts in order of arrival, in chunks. When pages run out, unused cached prefixes go first, then the sequence that came last gives
 // its pages back and is computed again later.
 #pragma once
 
@@ -19,6 +19,7 @@ namespace galen {
 struct SchedulerOptions {
   int64_t max_batch_tokens = 512;  // tokens of a step
   int64_t max_sequences = 64;      // running at once; others wait
+  int64_t rollback = 0;            // Sequence::computed may be set back by so many tokens: window pages are kept that long
 };
 
 // Tokens [begin, begin + count) of a sequence.

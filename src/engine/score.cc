@@ -29,7 +29,7 @@ class Scorer {
     ScoreOptions fixed = options;
     // Logits of a whole chunk are kept: no more rows than about 256 MiB of them.
     fixed.runner.max_batch_tokens =
-        std::clamp<int64_t>((int64_t{256} << 20) / (config.vocab_size * 4), 16, fixed.runner.max_batch_tokens);
+        std::clamp<int64_t>((int64_t{256} << 20) / (config.vocab_size * 4), 1, std::max<int64_t>(1, options.runner.max_batch_tokens));
     fixed.runner.max_logit_rows = fixed.runner.max_batch_tokens;
     auto scorer = std::make_unique<Scorer>();
     std::vector<int64_t> pages;
@@ -99,7 +99,9 @@ Result<ScoreComparison> CompareScores(const CausalLM& model, const KernelTable& 
                                       std::span<const int32_t> tokens) {
   if (tokens.size() < 2) return InvalidArgument("a comparison needs a text of at least two tokens");
   ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> first, Scorer::Create(model, kernels, threads, options, tokens));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> second, Scorer::Create(model, kernels, threads, reference, tokens));
+  ScoreOptions same_chunks = reference;
+  same_chunks.runner.max_batch_tokens = options.runner.max_batch_tokens;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> second, Scorer::Create(model, kernels, threads, same_chunks, tokens));
   const int64_t predictions = static_cast<int64_t>(tokens.size()) - 1;
   ScoreComparison result;
   int64_t agree = 0;

@@ -38,6 +38,7 @@ struct Sequence {
   int64_t id = 0;
   Request request;
   std::vector<int32_t> tokens;  // prompt, then answer
+  int64_t guesses = 0;          // how many of the last tokens are guesses that the next step checks
   int64_t computed = 0;         // tokens whose keys and values are in the cache
   std::vector<BlockTable> tables;      // one per group of the pool
   std::vector<Digest128> digests;      // of the prefixes that end at page borders, as far as known
@@ -46,6 +47,12 @@ struct Sequence {
 
   int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }
   int64_t pending() const { return static_cast<int64_t>(tokens.size()) - computed; }
+  // Forgets all guesses but the first `most`.
+  void KeepGuesses(int64_t most) {
+    if (guesses <= most) return;
+    tokens.resize(tokens.size() - static_cast<size_t>(guesses - most));
+    guesses = most;
+  }
 };
 
 }  // namespace galen

@@ -38,15 +38,18 @@ std::vector<int32_t> NgramDrafter::Draft(const Sequence& sequence, int64_t most)
 
 Result<std::unique_ptr<ModelDrafter>> ModelDrafter::Create(const CausalLM& model, const KernelTable& kernels,
                                                            ThreadPool& threads, const RunnerOptions& options,
-                                                           int64_t context) {
+                                                           int64_t context, int64_t max_draft) {
+  context = std::min(context, model.config().max_position_embeddings);
   std::vector<int64_t> pages;
   for (int64_t window : KvPool::GroupWindows(model.config())) {
-    pages.push_back(KvPool::PagesPerSequence(window, context, options.max_batch_tokens));
+    pages.push_back(KvPool::PagesPerSequence(window, context, options.max_batch_tokens + max_draft));
   }
   const KvType type = options.compute == Compute::kFp32 ? KvType::kF32 : KvType::kBf16;
   ASSIGN_OR_RETURN(KvPool pool, KvPool::Create(model.config(), type, pages));
   ASSIGN_OR_RETURN(ModelRunner runner, ModelRunner::Create(model, kernels, threads, options));
-  return std::unique_ptr<ModelDrafter>(new ModelDrafter(std::move(pool), std::move(runner), options.max_batch_tokens));
+  return std::unique_ptr<ModelDrafter>(new ModelDrafter(
+      std::move(pool), std::move(runner), {.max_batch_tokens = options.max_batch_tokens, .max_sequences = 1, .rollback = max_draft},
+      context));
 }
 
 void ModelDrafter::Forget(int64_t sequence_id) {
@@ -57,6 +60,17 @@ void ModelDrafter::Forget(int64_t sequence_id) {
 }
 
 std::vector<int32_t> ModelDrafter::Draft(const Sequence& sequence, int64_t most) {
+  const int64_t size = static_cast<int64_t>(sequence.tokens.size());
+  most = std::min(most, context_ - size);
+  if (most < 1) return {};
+  if (following_ == sequence.id) {
+    // What was drafted before and not accepted is dropped; cached keys stay as far as the tokens agree.
+    const auto differ = std::mismatch(mirror_->tokens.begin(), mirror_->tokens.end(), sequence.tokens.begin(),
+                                      sequence.tokens.end());
+    const int64_t good = std::min<int64_t>({mirror_->computed, differ.first - mirror_->tokens.begin(), size - 1});
+    if (mirror_->computed - good > rollback_) Forget(following_);
+    else mirror_->computed = good;
+  }
   if (following_ != sequence.id) {
     if (mirror_ != nullptr) Forget(following_);
     auto mirror = std::make_unique<Sequence>();
@@ -65,11 +79,6 @@ std::vector<int32_t> ModelDrafter::Draft(const Sequence& sequence, int64_t most)
     following_ = sequence.id;
     scheduler_.Add(std::move(mirror));
   }
-  // What was drafted before and not accepted is dropped; cached keys stay as far as the tokens agree.
-  const auto differ = std::mismatch(mirror_->tokens.begin(), mirror_->tokens.end(), sequence.tokens.begin(),
-                                    sequence.tokens.end());
-  mirror_->computed = std::min<int64_t>(mirror_->computed, differ.first - mirror_->tokens.begin());
-  mirror_->computed = std::min<int64_t>(mirror_->computed, static_cast<int64_t>(sequence.tokens.size()) - 1);
   mirror_->tokens = sequence.tokens;
   std::vector<int32_t> draft;
   std::vector<Sequence*> impossible;

@@ -37,22 +37,25 @@ class NgramDrafter final : public Drafter {
   std::unordered_map<int64_t, Index> indices_;
 };
 
-// A smaller model of the same vocabulary, greedy. Keeps a cache of its own for each sequence.
+// A smaller model of the same vocabulary, greedy. Its cache follows one sequence; another one starts it anew, so it pays for
+// a single stream. Silent where a text has outgrown its context.
 class ModelDrafter final : public Drafter {
  public:
   static Result<std::unique_ptr<ModelDrafter>> Create(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
-                                                      const RunnerOptions& options, int64_t context);
+                                                      const RunnerOptions& options, int64_t context, int64_t max_draft);
   std::vector<int32_t> Draft(const Sequence& sequence, int64_t most) override;
   void Forget(int64_t sequence_id) override;
 
  private:
-  ModelDrafter(KvPool pool, ModelRunner runner, int64_t chunk)
-      : pool_(std::move(pool)), runner_(std::move(runner)), scheduler_(&pool_, nullptr, {chunk, 1}), chunk_(chunk) {}
+  ModelDrafter(KvPool pool, ModelRunner runner, const SchedulerOptions& options, int64_t context)
+      : pool_(std::move(pool)), runner_(std::move(runner)), scheduler_(&pool_, nullptr, options), rollback_(options.rollback),
+        context_(context) {}
 
   KvPool pool_;
   ModelRunner runner_;
   Scheduler scheduler_;
-  int64_t chunk_;
+  const int64_t rollback_;  // tokens whose keys may be dropped again without a new start
+  const int64_t context_;
   int64_t following_ = -1;  // the sequence whose tokens mirror_ holds
   Sequence* mirror_ = nullptr;
 };
