@@ -13,6 +13,7 @@ constexpr int kSums = 12;
 #pragma GCC target("avx2,fma")
 void Fp32Avx2(int64_t n) {
   __m256 sums[kSums];
+#pragma GCC unroll 12
   for (__m256& s : sums) {
     s = _mm256_setzero_ps();
     asm volatile("" : "+x"(s));
@@ -23,10 +24,12 @@ void Fp32Avx2(int64_t n) {
     for (int k = 0; k < kSums; ++k) sums[k] = _mm256_fmadd_ps(x, x, sums[k]);
     asm volatile("" : "+x"(sums[0]));
   }
+#pragma GCC unroll 12
   for (__m256& s : sums) asm volatile("" ::"x"(s));
 }
 void Int8Avx2(int64_t n) {
   __m256i sums[kSums];
+#pragma GCC unroll 12
   for (__m256i& s : sums) {
     s = _mm256_setzero_si256();
     asm volatile("" : "+x"(s));
@@ -42,6 +45,7 @@ void Int8Avx2(int64_t n) {
       sums[k] = _mm256_add_epi32(sums[k], _mm256_madd_epi16(pairs, ones));
     }
   }
+#pragma GCC unroll 12
   for (__m256i& s : sums) asm volatile("" ::"x"(s));
 }
 #pragma GCC pop_options
@@ -50,6 +54,7 @@ void Int8Avx2(int64_t n) {
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512vnni,avx512bf16")
 void Fp32Avx512(int64_t n) {
   __m512 sums[kSums];
+#pragma GCC unroll 12
   for (__m512& s : sums) {
     s = _mm512_setzero_ps();
     asm volatile("" : "+v"(s));
@@ -60,10 +65,12 @@ void Fp32Avx512(int64_t n) {
     for (int k = 0; k < kSums; ++k) sums[k] = _mm512_fmadd_ps(x, x, sums[k]);
     asm volatile("" : "+v"(sums[0]));
   }
+#pragma GCC unroll 12
   for (__m512& s : sums) asm volatile("" ::"v"(s));
 }
 void Bf16Avx512(int64_t n) {
   __m512 sums[kSums];
+#pragma GCC unroll 12
   for (__m512& s : sums) {
     s = _mm512_setzero_ps();
     asm volatile("" : "+v"(s));
@@ -74,10 +81,12 @@ void Bf16Avx512(int64_t n) {
     for (int k = 0; k < kSums; ++k) sums[k] = _mm512_dpbf16_ps(sums[k], x, x);
     asm volatile("" : "+v"(sums[0]));
   }
+#pragma GCC unroll 12
   for (__m512& s : sums) asm volatile("" ::"v"(s));
 }
 void Int8Avx512(int64_t n) {
   __m512i sums[kSums];
+#pragma GCC unroll 12
   for (__m512i& s : sums) {
     s = _mm512_setzero_si512();
     asm volatile("" : "+v"(s));
@@ -88,6 +97,7 @@ void Int8Avx512(int64_t n) {
     for (int k = 0; k < kSums; ++k) sums[k] = _mm512_dpbusd_epi32(sums[k], x, x);
     asm volatile("" : "+v"(sums[0]));
   }
+#pragma GCC unroll 12
   for (__m512i& s : sums) asm volatile("" ::"v"(s));
 }
 #pragma GCC pop_options
