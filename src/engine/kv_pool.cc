@@ -1,6 +1,8 @@
 #include "engine/kv_pool.h"
 
 #include <algorithm>
+#include <limits>
+#include <string>
 
 namespace galen {
 
@@ -34,9 +36,14 @@ Result<KvPool> KvPool::Create(const ModelConfig& config, KvType type, std::span<
     Group& group = pool.groups_[g];
     group.window = windows[g];
     group.page_bytes = KvPageBytes(type, config.num_key_value_heads, config.head_dim);
+    int64_t bytes = 0;
+    if (num_pages[g] > std::numeric_limits<int32_t>::max() ||
+        __builtin_mul_overflow(group.num_layers * num_pages[g], group.page_bytes, &bytes)) {
+      return ResourceExhausted("a KV cache of " + std::to_string(num_pages[g]) + " pages is more than any machine holds; " +
+                               "use a smaller --context or fewer sequences");
+    }
+    ASSIGN_OR_RETURN(group.memory, PageBuffer::Allocate(bytes, "the KV cache"));
     group.pages = PageAllocator(num_pages[g]);
-    ASSIGN_OR_RETURN(group.memory,
-                     PageBuffer::Allocate(group.num_layers * num_pages[g] * group.page_bytes, "the KV cache"));
   }
   return pool;
 }

@@ -1,0 +1,183 @@
+#include "engine/prefix_cache.h"
+
+#include "engine/engine_test_util.h"
+#include "engine/scheduler.h"
+
+namespace galen {
+namespace {
+
+constexpr int64_t kP = kPageTokens;
+
+// A pool with a cache, and sequences that are "computed" without a model.
+class PrefixCacheTest : public testing::Test {
+ protected:
+  void Make(const std::string& architecture, std::vector<int64_t> pages, int64_t window_pages = 8, int64_t max_pages = 1000) {
+    pool_ = std::make_unique<KvPool>(*KvPool::Create(TestConfig(architecture), KvType::kI8, pages));
+    cache_ = std::make_unique<PrefixCache>(pool_.get(), max_pages, window_pages);
+    scheduler_ = std::make_unique<Scheduler>(pool_.get(), cache_.get(), SchedulerOptions{64, 4});
+  }
+  Sequence* Begin(const std::vector<int32_t>& tokens, uint64_t salt = 0) {
+    auto sequence = std::make_unique<Sequence>();
+    sequence->id = ++last_id_;
+    sequence->tokens = sequence->request.prompt = tokens;
+    sequence->request.cache_salt = salt;
+    Sequence* raw = sequence.get();
+    scheduler_->Add(std::move(sequence));
+    return raw;
+  }
+  // Steps until nothing is pending; returns false if some sequence cannot have pages.
+  bool Compute() {
+    std::vector<Sequence*> impossible;
+    while (true) {
+      const std::vector<ScheduledSpan> spans = scheduler_->Schedule(&impossible);
+      if (spans.empty() || !impossible.empty()) return impossible.empty();
+      for (const ScheduledSpan& span : spans) {
+        span.sequence->computed = span.begin + span.count;
+        cache_->Insert(span.sequence, span.sequence->computed);
+      }
+    }
+  }
+  // Computes a text to its end and returns how many of its tokens came from the cache.
+  int64_t Cached(const std::vector<int32_t>& tokens, uint64_t salt = 0) {
+    Sequence* sequence = Begin(tokens, salt);
+    EXPECT_TRUE(Compute());
+    EXPECT_EQ(sequence->computed, static_cast<int64_t>(tokens.size()));
+    const int64_t cached = sequence->cached;
+    scheduler_->Remove(sequence);
+    EXPECT_TRUE(scheduler_->PagesBalance());
+    return cached;
+  }
+
+  std::unique_ptr<KvPool> pool_;
+  std::unique_ptr<PrefixCache> cache_;
+  std::unique_ptr<Scheduler> scheduler_;
+  int64_t last_id_ = 0;
+};
+
+TEST_F(PrefixCacheTest, AHitIsTheLongestPrefixOfWholePages) {
+  Make("llama", {64});
+  const std::vector<int32_t> text = TestTokens(5 * kP, 1);
+  EXPECT_EQ(Cached(text), 0);
+  // One token must be left to compute.
+  EXPECT_EQ(Cached(text), 4 * kP);
+  std::vector<int32_t> longer = text;
+  longer.push_back(7);
+  EXPECT_EQ(Cached(longer), 5 * kP);
+  std::vector<int32_t> other = text;
+  other[2 * kP + 3] ^= 1;
+  EXPECT_EQ(Cached(other), 2 * kP);
+  other[0] ^= 1;
+  EXPECT_EQ(Cached(other), 0);
+  EXPECT_EQ(Cached({1, 2, 3}), 0);
+}
+
+TEST_F(PrefixCacheTest, AHitSharesPages) {
+  Make("llama", {64});
+  const std::vector<int32_t> text = TestTokens(3 * kP + 1, 2);
+  Sequence* first = Begin(text);
+  ASSERT_TRUE(Compute());
+  Sequence* second = Begin(text);
+  ASSERT_TRUE(Compute());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(first->tables[0].pages[i], second->tables[0].pages[i]);
+    EXPECT_EQ(pool_->group(0).pages.references(first->tables[0].pages[i]), 3);  // two sequences and the cache
+  }
+  EXPECT_NE(first->tables[0].pages[3], second->tables[0].pages[3]);
+  scheduler_->Remove(first);
+  scheduler_->Remove(second);
+  EXPECT_EQ(UsedPages(*pool_), 3);  // what the cache keeps
+}
+
+TEST_F(PrefixCacheTest, SaltsSeparate) {
+  Make("llama", {64});
+  const std::vector<int32_t> text = TestTokens(3 * kP, 3);
+  EXPECT_EQ(Cached(text, 1), 0);
+  EXPECT_EQ(Cached(text, 2), 0);
+  EXPECT_EQ(Cached(text, 1), 2 * kP);
+  EXPECT_EQ(Cached(text, 2), 2 * kP);
+}
+
+TEST_F(PrefixCacheTest, AWindowNeedsOnlyThePagesThatItSees) {
+  Make("gemma3", {64, 64}, /*window_pages=*/3);  // window 40: a border needs two pages
+  const std::vector<int32_t> text = TestTokens(8 * kP + 5, 4);
+  EXPECT_EQ(Cached(text), 0);
+  EXPECT_EQ(pool_->group(1).pages.num_pages() - pool_->group(1).pages.num_free(), 3);
+  Sequence* sequence = Begin(text);
+  ASSERT_TRUE(Compute());
+  EXPECT_EQ(sequence->cached, 8 * kP);
+  EXPECT_LE(sequence->tables[1].first_page, (8 * kP - 40 + 1) / kP);
+  scheduler_->Remove(sequence);
+  // Far back no border is complete: the windows were let go.
+  const std::vector<int32_t> half(text.begin(), text.begin() + 4 * kP + 1);
+  EXPECT_EQ(Cached(half), 0);
+  // Having been computed again, that border is complete.
+  EXPECT_EQ(Cached(half), 4 * kP);
+}
+
+TEST_F(PrefixCacheTest, BeginningsOfTextsHaveNoWindowToMiss) {
+  Make("gemma3", {64, 64}, /*window_pages=*/1);
+  const std::vector<int32_t> text = TestTokens(kP + 1, 5);
+  EXPECT_EQ(Cached(text), 0);
+  EXPECT_EQ(Cached(text), kP);
+}
+
+TEST_F(PrefixCacheTest, EvictionTakesTheEndOfTheOldestText) {
+  Make("llama", {8});
+  const std::vector<int32_t> old_text = TestTokens(4 * kP, 6), new_text = TestTokens(4 * kP, 7);
+  EXPECT_EQ(Cached(old_text), 0);
+  EXPECT_EQ(Cached(new_text), 0);
+  EXPECT_EQ(UsedPages(*pool_), 8);
+  Cached(TestTokens(2 * kP, 8));  // takes two pages of the oldest
+  EXPECT_EQ(cache_->size(), 8);
+  EXPECT_EQ(Cached(new_text), 3 * kP);  // its last page is computed into a third one of the oldest
+  EXPECT_EQ(Cached(old_text), kP);
+}
+
+TEST_F(PrefixCacheTest, PagesInUseAreNotEvicted) {
+  Make("llama", {6});
+  const std::vector<int32_t> text = TestTokens(3 * kP + 1, 9);
+  Cached(text);
+  Sequence* sequence = Begin(text);
+  ASSERT_TRUE(Compute());
+  const std::vector<int32_t> pages = sequence->tables[0].pages;
+  Begin(TestTokens(2 * kP, 10));
+  ASSERT_TRUE(Compute());
+  EXPECT_FALSE(cache_->FreePage(0));
+  EXPECT_EQ(sequence->tables[0].pages, pages);
+  for (int32_t page : pages) EXPECT_GE(pool_->group(0).pages.references(page), 1);
+}
+
+// A sequence that computed a known prefix itself must not find the pool full of entries that it hangs on.
+TEST_F(PrefixCacheTest, OneSequenceMayHaveThePoolToItself) {
+  Make("gemma3", {6, 16}, /*window_pages=*/3);
+  const std::vector<int32_t> text = TestTokens(4 * kP, 11);
+  Cached(text);
+  std::vector<int32_t> branch(text.begin(), text.begin() + kP + 1);  // its border has lost its window: no hit
+  const std::vector<int32_t> rest = TestTokens(5 * kP - 1, 12);
+  branch.insert(branch.end(), rest.begin(), rest.end());
+  EXPECT_EQ(Cached(branch), 0);  // takes all six pages, the known beginning's among them
+  EXPECT_LE(cache_->size(), 6);
+}
+
+TEST_F(PrefixCacheTest, NoMoreEntriesThanAllowed) {
+  Make("gemma3", {64, 64}, 4, /*max_pages=*/3);
+  Cached(TestTokens(10 * kP, 13));
+  EXPECT_EQ(cache_->size(), 3);
+  EXPECT_EQ(pool_->group(0).pages.num_pages() - pool_->group(0).pages.num_free(), 3);
+  EXPECT_LE(pool_->group(1).pages.num_pages() - pool_->group(1).pages.num_free(), 4);
+}
+
+TEST_F(PrefixCacheTest, EverythingCanBeFreed) {
+  Make("gemma3", {40, 40});
+  for (uint64_t seed = 0; seed < 12; ++seed) Cached(TestTokens(6 * kP, seed % 5));
+  for (int g = 0; g < 2; ++g) {
+    PageAllocator& pages = pool_->group(g).pages;
+    std::vector<int32_t> taken;
+    while (pages.num_free() > 0 || cache_->FreePage(g)) taken.push_back(pages.Allocate());
+    EXPECT_EQ(static_cast<int64_t>(taken.size()), pages.num_pages());
+  }
+  EXPECT_EQ(cache_->size(), 0);
+}
+
+}  // namespace
+}  // namespace galen
