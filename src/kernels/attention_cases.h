@@ -139,4 +139,20 @@ ExactRow ExactAttention(const AttentionShape& shape, const float* q, KeyInterval
   return row;
 }
 
+// Rounding errors of a computed row, from the norms of its operands (see ExactRow). All arithmetic in fp32, or (bf16) with
+// the query, the weights and pages of another type rounded to bf16 first.
+inline double Tolerance(const AttentionShape& shape, const ExactRow& exact, int64_t keys, bool bf16) {
+  constexpr double kFp32 = 0x1p-24, kBf16 = 0x1p-8;  // unit roundoffs
+  const double dot = (shape.head_dim + 4) * kFp32 * exact.magnitude;
+  // Scores near each other are exponentiated after subtracting the maximum: absolute errors turn into relative ones.
+  double weight = 2 * dot + 4 * kFp32;
+  double sums = (keys + 16) * kFp32;
+  if (bf16) {
+    const double operand = shape.kv_type == KvType::kF16 ? 2 * kBf16 : kBf16;  // f16 keys and values are rounded too
+    weight += 2 * operand * exact.magnitude;
+    sums += kBf16 + (shape.kv_type == KvType::kF16 ? kBf16 : 0.0);
+  }
+  return (std::expm1(2 * weight) + 2 * sums) * exact.largest_value + 1e-30;
+}
+
 }  // namespace galen::cases

@@ -62,6 +62,8 @@ static_assert(sizeof(TileConfig) == 64);
 
 class AmxPath : public Bf16Operands {
  public:
+  static constexpr int64_t kRowBlock = 128;
+
   AmxPath(const AttentionShape& shape, const Workspace& w)
       : Bf16Operands(shape, w),
         pairs_(LargestDivisor(shape.head_dim / 2, 16)),
@@ -96,21 +98,38 @@ class AmxPath : public Bf16Operands {
     FinishStores();
   }
 
-  void Values(const PageBlock& block, float* sums) {
+  void Values(const PageBlock& block, const float* keep, float* sums) {
     const uint16_t* values[kBlockPages];
     for (int64_t i = 0; i < block.count; ++i) values[i] = Bf16Operands::Values(block, i);
     if (reconfigure_) _tile_loadconfig(&values_config_);
-    FinishStores();
     for (int64_t d = 0; d < shape_.head_dim; d += 2 * columns_) {
       const bool two = d + columns_ < shape_.head_dim;
-      int64_t row = 0;
-      for (; row + 16 < rows_; row += 32) ValuesOf32(values, block.count, row, d, two, sums);
-      if (row < rows_) ValuesOf16(values, block.count, row, d, two, sums);
+      for (int64_t row = 0; row < rows_; row += 32) {
+        // The first block's sums are stored where they belong; others pass through `added`.
+        alignas(64) float added[32 * 32];
+        float* to = keep == nullptr ? sums + row * w_.stride + d : added;
+        const int64_t stride = keep == nullptr ? w_.stride : 32;
+        FinishStores();
+        if (row + 16 < rows_) ValuesOf32(values, block.count, row, d, two, to, stride);
+        else ValuesOf16(values, block.count, row, d, two, to, stride);
+        FinishStores();
+        if (keep == nullptr) continue;
+        const int64_t end = std::min<int64_t>(rows_, row + 32);
+        for (int64_t r = row; r < end; ++r) {
+          AddKept(added + (r - row) * 32, keep[r], two ? 2 * columns_ : columns_, sums + r * w_.stride + d);
+        }
+      }
     }
-    FinishStores();
   }
 
  private:
+  // sums = sums * keep + added
+  static void AddKept(const float* added, float keep, int64_t n, float* sums) {
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) Store(sums + i, MulAdd(Load(sums + i), Set(keep), Load(added + i)));
+    if (i < n) StoreFirst(sums + i, MulAdd(LoadFirst(sums + i, n - i), Set(keep), LoadFirst(added + i, n - i)), n - i);
+  }
+
   // 32 or 16 query rows x 32 keys.
   void ScoresOf32(const uint16_t* keys, int64_t row, float* scores) const {
     const int64_t head_dim = shape_.head_dim;
@@ -154,7 +173,8 @@ class AmxPath : public Bf16Operands {
   }
 
   // 32 or 16 rows x columns_ features from d on, or twice as many; the sums of all pages stay in tiles.
-  void ValuesOf32(const uint16_t* const* values, int64_t pages, int64_t row, int64_t d, bool two, float* sums) const {
+  void ValuesOf32(const uint16_t* const* values, int64_t pages, int64_t row, int64_t d, bool two, float* to,
+                  int64_t stride) const {
     const uint16_t* weights = w_.weights + row * kBlockTokens;
     const int64_t line = shape_.head_dim * 4;
     _tile_zero(0);
@@ -173,16 +193,16 @@ class AmxPath : public Bf16Operands {
         _tile_dpbf16ps(3, 5, 7);
       }
     }
-    float* to = sums + row * w_.stride + d;
-    _tile_stored(0, to, w_.stride * 4);
-    _tile_stored(2, to + 16 * w_.stride, w_.stride * 4);
+    _tile_stored(0, to, stride * 4);
+    _tile_stored(2, to + 16 * stride, stride * 4);
     if (two) {
-      _tile_stored(1, to + columns_, w_.stride * 4);
-      _tile_stored(3, to + 16 * w_.stride + columns_, w_.stride * 4);
+      _tile_stored(1, to + columns_, stride * 4);
+      _tile_stored(3, to + 16 * stride + columns_, stride * 4);
     }
   }
 
-  void ValuesOf16(const uint16_t* const* values, int64_t pages, int64_t row, int64_t d, bool two, float* sums) const {
+  void ValuesOf16(const uint16_t* const* values, int64_t pages, int64_t row, int64_t d, bool two, float* to,
+                  int64_t stride) const {
     const uint16_t* weights = w_.weights + row * kBlockTokens;
     const int64_t line = shape_.head_dim * 4;
     _tile_zero(0);
@@ -196,9 +216,8 @@ class AmxPath : public Bf16Operands {
         _tile_dpbf16ps(1, 4, 7);
       }
     }
-    float* to = sums + row * w_.stride + d;
-    _tile_stored(0, to, w_.stride * 4);
-    if (two) _tile_stored(1, to + columns_, w_.stride * 4);
+    _tile_stored(0, to, stride * 4);
+    if (two) _tile_stored(1, to + columns_, stride * 4);
   }
 
   const int64_t pairs_;    // pairs of features in a B tile of keys

@@ -68,7 +68,7 @@ inline void DotScores(int64_t rows, const uint16_t* q, const uint16_t* keys, int
 // kVectors * 16 features from d on, or (kVectors = 1) the lanes of `mask` only; values: V of each page of a block.
 template <int kVectors, int kRows = kMaxTileRows>
 inline void DotValues(int64_t rows, const uint16_t* weights, const uint16_t* const* values, int64_t pages, int64_t d,
-                      __mmask16 mask, int64_t head_dim, float* sums, int64_t sums_stride) {
+                      __mmask16 mask, int64_t head_dim, const float* keep, float* sums, int64_t sums_stride) {
   for (; rows >= kRows; rows -= kRows, weights += kRows * kBlockTokens, sums += kRows * sums_stride) {
     V acc[kRows][kVectors];
     for (int r = 0; r < kRows; ++r) {
@@ -88,19 +88,24 @@ inline void DotValues(int64_t rows, const uint16_t* weights, const uint16_t* con
     }
     for (int r = 0; r < kRows; ++r) {
       for (int v = 0; v < kVectors; ++v) {
-        _mm512_mask_storeu_ps(sums + r * sums_stride + d + v * kLanes, mask, acc[r][v]);
+        float* to = sums + r * sums_stride + d + v * kLanes;
+        if (keep != nullptr) acc[r][v] = MulAdd(_mm512_maskz_loadu_ps(mask, to), Set(keep[r]), acc[r][v]);
+        _mm512_mask_storeu_ps(to, mask, acc[r][v]);
       }
     }
+    if (keep != nullptr) keep += kRows;
   }
   if constexpr (kRows > 1) {
     if (rows > 0) {
-      DotValues<kVectors, kRows - 1>(rows, weights, values, pages, d, mask, head_dim, sums, sums_stride);
+      DotValues<kVectors, kRows - 1>(rows, weights, values, pages, d, mask, head_dim, keep, sums, sums_stride);
     }
   }
 }
 
 class Bf16Path : public Bf16Operands {
  public:
+  static constexpr int64_t kRowBlock = 64;
+
   Bf16Path(const AttentionShape& shape, const Workspace& w) : Bf16Operands(shape, w) {}
 
   void SetQuery(int64_t row, const float* q) { SetBf16Query(row, q); }
@@ -112,17 +117,17 @@ class Bf16Path : public Bf16Operands {
     }
   }
 
-  void Values(const PageBlock& block, float* sums) {
+  void Values(const PageBlock& block, const float* keep, float* sums) {
     const uint16_t* values[kBlockPages];
     for (int64_t i = 0; i < block.count; ++i) values[i] = Bf16Operands::Values(block, i);
     const int64_t head_dim = shape_.head_dim;
     int64_t d = 0;
     for (; d + 2 * kLanes <= head_dim; d += 2 * kLanes) {
-      DotValues<2>(rows_, w_.weights, values, block.count, d, FirstLanes(16), head_dim, sums, w_.stride);
+      DotValues<2>(rows_, w_.weights, values, block.count, d, FirstLanes(16), head_dim, keep, sums, w_.stride);
     }
     for (; d < head_dim; d += kLanes) {
       DotValues<1>(rows_, w_.weights, values, block.count, d, FirstLanes(std::min(kLanes, head_dim - d)), head_dim,
-                   sums, w_.stride);
+                   keep, sums, w_.stride);
     }
   }
 

@@ -22,20 +22,39 @@ inline void ConvertToBf16(const uint8_t* from, int64_t n, uint16_t* to) {
   }
 }
 
-// Queries and pages in bf16, for the paths to inherit.
+// Queries and pages in bf16, and powers of 2 in place of e, for the paths to inherit.
 class Bf16Operands {
  public:
+  static constexpr float kUnit = 0x1.62e430p-1f;  // ln 2: queries are multiplied by log2(e) with the scale
+  static constexpr bool kPrefetch = false;
+
+  // 2^x for x <= 0 within 3e-6 of the exact value (the weights are rounded to bf16), 0 below 2^-126. x = n + f with
+  // |f| <= 1/2; 2^f = 1 + f q(f), q fitted for least relative error by reweighted least squares on Chebyshev nodes.
+  static V Weight(V x) {
+    const V lowest = Set(-126.0f);  // results that are no normal numbers would cost a trap to microcode each
+    const V bounded = MaxOrSecond(lowest, x);
+    const V n = RoundToInteger(bounded);
+    const V f = bounded - n;
+    V q = MulAdd(Set(0x1.3a02ccp-7f), f, Set(0x1.c9fc46p-5f));
+    q = MulAdd(q, f, Set(0x1.ec0378p-3f));
+    q = MulAdd(q, f, Set(0x1.62e12cp-1f));
+    return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x, lowest, _CMP_NLT_UQ), MulAdd(q, f, Set(1.0f)), n);
+  }
   static void StoreWeights(V low, V high, float* /*scores*/, uint16_t* weights) { StoreBf16(weights, low, high); }
 
  protected:
-  Bf16Operands(const AttentionShape& shape, const Workspace& w) : shape_(shape), w_(w) {}
+  Bf16Operands(const AttentionShape& shape, const Workspace& w)
+      : shape_(shape), w_(w), scale_(shape.scale * 0x1.715476p+0f) {}
 
-  void SetBf16Query(int64_t row, const float* q) {
-    const V scale = Set(shape_.scale);
+  void SetBf16Query(int64_t row, const float* q) const {
     uint16_t* to = query() + row * shape_.head_dim;
-    for (int64_t d = 0; d < shape_.head_dim; d += kLanes) {
+    int64_t d = 0;
+    for (; d + 2 * kLanes <= shape_.head_dim; d += 2 * kLanes) {
+      StoreBf16(to + d, Load(q + d) * Set(scale_), Load(q + d + kLanes) * Set(scale_));
+    }
+    for (; d < shape_.head_dim; d += kLanes) {
       const int64_t n = std::min(kLanes, shape_.head_dim - d);
-      const __m256bh rounded = _mm512_cvtneps_pbh(LoadFirst(q + d, n) * scale);
+      const __m256bh rounded = _mm512_cvtneps_pbh(LoadFirst(q + d, n) * Set(scale_));
       _mm256_mask_storeu_epi16(to + d, FirstLanes(n), reinterpret_cast<__m256i>(rounded));
     }
   }
@@ -55,6 +74,7 @@ class Bf16Operands {
 
   const AttentionShape& shape_;
   const Workspace& w_;
+  const float scale_;  // of the query, to scores in units
 
  private:
   const uint16_t* Convert(const uint8_t* from, uint16_t* to) const {

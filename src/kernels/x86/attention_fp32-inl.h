@@ -144,6 +144,10 @@ inline void AddValues(int64_t rows, const float* weights, int64_t weights_stride
 template <KvType type>
 class Fp32Path {
  public:
+  static constexpr int64_t kRowBlock = 64;
+  static constexpr float kUnit = 1.0f;
+  static constexpr bool kPrefetch = true;
+  static V Weight(V x) { return Exp(x); }
   static void StoreWeights(V low, V high, float* scores, uint16_t* /*weights*/) {
     Store(scores, low);
     Store(scores + kLanes, high);
@@ -166,13 +170,19 @@ class Fp32Path {
     }
   }
 
-  void Values(const PageBlock& block, float* sums) {
+  void Values(const PageBlock& block, const float* keep, float* sums) {
+    for (int64_t r = 0; keep != nullptr && r < rows_; ++r) {
+      if (keep[r] == 1.0f) continue;
+      float* row = sums + r * w_.stride;
+      for (int64_t d = 0; d < w_.stride; d += kLanes) Store(row + d, Load(row + d) * Set(keep[r]));
+    }
     for (int64_t i = 0; i < block.count; ++i) {
-      const bool last = i + 1 == block.count;
-      const uint8_t* next = last ? block.next : block.heads[i + 1] + block.layout.v_offset;
+      const uint8_t* next = i + 1 < block.count   ? block.heads[i + 1] + block.layout.v_offset
+                            : block.next_count > 0 ? block.next[0]
+                                                   : block.heads[i] + block.layout.v_offset;
       AddValues(rows_, w_.scores + i * kPageTokens, kBlockTokens,
                 PageValues<type>{block.heads[i] + block.layout.v_offset, next, shape_.head_dim}, kPageTokens / 2,
-                shape_.head_dim, /*accumulate=*/i > 0, sums, w_.stride);
+                shape_.head_dim, /*accumulate=*/keep != nullptr || i > 0, sums, w_.stride);
     }
   }
 

@@ -1,20 +1,22 @@
-// Attention over pages, for any arithmetic ("path"): blocks of query rows x blocks of keys, an unnormalised result
-// {sums, maximum, total} per block, merged in ascending order of keys. Included once per instruction set, inside its target
-// region and an anonymous namespace, after simd_*-inl.h and exp-inl.h: no #include here.
+// Attention over pages, for any arithmetic ("path"): blocks of query rows x blocks of keys, with a running maximum, sum of
+// exponentials and sums of values per row. Included once per instruction set, inside its target region and an anonymous
+// namespace, after simd_*-inl.h and exp-inl.h: no #include here.
 //
-// A path computes the two products of a block of keys:
-//   static StoreWeights(low, high, scores, weights)  keeps 2 * kLanes weights of the values in one of the two places
-//   Path(shape, workspace)
-//   void SetQuery(row, q)                          takes query row `row` of the row block, D floats
-//   void Begin(rows)                               all rows are set
-//   void Scores(block)                             scores[row][32 * i + slot] for the pages i of the block
-//   void Values(block, sums)                       sums[row][d] = weights * values
+// A path computes the two products of a block of keys and decides what a score's unit is:
+//   kRowBlock                                  (token, head) rows that share a pass over the pages
+//   kUnit                                      score unit: a weight is exp(kUnit * (score - maximum))
+//   Weight(V x)                                exp(kUnit * x) for x <= 0; exactly 1 at 0, exactly 0 at -infinity
+//   StoreWeights(low, high, scores, weights)   keeps 2 * kLanes weights of the values in one of the two places
+//   SetQuery(row, q)                           takes query row `row` of the row block, D floats
+//   Begin(rows)                                all rows are set
+//   Scores(block)                              scores[row][32 * i + slot] for the pages i of the block, in units
+//   Values(block, keep, sums)                  sums[row][d] = sums[row][d] * keep[row] + weights * values; keep null: all 0
+//   kPrefetch                                  prefetches the pages itself
 // Bits of a row never depend on the other rows: every sum runs over keys or features in ascending order from zero, and a key
 // that a row does not see adds an exact 0.
 
-constexpr int64_t kBlockPages = 8;  // pages whose scores are held at once; blocks are aligned to it
+constexpr int64_t kBlockPages = 16;  // pages whose scores are held at once; blocks are aligned to it
 constexpr int64_t kBlockTokens = kBlockPages * kPageTokens;
-constexpr int64_t kRowBlock = 64;   // (token, head) rows that share a pass over the pages
 constexpr float kEmpty = -std::numeric_limits<float>::infinity();
 static_assert(kSegmentTokens % kBlockTokens == 0);
 
@@ -22,7 +24,7 @@ static_assert(kSegmentTokens % kBlockTokens == 0);
 struct RowStates {
   float* sums;     // [rows][stride]
   float* maximum;  // [rows]
-  float* total;    // [rows]
+  float* total;    // [rows] sum of exponentials
 };
 
 struct Workspace {
@@ -30,15 +32,19 @@ struct Workspace {
   float* query;       // [rows][D] in the form that the path wants (at most 4 bytes an element)
   float* scores;      // [rows][kBlockTokens]
   uint16_t* weights;  // [rows][kBlockTokens], bf16
-  RowStates block, segment, all;
+  float* keep;        // [rows]
+  KeyInterval* seen;  // [rows]
+  RowStates segment, all;
   uint8_t* converted;  // keys of one page, values of kBlockPages pages, as bf16
 };
 
 inline int64_t RoundUp(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
-// Lays the workspace out from `base` on, or with base null only counts its bytes.
+constexpr int64_t kMaxRowBlock = 128;
+
+// Lays the workspace of row blocks of `rows` out from `base` on, or with base null only counts its bytes.
 inline int64_t LayOut(int64_t head_dim, int64_t rows, uint8_t* base, Workspace* w) {
-  rows = RoundUp(std::min(rows, kRowBlock), 16);
+  rows = RoundUp(std::min(rows, kMaxRowBlock), 16);
   uint8_t* at = reinterpret_cast<uint8_t*>(RoundUp(reinterpret_cast<int64_t>(base), 64));
   uint8_t* const start = at;
   const auto take = [&at](int64_t bytes) {
@@ -50,7 +56,9 @@ inline int64_t LayOut(int64_t head_dim, int64_t rows, uint8_t* base, Workspace* 
   w->query = reinterpret_cast<float*>(take(rows * head_dim * 4));
   w->scores = reinterpret_cast<float*>(take(rows * kBlockTokens * 4));
   w->weights = reinterpret_cast<uint16_t*>(take(rows * kBlockTokens * 2));
-  for (RowStates* states : {&w->block, &w->segment, &w->all}) {
+  w->keep = reinterpret_cast<float*>(take(rows * 4));
+  w->seen = reinterpret_cast<KeyInterval*>(take(rows * int64_t{sizeof(KeyInterval)}));
+  for (RowStates* states : {&w->segment, &w->all}) {
     states->sums = reinterpret_cast<float*>(take(rows * w->stride * 4));
     states->maximum = reinterpret_cast<float*>(take(rows * 4));
     states->total = reinterpret_cast<float*>(take(rows * 4));
@@ -63,7 +71,8 @@ inline int64_t LayOut(int64_t head_dim, int64_t rows, uint8_t* base, Workspace* 
 struct PageBlock {
   const uint8_t* heads[kBlockPages];  // K of each page
   int64_t count;
-  const uint8_t* next;  // the page behind the block, read soon; or the last one again
+  const uint8_t* next[kBlockPages];  // the pages of the next block, to prefetch
+  int64_t next_count;
   KvPageLayout layout;
 };
 
@@ -122,7 +131,7 @@ inline float MaximumOfRow(const PageBlock& block, KeyInterval seen, float* score
   return Largest(MaxOrSecond(maximum[0], maximum[1]));
 }
 
-// Second half: weights e^(score - maximum) (times the scales of the values), and the sum of the exponentials.
+// Second half: weights (times the scales of the values), and the sum of the exponentials.
 template <typename Path, bool kScaled>
 inline float WeightsOfRow(const PageBlock& block, float maximum, float* scores, uint16_t* weights) {
   const V shift = Set(maximum == kEmpty ? 0.0f : maximum);
@@ -132,8 +141,8 @@ inline float WeightsOfRow(const PageBlock& block, float maximum, float* scores, 
         reinterpret_cast<const float*>(block.heads[i] + block.layout.scale_offset) + kPageTokens;
     for (int64_t v = 0; v < kPageTokens / kLanes; v += 2) {
       const int64_t at = i * kPageTokens + v * kLanes;
-      V low = Exp(Load(scores + at) - shift);
-      V high = Exp(Load(scores + at + kLanes) - shift);
+      V low = Path::Weight(Load(scores + at) - shift);
+      V high = Path::Weight(Load(scores + at + kLanes) - shift);
       total[0] = total[0] + low;
       total[1] = total[1] + high;
       if constexpr (kScaled) {
@@ -146,17 +155,27 @@ inline float WeightsOfRow(const PageBlock& block, float maximum, float* scores, 
   return Sum(total[0] + total[1]);
 }
 
-// seen: keys that the row sees, relative to the block's first page.
-template <typename Path>
-inline void SoftmaxRow(const PageBlock& block, bool scaled, KeyInterval seen, float* scores, uint16_t* weights,
-                       float* maximum, float* total) {
+// Turns a row's scores of a block into weights relative to the new running maximum; *keep is what the row's earlier sums
+// shrink by. seen: keys that the row sees, relative to the block's first page.
+template <typename Path, bool kScaled>
+inline void SoftmaxRow(const PageBlock& block, KeyInterval seen, float* scores, uint16_t* weights, float* maximum,
+                       float* total, float* keep) {
   const bool masked = seen.begin > 0 || seen.end < block.count * kPageTokens;
-  if (scaled) {
-    *maximum = masked ? MaximumOfRow<true, true>(block, seen, scores) : MaximumOfRow<true, false>(block, seen, scores);
-    *total = WeightsOfRow<Path, true>(block, *maximum, scores, weights);
-  } else {
-    *maximum = masked ? MaximumOfRow<false, true>(block, seen, scores) : MaximumOfRow<false, false>(block, seen, scores);
-    *total = WeightsOfRow<Path, false>(block, *maximum, scores, weights);
+  const float of_block = masked ? MaximumOfRow<kScaled, true>(block, seen, scores)
+                                : MaximumOfRow<kScaled, false>(block, seen, scores);
+  const float new_maximum = std::max(*maximum, of_block);
+  *keep = MergeWeight(*maximum * Path::kUnit, new_maximum * Path::kUnit);
+  *maximum = new_maximum;
+  *total = __builtin_fmaf(*total, *keep, WeightsOfRow<Path, kScaled>(block, new_maximum, scores, weights));
+}
+
+// Asks for the i-th of n parts of the next block's pages, so that they come while this block is computed.
+inline void PrefetchPart(const PageBlock& block, int64_t i, int64_t n) {
+  constexpr int64_t kLine = 64;
+  const int64_t lines = block.layout.scale_offset / kLine;  // of a page's K and V
+  const int64_t end = block.next_count * lines * (i + 1) / n;
+  for (int64_t line = block.next_count * lines * i / n; line < end; ++line) {
+    _mm_prefetch(reinterpret_cast<const char*>(block.next[line / lines] + line % lines * kLine), _MM_HINT_T1);
   }
 }
 
@@ -174,20 +193,34 @@ struct PagedCall {
   float* lse;  // or null
 };
 
-// Rows [begin, begin + rows) of the call's (token, head) rows.
+// A (token, head) row of a call.
+struct RowPlace {
+  int64_t row;   // of the batch
+  int64_t head;
+};
+inline RowPlace PlaceOf(const PagedCall& call, int64_t i) {
+  return {call.row0 + i / call.heads, call.first_head + i % call.heads};
+}
+inline void Advance(const PagedCall& call, RowPlace* place) {
+  if (++place->head == call.first_head + call.heads) {
+    place->head = call.first_head;
+    ++place->row;
+  }
+}
+
+// Hands the queries of rows [begin, begin + rows) to the path and finds the keys that each sees; returns all those.
 template <typename Path>
-void RunRowBlock(const PagedCall& call, int64_t begin, int64_t rows, Workspace* w) {
+KeyInterval SetRows(const PagedCall& call, int64_t begin, int64_t rows, Path* path, KeyInterval* seen) {
   const AttentionShape& shape = call.shape;
-  const int64_t head_dim = shape.head_dim;
-  const bool scaled = shape.kv_type == KvType::kI8;
-  KeyInterval seen[kRowBlock];
-  KeyInterval any{std::numeric_limits<int64_t>::max(), 0};  // keys that some row sees
-  Path path(shape, *w);
-  for (int64_t r = 0; r < rows; ++r) {
-    const int64_t row = call.row0 + (begin + r) / call.heads;
-    const int64_t head = call.first_head + (begin + r) % call.heads;
-    path.SetQuery(r, call.q + (row * shape.num_heads + head) * head_dim);
-    seen[r] = VisibleKeysOfRow(shape, call.span, call.look_ahead, row);
+  KeyInterval any{std::numeric_limits<int64_t>::max(), 0};
+  RowPlace place = PlaceOf(call, begin);
+  for (int64_t r = 0; r < rows; ++r, Advance(call, &place)) {
+    path->SetQuery(r, call.q + (place.row * shape.num_heads + place.head) * shape.head_dim);
+    if (r > 0 && place.head != call.first_head) {
+      seen[r] = seen[r - 1];
+      continue;
+    }
+    seen[r] = VisibleKeysOfRow(shape, call.span, call.look_ahead, place.row);
     if (call.partial != nullptr) {
       seen[r] = {std::max(seen[r].begin, call.key0), std::min(seen[r].end, call.key1)};
     }
@@ -195,56 +228,76 @@ void RunRowBlock(const PagedCall& call, int64_t begin, int64_t rows, Workspace* 
       any = {std::min(any.begin, seen[r].begin), std::max(any.end, seen[r].end)};
     }
   }
-  path.Begin(rows);
+  path->Begin(rows);
+  return any;
+}
 
+// The keys of one segment that lie in pages [page, end_page), into w->segment.
+template <typename Path, bool kScaled>
+void RunSegment(const PagedCall& call, int64_t page, int64_t end_page, int64_t last_page, int64_t rows, Path* path,
+                Workspace* w) {
   PageBlock block;
-  block.layout = KvLayoutOf(shape.kv_type, head_dim);
-  const auto head_of_page = [&](int64_t page) -> const uint8_t* {
-    return call.span.kv.pages[page - call.span.kv.first_page] + call.kv_head * block.layout.head_bytes;
+  block.layout = KvLayoutOf(call.shape.kv_type, call.shape.head_dim);
+  const auto head_of_page = [&](int64_t p) -> const uint8_t* {
+    return call.span.kv.pages[p - call.span.kv.first_page] + call.kv_head * block.layout.head_bytes;
   };
-  const int64_t end_page = RoundUp(any.end, kPageTokens) / kPageTokens;
-  bool segment_open = false, all_open = false;
-  for (int64_t page = any.begin / kPageTokens; page < end_page;) {
+  std::fill_n(w->segment.maximum, rows, kEmpty);
+  std::fill_n(w->segment.total, rows, 0.0f);
+  for (bool first = true; page < end_page; first = false) {
     const int64_t block_end = std::min(end_page, (page / kBlockPages + 1) * kBlockPages);
     block.count = block_end - page;
     for (int64_t i = 0; i < block.count; ++i) block.heads[i] = head_of_page(page + i);
-    block.next = head_of_page(block_end < end_page ? block_end : block_end - 1);
-    path.Scores(block);
+    block.next_count = std::min(kBlockPages, last_page - block_end);
+    for (int64_t i = 0; i < block.next_count; ++i) block.next[i] = head_of_page(block_end + i);
+    path->Scores(block);
     for (int64_t r = 0; r < rows; ++r) {
-      const int64_t first = page * kPageTokens;
-      SoftmaxRow<Path>(block, scaled, {seen[r].begin - first, seen[r].end - first}, w->scores + r * kBlockTokens,
-                       w->weights + r * kBlockTokens, &w->block.maximum[r], &w->block.total[r]);
+      const int64_t key = page * kPageTokens;
+      SoftmaxRow<Path, kScaled>(block, {w->seen[r].begin - key, w->seen[r].end - key}, w->scores + r * kBlockTokens,
+                                w->weights + r * kBlockTokens, &w->segment.maximum[r], &w->segment.total[r],
+                                &w->keep[r]);
+      if constexpr (!Path::kPrefetch) PrefetchPart(block, r, rows);
     }
-    path.Values(block, w->block.sums);
-    if (!segment_open) {
-      std::swap(w->block, w->segment);
-      segment_open = true;
+    path->Values(block, first ? nullptr : w->keep, w->segment.sums);
+    page = block_end;
+  }
+  for (int64_t r = 0; r < rows; ++r) w->segment.maximum[r] *= Path::kUnit;
+}
+
+// Rows [begin, begin + rows) of the call's (token, head) rows.
+template <typename Path>
+void RunRowBlock(const PagedCall& call, int64_t begin, int64_t rows, Workspace* w) {
+  const AttentionShape& shape = call.shape;
+  const int64_t head_dim = shape.head_dim;
+  Path path(shape, *w);
+  const KeyInterval any = SetRows(call, begin, rows, &path, w->seen);
+  const int64_t last_page = RoundUp(any.end, kPageTokens) / kPageTokens;
+  constexpr int64_t kSegmentPages = kSegmentTokens / kPageTokens;
+  bool some = false;
+  for (int64_t page = any.begin / kPageTokens; page < last_page;) {
+    const int64_t end_page = std::min(last_page, (page / kSegmentPages + 1) * kSegmentPages);
+    if (shape.kv_type == KvType::kI8) {
+      RunSegment<Path, true>(call, page, end_page, last_page, rows, &path, w);
+    } else {
+      RunSegment<Path, false>(call, page, end_page, last_page, rows, &path, w);
+    }
+    if (!some) {
+      std::swap(w->segment, w->all);
+      some = true;
     } else {
       for (int64_t r = 0; r < rows; ++r) {
-        MergeRow(w->block.sums + r * w->stride, w->block.maximum[r], w->block.total[r], head_dim,
-                 w->segment.sums + r * w->stride, &w->segment.maximum[r], &w->segment.total[r]);
+        MergeRow(w->segment.sums + r * w->stride, w->segment.maximum[r], w->segment.total[r], head_dim,
+                 w->all.sums + r * w->stride, &w->all.maximum[r], &w->all.total[r]);
       }
     }
-    page = block_end;
-    if (page == end_page || page * kPageTokens % kSegmentTokens == 0) {
-      segment_open = false;
-      if (!all_open) {
-        std::swap(w->segment, w->all);
-        all_open = true;
-      } else {
-        for (int64_t r = 0; r < rows; ++r) {
-          MergeRow(w->segment.sums + r * w->stride, w->segment.maximum[r], w->segment.total[r], head_dim,
-                   w->all.sums + r * w->stride, &w->all.maximum[r], &w->all.total[r]);
-        }
-      }
-    }
+    page = end_page;
   }
-  if (!all_open) {
+  if (!some) {
     std::fill_n(w->all.sums, rows * w->stride, 0.0f);
     std::fill_n(w->all.maximum, rows, kEmpty);
     std::fill_n(w->all.total, rows, 0.0f);
   }
-  for (int64_t r = 0; r < rows; ++r) {
+  RowPlace place = PlaceOf(call, begin);
+  for (int64_t r = 0; r < rows; ++r, Advance(call, &place)) {
     const float* sums = w->all.sums + r * w->stride;
     if (call.partial != nullptr) {
       float* to = call.partial + (begin + r) * (head_dim + 2);
@@ -253,8 +306,7 @@ void RunRowBlock(const PagedCall& call, int64_t begin, int64_t rows, Workspace* 
       to[head_dim + 1] = w->all.total[r];
       continue;
     }
-    const int64_t row = call.row0 + (begin + r) / call.heads;
-    const int64_t at = row * shape.num_heads + call.first_head + (begin + r) % call.heads;
+    const int64_t at = place.row * shape.num_heads + place.head;
     FinishRow(sums, w->all.total[r], head_dim, call.out + at * head_dim);
     if (call.lse != nullptr) call.lse[at] = w->all.maximum[r] + std::log(w->all.total[r]);
   }
@@ -264,9 +316,9 @@ template <typename Path>
 void RunPaged(const PagedCall& call, void* scratch) {
   const int64_t rows = (call.row1 - call.row0) * call.heads;
   Workspace workspace;
-  LayOut(call.shape.head_dim, rows, static_cast<uint8_t*>(scratch), &workspace);
-  for (int64_t begin = 0; begin < rows; begin += kRowBlock) {
-    RunRowBlock<Path>(call, begin, std::min(kRowBlock, rows - begin), &workspace);
+  LayOut(call.shape.head_dim, std::min(rows, Path::kRowBlock), static_cast<uint8_t*>(scratch), &workspace);
+  for (int64_t begin = 0; begin < rows; begin += Path::kRowBlock) {
+    RunRowBlock<Path>(call, begin, std::min(Path::kRowBlock, rows - begin), &workspace);
   }
 }
 
