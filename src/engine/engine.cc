@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace galen {
 namespace {
@@ -29,11 +30,22 @@ std::vector<int64_t> PagesPerGroup(const ModelConfig& config, const EngineOption
 // The options with what follows from them.
 EngineOptions Completed(EngineOptions options) {
   const bool speculates = options.speculate != Speculate::kOff;
-  // Guesses are checked several at a time: the rows of a check must have the bits of single rows.
-  options.runner.invariant_attention |= speculates;
   options.runner.max_logit_rows = options.max_sequences * (speculates ? options.max_draft + 1 : 1);
   options.runner.max_batch_tokens = std::max(options.runner.max_batch_tokens, options.runner.max_logit_rows);
   return options;
+}
+
+// Most rows of a step whose bits are those of single rows, however many there are: more of them take another arithmetic
+// (kernels/linear.h; attention counts the rows of one sequence, with the same limit of 8).
+int64_t RowsLikeSingleOnes(const KernelTable& kernels, const RunnerOptions& options) {
+  if (options.batch_invariant) return std::numeric_limits<int64_t>::max();
+  int64_t rows = 8;
+  for (DType dtype : {DType::kBF16, DType::kQ4_0}) {
+    const WeightView view{nullptr, dtype, kernels.weight_layout, 64, 64};
+    const auto plan = [&](int64_t m) { return kernels.plan_linear(view, m, options.compute, false); };
+    while (rows > 1 && plan(rows) != plan(1)) --rows;
+  }
+  return rows;
 }
 
 }  // namespace
@@ -60,7 +72,8 @@ Engine::Engine(const CausalLM& model, const EngineOptions& options, std::unique_
                        kCachedWindows * (std::max<int64_t>(model.config().sliding_window, 0) / kPageTokens + 1))
                  : nullptr),
       runner_(std::move(runner)),
-      scheduler_(pool_.get(), cache_.get(), {options.runner.max_batch_tokens, options.max_sequences}) {}
+      scheduler_(pool_.get(), cache_.get(), {options.runner.max_batch_tokens, options.max_sequences}),
+      single_rows_(RowsLikeSingleOnes(runner_.kernels(), options.runner)) {}
 
 int64_t Engine::ReservedBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,
                               const EngineOptions& requested) {
@@ -169,18 +182,29 @@ void Engine::FinishCancelled() {
   for (Sequence* sequence : cancelled) Finish(sequence, FinishReason::kCancelled);
 }
 
-// Appends guesses to sequences that generate. They count as pending tokens of the step.
+// Appends guesses to sequences that generate. They count as pending tokens of the step. A step must compute no more rows
+// than have the bits of single ones: greedy answers do not change, and beyond that a guess costs more than it saves.
 void Engine::AddDrafts() {
   if (drafter_ == nullptr) return;
+  const auto generates = [](const Sequence& sequence) {
+    return sequence.pending() == 1 && static_cast<int64_t>(sequence.tokens.size()) > sequence.prompt_size();
+  };
+  int64_t left = std::count_if(scheduler_.running().begin(), scheduler_.running().end(),
+                               [&](const auto& sequence) { return generates(*sequence); });
+  int64_t rows = single_rows_;
   for (const auto& sequence : scheduler_.running()) {
+    if (!generates(*sequence)) continue;
+    const int64_t share = rows / left-- - 1;
     const int64_t size = static_cast<int64_t>(sequence->tokens.size());
     const int64_t answered = size - sequence->prompt_size();
-    if (sequence->pending() != 1 || answered == 0) continue;
-    const int64_t most = std::min({options_.max_draft, options_.context - size - 1, sequence->request.max_tokens - answered - 1});
+    const int64_t most =
+        std::min({options_.max_draft, share, options_.context - size - 1, sequence->request.max_tokens - answered - 1});
+    --rows;
     if (most < 1) continue;
     const std::vector<int32_t> draft = drafter_->Draft(*sequence, most);
     sequence->tokens.insert(sequence->tokens.end(), draft.begin(), draft.end());
     sequence->guesses = static_cast<int64_t>(draft.size());
+    rows -= sequence->guesses;
   }
 }
 

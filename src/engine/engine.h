@@ -90,6 +90,7 @@ class Engine {
   ModelRunner runner_;
   Scheduler scheduler_;
   std::unique_ptr<Drafter> drafter_;
+  const int64_t single_rows_;
   EngineCounters counters_;
   int64_t next_id_ = 1;
   std::string failure_;  // set by an internal error: the engine takes no more work

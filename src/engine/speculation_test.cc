@@ -44,12 +44,14 @@ class SpeculationTest : public testing::Test {
  protected:
   struct Outcome {
     std::vector<std::vector<int32_t>> answers;
+    std::vector<std::vector<float>> logprobs;
     EngineCounters counters;
   };
   Outcome Run(const TestModel& test, const KernelTable& kernels, EngineOptions options, int64_t streams, int64_t max_tokens,
               float temperature = 0) {
     Outcome outcome;
     outcome.answers.resize(static_cast<size_t>(streams));
+    outcome.logprobs.resize(static_cast<size_t>(streams));
     auto engine = Engine::Create(*test.model, kernels, threads_, options);
     EXPECT_TRUE(engine.ok()) << engine.status().message();
     if (!engine.ok()) return outcome;
@@ -59,8 +61,10 @@ class SpeculationTest : public testing::Test {
       for (int copy = 0; copy < 4; ++copy) request.prompt.insert(request.prompt.end(), phrase.begin(), phrase.end());
       request.max_tokens = max_tokens;
       request.sampling.temperature = temperature;
+      request.sampling.logprobs = 0;
       request.on_token = [&outcome, i](const TokenChoice& choice) {
         outcome.answers[i].push_back(choice.token);
+        outcome.logprobs[i].push_back(choice.logprob);
         return true;
       };
       EXPECT_TRUE((*engine)->Submit(std::move(request)).ok());
@@ -85,6 +89,7 @@ TEST_F(SpeculationTest, GreedyAnswersAreTheSame) {
       const TestModel test = MakeTestModel(TestConfig(architecture), kernels, threads_, DType::kQ8_0);
       const TestModel draft = MakeTestModel(TestConfig(architecture, 24), kernels, threads_, DType::kF16);
       for (Compute compute : {Compute::kBf16, Compute::kFp32}) {
+        if (compute == Compute::kFp32 && isa != SupportedIsas().back()) continue;
         for (int64_t streams : {1, 3}) {
           SCOPED_TRACE(testing::Message() << IsaName(isa) << " " << architecture << " compute " << static_cast<int>(compute)
                                           << " streams " << streams);
@@ -93,14 +98,17 @@ TEST_F(SpeculationTest, GreedyAnswersAreTheSame) {
           options.max_sequences = streams;
           options.runner.compute = compute;
           options.draft_model = draft.model.get();
-          const Outcome off = Run(test, kernels, options, streams, 150);
+          const Outcome off = Run(test, kernels, options, streams, 90);
           options.speculate = Speculate::kNgram;
-          const Outcome ngram = Run(test, kernels, options, streams, 150);
+          const Outcome ngram = Run(test, kernels, options, streams, 90);
           options.speculate = Speculate::kModel;
-          const Outcome model = Run(test, kernels, options, streams, 150);
+          const Outcome model = Run(test, kernels, options, streams, 90);
           EXPECT_EQ(off.answers, ngram.answers);
           EXPECT_EQ(off.answers, model.answers);
           EXPECT_EQ(off.counters.drafted_tokens, 0);
+          EXPECT_EQ(off.logprobs, ngram.logprobs);
+          EXPECT_EQ(off.logprobs, model.logprobs);
+          if (isa == Isa::kRef && compute == Compute::kBf16) continue;  // its arithmetic of single rows is not that of several
           EXPECT_GT(ngram.counters.accepted_tokens, 0);
           EXPECT_LT(ngram.counters.steps, off.counters.steps);
           EXPECT_GT(model.counters.drafted_tokens, 0);

@@ -5,8 +5,9 @@
 
 namespace galen {
 
-// Calls of at most this many (token, head) rows are bound by reading the pages: they are computed in fp32, unless
-// shape.invariant asks for the arithmetic of many rows.
+// Calls of at most this many tokens are bound by reading the pages: they are computed in fp32, unless shape.invariant asks
+// for the arithmetic of many rows. Tokens, not (token, head) rows: the few guesses that speculation checks at once must have
+// the bits of single tokens.
 inline constexpr int64_t kFewRows = 8;
 
 void AddAvx2Attention(KernelTable* table);

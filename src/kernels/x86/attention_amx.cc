@@ -231,8 +231,7 @@ class AmxPath : public Bf16Operands {
 void PagedAttention(const AttentionShape& shape, const AttentionSpan& span, const float* q, const int32_t* look_ahead,
                     int64_t g, int64_t row0, int64_t row1, int64_t key0, int64_t key1, float* partial, float* out,
                     void* scratch) {
-  const int64_t rows = (row1 - row0) * (shape.num_heads / shape.num_kv_heads);
-  if (shape.kv_type == KvType::kF32 || (!shape.invariant && rows <= kFewRows)) {
+  if (shape.kv_type == KvType::kF32 || (!shape.invariant && row1 - row0 <= kFewRows)) {
     return PagedAttentionAvx512(shape, span, q, look_ahead, g, row0, row1, key0, key1, partial, out, scratch);
   }
   if (!AmxPath::Takes(shape.head_dim)) {
