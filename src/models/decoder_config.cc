@@ -137,7 +137,8 @@ Result<ModelConfig> ReadGgufDecoder(const GgufFile& file, const GgufView& view) 
   c.attention_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim)));
   c.layer_is_sliding.assign(c.num_hidden_layers, 0);
   ASSIGN_OR_RETURN(const RopeParameters rope, ReadGgufRope(view, RopeLayers::kGlobal, 10000.0));
-  ASSIGN_OR_RETURN(c.rope, ToRopeConfig(rope, c.max_position_embeddings));
+  ASSIGN_OR_RETURN(
+      c.rope, ToRopeConfig(rope, c.max_position_embeddings, view.Describe("rope.scaling.type")));
   ASSIGN_OR_RETURN(c.rope.freq_factors, ReadFreqFactors(file, c.head_dim));
   c.rope_local = c.rope;
   return c;
@@ -194,11 +195,15 @@ Result<ModelConfig> ReadHfDecoder(const HfConfig& file, const HfDecoderDefaults&
   return c;
 }
 
-Result<RopeConfig> ToRopeConfig(const RopeParameters& rope, int64_t max_position_embeddings) {
+Result<RopeConfig> ToRopeConfig(const RopeParameters& rope, int64_t max_position_embeddings,
+                                const std::string& where) {
   RopeConfig config;
-  ASSIGN_OR_RETURN(config.type, RopeTypeFromName(rope.type));
+  const Result<RopeType> type = RopeTypeFromName(rope.type);
+  if (!type.ok()) return type.status().WithContext(where);
+  config.type = *type;
   if (rope.partial_rotary_factor != 1.0) {
-    return Unsupported("partial_rotary_factor is " + std::to_string(rope.partial_rotary_factor) +
+    return Unsupported(where + ": partial_rotary_factor is " +
+                       std::to_string(rope.partial_rotary_factor) +
                        "; partial rotation is not supported");
   }
   config.theta = rope.theta;

@@ -37,7 +37,9 @@ Result<ModelConfig> ReadHfDecoder(const HfConfig& file, const HfDecoderDefaults&
 
 // Rotary parameters as the model computes with them. Unsupported: an unknown type, or a partial
 // rotation.
-Result<RopeConfig> ToRopeConfig(const RopeParameters& rope, int64_t max_position_embeddings);
+// `where` begins the message.
+Result<RopeConfig> ToRopeConfig(const RopeParameters& rope, int64_t max_position_embeddings,
+                                const std::string& where);
 
 // ReadSlidingLayers as ModelConfig keeps it.
 Result<std::vector<uint8_t>> ReadLayerKinds(const MetadataView& view, int64_t num_layers,

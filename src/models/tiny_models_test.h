@@ -4,14 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "formats/checkpoint.h"
-#include "formats/hf_config.h"
-#include "models/architecture.h"
-#include "models/weight_store.h"
+#include "models/open_model.h"
 #include "ops/tape.h"
 
 namespace galen {
@@ -35,35 +34,20 @@ inline std::vector<int32_t> ReadInts(const Checkpoint& file, const std::string& 
   return values;
 }
 
-// A model with its weights, opened without text files.
-struct TinyModel {
-  std::shared_ptr<const Checkpoint> checkpoint;
-  std::unique_ptr<CausalLM> model;
+// A loaded model and its rows.
+struct TinyModel : LoadedModel {
   std::vector<ParamSpec> specs;
-  WeightStore weights;
 };
 
 inline Result<TinyModel> OpenTiny(const std::string& path, WeightUse use,
                                   const KernelTable& kernels, ThreadPool& pool) {
+  OpenModelOptions options;
+  options.use = use;
+  options.kernels = &kernels;
+  options.pool = &pool;
   TinyModel tiny;
-  ASSIGN_OR_RETURN(tiny.checkpoint, OpenCheckpoint(path));
-  ModelConfig config;
-  const Architecture* architecture = nullptr;
-  if (const GgufFile* gguf = tiny.checkpoint->gguf()) {
-    ASSIGN_OR_RETURN(const std::string_view name, gguf->GetString("general.architecture"));
-    ASSIGN_OR_RETURN(architecture, ArchitectureFromGguf(name));
-    ASSIGN_OR_RETURN(config, architecture->config_from_gguf(*gguf));
-  } else {
-    ASSIGN_OR_RETURN(const HfConfig hf, HfConfig::Open(tiny.checkpoint->directory()));
-    ASSIGN_OR_RETURN(architecture, ArchitectureFromHf(hf.model_type()));
-    ASSIGN_OR_RETURN(config, architecture->config_from_hf(hf));
-  }
-  RETURN_IF_ERROR(ValidateConfig(config, path));
-  tiny.model = architecture->make(std::move(config));
+  ASSIGN_OR_RETURN(static_cast<LoadedModel&>(tiny), OpenModel(path, options));
   tiny.specs = tiny.model->Params();
-  ASSIGN_OR_RETURN(const ParamSources sources, FindParams(*tiny.checkpoint, tiny.specs));
-  ASSIGN_OR_RETURN(tiny.weights,
-                   WeightStore::Load(tiny.checkpoint, sources.params, use, kernels, pool));
   return tiny;
 }
 

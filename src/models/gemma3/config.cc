@@ -54,7 +54,8 @@ Result<ModelConfig> Gemma3ConfigFromGguf(const GgufFile& file) {
   std::vector<float> factors = std::move(c.rope.freq_factors);
   ASSIGN_OR_RETURN(const RopeParameters rope,
                    ReadGgufRope(view, RopeLayers::kGlobal, kGlobalTheta));
-  ASSIGN_OR_RETURN(c.rope, ToRopeConfig(rope, c.max_position_embeddings));
+  ASSIGN_OR_RETURN(
+      c.rope, ToRopeConfig(rope, c.max_position_embeddings, view.Describe("rope.scaling.type")));
   c.rope.freq_factors = std::move(factors);
   if (LacksPublishedScaling(view, c)) {
     c.rope.type = RopeType::kLinear;
@@ -62,7 +63,8 @@ Result<ModelConfig> Gemma3ConfigFromGguf(const GgufFile& file) {
   }
   ASSIGN_OR_RETURN(const RopeParameters local,
                    ReadGgufRope(view, RopeLayers::kSliding, kLocalTheta));
-  ASSIGN_OR_RETURN(c.rope_local, ToRopeConfig(local, c.max_position_embeddings));
+  ASSIGN_OR_RETURN(c.rope_local, ToRopeConfig(local, c.max_position_embeddings,
+                                              view.Describe("rope.scaling.type")));
   return c;
 }
 
@@ -93,9 +95,11 @@ Result<ModelConfig> Gemma3ConfigFromHf(const HfConfig& file) {
   ASSIGN_OR_RETURN(c.layer_is_sliding, ReadLayerKinds(text, c.num_hidden_layers, kGlobalEvery));
   ASSIGN_OR_RETURN(c.sliding_window, text.GetIntOr("sliding_window", 4096, 1, kMaxPositions));
   ASSIGN_OR_RETURN(const RopeParameters rope, ReadHfRope(text, RopeLayers::kGlobal, kGlobalTheta));
-  ASSIGN_OR_RETURN(c.rope, ToRopeConfig(rope, c.max_position_embeddings));
+  ASSIGN_OR_RETURN(c.rope,
+                   ToRopeConfig(rope, c.max_position_embeddings, text.Describe("rope_parameters")));
   ASSIGN_OR_RETURN(const RopeParameters local, ReadHfRope(text, RopeLayers::kSliding, kLocalTheta));
-  ASSIGN_OR_RETURN(c.rope_local, ToRopeConfig(local, c.max_position_embeddings));
+  ASSIGN_OR_RETURN(c.rope_local, ToRopeConfig(local, c.max_position_embeddings,
+                                              text.Describe("rope_parameters")));
   return c;
 }
 

@@ -72,7 +72,8 @@ Result<ModelConfig> LlamaConfigFromHf(const HfConfig& file) {
     ASSIGN_OR_RETURN(c.mlp_bias, text.GetBoolOr("mlp_bias", false));
   }
   ASSIGN_OR_RETURN(const RopeParameters rope, ReadHfRope(text, RopeLayers::kGlobal, 10000.0));
-  ASSIGN_OR_RETURN(c.rope, ToRopeConfig(rope, c.max_position_embeddings));
+  ASSIGN_OR_RETURN(c.rope,
+                   ToRopeConfig(rope, c.max_position_embeddings, text.Describe("rope_parameters")));
   c.rope_local = c.rope;
   return c;
 }

@@ -53,7 +53,8 @@ Result<ModelConfig> Qwen2ConfigFromHf(const HfConfig& file) {
   ASSIGN_OR_RETURN(RopeParameters rope, ReadHfRope(text, RopeLayers::kGlobal, 10000.0));
   // Qwen2.5-VL turns by three positions, which are equal for text.
   if (rope.type == "mrope") rope.type = "default";
-  ASSIGN_OR_RETURN(c.rope, ToRopeConfig(rope, c.max_position_embeddings));
+  ASSIGN_OR_RETURN(c.rope,
+                   ToRopeConfig(rope, c.max_position_embeddings, text.Describe("rope_parameters")));
   c.rope_local = c.rope;
   return c;
 }

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Log-probabilities and greedy text of galen on real weights against transformers in fp32 (golden/, made by golden.py).
+
+    run.py [--models DIR] [--only NAME] [--threads N] [--all]
+
+Limits: `--compute fp32` within 1e-4 mean absolute difference of log-probabilities; bf16 within a mean KL divergence of 3e-4
+and a mean difference of 1.2e-2 (Gemma 3 270M) or 2e-2 (SmolLM2 135M), which is what rounding the inputs of each product to
+bf16 costs in PyTorch itself. Greedy text of 256 tokens must be the reference's up to the first token whose margin over the
+second lies below the largest difference measured in that mode. Every instruction set is forced on a short text and a few
+prompts; --all: on all of them. $GALEN_BIN is the program. Exit code 77: no models in DIR (default $GALEN_MODELS).
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+
+HERE = Path(__file__).resolve().parent
+MODELS = {  # file, eos, limit of the mean difference in bf16
+    "gemma3-270m": ("gemma-3-270m-q4_k_m.gguf", {1, 106}, 1.2e-2),
+    "smollm2-135m": ("SmolLM2-135M-Instruct.Q4_1.gguf", {2}, 2e-2),
+}
+FP32_LIMIT = 1e-4
+KL_LIMIT = 3e-4
+FEW_PROMPTS, FEW_TOKENS = 3, 48
+
+failures = []
+
+
+def check(ok, what):
+    print(("ok    " if ok else "FAILED ") + what, flush=True)
+    if not ok:
+        failures.append(what)
+
+
+class Galen:
+    def __init__(self, model, threads):
+        self.program = os.environ.get("GALEN_BIN", "galen")
+        self.model = model
+        self.threads = ["--threads", str(threads)] if threads else []
+
+    def run(self, verb, *args, isa=None):
+        env = dict(os.environ) | ({"GALEN_ISA": isa} if isa else {})
+        done = subprocess.run([self.program, verb, self.model, *args, *self.threads, "--json"], capture_output=True, env=env)
+        if done.returncode != 0:
+            raise SystemExit(f"galen {verb} {' '.join(args)}: exit code {done.returncode}: {done.stderr.decode(errors='replace')[-2000:]}")
+        return json.loads(done.stdout)
+
+
+def isas(galen):
+    done = subprocess.run([galen.program, "doctor", "--json"], capture_output=True, check=True)
+    report = json.loads(done.stdout)
+    return report["isas"], report["isa"]
+
+
+def differences(galen, golden, name, *args, isa=None):
+    """|difference| of log-probabilities for each token of a golden text, and what `score` printed."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as file:
+        file.write(golden.metadata()[f"text.{name}"])
+        file.flush()
+        result = galen.run("score", "--file", file.name, *args, isa=isa)
+    ids = golden.get_tensor(f"{name}.ids")
+    assert result["tokens"] == ids.tolist(), f"{name}: other token ids than the reference's"
+    return np.abs(np.array(result["logprobs"], dtype=np.float64) - golden.get_tensor(f"{name}.logprobs")), result
+
+
+def greedy(galen, golden, eos, error, mode, count=None, length=None, isa=None):
+    """Compares greedy text prompt by prompt."""
+    tokens, margins = golden.get_tensor("greedy.tokens"), golden.get_tensor("greedy.margins")
+    count, length = count or len(tokens), length or tokens.shape[1]
+    equal = cut = 0
+    for i in range(count):
+        result = galen.run("run", golden.metadata()[f"prompt.{i}"], "--raw", "--temperature", "0", "--max-tokens", str(length),
+                           "--compute", mode, isa=isa)
+        assert result["prompt_tokens"] == golden.get_tensor("greedy.prompts")[i].tolist(), f"prompt {i}: other ids"
+        mine, wanted = result["tokens"], tokens[i][:length].tolist()
+        at = next((t for t, (a, b) in enumerate(zip(mine, wanted)) if a != b), min(len(mine), len(wanted)))
+        if at == len(wanted) or (at == len(mine) and wanted[at] in eos) or wanted[at - 1] in eos:
+            equal += 1
+        elif margins[i][at] <= error:
+            cut += 1
+        else:
+            check(False, f"{mode} {isa or ''} prompt {i}: token {at} differs, though its margin is {margins[i][at]:.4f} (error {error:.4f})")
+            return
+    check(True, f"{mode} {isa or ''} greedy: {equal} of {count} texts equal, {cut} up to a tie (margin <= {error:.4g})")
+
+
+def compare(name, directory, threads, everything):
+    file, eos, bf16_limit = MODELS[name]
+    galen = Galen(str(directory / file), threads)
+    with safe_open(HERE / "golden" / f"{name}.safetensors", "np") as golden:
+        names = [key.removesuffix(".logprobs") for key in golden.keys() if key.endswith(".logprobs")]
+        parts = {text: differences(galen, golden, text, "--compute", "fp32")[0] for text in names}
+        fp32 = np.concatenate(list(parts.values()))
+        detail = ", ".join(f"{t} {len(d)}: {d.mean():.2g}" for t, d in parts.items())
+        check(fp32.mean() <= FP32_LIMIT, f"{name} fp32: mean difference {fp32.mean():.3g}, largest {fp32.max():.3g} ({detail})")
+        bf16, kl = [], 0.0
+        for text in names:
+            d, result = differences(galen, golden, text, "--compute", "bf16", "--against", "fp32")
+            bf16.append(d)
+            kl += result["kl_mean"] * len(d)
+        bf16 = np.concatenate(bf16)
+        kl /= len(bf16)
+        check(kl <= KL_LIMIT, f"{name} bf16: mean KL {kl:.3g}")
+        check(bf16.mean() <= bf16_limit, f"{name} bf16: mean difference {bf16.mean():.3g}, largest {bf16.max():.3g}")
+        greedy(galen, golden, eos, fp32.max(), "fp32")
+        greedy(galen, golden, eos, bf16.max(), "bf16")
+        supported, used = isas(galen)
+        for isa in supported:
+            if isa == used:
+                continue
+            d, _ = differences(galen, golden, "short", "--compute", "fp32", isa=isa)
+            check(d.mean() <= FP32_LIMIT, f"{name} fp32 {isa}: mean difference {d.mean():.3g}, largest {d.max():.3g}")
+            few = {} if everything else dict(count=FEW_PROMPTS, length=FEW_TOKENS)
+            greedy(galen, golden, eos, max(d.max(), fp32.max()), "fp32", isa=isa, **few)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", default=os.environ.get("GALEN_MODELS", ""))
+    parser.add_argument("--only", choices=MODELS)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--all", action="store_true")
+    args = parser.parse_args()
+    found = 0
+    for name, (file, _, _) in MODELS.items():
+        if args.only in (None, name) and args.models and (Path(args.models) / file).is_file():
+            compare(name, Path(args.models), args.threads, args.all)
+            found += 1
+    if not found:
+        print(f"skipped: no models in '{args.models}'; run tools/fetch_models.py models and set GALEN_MODELS")
+        sys.exit(77)
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
