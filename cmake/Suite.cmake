@@ -23,12 +23,18 @@ endfunction()
 # Folders whose results depend on the instruction set.
 set(isa_folders kernels ops nn models engine)
 set(isas ref avx2 avx512 avx512_bf16 amx)
+# Folders whose sanitized tests run in `make test`; those of the others take longer and run in `make test-all`.
+set(sanitized_folders base tensor formats)
 # Folders with threads.
 set(thread_folders base kernels engine)
 
 foreach(name ${unit_tests})
   get_property(file GLOBAL PROPERTY GALEN_TEST_FILE_${name})
-  galen_suite_test(asan.${name} COMMAND ${build_root}/asan/${file} LABELS asan)
+  if(name IN_LIST sanitized_folders)
+    galen_suite_test(asan.${name} COMMAND ${build_root}/asan/${file} LABELS asan)
+  else()
+    galen_suite_test(asan.${name} ALL COMMAND ${build_root}/asan/${file} LABELS asan TIMEOUT 3600)
+  endif()
   if(name IN_LIST isa_folders)
     foreach(isa ${isas})
       galen_suite_test(isa.${isa}.${name} LABELS isa
