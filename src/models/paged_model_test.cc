@@ -106,13 +106,14 @@ TEST_P(PagedModel, ChunksAndDecodeEqualTheVariableLengthForm) {
     for (const float x : whole) squares += static_cast<double>(x) * x;
     const double rms = std::sqrt(squares / static_cast<double>(whole.size()));
     // Roundings of both forms, as in parity_test.cc; and of a cache in 16 bits, whose errors
-    // average out.
+    // average out. Where there are bf16 products, many rows meet a 16-bit cache in them.
     const double layers = static_cast<double>(config.num_hidden_layers);
     const double exact = 2 * 4 * 4 * 0x1p-24 * std::sqrt(18 * (layers + 3));
+    const double half = isa >= Isa::kAvx512Bf16 ? 0x1p-8 : 0x1p-11;
     const struct {
       KvType type;
       double bound;
-    } cases[] = {{KvType::kF32, exact}, {KvType::kF16, 4 * 0x1p-11 * std::sqrt(2 * layers)}};
+    } cases[] = {{KvType::kF32, exact}, {KvType::kF16, 4 * half * std::sqrt(2 * layers)}};
     for (const auto& c : cases) {
       Cache cache(config, kTokens, c.type);
       const std::vector<float> paged = Run(*tiny->model, tokens, {17, 1, 20, 9}, &cache);
