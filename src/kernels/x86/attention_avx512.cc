@@ -20,18 +20,23 @@
 namespace galen {
 namespace {
 
-#include "kernels/x86/attention_fp32-inl.h"
-#include "kernels/x86/attention_paged-inl.h"
-#include "kernels/x86/attention_varlen-inl.h"
-#include "kernels/x86/attention_write-inl.h"
-#include "kernels/x86/exp-inl.h"
 #include "kernels/x86/simd_avx512-inl.h"
+
+#include "kernels/x86/exp-inl.h"
+
+#include "kernels/x86/attention_paged-inl.h"
+
+#include "kernels/x86/attention_fp32-inl.h"
+
+#include "kernels/x86/attention_write-inl.h"
+
+#include "kernels/x86/attention_varlen-inl.h"
 
 }  // namespace
 
 void PagedAttentionAvx512(const AttentionShape& shape, const AttentionSpan& span, const float* q,
-                          const int32_t* look_ahead, int64_t g, int64_t row0, int64_t row1,
-                          int64_t key0, int64_t key1, float* partial, float* out, void* scratch) {
+                          const int32_t* look_ahead, int64_t g, int64_t row0, int64_t row1, int64_t key0, int64_t key1,
+                          float* partial, float* out, void* scratch) {
   RunFp32(MakeCall(shape, span, q, look_ahead, g, row0, row1, key0, key1, partial, out), scratch);
 }
 
