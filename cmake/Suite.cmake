@@ -63,13 +63,13 @@ if(NOT TARGET galen)
   return()
 endif()
 
-# tests/parity/NAME/run.py compares with the reference implementation; exit code 77 with a printed reason = skipped.
+# tests/parity/NAME/run.py compares with the reference implementation, in `make test-all`; exit code 77 with a printed reason = skipped.
 set(oracle ${build_root}/.venv-oracle/bin/python)
 file(GLOB parity CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/parity/*/run.py)
 foreach(path ${parity})
   get_filename_component(name ${path} DIRECTORY)
   get_filename_component(name ${name} NAME)
-  galen_suite_test(parity.${name} COMMAND ${oracle} ${path} LABELS parity TIMEOUT 1800
+  galen_suite_test(parity.${name} ALL COMMAND ${oracle} ${path} LABELS parity TIMEOUT 1800
                    ENVIRONMENT "GALEN_BIN=$<TARGET_FILE:galen>;GALEN_BUILD=${PROJECT_BINARY_DIR}")
 endforeach()
 

@@ -26,7 +26,7 @@ class ModelsTest : public testing::Test {
   std::string Copy(const std::string& name) {
     namespace fs = std::filesystem;
     const fs::path to =
-        fs::path(testing::TempDir()) /
+        fs::path(OwnTempDir()) /
         (std::string("galen_") + testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::remove_all(to);
     fs::copy(TinyFolder(name), to, fs::copy_options::recursive);
@@ -119,7 +119,7 @@ TEST_F(ModelsTest, HyperParametersAreChecked) {
 
 TEST_F(ModelsTest, EveryTruncationOfAGgufFileIsRefused) {
   const std::string whole = *ReadFile(TinyFolder("llama") + "/q8_0.gguf");
-  const std::string path = testing::TempDir() + "/truncated.gguf";
+  const std::string path = OwnTempDir() + "/truncated.gguf";
   for (size_t size = 0; size < whole.size(); size += whole.size() / 61) {
     std::ofstream(path, std::ios::binary) << whole.substr(0, size);
     EXPECT_SAYS(Refused(path), path);

@@ -43,7 +43,7 @@ TEST(OpenModel, AModelWithoutTokenizerOpens) {
   ASSERT_TRUE(files.ok());
   EXPECT_EQ(files->tokenizer, nullptr);
   namespace fs = std::filesystem;
-  const fs::path copy = fs::path(testing::TempDir()) / "galen_no_tokenizer";
+  const fs::path copy = fs::path(OwnTempDir()) / "galen_no_tokenizer";
   fs::remove_all(copy);
   fs::copy(TinyFolder("llama"), copy);
   fs::remove(copy / "tokenizer.model");
@@ -55,7 +55,7 @@ TEST(OpenModel, AModelWithoutTokenizerOpens) {
 
 TEST(OpenModel, ChatTemplateOfTheDirectoryWins) {
   namespace fs = std::filesystem;
-  const fs::path copy = fs::path(testing::TempDir()) / "galen_templates";
+  const fs::path copy = fs::path(OwnTempDir()) / "galen_templates";
   fs::remove_all(copy);
   fs::copy(TinyFolder("llama"), copy);
   std::ofstream(copy / "tokenizer_config.json")

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -82,5 +83,14 @@ struct TinyBatch {
   std::vector<int32_t> rows;
   std::vector<SequenceSpan> spans;
 };
+
+// A folder of this process alone: the same tests run at once under several instruction sets.
+inline const std::string& OwnTempDir() {
+  static const std::string folder = [] {
+    std::string path = testing::TempDir() + "/galen_models_XXXXXX";
+    return std::string(::mkdtemp(path.data()) == nullptr ? testing::TempDir() : path);
+  }();
+  return folder;
+}
 
 }  // namespace galen
