@@ -14,7 +14,7 @@ release := build/release
 galen := $(release)/galen
 oracle := build/.venv-oracle/bin/python
 # What `make test` runs sanitized; `make test-all` adds the other folders.
-sanitized := base_test tensor_test formats_test config_fuzz gguf_fuzz safetensors_fuzz
+sanitized := base_test tensor_test formats_test $(basename $(notdir $(wildcard tests/fuzz/*_fuzz.cc)))
 note := examples/notes/clinical_note.txt
 
 .PHONY: all build demo demo-text test test-all bench lint format clean deps models oracle asan tsan aarch64
