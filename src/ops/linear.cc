@@ -16,16 +16,14 @@ constexpr int64_t kBackwardColumns = 256;  // linear_backward_input's granularit
 int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 // Units of one piece of the queue. Few rows: the pieces stream weights, ~8 for each worker. Many rows: a kernel unpacks a
-// panel of units once for all rows, so a piece is no smaller than a panel unless there would be too few of them.
+// panel of 8 or 16 units once for all rows, so a piece is a panel unless that would leave too few of them.
 int64_t PieceUnits(int64_t total, int workers, int64_t m) {
-  constexpr int64_t kPiecesPerWorker = 8;
   constexpr int64_t kManyRows = 16;
-  constexpr int64_t kPanelUnits = 4;
-  constexpr int64_t kMostUnits = 32;
-  const int64_t share = std::max<int64_t>(1, total / (workers * kPiecesPerWorker));
-  if (m < kManyRows) return share;
-  const int64_t fair = std::max<int64_t>(1, total / (workers * 2));
-  return std::min(std::max(share, std::min(kPanelUnits, fair)), kMostUnits);
+  if (m < kManyRows) return std::max<int64_t>(1, total / (workers * 8));
+  for (int64_t panel = 16; panel > 1; panel /= 2) {
+    if (total >= panel * workers * 4) return panel;
+  }
+  return 1;
 }
 
 // One weight's part of a shared product: units [first_unit, first_unit + units) of the common queue.
