@@ -24,14 +24,16 @@ Status AddedTokens::Finish(const Normalizer& normalizer) {
   normalized_contents_.resize(tokens_.size());
   for (size_t i = 0; i < tokens_.size(); ++i) {
     const AddedToken& token = tokens_[i];
+    normalized_contents_[i] = token.normalized ? token.content : std::string();
     if (ValidUtf8Prefix(token.content) != token.content.size()) continue;  // never found in valid text
     if (!token.normalized) {
       raw.emplace_back(token.content, static_cast<int32_t>(i));
       continue;
     }
     bool origin = true;
-    ASSIGN_OR_RETURN(const std::string_view normal, normalizer.Normalize(token.content, &normalized_contents_[i], &origin));
-    if (normal.data() != normalized_contents_[i].data()) normalized_contents_[i] = normal;
+    std::string storage;
+    ASSIGN_OR_RETURN(const std::string_view normal, normalizer.Normalize(token.content, &storage, &origin));
+    normalized_contents_[i] = normal;
     normalized.emplace_back(normalized_contents_[i], static_cast<int32_t>(i));
   }
   raw_ = Trie(std::move(raw));

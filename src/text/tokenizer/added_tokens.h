@@ -34,6 +34,10 @@ class AddedTokens {
   Status Finish(const Normalizer& normalizer);
 
   const std::vector<AddedToken>& tokens() const { return tokens_; }
+  // After Finish: the content that is searched and that decoding shows, normalised where the token is flagged so.
+  std::string_view Shown(size_t index) const {
+    return tokens_[index].normalized ? std::string_view(normalized_contents_[index]) : tokens_[index].content;
+  }
   const AddedToken* FindById(int32_t id) const;
   const AddedToken* FindByText(std::string_view text) const;
 

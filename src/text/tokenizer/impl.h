@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "text/tokenizer.h"
@@ -27,10 +28,17 @@ struct Tokenizer::Impl {
   std::vector<TokenId> prefix, suffix;
   std::vector<bool> control;  // by id: not made from text without parse_special
   std::vector<bool> hidden;   // by id: left out by skip_special
+  std::unordered_map<TokenId, std::string> shown;  // spellings for decoding that differ from the vocabulary's
 
   Impl() = default;
   Impl(const Impl&) = delete;  // the model points to vocab
 
+  std::string_view Text(TokenId id) const {
+    if (!shown.empty()) {
+      if (const auto it = shown.find(id); it != shown.end()) return it->second;
+    }
+    return vocab.Text(id);
+  }
   bool IsControl(TokenId id) const { return id >= 0 && static_cast<size_t>(id) < control.size() && control[id]; }
   bool IsHidden(TokenId id) const { return id >= 0 && static_cast<size_t>(id) < hidden.size() && hidden[id]; }
 };

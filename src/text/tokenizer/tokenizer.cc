@@ -78,16 +78,16 @@ std::string Tokenizer::Decode(std::span<const TokenId> ids, bool skip_special) c
   text::Decoder::State state;
   for (const TokenId id : ids) {
     if (!impl_->vocab.Has(id) || (skip_special && impl_->IsHidden(id))) continue;
-    impl_->decoder.Push(&state, impl_->vocab.Text(id), &out);
+    impl_->decoder.Push(&state, impl_->Text(id), &out);
   }
   impl_->decoder.Finish(&state, &out);
   return out;
 }
 
-std::string_view Tokenizer::TokenText(TokenId id) const { return impl_->vocab.Text(id); }
+std::string_view Tokenizer::TokenText(TokenId id) const { return impl_->Text(id); }
 
 std::string Tokenizer::TokenBytes(TokenId id) const {
-  const std::string_view text = impl_->vocab.Text(id);
+  const std::string_view text = impl_->Text(id);
   return impl_->added.FindById(id) != nullptr && impl_->IsControl(id) ? std::string(text) : impl_->decoder.TokenBytes(text);
 }
 
@@ -113,7 +113,7 @@ std::string StreamingDetokenizer::Add(TokenId id) {
   const Tokenizer::Impl& impl = *tokenizer_->impl_;
   std::string out;
   if (impl.vocab.Has(id) && !(skip_special_ && impl.IsHidden(id))) {
-    impl.decoder.Push(state_.get(), impl.vocab.Text(id), &out);
+    impl.decoder.Push(state_.get(), impl.Text(id), &out);
   }
   return out;
 }
@@ -125,10 +125,19 @@ std::string StreamingDetokenizer::Flush() {
 }
 
 Result<std::shared_ptr<const Tokenizer>> text::FinishTokenizer(std::unique_ptr<Tokenizer::Impl> impl) {
-  for (const AddedToken& token : impl->added.tokens()) {
-    if (impl->vocab.Text(token.id) != token.content) impl->vocab.Set(token.id, impl->vocab.Own(token.content));
-  }
   RETURN_IF_ERROR(impl->added.Finish(impl->normalizer));
+  // Hugging Face decodes an added token to its normalised content, and skips it when that spells a special token.
+  for (size_t i = 0; i < impl->added.tokens().size(); ++i) {
+    const AddedToken& token = impl->added.tokens()[i];
+    const std::string_view shown = impl->added.Shown(i);
+    // A token that the model does not know; else the spelling is the model's, by which it finds the token.
+    if (impl->vocab.Text(token.id).empty()) impl->vocab.Set(token.id, impl->vocab.Own(std::string(token.content)));
+    if (impl->vocab.Text(token.id) != shown) impl->shown[token.id] = shown;
+    if (!token.normalized || shown == token.content) continue;
+    const AddedToken* spelled = impl->added.FindByText(shown);
+    impl->hidden.resize(std::max(impl->hidden.size(), static_cast<size_t>(token.id) + 1));
+    impl->hidden[token.id] = spelled != nullptr && impl->IsHidden(spelled->id);
+  }
   for (const auto* around : {&impl->prefix, &impl->suffix}) {
     for (const TokenId id : *around) {
       if (!impl->vocab.Has(id)) return DataLoss("the tokenizer puts id " + std::to_string(id) + " around a text, but has no such token");

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "text/tokenizer/impl.h"
+#include "text/tokenizer/json_document.h"
 #include "text/tokenizer/json_fields.h"
 #include "text/tokenizer/json_parts.h"
 
@@ -11,90 +12,60 @@ using namespace text;  // NOLINT: this file puts their parts together
 
 namespace {
 
-// Owns the bytes of many strings in one block.
-class Arena {
- public:
-  explicit Arena(size_t capacity) : bytes_(std::make_shared<std::string>()) { bytes_->reserve(capacity); }
-  std::string_view Add(const std::string& text) {
-    const size_t at = bytes_->size();
-    bytes_->append(text);  // within the capacity: views stay valid
-    return std::string_view(*bytes_).substr(at, text.size());
-  }
-  std::shared_ptr<const void> owner() const { return bytes_; }
-
- private:
-  std::shared_ptr<std::string> bytes_;
-};
-
 Status BadVocab(const std::string& what) { return DataLoss("tokenizer.json: model.vocab " + what); }
 
 // {"token": id, ...}
-Status ReadVocabObject(const Json& json, Vocab* vocab) {
-  size_t bytes = 0;
-  for (const auto& item : json.items()) bytes += item.key().size();
-  Arena arena(bytes);
-  vocab->KeepAlive(arena.owner());
+Status ReadVocabObject(const TokenizerDocument& document, Vocab* vocab) {
+  vocab->KeepAlive(document.vocab_bytes);
+  const size_t count = document.vocab_texts.size();
   // Ids need not be dense, but a file may not make us allocate much more than it holds.
-  const int64_t limit = std::min<int64_t>(kMaxVocab, static_cast<int64_t>(json.size()) * 4 + 65536);
-  for (const auto& item : json.items()) {
-    if (!item.value().is_number_integer()) return BadVocab("['" + item.key() + "'] is no integer");
-    const auto id = item.value().get<int64_t>();
-    if (id < 0 || id >= limit) return BadVocab("['" + item.key() + "'] = " + std::to_string(id) + " is out of range");
-    vocab->Set(static_cast<int32_t>(id), arena.Add(item.key()));
+  const int64_t limit = std::min<int64_t>(kMaxVocab, static_cast<int64_t>(count) * 4 + 65536);
+  for (size_t i = 0; i < count; ++i) {
+    const int64_t id = document.vocab_ids[i];
+    if (id < 0 || id >= limit) {
+      return BadVocab("['" + std::string(document.VocabText(i)) + "'] is out of range or no integer");
+    }
+    vocab->Set(static_cast<int32_t>(id), document.VocabText(i));
   }
   vocab->Index();
   return OkStatus();
 }
 
-Result<MergeList> ReadMerges(const Json& json, const Vocab& vocab) {
+// [["token", score], ...]
+Status ReadVocabList(const TokenizerDocument& document, Vocab* vocab) {
+  const size_t count = document.vocab_texts.size();
+  if (count > static_cast<size_t>(kMaxVocab)) return BadVocab("has " + std::to_string(count) + " tokens");
+  vocab->KeepAlive(document.vocab_bytes);
+  for (size_t i = 0; i < count; ++i) vocab->Set(static_cast<int32_t>(i), document.VocabText(i));
+  vocab->Index();
+  return OkStatus();
+}
+
+Result<MergeList> ReadMerges(const TokenizerDocument& document, const Vocab& vocab) {
   MergeList merges;
-  merges.entries.reserve(json.size());
+  const size_t count = document.merges_left.size();
+  merges.entries.reserve(count);
   std::string joined;
-  for (const Json& merge : json) {
-    const std::string where = "tokenizer.json: model.merges[" + std::to_string(merges.entries.size()) + "]";
-    std::string_view left, right;
-    if (merge.is_string()) {
-      const std::string_view both = merge.get_ref<const std::string&>();
-      const size_t space = both.find(' ');
-      if (space == std::string_view::npos || both.find(' ', space + 1) != std::string_view::npos) {
-        return DataLoss(where + " is no pair");
-      }
-      left = both.substr(0, space);
-      right = both.substr(space + 1);
-    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-      left = merge[0].get_ref<const std::string&>();
-      right = merge[1].get_ref<const std::string&>();
-    } else {
-      return DataLoss(where + " is no pair");
+  for (size_t i = 0; i < count; ++i) {
+    std::string_view left = document.MergeText(document.merges_left[i]);
+    std::string_view right = document.MergeText(document.merges_right[i]);
+    const auto wrong = [&](const char* what) {
+      return DataLoss("tokenizer.json: model.merges[" + std::to_string(i) + "] " + what);
+    };
+    if (right.empty()) {
+      const size_t space = left.find(' ');
+      if (space == std::string_view::npos || left.find(' ', space + 1) != std::string_view::npos) return wrong("is no pair");
+      right = left.substr(space + 1);
+      left = left.substr(0, space);
     }
     joined.assign(left).append(right);
     const MergeList::Entry entry{vocab.Find(left), vocab.Find(right), vocab.Find(joined)};
     if (entry.left == Vocab::kNone || entry.right == Vocab::kNone || entry.merged == Vocab::kNone) {
-      return DataLoss(where + " names a token that is not in the vocabulary");
+      return wrong("names a token that is not in the vocabulary");
     }
     merges.entries.push_back(entry);
   }
   return merges;
-}
-
-// [["token", score], ...]; returns the scores.
-Result<std::vector<double>> ReadVocabList(const Json& json, Vocab* vocab) {
-  std::vector<double> scores;
-  if (json.size() > static_cast<size_t>(kMaxVocab)) return BadVocab("has " + std::to_string(json.size()) + " tokens");
-  size_t bytes = 0;
-  for (const Json& item : json) {
-    if (!item.is_array() || item.size() != 2 || !item[0].is_string() || !item[1].is_number()) {
-      return BadVocab("[" + std::to_string(scores.size()) + "] is no pair of a string and a number");
-    }
-    bytes += item[0].get_ref<const std::string&>().size();
-    scores.push_back(item[1].get<double>());
-  }
-  Arena arena(bytes);
-  vocab->KeepAlive(arena.owner());
-  int32_t id = 0;
-  for (const Json& item : json) vocab->Set(id++, arena.Add(item[0].get_ref<const std::string&>()));
-  vocab->Index();
-  return scores;
 }
 
 Status ReadAddedTokens(const Json& json, Tokenizer::Impl* impl) {
@@ -131,20 +102,19 @@ Status ReadAddedTokens(const Json& json, Tokenizer::Impl* impl) {
 }
 
 // Reads the added tokens as well, in between: the model has to know which tokens are control tokens.
-Status ReadModel(const Json& json, const Json* added, Tokenizer::Impl* impl) {
+Status ReadModel(TokenizerDocument& document, const Json& json, const Json* added, Tokenizer::Impl* impl) {
   ASSIGN_OR_RETURN(const Fields fields, Fields::Of(json, "model"));
-  const Json* vocab = fields.Find("vocab");
-  if (vocab == nullptr) return fields.Wrong("vocab", "present");
+  using Table = TokenizerDocument::Table;
   // Files written before 2020 do not name the type.
-  ASSIGN_OR_RETURN(const std::string kind, fields.StringOr("type", vocab->is_array() ? "Unigram" : "BPE"));
+  ASSIGN_OR_RETURN(const std::string kind, fields.StringOr("type", document.vocab == Table::kList ? "Unigram" : "BPE"));
   ModelOptions options;
   ASSIGN_OR_RETURN(options.byte_fallback, fields.BoolOr("byte_fallback", false));
   if (kind == "BPE") {
-    if (!vocab->is_object()) return fields.Wrong("vocab", "an object");
-    RETURN_IF_ERROR(ReadVocabObject(*vocab, &impl->vocab));
+    if (document.vocab != Table::kObject) return fields.Wrong("vocab", "an object");
+    RETURN_IF_ERROR(ReadVocabObject(document, &impl->vocab));
     if (added != nullptr) RETURN_IF_ERROR(ReadAddedTokens(*added, impl));
-    ASSIGN_OR_RETURN(const Json* list, fields.Array("merges"));
-    ASSIGN_OR_RETURN(MergeList merges, ReadMerges(*list, impl->vocab));
+    if (!document.has_merges) return fields.Wrong("merges", "an array");
+    ASSIGN_OR_RETURN(MergeList merges, ReadMerges(document, impl->vocab));
     for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {
       ASSIGN_OR_RETURN(const std::string text, fields.StringOr(affix, ""));
       if (!text.empty()) return Unsupported("tokenizer.json: model." + std::string(affix) + " '" + text + "' is not known");
@@ -166,14 +136,14 @@ Status ReadModel(const Json& json, const Json* added, Tokenizer::Impl* impl) {
     return OkStatus();
   }
   if (kind == "Unigram") {
-    if (!vocab->is_array()) return fields.Wrong("vocab", "an array");
-    ASSIGN_OR_RETURN(std::vector<double> scores, ReadVocabList(*vocab, &impl->vocab));
+    if (document.vocab != Table::kList) return fields.Wrong("vocab", "an array");
+    RETURN_IF_ERROR(ReadVocabList(document, &impl->vocab));
     if (added != nullptr) RETURN_IF_ERROR(ReadAddedTokens(*added, impl));
     ASSIGN_OR_RETURN(const int64_t unk, fields.IntOr("unk_id", -1));
     if (unk >= static_cast<int64_t>(impl->vocab.size()) || unk < -1) return fields.Wrong("unk_id", "an id of the vocabulary");
     if (unk >= 0) options.unk = impl->special.unk = static_cast<TokenId>(unk);
     UnigramOptions unigram;
-    unigram.scores = std::move(scores);
+    unigram.scores = std::move(document.vocab_scores);
     options.control = impl->control;
     impl->model = MakeUnigram(impl->vocab, std::move(unigram), std::move(options));
     return OkStatus();
@@ -246,14 +216,12 @@ std::optional<TokenId> NamedToken(const Json& config, const char* name, const To
 }  // namespace
 
 Result<std::shared_ptr<const Tokenizer>> Tokenizer::FromJson(std::string_view tokenizer_json, std::string_view tokenizer_config) {
-  auto parsed = ParseJson(tokenizer_json);
-  if (!parsed.ok()) return parsed.status().WithContext("tokenizer.json");
-  const Json& json = *parsed;
-  ASSIGN_OR_RETURN(const Fields fields, Fields::Of(json, "the file"));
+  ASSIGN_OR_RETURN(TokenizerDocument document, ParseTokenizerJson(tokenizer_json));
+  ASSIGN_OR_RETURN(const Fields fields, Fields::Of(document.rest, "the file"));
   auto impl = std::make_unique<Impl>();
   const Json* model = fields.Find("model");
   if (model == nullptr) return fields.Wrong("model", "present");
-  RETURN_IF_ERROR(ReadModel(*model, fields.Find("added_tokens"), impl.get()));
+  RETURN_IF_ERROR(ReadModel(document, *model, fields.Find("added_tokens"), impl.get()));
   if (const Json* normalizer = fields.Find("normalizer")) RETURN_IF_ERROR(ReadNormalizer(*normalizer, &impl->normalizer));
   if (const Json* pre = fields.Find("pre_tokenizer")) RETURN_IF_ERROR(ReadPreTokenizer(*pre, &impl->pre_tokenizer));
   if (const Json* post = fields.Find("post_processor")) RETURN_IF_ERROR(ReadPostProcessor(*post, 0, impl.get()));

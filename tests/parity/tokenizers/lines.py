@@ -173,3 +173,9 @@ def lines(count, seed, spelled=()):
     while len(out) < count:
         out.append(_broken(rng) if rng.random() < 0.1 else _line(rng, spelled).encode("utf-8", "surrogatepass"))
     return out
+
+
+def training(count, seed):
+    """Text to train small vocabularies on: words of the sentences, code, runs; few rare characters."""
+    rng = random.Random(seed)
+    return [line.encode() for line in SENTENCES + CODE] + [(_words(rng) if i % 4 else _run(rng) + _words(rng)).encode() for i in range(count)]
