@@ -61,12 +61,18 @@ class NameMap {
   std::string prefix_ = "model.";
 };
 
-Status CheckTensor(const std::string& path, const ParamSpec& spec, const TensorInfo& tensor) {
+// The weight that `spec` names inside a tensor of the file.
+Result<TensorInfo> Part(const std::string& path, const ParamSpec& spec, const TensorInfo& tensor,
+                        bool gguf) {
+  const int64_t slices = gguf ? 1 : spec.hf_slices;
   const std::vector<int64_t> expected = spec.is_vector()
-                                            ? std::vector<int64_t>{spec.rows}
-                                            : std::vector<int64_t>{spec.rows, spec.cols};
+                                            ? std::vector<int64_t>{spec.rows * slices}
+                                            : std::vector<int64_t>{spec.rows * slices, spec.cols};
   const std::string where = path + ": tensor '" + tensor.name + "': ";
-  if (tensor.shape != expected) {
+  const int64_t elements = spec.rows * slices * (spec.is_vector() ? 1 : spec.cols);
+  const bool same_values = spec.flat && tensor.NumElements() == elements &&
+                           (spec.is_vector() || tensor.shape[0] == expected[0]);
+  if (tensor.shape != expected && !same_values) {
     return DataLoss(where + "expected shape " + Shape(expected) + ", found " + Shape(tensor.shape) +
                     "; the file does not fit its own configuration");
   }
@@ -82,11 +88,17 @@ Status CheckTensor(const std::string& path, const ParamSpec& spec, const TensorI
                     std::to_string(format.block_elems));
   }
   const int64_t rows = spec.is_vector() ? 1 : spec.rows;
-  if (static_cast<int64_t>(tensor.bytes.size()) != rows * RowBytes(tensor.dtype, cols)) {
-    return DataLoss(where + "expected " + std::to_string(rows * RowBytes(tensor.dtype, cols)) +
-                    " bytes, found " + std::to_string(tensor.bytes.size()));
+  const int64_t bytes = rows * RowBytes(tensor.dtype, cols);
+  if (static_cast<int64_t>(tensor.bytes.size()) != slices * bytes) {
+    return DataLoss(where + "expected " + std::to_string(slices * bytes) + " bytes, found " +
+                    std::to_string(tensor.bytes.size()));
   }
-  return OkStatus();
+  TensorInfo part = tensor;
+  part.shape = spec.is_vector() ? std::vector<int64_t>{spec.rows}
+                                : std::vector<int64_t>{spec.rows, spec.cols};
+  part.bytes = tensor.bytes.subspan(static_cast<size_t>(gguf ? 0 : spec.hf_slice * bytes),
+                                    static_cast<size_t>(bytes));
+  return part;
 }
 
 // "vision_tower" of "vision_tower.encoder.layers.0.mlp.fc1.bias", for grouping.
@@ -107,9 +119,10 @@ Result<ParamSources> FindParams(const Checkpoint& checkpoint, std::span<const Pa
     const std::string name = names.Find(spec);
     if (spec.optional && !checkpoint.Has(name)) continue;
     ASSIGN_OR_RETURN(const TensorInfo* tensor, checkpoint.Find(name));
-    RETURN_IF_ERROR(CheckTensor(checkpoint.path(), spec, *tensor));
+    ASSIGN_OR_RETURN(TensorInfo part, Part(checkpoint.path(), spec, *tensor,
+                                           checkpoint.kind() == CheckpointKind::kGguf));
     used.insert(tensor->name);
-    sources.params.push_back({&spec, tensor});
+    sources.params.push_back({&spec, std::move(part)});
   }
   std::map<std::string, int> unused;
   for (const TensorInfo& tensor : checkpoint.tensors()) {

@@ -13,7 +13,9 @@ namespace galen {
 
 struct ParamSource {
   const ParamSpec* spec = nullptr;
-  const TensorInfo* tensor = nullptr;
+  // What the spec names of a tensor of the file: shape and bytes are those of the weight, even where
+  // the tensor holds several.
+  TensorInfo tensor;
 };
 
 struct ParamSources {

@@ -27,6 +27,13 @@ struct ParamSpec {
   // > 0: GGUF keeps the rows of this many heads in the order of interleaved rotation (pairs 2i,
   // 2i+1); loading brings them back to Hugging Face's half-split order.
   int64_t gguf_interleaved_heads = 0;
+  // > 1: Hugging Face keeps this many weights of this shape in one tensor, one behind another along
+  // the rows (fused q, k, v); this is number hf_slice of them.
+  int64_t hf_slices = 1;
+  int64_t hf_slice = 0;
+  // The file may write the same values with more dimensions: a convolution's kernel
+  // [out, in, height, width], a single row [1, 1, n].
+  bool flat = false;
 
   bool is_vector() const { return vector != nullptr; }
 };

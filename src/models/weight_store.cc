@@ -29,7 +29,7 @@ Placement Place(const ParamSource& source, WeightUse use, const KernelTable& ker
     place.gradient = use == WeightUse::kTrained;
     return place;
   }
-  place.dtype = source.tensor->dtype;
+  place.dtype = source.tensor.dtype;
   if (use == WeightUse::kInference) {
     place.layout = kernels.weight_layout;
     place.bytes = kernels.packed_bytes(place.dtype, spec.rows, spec.cols);
@@ -37,9 +37,9 @@ Placement Place(const ParamSource& source, WeightUse use, const KernelTable& ker
   }
   // Plain types at odd addresses (safetensors aligns to nothing) and re-ordered rows need a copy.
   const bool plain = FormatOf(place.dtype).block_elems == 1;
-  const bool odd = reinterpret_cast<uintptr_t>(source.tensor->bytes.data()) % 4 != 0;
+  const bool odd = reinterpret_cast<uintptr_t>(source.tensor.bytes.data()) % 4 != 0;
   if ((plain && odd) || (gguf && spec.gguf_interleaved_heads > 0)) {
-    place.bytes = static_cast<int64_t>(source.tensor->bytes.size());
+    place.bytes = static_cast<int64_t>(source.tensor.bytes.size());
   }
   return place;
 }
@@ -64,7 +64,7 @@ std::vector<Piece> CutIntoPieces(std::span<const ParamSource> params,
     const ParamSpec& spec = *params[i].spec;
     if (places[i].bytes == 0) continue;
     const int64_t rows = spec.is_vector() ? 1 : spec.rows;
-    const int64_t step = PieceRows(static_cast<int64_t>(params[i].tensor->bytes.size()) / rows);
+    const int64_t step = PieceRows(static_cast<int64_t>(params[i].tensor.bytes.size()) / rows);
     for (int64_t row = 0; row < rows; row += step) {
       pieces.push_back({i, row, std::min(row + step, rows)});
     }
@@ -75,7 +75,7 @@ std::vector<Piece> CutIntoPieces(std::span<const ParamSource> params,
 void FillPiece(const ParamSource& source, const Placement& place, const KernelTable& kernels,
                bool gguf, int64_t row0, int64_t row1, uint8_t* dst, std::vector<uint8_t>* scratch) {
   const ParamSpec& spec = *source.spec;
-  const TensorInfo& tensor = *source.tensor;
+  const TensorInfo& tensor = source.tensor;
   if (spec.is_vector()) {
     FillVector(spec, tensor, gguf, reinterpret_cast<float*>(dst));
     return;
@@ -123,7 +123,7 @@ WeightPlan WeightStore::Plan(const Checkpoint& checkpoint, std::span<const Param
     const Placement place = Place(source, use, kernels, gguf);
     (source.spec->is_vector() ? plan.vector_bytes : plan.matrix_bytes) += Aligned(place.bytes);
     if (place.gradient) plan.gradient_bytes += Aligned(place.bytes);
-    if (place.bytes == 0) plan.mapped_bytes += static_cast<int64_t>(source.tensor->bytes.size());
+    if (place.bytes == 0) plan.mapped_bytes += static_cast<int64_t>(source.tensor.bytes.size());
   }
   return plan;
 }
@@ -145,7 +145,7 @@ Result<WeightStore> WeightStore::Load(std::shared_ptr<const Checkpoint> checkpoi
   for (const ParamSource& source : params) {
     const ParamSpec& spec = *source.spec;
     const Placement& place = places.emplace_back(Place(source, use, kernels, gguf));
-    uint8_t* address = place.bytes == 0 ? const_cast<uint8_t*>(source.tensor->bytes.data())
+    uint8_t* address = place.bytes == 0 ? const_cast<uint8_t*>(source.tensor.bytes.data())
                                         : store.weights_.data() + offset;
     float* gradient = nullptr;
     if (place.gradient) {
@@ -173,13 +173,13 @@ Result<WeightStore> WeightStore::Load(std::shared_ptr<const Checkpoint> checkpoi
                 addresses[piece.param], &scratch);
       // Re-ordered rows come from all over a head: their pages stay until the whole is done.
       if (use == WeightUse::kInference && !(gguf && source.spec->gguf_interleaved_heads > 0)) {
-        DropRows(*checkpoint, *source.tensor, source.spec->is_vector() ? 1 : source.spec->rows,
+        DropRows(*checkpoint, source.tensor, source.spec->is_vector() ? 1 : source.spec->rows,
                  piece.row0, piece.row1);
       }
     }
   });
   if (use == WeightUse::kInference) {
-    for (const ParamSource& source : params) checkpoint->DropPages(*source.tensor);
+    for (const ParamSource& source : params) checkpoint->DropPages(source.tensor);
   }
   store.checkpoint_ = std::move(checkpoint);
   return store;
