@@ -10,6 +10,7 @@ KernelTable Build(Isa isa) {
   KernelTable table;
   AddRefLinear(&table);
   AddRefRows(&table);
+  AddRefEncoderRows(&table);
   AddRefAttention(&table);
 #if defined(__x86_64__)
   if (isa != Isa::kRef) {

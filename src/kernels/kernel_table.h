@@ -12,6 +12,8 @@
 namespace galen {
 
 enum class GateKind : uint8_t { kGeluTanh, kSilu };
+// kGelu: x times the normal distribution function, the erf form. kQuickGelu: x sigmoid(1.702 x), CLIP's.
+enum class ActivationKind : uint8_t { kGeluTanh, kGelu, kQuickGelu, kSilu, kRelu };
 
 struct KernelTable {
   const char* name = nullptr;
@@ -53,6 +55,15 @@ struct KernelTable {
   // dx += d loss / d x; dw (or null) += d loss / d w.
   void (*rms_norm_backward)(const float* x, const float* w, float eps, const float* dy, int64_t rows, int64_t cols,
                             float* dx, float* dw) = nullptr;
+  // y = (x - mean) / sqrt(variance + eps) * w + b, the variance (over n, not n - 1) in a second pass. y may alias x.
+  void (*layer_norm)(const float* x, const float* w, const float* b, float eps, int64_t rows, int64_t cols,
+                     float* y) = nullptr;
+  // dx += d loss / d x; dw, db (or null) += d loss / d w, d b.
+  void (*layer_norm_backward)(const float* x, const float* w, float eps, const float* dy, int64_t rows, int64_t cols,
+                              float* dx, float* dw, float* db) = nullptr;
+  // y = act(x) over n values; y may alias x.
+  void (*activation)(ActivationKind kind, const float* x, int64_t n, float* y) = nullptr;
+  void (*activation_backward)(ActivationKind kind, const float* x, const float* dy, int64_t n, float* dx) = nullptr;  // dx +=
   // Half-split rotation (NeoX): for each row t and head h, pairs (i, i + D/2) turn by angle t. cos_sin: [rows, D] holds D/2
   // cosines then D/2 sines. inverse turns back (the gradient). y may alias x. x, y: [rows, heads, D].
   void (*rope)(const float* x, const float* cos_sin, int64_t rows, int64_t heads, int64_t head_dim, bool inverse,
@@ -112,6 +123,7 @@ const KernelTable& KernelsFor(Isa isa);
 // Each fills in what it has; called in ascending order by KernelsFor.
 void AddRefLinear(KernelTable* table);
 void AddRefRows(KernelTable* table);
+void AddRefEncoderRows(KernelTable* table);
 void AddRefAttention(KernelTable* table);
 #if defined(__x86_64__)
 void AddX86Linear(Isa isa, KernelTable* table);

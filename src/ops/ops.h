@@ -23,6 +23,12 @@ Tensor Linear(ExecContext& ctx, const Tensor& x, const Weight& w, const VectorPa
 // x / sqrt(mean(x^2) + eps) * w over the last dimension. Gemma's (1 + w) is folded into w when a checkpoint is loaded.
 Tensor RmsNorm(ExecContext& ctx, const Tensor& x, const VectorParam& w, float eps);
 
+// (x - mean) / sqrt(variance + eps) * w + b over the last dimension.
+Tensor LayerNorm(ExecContext& ctx, const Tensor& x, const VectorParam& w, const VectorParam& b, float eps);
+
+// x / max(|x|, 1e-12) of each row, the norm in the Euclidean sense; a zero row stays zero.
+Tensor NormalizeRows(ExecContext& ctx, const Tensor& x);
+
 // residual + RmsNorm(x) * w (Gemma's post-norms). Consumes residual: without a tape it is changed in place and returned.
 Tensor RmsNormAdd(ExecContext& ctx, const Tensor& residual, const Tensor& x, const VectorParam& w, float eps);
 
@@ -32,10 +38,18 @@ Tensor Rope(ExecContext& ctx, const Tensor& x, const Tensor& cos_sin);
 // act(gate) * up.
 Tensor GateMul(ExecContext& ctx, GateKind kind, const Tensor& gate, const Tensor& up);
 
+Tensor Activation(ExecContext& ctx, ActivationKind kind, const Tensor& x);
+
 Tensor Add(ExecContext& ctx, const Tensor& a, const Tensor& b);
+
+// x [n * rows, cols] + a table of [rows, cols] values, repeated for each of n images (learned positions).
+Tensor AddRows(ExecContext& ctx, const Tensor& x, const VectorParam& table);
 
 // Rows of x in the given order (logits of requested tokens only): [n, cols].
 Tensor GatherRows(ExecContext& ctx, const Tensor& x, std::span<const int32_t> rows);
+
+// y[i] = mean of the rows rows[i * group .. (i + 1) * group) of x: [rows.size() / group, cols].
+Tensor MeanRows(ExecContext& ctx, const Tensor& x, std::span<const int32_t> rows, int64_t group);
 
 // Attention, variable-length form: q [T,H,D], k, v [T,G,D]; spans cover the batch. Differentiable. look_ahead as in
 // kernels/attention.h. Returns [T, H * D].
@@ -45,6 +59,16 @@ Tensor Attention(ExecContext& ctx, const AttentionShape& shape, std::span<const 
 // the form above for a cache of fp32.
 Tensor PagedAttention(ExecContext& ctx, const AttentionShape& shape, std::span<const AttentionSpan> spans, const Tensor& q,
                       const Tensor& k, const Tensor& v, const int32_t* look_ahead);
+
+struct EncoderAttentionShape {
+  int64_t num_heads = 0;
+  int64_t head_dim = 0;  // even
+  float scale = 1.0f;    // multiplies q.k
+};
+// Attention of encoders: every row sees all rows of its segment [cu_seqlens[i], cu_seqlens[i + 1]) and no others. q, k, v
+// [T,H,D]; cu_seqlens starts with 0, ascends and ends with T; empty segments are allowed. Returns [T, H * D].
+Tensor EncoderAttention(ExecContext& ctx, const EncoderAttentionShape& shape, std::span<const int32_t> cu_seqlens,
+                        const Tensor& q, const Tensor& k, const Tensor& v);
 
 // Mean over the counted tokens of -log softmax(logits)[target]; target -100 is not counted. Returns [1].
 Tensor CrossEntropy(ExecContext& ctx, const Tensor& logits, std::span<const int32_t> targets);

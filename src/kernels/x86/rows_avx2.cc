@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include "kernels/x86/rows.h"
 
@@ -61,9 +62,14 @@ inline float Largest(V v) {
 
 #include "kernels/x86/rows-inl.h"
 
+#include "kernels/x86/encoder_rows-inl.h"
+
 }  // namespace
 
-void AddAvx2Rows(KernelTable* table) { AddRows(table); }
+void AddAvx2Rows(KernelTable* table) {
+  AddRows(table);
+  AddEncoderRows(table);
+}
 
 }  // namespace galen
 

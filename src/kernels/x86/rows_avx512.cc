@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include "kernels/x86/rows.h"
 
@@ -50,9 +51,14 @@ inline float Largest(V v) { return _mm512_reduce_max_ps(v); }
 
 #include "kernels/x86/rows-inl.h"
 
+#include "kernels/x86/encoder_rows-inl.h"
+
 }  // namespace
 
-void AddAvx512Rows(KernelTable* table) { AddRows(table); }
+void AddAvx512Rows(KernelTable* table) {
+  AddRows(table);
+  AddEncoderRows(table);
+}
 
 }  // namespace galen
 

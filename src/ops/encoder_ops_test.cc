@@ -1,0 +1,157 @@
+// The ops of encoders: values against float64, gradients against finite differences, on every
+// instruction set.
+#include <cmath>
+
+#include "ops/op_test_util.h"
+
+namespace galen {
+namespace {
+
+using cases::Uniform;
+
+constexpr double kLinear = 0.5;  // step of functions that are linear in each variable
+constexpr double kCurved = 1.0 / 16;
+
+class EncoderOps : public OpsTest {};
+INSTANTIATE_TEST_SUITE_P(AllIsas, EncoderOps, ::testing::ValuesIn(SupportedIsas()), IsaTestName);
+
+TEST_P(EncoderOps, LayerNormGradients) {
+  for (int64_t cols : {1, 17, 33}) {
+    const int64_t rows = 70;  // two chunks of the parameters' gradients
+    std::vector<float> x = Uniform(rows * cols, 1, 2.0f), w = Uniform(cols, 2),
+                       b = Uniform(cols, 3);
+    std::vector<float> dw(cols), db(cols);
+    const VectorParam scale{w.data(), cols, dw.data()}, shift{b.data(), cols, db.data()};
+    // eps as large as the values, so that small rows are no steps.
+    const auto forward = [&](ExecContext& c) {
+      return LayerNorm(c, Wrap(x, {rows, cols}), scale, shift, 0.5f);
+    };
+    CheckGradients(ctx, forward, {{"x", &x}, {"w", &w, &dw}, {"b", &b, &db}}, kCurved);
+  }
+}
+
+TEST_P(EncoderOps, ActivationGradients) {
+  for (ActivationKind kind : {ActivationKind::kGeluTanh, ActivationKind::kGelu,
+                              ActivationKind::kQuickGelu, ActivationKind::kSilu}) {
+    std::vector<float> x = Uniform(69, 1, 4.0f);
+    const auto forward = [&](ExecContext& c) { return Activation(c, kind, Wrap(x, {3, 23})); };
+    CheckGradients(ctx, forward, {{"x", &x}}, kCurved);
+  }
+}
+
+TEST_P(EncoderOps, ReluGradients) {
+  std::vector<float> x = Uniform(69, 1);
+  for (float& v : x) v += v > 0 ? 0.25f : -0.25f;  // no step crosses 0
+  const auto forward = [&](ExecContext& c) {
+    return Activation(c, ActivationKind::kRelu, Wrap(x, {3, 23}));
+  };
+  CheckGradients(ctx, forward, {{"x", &x}}, 1.0 / 16);
+}
+
+TEST_P(EncoderOps, AddRowsRepeatsTheTable) {
+  const int64_t period = 5, images = 3, cols = 7;
+  std::vector<float> x = Uniform(images * period * cols, 1), table = Uniform(period * cols, 2);
+  std::vector<float> dtable(table.size());
+  const VectorParam param{table.data(), period * cols, dtable.data()};
+  const auto forward = [&](ExecContext& c) {
+    return AddRows(c, Wrap(x, {images * period, cols}), param);
+  };
+  const std::vector<float> y = Values(forward(ctx));
+  for (size_t i = 0; i < y.size(); ++i) ASSERT_EQ(y[i], x[i] + table[i % table.size()]);
+  CheckGradients(ctx, forward, {{"x", &x}, {"table", &table, &dtable}}, kLinear);
+}
+
+TEST_P(EncoderOps, MeanRowsOfListedRows) {
+  std::vector<float> x = Uniform(6 * 9, 1);
+  const std::vector<int32_t> rows = {0, 5, 5, 1, 2, 0};
+  const auto forward = [&](ExecContext& c) { return MeanRows(c, Wrap(x, {6, 9}), rows, 3); };
+  const Tensor y = forward(ctx);
+  ASSERT_EQ(y.rows(), 2);
+  for (int64_t i = 0; i < 9; ++i) {
+    EXPECT_NEAR(y.row(0)[i], (x[i] + 2 * x[45 + i]) / 3, 4 * 0x1p-24);
+    EXPECT_NEAR(y.row(1)[i], (x[9 + i] + x[18 + i] + x[i]) / 3, 4 * 0x1p-24);
+  }
+  CheckGradients(ctx, forward, {{"x", &x}}, kLinear);
+}
+
+TEST_P(EncoderOps, NormalizeRows) {
+  std::vector<float> x = Uniform(3 * 19, 1);
+  const auto forward = [&](ExecContext& c) { return NormalizeRows(c, Wrap(x, {3, 19})); };
+  const Tensor y = forward(ctx);
+  for (int64_t r = 0; r < 3; ++r) {
+    double squares = 0;
+    for (int64_t i = 0; i < 19; ++i) squares += double{x[r * 19 + i]} * x[r * 19 + i];
+    for (int64_t i = 0; i < 19; ++i) {
+      EXPECT_NEAR(y.row(r)[i], x[r * 19 + i] / std::sqrt(squares), 8 * 0x1p-24);
+    }
+  }
+  CheckGradients(ctx, forward, {{"x", &x}}, kCurved);
+  std::vector<float> zero(19, 0.0f);
+  for (float v : Values(NormalizeRows(ctx, Wrap(zero, {1, 19})))) EXPECT_EQ(v, 0.0f);
+}
+
+// Attention of each segment by its definition in float64.
+std::vector<double> ExactAttention(const EncoderAttentionShape& shape,
+                                   const std::vector<int32_t>& bounds, const std::vector<float>& q,
+                                   const std::vector<float>& k, const std::vector<float>& v) {
+  const int64_t heads = shape.num_heads, dim = shape.head_dim;
+  std::vector<double> out(q.size());
+  for (size_t s = 0; s + 1 < bounds.size(); ++s) {
+    for (int64_t h = 0; h < heads; ++h) {
+      for (int64_t t = bounds[s]; t < bounds[s + 1]; ++t) {
+        std::vector<double> scores;
+        double largest = -1e300, total = 0;
+        for (int64_t j = bounds[s]; j < bounds[s + 1]; ++j) {
+          double score = 0;
+          for (int64_t d = 0; d < dim; ++d) {
+            score += double{q[(t * heads + h) * dim + d]} * k[(j * heads + h) * dim + d];
+          }
+          scores.push_back(score * double{shape.scale});
+          largest = std::max(largest, scores.back());
+        }
+        for (double& score : scores) total += score = std::exp(score - largest);
+        for (int64_t j = bounds[s]; j < bounds[s + 1]; ++j) {
+          const double weight = scores[j - bounds[s]] / total;
+          for (int64_t d = 0; d < dim; ++d) {
+            out[(t * heads + h) * dim + d] += weight * v[(j * heads + h) * dim + d];
+          }
+        }
+      }
+    }
+  }
+  return out;
+}
+
+TEST_P(EncoderOps, EncoderAttentionSeesItsSegmentOnly) {
+  const std::vector<int32_t> bounds = {0, 1, 1, 8, 41, 105, 300};
+  const int64_t tokens = bounds.back();
+  for (int64_t head_dim : {6, 64, 72, 80}) {
+    const EncoderAttentionShape shape{2, head_dim, 1.0f / std::sqrt(static_cast<float>(head_dim))};
+    const int64_t n = tokens * shape.num_heads * head_dim;
+    std::vector<float> q = Uniform(n, 1, 2.0f), k = Uniform(n, 2, 2.0f), v = Uniform(n, 3);
+    const std::vector<double> exact = ExactAttention(shape, bounds, q, k, v);
+    const auto wrap = [&](std::vector<float>& t) { return Wrap(t, {tokens, 2, head_dim}); };
+    const ArenaScope scope(ctx.arena);
+    const Tensor y = EncoderAttention(ctx, shape, bounds, wrap(q), wrap(k), wrap(v));
+    ASSERT_EQ(y.cols(), 2 * head_dim);
+    for (int64_t i = 0; i < n; ++i) {
+      // Scores up to 12 in size: their rounding weighs as much as their size. Averages of values
+      // below 1.
+      ASSERT_NEAR(y.f32()[i], exact[i], 64 * 0x1p-24) << head_dim << " at " << i;
+    }
+  }
+}
+
+TEST_P(EncoderOps, EncoderAttentionGradients) {
+  const std::vector<int32_t> bounds = {0, 4, 4, 11};
+  const EncoderAttentionShape shape{2, 6, 0.7f};
+  std::vector<float> q = Uniform(11 * 12, 1), k = Uniform(11 * 12, 2), v = Uniform(11 * 12, 3);
+  const auto forward = [&](ExecContext& c) {
+    return EncoderAttention(c, shape, bounds, Wrap(q, {11, 2, 6}), Wrap(k, {11, 2, 6}),
+                            Wrap(v, {11, 2, 6}));
+  };
+  CheckGradients(ctx, forward, {{"q", &q}, {"k", &k}, {"v", &v}}, kCurved);
+}
+
+}  // namespace
+}  // namespace galen
