@@ -16,15 +16,16 @@ namespace {
 
 Result<Value> NoSuchItem(Env& env, const Value& object, const Value& key) {
   const std::string type = object.none() ? "None" : std::string(TypeName(object)) + " object";
-  if (key.string()) return env.Undefined(ReprText(type) + " has no attribute " + ReprText(key.str()));
+  if (key.string())
+    return env.Undefined(ReprText(type) + " has no attribute " + ReprText(key.str()));
   std::string text;
   RETURN_IF_ERROR(AppendRepr(env, key, &text));
   return env.Undefined(type + " has no element " + text);
 }
 
 Value Unsafe(Env& env, const Value& object, std::string_view name) {
-  return env.Undefined("access to attribute " + ReprText(name) + " of '" + std::string(TypeName(object)) +
-                       "' object is unsafe.");
+  return env.Undefined("access to attribute " + ReprText(name) + " of '" +
+                       std::string(TypeName(object)) + "' object is unsafe.");
 }
 
 Result<Value> MacroAttribute(Env& env, const MacroObj& macro, std::string_view name) {
@@ -43,7 +44,8 @@ Result<Value> Attribute(Env& env, const Value& object, std::string_view name) {
     const Value* found = object.as<NamespaceObj>()->attributes.Find(name);
     return found == nullptr ? Value() : *found;
   }
-  if (name.size() > 4 && name.starts_with("__") && name.ends_with("__")) return Unsafe(env, object, name);
+  if (name.size() > 4 && name.starts_with("__") && name.ends_with("__"))
+    return Unsafe(env, object, name);
   std::string_view stored;
   switch (FindMethod(object, name, &stored)) {
     case MethodAccess::kAllowed:
@@ -110,7 +112,8 @@ struct SliceBounds {
 };
 
 // As Python's slice.indices(length).
-Result<SliceBounds> Resolve(const Value& start, const Value& stop, const Value& step, int64_t length) {
+Result<SliceBounds> Resolve(const Value& start, const Value& stop, const Value& step,
+                            int64_t length) {
   for (const Value* v : {&start, &stop, &step}) {
     if (!v->missing() && !v->none() && !v->integral()) {
       return TypeError("slice indices must be integers or None or have an __index__ method");
@@ -142,7 +145,8 @@ Value SliceText(Env& env, const StringObj& text, const SliceBounds& b) {
   if (b.step == 1) {
     const size_t begin = text.ascii() ? static_cast<size_t>(b.start) : ByteOffset(s, b.start);
     const std::string_view rest = s.substr(begin);
-    return env.String(rest.substr(0, text.ascii() ? static_cast<size_t>(b.count) : ByteOffset(rest, b.count)));
+    return env.String(
+        rest.substr(0, text.ascii() ? static_cast<size_t>(b.count) : ByteOffset(rest, b.count)));
   }
   std::string out;
   if (text.ascii()) {
@@ -180,7 +184,8 @@ Result<Value> GetItem(Env& env, const Value& object, const Value& key) {
   return NoSuchItem(env, object, key);
 }
 
-Result<Value> GetSlice(Env& env, const Value& object, const Value& start, const Value& stop, const Value& step) {
+Result<Value> GetSlice(Env& env, const Value& object, const Value& start, const Value& stop,
+                       const Value& step) {
   if (object.undefined()) return UndefinedError(object);
   const bool sliced = object.string() || object.sequence() || object.is(Kind::kRange);
   if (!sliced) return TypeError(QuotedType(object) + " object cannot be sliced");
@@ -202,8 +207,10 @@ Result<Value> GetSlice(Env& env, const Value& object, const Value& start, const 
   RETURN_IF_ERROR(env.StepBytes(static_cast<size_t>(b.count) * sizeof(Value)));
   std::vector<Value> items;
   items.reserve(static_cast<size_t>(b.count));
-  for (int64_t i = 0; i < b.count; ++i) items.push_back(object.items()[static_cast<size_t>(b.start + i * b.step)]);
-  return object.is(Kind::kList) ? env.heap.List(std::move(items)) : env.heap.Tuple(std::move(items));
+  for (int64_t i = 0; i < b.count; ++i)
+    items.push_back(object.items()[static_cast<size_t>(b.start + i * b.step)]);
+  return object.is(Kind::kList) ? env.heap.List(std::move(items))
+                                : env.heap.Tuple(std::move(items));
 }
 
 Result<Value> GetPath(Env& env, const Value& object, const Value& path, const Value& fallback) {
@@ -216,7 +223,8 @@ Result<Value> GetPath(Env& env, const Value& object, const Value& path, const Va
       more = dot != std::string_view::npos;
       const std::string_view part = rest.substr(0, dot);
       if (more) rest = rest.substr(dot + 1);
-      const bool number = !part.empty() && part.size() < 18 && part.find_first_not_of("0123456789") == std::string_view::npos;
+      const bool number = !part.empty() && part.size() < 18 &&
+                          part.find_first_not_of("0123456789") == std::string_view::npos;
       keys.push_back(number ? Value::Int(std::stoll(std::string(part))) : env.String(part));
     }
   } else {

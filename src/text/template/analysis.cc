@@ -1,6 +1,7 @@
 #include "text/template/analysis.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -12,8 +13,9 @@
 namespace galen::jinja {
 namespace {
 
-// How a scope's name gets its first value. Jinja settles this when it compiles, which a template can observe: a name that a
-// scope assigns before it reads it is undefined in there until then, even where the conversation gave it a value.
+// How a scope's name gets its first value. Jinja settles this when it compiles, which a template
+// can observe: a name that a scope assigns before it reads it is undefined in there until then,
+// even where the conversation gave it a value.
 enum class Load { kParameter, kResolve, kAlias, kUndefined };
 
 struct Symbols {
@@ -49,7 +51,8 @@ struct Symbols {
       for (const auto& [name, load] : b.names) names[name] = load;
       stores.insert(b.stores.begin(), b.stores.end());
     }
-    for (const NameId name : conditional) names[name] = KnownOutside(name) ? Load::kAlias : Load::kResolve;
+    for (const NameId name : conditional)
+      names[name] = KnownOutside(name) ? Load::kAlias : Load::kResolve;
   }
   HiddenNames Hidden() const {
     HiddenNames hidden;
@@ -60,6 +63,68 @@ struct Symbols {
     return hidden;
   }
 };
+
+// Whether Jinja computes the expression when it compiles: it reads no names and calls nothing.
+bool Constant(const Expr* e) {
+  if (e == nullptr) return true;
+  const auto all = [](std::initializer_list<const Expr*> parts) {
+    return std::all_of(parts.begin(), parts.end(), Constant);
+  };
+  switch (e->kind) {
+    case ExprKind::kConstant:
+      return true;
+    case ExprKind::kTuple:
+    case ExprKind::kList:
+    case ExprKind::kDict:
+    case ExprKind::kConcat: {
+      const auto& items = static_cast<const RowExpr*>(e)->items;
+      return std::all_of(items.begin(), items.end(), Constant);
+    }
+    case ExprKind::kUnary:
+    case ExprKind::kBinary:
+    case ExprKind::kAnd:
+    case ExprKind::kOr:
+    case ExprKind::kNot:
+      return all(
+          {static_cast<const OperatorExpr*>(e)->left, static_cast<const OperatorExpr*>(e)->right});
+    case ExprKind::kCompare: {
+      const auto* compare = static_cast<const CompareExpr*>(e);
+      return Constant(compare->first) &&
+             std::all_of(compare->rest.begin(), compare->rest.end(),
+                         [](const auto& r) { return Constant(r.second); });
+    }
+    case ExprKind::kConditional: {
+      const auto* c = static_cast<const ConditionalExpr*>(e);
+      return all({c->test, c->then, c->otherwise});
+    }
+    case ExprKind::kAttribute:
+      return Constant(static_cast<const AttributeExpr*>(e)->object);
+    case ExprKind::kItem:
+      return all({static_cast<const ItemExpr*>(e)->object, static_cast<const ItemExpr*>(e)->index});
+    case ExprKind::kSlice: {
+      const auto* slice = static_cast<const SliceExpr*>(e);
+      return all({slice->object, slice->start, slice->stop, slice->step});
+    }
+    case ExprKind::kFilter:
+    case ExprKind::kTest: {
+      const auto* apply = static_cast<const ApplyExpr*>(e);
+      for (const std::string_view name :
+           {"map", "select", "selectattr", "reject", "rejectattr", "random"}) {
+        if (apply->name == name) return false;
+      }
+      const auto& a = apply->arguments;
+      return apply->value != nullptr && Constant(apply->value) &&
+             std::all_of(a.positional.begin(), a.positional.end(), Constant) &&
+             std::all_of(a.named.begin(), a.named.end(),
+                         [](const auto& n) { return Constant(n.second); });
+    }
+    case ExprKind::kName:
+    case ExprKind::kNamespaceRef:
+    case ExprKind::kCall:
+      return false;
+  }
+  return false;
+}
 
 class Analyzer {
  public:
@@ -106,10 +171,12 @@ class Analyzer {
   Status WalkArguments(const CallArguments& a, bool soft);
   Status RefuseLoop(const Expr* target) const;
 
-  // Branches copy the names seen so far, which is quadratic in a hostile template. Real ones copy some thousands.
+  // Branches copy the names seen so far, which is quadratic in a hostile template. Real ones copy
+  // some thousands.
   static constexpr size_t kMaxCopied = 2'000'000;
 
   Syntax& syntax_;
+  bool constant_output_ = false;  // inside of an output that Jinja computes when it compiles
   size_t copied_ = 0;
   // How often each of these names was read so far: comparing counts tells whether a body reads it.
   int loop_reads_ = 0, caller_reads_ = 0, kwargs_reads_ = 0, varargs_reads_ = 0;
@@ -125,9 +192,12 @@ void Analyzer::ScanArguments(const CallArguments& a, Symbols* s) {
 void Analyzer::ScanExpr(const Expr* e, Symbols* s) {
   if (e == nullptr) return;
   switch (e->kind) {
-    case ExprKind::kConstant: return;
-    case ExprKind::kName: return s->Read(static_cast<const NameExpr*>(e)->name);
-    case ExprKind::kNamespaceRef: return s->Read(static_cast<const NamespaceRefExpr*>(e)->name);
+    case ExprKind::kConstant:
+      return;
+    case ExprKind::kName:
+      return s->Read(static_cast<const NameExpr*>(e)->name);
+    case ExprKind::kNamespaceRef:
+      return s->Read(static_cast<const NamespaceRefExpr*>(e)->name);
     case ExprKind::kTuple:
     case ExprKind::kList:
     case ExprKind::kDict:
@@ -150,13 +220,15 @@ void Analyzer::ScanExpr(const Expr* e, Symbols* s) {
       for (const Expr* part : {c->test, c->then, c->otherwise}) ScanExpr(part, s);
       return;
     }
-    case ExprKind::kAttribute: return ScanExpr(static_cast<const AttributeExpr*>(e)->object, s);
+    case ExprKind::kAttribute:
+      return ScanExpr(static_cast<const AttributeExpr*>(e)->object, s);
     case ExprKind::kItem:
       ScanExpr(static_cast<const ItemExpr*>(e)->object, s);
       return ScanExpr(static_cast<const ItemExpr*>(e)->index, s);
     case ExprKind::kSlice: {
       const auto* slice = static_cast<const SliceExpr*>(e);
-      for (const Expr* part : {slice->object, slice->start, slice->stop, slice->step}) ScanExpr(part, s);
+      for (const Expr* part : {slice->object, slice->start, slice->stop, slice->step})
+        ScanExpr(part, s);
       return;
     }
     case ExprKind::kCall:
@@ -174,7 +246,8 @@ void Analyzer::ScanTarget(const Expr* target, Symbols* s, bool parameter) {
     const NameId name = static_cast<const NameExpr*>(target)->name;
     parameter ? s->Parameter(name) : s->Store(name);
   } else if (target->kind == ExprKind::kTuple) {
-    for (const Expr* item : static_cast<const RowExpr*>(target)->items) ScanTarget(item, s, parameter);
+    for (const Expr* item : static_cast<const RowExpr*>(target)->items)
+      ScanTarget(item, s, parameter);
   } else {
     ScanExpr(target, s);
   }
@@ -200,23 +273,32 @@ void Analyzer::ScanIf(const IfStmt* node, size_t first, Symbols* s) {
 
 void Analyzer::Scan(const Stmt* statement, Symbols* s) {
   switch (statement->kind) {
-    case StmtKind::kOutput: return ScanExpr(static_cast<const OutputStmt*>(statement)->value, s);
-    case StmtKind::kIf: return ScanIf(static_cast<const IfStmt*>(statement), 0, s);
-    case StmtKind::kFor: return ScanExpr(static_cast<const ForStmt*>(statement)->iterable, s);
+    case StmtKind::kOutput:
+      return ScanExpr(static_cast<const OutputStmt*>(statement)->value, s);
+    case StmtKind::kIf:
+      return ScanIf(static_cast<const IfStmt*>(statement), 0, s);
+    case StmtKind::kFor:
+      return ScanExpr(static_cast<const ForStmt*>(statement)->iterable, s);
     case StmtKind::kSet:
       ScanExpr(static_cast<const SetStmt*>(statement)->value, s);
       return ScanTarget(static_cast<const SetStmt*>(statement)->target, s, false);
-    case StmtKind::kSetBlock: return ScanTarget(static_cast<const SetBlockStmt*>(statement)->target, s, false);
+    case StmtKind::kSetBlock:
+      return ScanTarget(static_cast<const SetBlockStmt*>(statement)->target, s, false);
     case StmtKind::kWith:
-      for (const auto& [target, value] : static_cast<const WithStmt*>(statement)->bindings) ScanExpr(value, s);
+      for (const auto& [target, value] : static_cast<const WithStmt*>(statement)->bindings)
+        ScanExpr(value, s);
       return;
-    case StmtKind::kMacro: return s->Store(static_cast<const MacroStmt*>(statement)->name);
-    case StmtKind::kCallBlock: return ScanExpr(static_cast<const CallBlockStmt*>(statement)->call, s);
-    case StmtKind::kFilterBlock: return ScanExpr(static_cast<const FilterBlockStmt*>(statement)->filter, s);
+    case StmtKind::kMacro:
+      return s->Store(static_cast<const MacroStmt*>(statement)->name);
+    case StmtKind::kCallBlock:
+      return ScanExpr(static_cast<const CallBlockStmt*>(statement)->call, s);
+    case StmtKind::kFilterBlock:
+      return ScanExpr(static_cast<const FilterBlockStmt*>(statement)->filter, s);
     case StmtKind::kText:
     case StmtKind::kGeneration:
     case StmtKind::kBreak:
-    case StmtKind::kContinue: return;
+    case StmtKind::kContinue:
+      return;
   }
 }
 
@@ -240,7 +322,8 @@ Status Analyzer::WalkExpr(Expr* e, bool soft) {
   if (e == nullptr) return OkStatus();
   switch (e->kind) {
     case ExprKind::kConstant:
-    case ExprKind::kNamespaceRef: return OkStatus();
+    case ExprKind::kNamespaceRef:
+      return OkStatus();
     case ExprKind::kName: {
       const NameId name = static_cast<NameExpr*>(e)->name;
       loop_reads_ += name == syntax_.loop;
@@ -264,20 +347,24 @@ Status Analyzer::WalkExpr(Expr* e, bool soft) {
       return WalkExpr(static_cast<OperatorExpr*>(e)->right, soft);
     case ExprKind::kCompare:
       RETURN_IF_ERROR(WalkExpr(static_cast<CompareExpr*>(e)->first, soft));
-      for (const auto& [op, item] : static_cast<CompareExpr*>(e)->rest) RETURN_IF_ERROR(WalkExpr(item, soft));
+      for (const auto& [op, item] : static_cast<CompareExpr*>(e)->rest)
+        RETURN_IF_ERROR(WalkExpr(item, soft));
       return OkStatus();
     case ExprKind::kConditional: {
       auto* c = static_cast<ConditionalExpr*>(e);
       for (Expr* part : {c->test, c->then, c->otherwise}) RETURN_IF_ERROR(WalkExpr(part, true));
       return OkStatus();
     }
-    case ExprKind::kAttribute: return WalkExpr(static_cast<AttributeExpr*>(e)->object, soft);
+    case ExprKind::kAttribute:
+      return WalkExpr(static_cast<AttributeExpr*>(e)->object, soft);
     case ExprKind::kItem:
       RETURN_IF_ERROR(WalkExpr(static_cast<ItemExpr*>(e)->object, soft));
       return WalkExpr(static_cast<ItemExpr*>(e)->index, soft);
     case ExprKind::kSlice: {
       auto* slice = static_cast<SliceExpr*>(e);
-      for (Expr* part : {slice->object, slice->start, slice->stop, slice->step}) RETURN_IF_ERROR(WalkExpr(part, soft));
+      for (Expr* part : {slice->object, slice->start, slice->stop, slice->step})
+        RETURN_IF_ERROR(WalkExpr(part, soft));
+      slice->constant = constant_output_;
       return OkStatus();
     }
     case ExprKind::kCall:
@@ -289,7 +376,8 @@ Status Analyzer::WalkExpr(Expr* e, bool soft) {
       const bool filter = e->kind == ExprKind::kFilter;
       apply->builtin = filter ? FindFilter(apply->name) : FindTest(apply->name);
       if (apply->builtin == nullptr && !soft) {
-        return SyntaxError(e->line, std::string("No ") + (filter ? "filter" : "test") + " named '" + apply->name + "'.");
+        return SyntaxError(e->line, std::string("No ") + (filter ? "filter" : "test") + " named '" +
+                                        apply->name + "'.");
       }
       RETURN_IF_ERROR(WalkExpr(apply->value, soft));
       return WalkArguments(apply->arguments, soft);
@@ -299,11 +387,13 @@ Status Analyzer::WalkExpr(Expr* e, bool soft) {
 }
 
 Status Analyzer::RefuseLoop(const Expr* target) const {
-  if (target->kind == ExprKind::kName && static_cast<const NameExpr*>(target)->name == syntax_.loop) {
+  if (target->kind == ExprKind::kName &&
+      static_cast<const NameExpr*>(target)->name == syntax_.loop) {
     return SyntaxError(target->line, "Can't assign to special loop variable in for-loop target");
   }
   if (target->kind == ExprKind::kTuple) {
-    for (const Expr* item : static_cast<const RowExpr*>(target)->items) RETURN_IF_ERROR(RefuseLoop(item));
+    for (const Expr* item : static_cast<const RowExpr*>(target)->items)
+      RETURN_IF_ERROR(RefuseLoop(item));
   }
   return OkStatus();
 }
@@ -316,7 +406,8 @@ Status Analyzer::WalkFor(ForStmt* node, const Symbols& symbols, Context context)
   body.parent = otherwise.parent = &symbols;
   const int loop_reads = loop_reads_;
   ScanTarget(node->target, &body, true);
-  // Whether `loop` exists is known only after the walk below; as a parameter it hides nothing either way.
+  // Whether `loop` exists is known only after the walk below; as a parameter it hides nothing
+  // either way.
   body.Parameter(syntax_.loop);
   Scan(node->body, &body);
   Scan(node->otherwise, &otherwise);
@@ -346,15 +437,19 @@ Status Analyzer::WalkMacro(MacroStmt* node, const Symbols& symbols) {
   const auto* explicit_caller = parameter(syntax_.caller);
   node->has_caller_parameter = explicit_caller != nullptr;
   node->uses_caller = caller_reads_ != caller;
-  if (node->uses_caller && explicit_caller != nullptr && explicit_caller->default_value == nullptr) {
-    return SyntaxError(node->line,
-                       "When defining macros or call blocks the special \"caller\" argument must be omitted or be "
-                       "given a default.");
+  if (node->uses_caller && explicit_caller != nullptr &&
+      explicit_caller->default_value == nullptr) {
+    return SyntaxError(
+        node->line,
+        "When defining macros or call blocks the special \"caller\" argument must be omitted or be "
+        "given a default.");
   }
   node->uses_kwargs = kwargs_reads_ != kwargs && parameter(syntax_.kwargs) == nullptr;
   node->uses_varargs = varargs_reads_ != varargs && parameter(syntax_.varargs) == nullptr;
   // These come as parameters, so that nothing hides them.
-  std::erase_if(node->hidden, [&](NameId n) { return n == syntax_.caller || n == syntax_.kwargs || n == syntax_.varargs; });
+  std::erase_if(node->hidden, [&](NameId n) {
+    return n == syntax_.caller || n == syntax_.kwargs || n == syntax_.varargs;
+  });
   return OkStatus();
 }
 
@@ -368,8 +463,15 @@ Status Analyzer::Walk(Stmt* statement, const Symbols& symbols, Context context) 
   Context block = context;
   block.soft = false;
   switch (statement->kind) {
-    case StmtKind::kText: return OkStatus();
-    case StmtKind::kOutput: return WalkExpr(static_cast<OutputStmt*>(statement)->value, context.soft);
+    case StmtKind::kText:
+      return OkStatus();
+    case StmtKind::kOutput: {
+      Expr* value = static_cast<OutputStmt*>(statement)->value;
+      constant_output_ = Constant(value);
+      const Status status = WalkExpr(value, context.soft);
+      constant_output_ = false;
+      return status;
+    }
     case StmtKind::kIf: {
       Context soft = context;
       soft.soft = true;
@@ -379,7 +481,8 @@ Status Analyzer::Walk(Stmt* statement, const Symbols& symbols, Context context) 
       }
       return OkStatus();
     }
-    case StmtKind::kFor: return WalkFor(static_cast<ForStmt*>(statement), symbols, context);
+    case StmtKind::kFor:
+      return WalkFor(static_cast<ForStmt*>(statement), symbols, context);
     case StmtKind::kSet: {
       auto* node = static_cast<SetStmt*>(statement);
       if (context.under_for) RETURN_IF_ERROR(RefuseLoop(node->target));
@@ -405,7 +508,8 @@ Status Analyzer::Walk(Stmt* statement, const Symbols& symbols, Context context) 
       node->hidden = s.Hidden();
       return Walk(node->body, s, block);
     }
-    case StmtKind::kMacro: return WalkMacro(static_cast<MacroStmt*>(statement), symbols);
+    case StmtKind::kMacro:
+      return WalkMacro(static_cast<MacroStmt*>(statement), symbols);
     case StmtKind::kCallBlock: {
       auto* node = static_cast<CallBlockStmt*>(statement);
       RETURN_IF_ERROR(WalkExpr(node->call, context.soft));
@@ -427,8 +531,9 @@ Status Analyzer::Walk(Stmt* statement, const Symbols& symbols, Context context) 
     case StmtKind::kBreak:
     case StmtKind::kContinue:
       if (context.in_loop) return OkStatus();
-      return SyntaxError(statement->line, statement->kind == StmtKind::kBreak ? "'break' outside loop"
-                                                                              : "'continue' not properly in loop");
+      return SyntaxError(statement->line, statement->kind == StmtKind::kBreak
+                                              ? "'break' outside loop"
+                                              : "'continue' not properly in loop");
   }
   return OkStatus();
 }

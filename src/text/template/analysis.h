@@ -1,4 +1,5 @@
-// Checks and annotations that need the whole tree: unknown filters, `break` outside of loops, which names a scope hides.
+// Checks and annotations that need the whole tree: unknown filters, `break` outside of loops, which
+// names a scope hides.
 #pragma once
 
 #include "base/status.h"

@@ -2,8 +2,8 @@
 
 namespace galen::jinja {
 
-Status BindArguments(std::string_view function, const Args& arguments, const std::string_view* names, size_t count,
-                     size_t required, Value* out) {
+Status BindArguments(std::string_view function, const Args& arguments,
+                     const std::string_view* names, size_t count, size_t required, Value* out) {
   const std::string name(function);
   if (arguments.positional.size() > count) {
     return TypeError(name + "() takes at most " + std::to_string(count) + " arguments (" +
@@ -14,11 +14,13 @@ Status BindArguments(std::string_view function, const Args& arguments, const std
     size_t i = 0;
     while (i < count && names[i] != key) ++i;
     if (i == count) return TypeError(name + "() got an unexpected keyword argument '" + key + "'");
-    if (!out[i].missing()) return TypeError(name + "() got multiple values for argument '" + key + "'");
+    if (!out[i].missing())
+      return TypeError(name + "() got multiple values for argument '" + key + "'");
     out[i] = value;
   }
   for (size_t i = 0; i < required; ++i) {
-    if (out[i].missing()) return TypeError(name + "() misses its argument number " + std::to_string(i + 1));
+    if (out[i].missing())
+      return TypeError(name + "() misses its argument number " + std::to_string(i + 1));
   }
   return OkStatus();
 }

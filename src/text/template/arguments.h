@@ -12,10 +12,10 @@
 
 namespace galen::jinja {
 
-// Fills `out[i]` with the argument for names[i]; kMissing where it is absent. Fails on too many, unknown or doubled
-// arguments and where one of the first `required` is absent.
-Status BindArguments(std::string_view function, const Args& arguments, const std::string_view* names, size_t count,
-                     size_t required, Value* out);
+// Fills `out[i]` with the argument for names[i]; kMissing where it is absent. Fails on too many,
+// unknown or doubled arguments and where one of the first `required` is absent.
+Status BindArguments(std::string_view function, const Args& arguments,
+                     const std::string_view* names, size_t count, size_t required, Value* out);
 
 template <size_t N>
 Result<std::array<Value, N>> Bind(std::string_view function, const Args& arguments,
@@ -27,8 +27,10 @@ Result<std::array<Value, N>> Bind(std::string_view function, const Args& argumen
 
 // As Bind for functions that take no names: at least `required` and at most N arguments.
 template <size_t N>
-Result<std::array<Value, N>> BindPositional(std::string_view function, const Args& arguments, size_t required) {
-  if (!arguments.named.empty()) return TypeError(std::string(function) + "() takes no keyword arguments");
+Result<std::array<Value, N>> BindPositional(std::string_view function, const Args& arguments,
+                                            size_t required) {
+  if (!arguments.named.empty())
+    return TypeError(std::string(function) + "() takes no keyword arguments");
   const std::array<std::string_view, N> names = {};
   return Bind<N>(function, arguments, names, required);
 }

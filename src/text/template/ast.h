@@ -1,4 +1,5 @@
-// The syntax tree of a template. Nodes are owned by one flat list, so that destroying a deep tree does not recurse.
+// The syntax tree of a template. Nodes are owned by one flat list, so that destroying a deep tree
+// does not recurse.
 #pragma once
 
 #include <memory>
@@ -71,9 +72,23 @@ struct RowExpr : Expr {
 };
 
 enum class Operator : uint8_t {
-  kAdd, kSub, kMul, kDiv, kFloorDiv, kMod, kPow,     // binary
-  kNegate, kPlus,                                    // unary
-  kEq, kNe, kLt, kLe, kGt, kGe, kIn, kNotIn,         // comparison
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kFloorDiv,
+  kMod,
+  kPow,  // binary
+  kNegate,
+  kPlus,  // unary
+  kEq,
+  kNe,
+  kLt,
+  kLe,
+  kGt,
+  kGe,
+  kIn,
+  kNotIn,  // comparison
 };
 
 // Unary and `not` use `left` only.
@@ -110,6 +125,9 @@ struct SliceExpr : Expr {
   Expr* start = nullptr;  // each may be null
   Expr* stop = nullptr;
   Expr* step = nullptr;
+  // Part of an output that Jinja computes when it compiles, where a value that has no slices gives
+  // undefined instead of an error.
+  bool constant = false;
 };
 struct CallArguments {
   std::vector<Expr*> positional;
@@ -153,7 +171,8 @@ struct Stmt : Node {
 };
 using Body = std::vector<Stmt*>;
 
-// Names that a scope assigns before it reads them. They hide outer variables from the scope's start on.
+// Names that a scope assigns before it reads them. They hide outer variables from the scope's start
+// on.
 using HiddenNames = std::vector<NameId>;
 
 struct TextStmt : Stmt {

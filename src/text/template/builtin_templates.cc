@@ -13,7 +13,7 @@ namespace {
 
 #define GALEN_PLAIN_CONTENT                                                                     \
   "{%- macro plain(content) -%}"                                                                \
-  "{%- if content is string -%}{{ content }}"                                                   \
+  "{%- if content is string or content is not iterable -%}{{ content }}"                        \
   "{%- else -%}{%- for part in content if part.type == 'text' -%}{{ part.text }}{%- endfor -%}" \
   "{%- endif -%}{%- endmacro -%}"
 
@@ -45,7 +45,8 @@ constexpr std::string_view kLlama2 = GALEN_PLAIN_CONTENT
     "{%- if loop.first and system is not none -%}{%- set text = '<<SYS>>\\n' + system + "
     "'\\n<</SYS>>\\n\\n' + text -%}{%- endif -%}"
     "{%- if turn.role == 'user' -%}{{ bos_token + '[INST] ' + text.strip() + ' [/INST]' }}"
-    "{%- else -%}{{ ' ' + text.strip() + ' ' + eos_token }}{%- endif -%}{%- endfor -%}";
+    "{%- elif turn.role == 'assistant' -%}{{ ' ' + text.strip() + ' ' + eos_token }}{%- endif -%}"
+    "{%- endfor -%}";
 
 constexpr std::string_view kLlama3 = GALEN_PLAIN_CONTENT
     "{{ bos_token }}{%- for turn in messages -%}"

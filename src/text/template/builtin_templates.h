@@ -10,7 +10,7 @@
 namespace galen {
 
 struct BuiltinTemplate {
-  std::string_view name;         // "gemma3", "llama2", "llama3", "zephyr", "chatml", "mistral", "smollm2"
+  std::string_view name;  // "gemma3", "llama2", "llama3", "zephyr", "chatml", "mistral", "smollm2"
   std::string_view description;  // which checkpoints speak it, and where the form comes from
   std::string_view source;       // Jinja
 };
@@ -22,13 +22,15 @@ Result<BuiltinTemplate> FindBuiltinTemplate(std::string_view name);
 
 // What is known about a checkpoint without a template.
 struct TemplateHints {
-  std::string_view architecture;               // GGUF general.architecture or Hugging Face model_type: "gemma3", "llama", ...
-  std::vector<std::string_view> vocabulary;    // texts of its control tokens: "<start_of_turn>", "<|im_start|>", ...
-  std::string_view name;                       // general.name or the directory's name; may be empty
+  std::string_view
+      architecture;  // GGUF general.architecture or Hugging Face model_type: "gemma3", "llama", ...
+  std::vector<std::string_view>
+      vocabulary;         // texts of its control tokens: "<start_of_turn>", "<|im_start|>", ...
+  std::string_view name;  // general.name or the directory's name; may be empty
 };
 
-// Control tokens decide first, then the architecture, then the name. Fails with kNotFound where nothing fits, since a wrong
-// template gives plausible nonsense: the message says how to name one.
+// Control tokens decide first, then the architecture, then the name. Fails with kNotFound where
+// nothing fits, since a wrong template gives plausible nonsense: the message says how to name one.
 Result<BuiltinTemplate> BuiltinTemplateFor(const TemplateHints& hints);
 
 }  // namespace galen

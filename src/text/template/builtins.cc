@@ -67,14 +67,10 @@ constexpr Builtin kFilters[] = {
 };
 
 constexpr Builtin kFunctions[] = {
-    {"cycler", FunctionCycler},
-    {"dict", FunctionDict},
-    {"joiner", FunctionJoiner},
-    {"lipsum", FunctionLipsum},
-    {"namespace", FunctionNamespace},
-    {"raise_exception", FunctionRaise},
-    {"range", FunctionRange},
-    {"strftime_now", FunctionStrftimeNow},
+    {"cycler", FunctionCycler},       {"dict", FunctionDict},
+    {"joiner", FunctionJoiner},       {"lipsum", FunctionLipsum},
+    {"namespace", FunctionNamespace}, {"raise_exception", FunctionRaise},
+    {"range", FunctionRange},         {"strftime_now", FunctionStrftimeNow},
 };
 
 template <size_t N>

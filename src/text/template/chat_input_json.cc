@@ -22,7 +22,8 @@ Status ReadTime(const OrderedJson& json, std::tm* time) {
   if (!json.is_array() || json.size() != 6) return WrongType("now", "an array of six integers");
   int parts[6];
   for (size_t i = 0; i < 6; ++i) {
-    if (!json[i].is_number_integer() || json[i].get<int64_t>() < 0 || json[i].get<int64_t>() > 9999) {
+    if (!json[i].is_number_integer() || json[i].get<int64_t>() < 0 ||
+        json[i].get<int64_t>() > 9999) {
       return WrongType("now", "an array of six integers");
     }
     parts[i] = json[i].get<int>();

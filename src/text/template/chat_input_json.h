@@ -6,9 +6,12 @@
 
 namespace galen {
 
-// {"messages": [...], "tools": [...], "documents": [...], "add_generation_prompt": bool, "bos_token": str,
-//  "eos_token": str, "variables": {...}, "now": [year, month, day, hour, minute, second], "control_tokens": [str, ...]};
-// everything but messages may be absent. Fails with kInvalidArgument and the name of the field that is of a wrong type.
+// {"messages": [...], "tools": [...], "documents": [...], "add_generation_prompt": bool,
+// "bos_token": str,
+//  "eos_token": str, "variables": {...}, "now": [year, month, day, hour, minute, second],
+//  "control_tokens": [str, ...]};
+// everything but messages may be absent. Fails with kInvalidArgument and the name of the field that
+// is of a wrong type.
 Result<ChatInput> ChatInputFromJson(const OrderedJson& json);
 
 }  // namespace galen

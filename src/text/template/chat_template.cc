@@ -31,19 +31,24 @@ class InputReader {
 
   Result<Value> Read(const OrderedJson& json, int depth = 0) {
     if (depth > kMaxInputDepth) {
-      return InvalidArgument("the conversation is nested deeper than " + std::to_string(kMaxInputDepth) + " levels");
+      return InvalidArgument("the conversation is nested deeper than " +
+                             std::to_string(kMaxInputDepth) + " levels");
     }
     RETURN_IF_ERROR(env_.Step());
     switch (json.type()) {
-      case OrderedJson::value_t::null: return Value::None();
-      case OrderedJson::value_t::boolean: return Value::Bool(json.get<bool>());
-      case OrderedJson::value_t::number_integer: return Value::Int(json.get<int64_t>());
+      case OrderedJson::value_t::null:
+        return Value::None();
+      case OrderedJson::value_t::boolean:
+        return Value::Bool(json.get<bool>());
+      case OrderedJson::value_t::number_integer:
+        return Value::Int(json.get<int64_t>());
       case OrderedJson::value_t::number_unsigned:
         if (json.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX)) {
           return InvalidArgument("the conversation has an integer beyond 64 bits");
         }
         return Value::Int(static_cast<int64_t>(json.get<uint64_t>()));
-      case OrderedJson::value_t::number_float: return Value::Float(json.get<double>());
+      case OrderedJson::value_t::number_float:
+        return Value::Float(json.get<double>());
       case OrderedJson::value_t::string: {
         const auto& text = json.get_ref<const std::string&>();
         RETURN_IF_ERROR(env_.StepBytes(text.size()));
@@ -58,15 +63,18 @@ class InputReader {
         }
         return env_.heap.List(std::move(items));
       }
-      case OrderedJson::value_t::object: return ReadObject(json, depth);
-      default: return InvalidArgument("the conversation holds a value that JSON does not have");
+      case OrderedJson::value_t::object:
+        return ReadObject(json, depth);
+      default:
+        return InvalidArgument("the conversation holds a value that JSON does not have");
     }
   }
 
-  // One message: keys without a value are left out, and the assistant's reasoning is given under the names that
-  // templates read, whichever the caller used.
+  // One message: keys without a value are left out, and the assistant's reasoning is given under
+  // the names that templates read, whichever the caller used.
   Result<Value> ReadMessage(const OrderedJson& message) {
-    if (!message.is_object()) return InvalidArgument("a chat message must be an object with \"role\" and \"content\"");
+    if (!message.is_object())
+      return InvalidArgument("a chat message must be an object with \"role\" and \"content\"");
     const OrderedJson* reasoning = nullptr;
     for (const char* name : {"reasoning_content", "thinking", "reasoning"}) {
       const auto it = message.find(name);
@@ -116,11 +124,13 @@ Status DefineInputs(const ChatInput& input, InputReader& reader, Interpreter& ru
     messages.push_back(v);
   }
   run.Define("messages", run.heap.List(std::move(messages)));
-  if (!input.tools.is_null() && !input.tools.is_array()) return InvalidArgument("tools must be an array");
+  if (!input.tools.is_null() && !input.tools.is_array())
+    return InvalidArgument("tools must be an array");
   if (!input.documents.is_null()) {
     if (!input.documents.is_array()) return InvalidArgument("documents must be an array");
     for (const auto& document : input.documents) {
-      if (!document.is_object()) return InvalidArgument("a document must be an object with \"title\" and \"text\"");
+      if (!document.is_object())
+        return InvalidArgument("a document must be an object with \"title\" and \"text\"");
     }
   }
   ASSIGN_OR_RETURN(const Value tools, reader.Read(input.tools));
@@ -130,7 +140,8 @@ Status DefineInputs(const ChatInput& input, InputReader& reader, Interpreter& ru
   run.Define("add_generation_prompt", Value::Bool(input.add_generation_prompt));
   if (input.bos_token) run.Define("bos_token", run.String(*input.bos_token));
   if (input.eos_token) run.Define("eos_token", run.String(*input.eos_token));
-  if (!input.variables.is_null() && !input.variables.is_object()) return InvalidArgument("variables must be an object");
+  if (!input.variables.is_null() && !input.variables.is_object())
+    return InvalidArgument("variables must be an object");
   for (const auto& [name, value] : input.variables.items()) {
     ASSIGN_OR_RETURN(const Value v, reader.Read(value));
     run.Define(name, v);
@@ -149,24 +160,28 @@ Result<OrderedJson> ParseOrderedJson(std::string_view text, int max_depth) {
   };
   try {
     OrderedJson value = OrderedJson::parse(text.begin(), text.end(), limit_depth);
-    if (too_deep) return DataLoss("JSON is nested deeper than " + std::to_string(max_depth) + " levels");
+    if (too_deep)
+      return DataLoss("JSON is nested deeper than " + std::to_string(max_depth) + " levels");
     return value;
   } catch (const OrderedJson::exception& error) {
     return DataLoss(std::string("invalid JSON: ") + error.what());
   }
 }
 
-ChatTemplate::ChatTemplate(std::shared_ptr<const jinja::Template> compiled) : template_(std::move(compiled)) {}
+ChatTemplate::ChatTemplate(std::shared_ptr<const jinja::Template> compiled)
+    : template_(std::move(compiled)) {}
 
 const std::string& ChatTemplate::source() const { return template_->source; }
 
 Result<ChatTemplate> ChatTemplate::Parse(std::string_view source, const TemplateLimits& limits) {
   if (source.size() > limits.source_bytes) {
-    return ResourceExhausted("the chat template has " + std::to_string(source.size()) + " bytes, more than the limit of " +
+    return ResourceExhausted("the chat template has " + std::to_string(source.size()) +
+                             " bytes, more than the limit of " +
                              std::to_string(limits.source_bytes));
   }
   ASSIGN_OR_RETURN(std::shared_ptr<const jinja::Syntax> syntax, jinja::ParseTemplate(source));
-  return ChatTemplate(std::make_shared<const jinja::Template>(std::string(source), std::move(syntax), limits));
+  return ChatTemplate(
+      std::make_shared<const jinja::Template>(std::string(source), std::move(syntax), limits));
 }
 
 Result<RenderedChat> ChatTemplate::RenderWithSpans(const ChatInput& input) const {
@@ -179,7 +194,8 @@ Result<RenderedChat> ChatTemplate::RenderWithSpans(const ChatInput& input) const
   RETURN_IF_ERROR(run.Run());
   RenderedChat chat;
   chat.text = std::move(run.output());
-  for (const auto& [begin, end] : run.generation_spans()) chat.generation_spans.push_back({begin, end});
+  for (const auto& [begin, end] : run.generation_spans())
+    chat.generation_spans.push_back({begin, end});
   if (marker) chat.plain_spans = marker->Unmark(&chat.text, &chat.generation_spans);
   return chat;
 }

@@ -9,7 +9,9 @@ namespace {
 constexpr std::string_view kBegin = "\xF3\xB0\x80\x80";
 constexpr std::string_view kEnd = "\xF3\xB0\x80\x81";
 
-bool At(std::string_view text, size_t at, std::string_view what) { return text.substr(at, what.size()) == what; }
+bool At(std::string_view text, size_t at, std::string_view what) {
+  return text.substr(at, what.size()) == what;
+}
 bool MarkAt(std::string_view text, size_t at) { return At(text, at, kBegin) || At(text, at, kEnd); }
 
 }  // namespace
@@ -18,14 +20,16 @@ ControlTokenMarker::ControlTokenMarker(const std::vector<std::string>& tokens) {
   for (const std::string& token : tokens) {
     if (token.empty() || !tokens_.insert(token).second) continue;
     auto& lengths = lengths_[static_cast<unsigned char>(token[0])];
-    if (std::find(lengths.begin(), lengths.end(), token.size()) == lengths.end()) lengths.push_back(token.size());
+    if (std::find(lengths.begin(), lengths.end(), token.size()) == lengths.end())
+      lengths.push_back(token.size());
   }
   for (auto& lengths : lengths_) std::sort(lengths.rbegin(), lengths.rend());
 }
 
 size_t ControlTokenMarker::TokenAt(std::string_view text, size_t at) const {
   for (const size_t length : lengths_[static_cast<unsigned char>(text[at])]) {
-    if (at + length <= text.size() && tokens_.contains(std::string(text.substr(at, length)))) return length;
+    if (at + length <= text.size() && tokens_.contains(std::string(text.substr(at, length))))
+      return length;
   }
   return 0;
 }
@@ -54,7 +58,8 @@ std::string ControlTokenMarker::Mark(std::string_view text) const {
   return out;
 }
 
-std::vector<TextSpan> ControlTokenMarker::Unmark(std::string* text, std::vector<TextSpan>* others) const {
+std::vector<TextSpan> ControlTokenMarker::Unmark(std::string* text,
+                                                 std::vector<TextSpan>* others) const {
   std::vector<TextSpan> spans;
   std::vector<size_t> marks;  // positions in the marked text
   const std::string_view s = *text;

@@ -1,5 +1,6 @@
-// Marks places where a conversation's own text spells a control token, so that they can be told from those the template
-// writes. Marks are two private-use characters, which the text itself loses first.
+// Marks places where a conversation's own text spells a control token, so that they can be told
+// from those the template writes. Marks are two private-use characters, which the text itself loses
+// first.
 #pragma once
 
 #include <set>
@@ -19,9 +20,9 @@ class ControlTokenMarker {
   // The text with a mark before and behind each token in it; longer tokens are found first.
   std::string Mark(std::string_view text) const;
 
-  // Removes the marks from a rendered text. A token between its two marks gives a span. A single mark, left where the
-  // template cut a token in two, gives an empty span: the text must not be joined there. Positions in `others` are moved
-  // along.
+  // Removes the marks from a rendered text. A token between its two marks gives a span. A single
+  // mark, left where the template cut a token in two, gives an empty span: the text must not be
+  // joined there. Positions in `others` are moved along.
   std::vector<TextSpan> Unmark(std::string* text, std::vector<TextSpan>* others) const;
 
  private:

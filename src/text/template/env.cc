@@ -12,23 +12,29 @@ std::string MiB(size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
 Status Env::Exhausted() const {
   if (steps_left_ < 0) {
-    return ResourceExhausted("the template takes more than " + std::to_string(limits_.steps) + " steps");
+    return ResourceExhausted("the template takes more than " + std::to_string(limits_.steps) +
+                             " steps");
   }
-  return ResourceExhausted("the template needs more than " + MiB(limits_.memory_bytes) + " of memory");
+  return ResourceExhausted("the template needs more than " + MiB(limits_.memory_bytes) +
+                           " of memory");
 }
 
 Status Env::TooDeep() const {
-  return ResourceExhausted("the template recurses deeper than " + std::to_string(limits_.depth) + " levels");
+  return ResourceExhausted("the template recurses deeper than " + std::to_string(limits_.depth) +
+                           " levels");
 }
 
 Status Env::Room(size_t bytes) const {
-  if (bytes <= limits_.memory_bytes && heap.used() <= limits_.memory_bytes - bytes) return OkStatus();
-  return ResourceExhausted("the template needs more than " + MiB(limits_.memory_bytes) + " of memory");
+  if (bytes <= limits_.memory_bytes && heap.used() <= limits_.memory_bytes - bytes)
+    return OkStatus();
+  return ResourceExhausted("the template needs more than " + MiB(limits_.memory_bytes) +
+                           " of memory");
 }
 
 Status Env::CheckNesting(const Value& container) const {
   if (NestingDepth(container) <= kMaxValueDepth) return OkStatus();
-  return ResourceExhausted("a value of the template nests deeper than " + std::to_string(kMaxValueDepth) + " levels");
+  return ResourceExhausted("a value of the template nests deeper than " +
+                           std::to_string(kMaxValueDepth) + " levels");
 }
 
 Status TypeError(std::string message) { return InvalidArgument(std::move(message)); }

@@ -1,4 +1,5 @@
-// What evaluation needs everywhere: the heap, the limits, and a way to call back into the interpreter.
+// What evaluation needs everywhere: the heap, the limits, and a way to call back into the
+// interpreter.
 #pragma once
 
 #include <cstdint>
@@ -29,10 +30,12 @@ class Env {
 
   virtual Result<Value> Call(const Value& callee, Args arguments) = 0;
 
-  // Counts work; fails with kResourceExhausted when the steps or the memory are used up, or a value nests too deeply.
+  // Counts work; fails with kResourceExhausted when the steps or the memory are used up, or a value
+  // nests too deeply.
   Status Step(int64_t cost = 1) {
     steps_left_ -= cost;
-    if (steps_left_ >= 0 && heap.used() <= limits_.memory_bytes) [[likely]] return OkStatus();
+    if (steps_left_ >= 0 && heap.used() <= limits_.memory_bytes) [[likely]]
+      return OkStatus();
     return Exhausted();
   }
   // Work on `bytes` of text or that many items.

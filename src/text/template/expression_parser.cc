@@ -50,10 +50,11 @@ bool ExpressionParser::SkipName(std::string_view name) {
 
 Status ExpressionParser::Unexpected(std::string_view expected) const {
   if (current().kind == TokenKind::kEnd) {
-    return SyntaxError(current().line, "unexpected end of template, expected '" + std::string(expected) + "'");
+    return SyntaxError(current().line,
+                       "unexpected end of template, expected '" + std::string(expected) + "'");
   }
-  return SyntaxError(current().line,
-                     "expected token '" + std::string(expected) + "', got '" + Describe(current()) + "'");
+  return SyntaxError(current().line, "expected token '" + std::string(expected) + "', got '" +
+                                         Describe(current()) + "'");
 }
 
 Status ExpressionParser::ExpectOperator(std::string_view op) {
@@ -72,22 +73,26 @@ Result<std::string> ExpressionParser::ExpectName() {
 }
 
 NameId ExpressionParser::Intern(const std::string& name) {
-  const auto [it, added] = syntax_->name_ids.emplace(name, static_cast<NameId>(syntax_->names.size()));
+  const auto [it, added] =
+      syntax_->name_ids.emplace(name, static_cast<NameId>(syntax_->names.size()));
   if (added) syntax_->names.push_back(name);
   return it->second;
 }
 
 Status ExpressionParser::CheckDepth(const Node* node) const {
   if (node->depth <= kMaxDepth) return OkStatus();
-  return SyntaxError(node->line, "an expression chains more than " + std::to_string(kMaxDepth) + " operations");
+  return SyntaxError(node->line,
+                     "an expression chains more than " + std::to_string(kMaxDepth) + " operations");
 }
 
 Status ExpressionParser::CheckNesting() const {
   if (nesting_ <= kMaxNesting) return OkStatus();
-  return SyntaxError(current().line, "more than " + std::to_string(kMaxNesting) + " levels of nesting");
+  return SyntaxError(current().line,
+                     "more than " + std::to_string(kMaxNesting) + " levels of nesting");
 }
 
-Result<Expr*> ExpressionParser::MakeBinary(ExprKind kind, Operator op, int line, Expr* left, Expr* right) {
+Result<Expr*> ExpressionParser::MakeBinary(ExprKind kind, Operator op, int line, Expr* left,
+                                           Expr* right) {
   auto* node = Make<OperatorExpr>(line, kind, op, left, right);
   Raise(node, left);
   Raise(node, right);
@@ -254,7 +259,8 @@ Result<Expr*> ExpressionParser::ParsePrimary(bool allow_namespace) {
       if (name == "none" || name == "None") return Make<ConstantExpr>(line, Value::None());
       if (allow_namespace && SkipOperator(".")) {
         ASSIGN_OR_RETURN(std::string attribute, ExpectName());
-        return Make<NamespaceRefExpr>(line, Intern(name), syntax_->constants.String(std::move(attribute)));
+        return Make<NamespaceRefExpr>(line, Intern(name),
+                                      syntax_->constants.String(std::move(attribute)));
       }
       return Make<NameExpr>(line, Intern(name));
     }
@@ -284,7 +290,8 @@ Result<Expr*> ExpressionParser::ParsePrimary(bool allow_namespace) {
 bool ExpressionParser::AtTupleEnd(TupleEnd end) const {
   const Token& t = current();
   if (t.kind == TokenKind::kOutputEnd || t.kind == TokenKind::kBlockEnd || t.Is(")")) return true;
-  return (end == TupleEnd::kIn && t.IsName("in")) || (end == TupleEnd::kRecursive && t.IsName("recursive"));
+  return (end == TupleEnd::kIn && t.IsName("in")) ||
+         (end == TupleEnd::kRecursive && t.IsName("recursive"));
 }
 
 Result<Expr*> ExpressionParser::ParseTuple(bool conditional, TupleEnd end, bool parenthesized) {
@@ -343,7 +350,8 @@ Result<Expr*> ExpressionParser::ParseTarget(TupleEnd end, bool allow_namespace) 
     if (!SkipOperator(",")) break;
     is_tuple = true;
   }
-  if (items.empty()) return SyntaxError(line, "Expected an expression, got '" + Describe(current()) + "'");
+  if (items.empty())
+    return SyntaxError(line, "Expected an expression, got '" + Describe(current()) + "'");
   Expr* target = items[0];
   if (is_tuple) {
     auto* node = Make<RowExpr>(line, ExprKind::kTuple, std::move(items));
@@ -503,7 +511,8 @@ Status ExpressionParser::ParseArguments(CallArguments* arguments) {
       ASSIGN_OR_RETURN(Expr * value, ParseExpression());
       arguments->named.emplace_back(std::move(name), value);
     } else {
-      if (arguments->positional_list != nullptr || arguments->named_dict != nullptr || !arguments->named.empty()) {
+      if (arguments->positional_list != nullptr || arguments->named_dict != nullptr ||
+          !arguments->named.empty()) {
         return invalid;
       }
       ASSIGN_OR_RETURN(Expr * value, ParseExpression());
@@ -546,8 +555,8 @@ Result<Expr*> ExpressionParser::ParseTest(Expr* value) {
   const Token& next = current();
   const bool operand = next.kind == TokenKind::kString || next.kind == TokenKind::kInteger ||
                        next.kind == TokenKind::kFloat || next.Is("[") || next.Is("{") ||
-                       (next.kind == TokenKind::kName && !next.IsName("else") && !next.IsName("or") &&
-                        !next.IsName("and"));
+                       (next.kind == TokenKind::kName && !next.IsName("else") &&
+                        !next.IsName("or") && !next.IsName("and"));
   if (next.Is("(")) {
     RETURN_IF_ERROR(ParseArguments(&node->arguments));
   } else if (operand) {

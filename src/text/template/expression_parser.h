@@ -14,18 +14,23 @@ namespace galen::jinja {
 
 class ExpressionParser {
  public:
-  // What ends a tuple besides "}}", "%}" and ")": `in` of a for loop, `recursive` behind its iterable.
+  // What ends a tuple besides "}}", "%}" and ")": `in` of a for loop, `recursive` behind its
+  // iterable.
   enum class TupleEnd { kNone, kIn, kRecursive };
 
  protected:
-  ExpressionParser(std::vector<Token> tokens, Syntax* syntax) : tokens_(std::move(tokens)), syntax_(syntax) {}
+  ExpressionParser(std::vector<Token> tokens, Syntax* syntax)
+      : tokens_(std::move(tokens)), syntax_(syntax) {}
 
   Result<Expr*> ParseExpression();
-  // One expression, or a tuple where commas follow. Without `conditional`, `if` ends the expression.
-  Result<Expr*> ParseTuple(bool conditional = true, TupleEnd end = TupleEnd::kNone, bool parenthesized = false);
+  // One expression, or a tuple where commas follow. Without `conditional`, `if` ends the
+  // expression.
+  Result<Expr*> ParseTuple(bool conditional = true, TupleEnd end = TupleEnd::kNone,
+                           bool parenthesized = false);
   // What stands left of `in` or `=`.
   Result<Expr*> ParseTarget(TupleEnd end, bool allow_namespace);
-  // The filters of {% filter %} and {% set x | f %}; `value` may be null. `inline_start`: the first `|` is absent.
+  // The filters of {% filter %} and {% set x | f %}; `value` may be null. `inline_start`: the first
+  // `|` is absent.
   Result<Expr*> ParseFilters(Expr* value, bool inline_start);
 
   const Token& current() const { return tokens_[at_]; }

@@ -1,4 +1,5 @@
-// Filters that give generators: nothing happens, and nothing fails, before somebody asks for an item.
+// Filters that give generators: nothing happens, and nothing fails, before somebody asks for an
+// item.
 #include <utility>
 
 #include "text/template/access.h"
@@ -16,10 +17,12 @@ Value Lazy(Env& env, A&&... arguments) {
   return Value::Of(Kind::kIterator, env.heap.New<T>(0, std::forward<A>(arguments)...));
 }
 
-Result<const Builtin*> Named(const Builtin* (*find)(std::string_view), const char* what, const Value& name) {
+Result<const Builtin*> Named(const Builtin* (*find)(std::string_view), const char* what,
+                             const Value& name) {
   const Builtin* found = name.string() ? find(name.str()) : nullptr;
   if (found != nullptr) return found;
-  return InvalidArgument(std::string("No ") + what + " named " + (name.string() ? ReprText(name.str()) : "that") + ".");
+  return InvalidArgument(std::string("No ") + what + " named " +
+                         (name.string() ? ReprText(name.str()) : "that") + ".");
 }
 
 // A generator over another iterable, which is not touched if it is false.
@@ -95,7 +98,8 @@ struct MapGenerator : Generator {
 };
 
 struct SelectGenerator : Generator {
-  SelectGenerator(Value s, Args a, bool k, bool by) : Generator(s), arguments(std::move(a)), keep(k), by_attribute(by) {}
+  SelectGenerator(Value s, Args a, bool k, bool by)
+      : Generator(s), arguments(std::move(a)), keep(k), by_attribute(by) {}
 
   Status Prepare(Env&) override {
     auto& rest = arguments.positional;
@@ -132,7 +136,9 @@ struct SelectGenerator : Generator {
 };
 
 struct UniqueGenerator : Generator {
-  UniqueGenerator(Value s, bool c, Value a) : Generator(s), case_sensitive(c), attribute(a) { only_truthy = false; }
+  UniqueGenerator(Value s, bool c, Value a) : Generator(s), case_sensitive(c), attribute(a) {
+    only_truthy = false;
+  }
   Result<bool> Produce(Env& env, Value* item) override {
     while (true) {
       ASSIGN_OR_RETURN(const bool more, it->Next(env, item));
@@ -164,9 +170,12 @@ struct ItemsGenerator : Generator {
 };
 
 struct BatchGenerator : Generator {
-  BatchGenerator(Value s, Value c, Value f) : Generator(s), count(c), fill(f) { only_truthy = false; }
+  BatchGenerator(Value s, Value c, Value f) : Generator(s), count(c), fill(f) {
+    only_truthy = false;
+  }
   Result<bool> Produce(Env& env, Value* out) override {
-    // Python compares the length with `count`, whatever that is, so that only a number of the right size cuts.
+    // Python compares the length with `count`, whatever that is, so that only a number of the right
+    // size cuts.
     const int64_t size = count.integral() ? count.as_int() : -1;
     Value item;
     while (size < 0 || static_cast<int64_t>(row.size()) != size || row.empty()) {
@@ -183,7 +192,8 @@ struct BatchGenerator : Generator {
     if (row.empty()) return false;
     const int64_t missing = size - static_cast<int64_t>(row.size());
     if (!fill.none() && missing > 0) {
-      RETURN_IF_ERROR(env.Room(static_cast<size_t>(std::min<int64_t>(missing, int64_t{1} << 40)) * sizeof(Value)));
+      RETURN_IF_ERROR(env.Room(static_cast<size_t>(std::min<int64_t>(missing, int64_t{1} << 40)) *
+                               sizeof(Value)));
       row.resize(static_cast<size_t>(size), fill);
     }
     *out = env.heap.List(std::exchange(row, {}));
@@ -195,7 +205,9 @@ struct BatchGenerator : Generator {
 };
 
 struct SliceGenerator : Generator {
-  SliceGenerator(Value s, int64_t n, Value f) : Generator(s), slices(n), fill(f) { only_truthy = false; }
+  SliceGenerator(Value s, int64_t n, Value f) : Generator(s), slices(n), fill(f) {
+    only_truthy = false;
+  }
   Status Prepare(Env& env) override {
     ASSIGN_OR_RETURN(items, Collect(env, source));
     source = env.heap.List({});
@@ -244,7 +256,8 @@ Result<Value> FilterSelectAttr(Env& env, Args& a) { return Select(env, a, true, 
 Result<Value> FilterRejectAttr(Env& env, Args& a) { return Select(env, a, false, true); }
 
 Result<Value> FilterUnique(Env& env, Args& arguments) {
-  ASSIGN_OR_RETURN(const auto a, Bind<3>("unique", arguments, {"value", "case_sensitive", "attribute"}, 1));
+  ASSIGN_OR_RETURN(const auto a,
+                   Bind<3>("unique", arguments, {"value", "case_sensitive", "attribute"}, 1));
   bool case_sensitive = false;
   if (!a[1].missing()) {
     ASSIGN_OR_RETURN(case_sensitive, Truthy(env, a[1]));
@@ -258,7 +271,8 @@ Result<Value> FilterItems(Env& env, Args& arguments) {
 }
 
 Result<Value> FilterBatch(Env& env, Args& arguments) {
-  ASSIGN_OR_RETURN(const auto a, Bind<3>("batch", arguments, {"value", "linecount", "fill_with"}, 2));
+  ASSIGN_OR_RETURN(const auto a,
+                   Bind<3>("batch", arguments, {"value", "linecount", "fill_with"}, 2));
   return Lazy<BatchGenerator>(env, a[0], a[1], a[2].missing() ? Value::None() : a[2]);
 }
 

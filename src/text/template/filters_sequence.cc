@@ -45,7 +45,8 @@ Result<Value> SortKey(Env& env, const Value& item, const Value& attribute, bool 
 }
 
 Result<Value> Extreme(Env& env, std::string_view name, const Args& arguments, Operator better) {
-  ASSIGN_OR_RETURN(const auto a, Bind<3>(name, arguments, {"value", "case_sensitive", "attribute"}, 1));
+  ASSIGN_OR_RETURN(const auto a,
+                   Bind<3>(name, arguments, {"value", "case_sensitive", "attribute"}, 1));
   ASSIGN_OR_RETURN(const bool case_sensitive, TruthyOr(env, a[1], false));
   ASSIGN_OR_RETURN(IteratorObj * it, Iterate(env, a[0]));
   Value best, best_key, item;
@@ -79,7 +80,9 @@ struct ReversedIterator : IteratorObj {
 };
 
 // What Python's reversed() takes.
-bool IsReversible(const Value& v) { return IsIterable(v) && !v.is(Kind::kIterator) && !v.is(Kind::kLoop); }
+bool IsReversible(const Value& v) {
+  return IsIterable(v) && !v.is(Kind::kIterator) && !v.is(Kind::kLoop);
+}
 
 }  // namespace
 
@@ -122,7 +125,8 @@ Result<Value> FilterReverse(Env& env, Args& arguments) {
 }
 
 Result<Value> FilterSort(Env& env, Args& arguments) {
-  ASSIGN_OR_RETURN(const auto a, Bind<4>("sort", arguments, {"value", "reverse", "case_sensitive", "attribute"}, 1));
+  ASSIGN_OR_RETURN(const auto a, Bind<4>("sort", arguments,
+                                         {"value", "reverse", "case_sensitive", "attribute"}, 1));
   ASSIGN_OR_RETURN(const bool reverse, TruthyOr(env, a[1], false));
   ASSIGN_OR_RETURN(const bool case_sensitive, TruthyOr(env, a[2], false));
   ASSIGN_OR_RETURN(std::vector<Value> items, Collect(env, a[0]));
@@ -136,7 +140,8 @@ Result<Value> FilterSort(Env& env, Args& arguments) {
 }
 
 Result<Value> FilterDictSort(Env& env, Args& arguments) {
-  ASSIGN_OR_RETURN(const auto a, Bind<4>("dictsort", arguments, {"value", "case_sensitive", "by", "reverse"}, 1));
+  ASSIGN_OR_RETURN(const auto a,
+                   Bind<4>("dictsort", arguments, {"value", "case_sensitive", "by", "reverse"}, 1));
   ASSIGN_OR_RETURN(const bool case_sensitive, TruthyOr(env, a[1], false));
   ASSIGN_OR_RETURN(const bool reverse, TruthyOr(env, a[3], false));
   bool by_value = false;
@@ -147,12 +152,14 @@ Result<Value> FilterDictSort(Env& env, Args& arguments) {
     by_value = a[2].str() == "value";
   }
   if (a[0].undefined()) return UndefinedError(a[0]);
-  if (!a[0].is(Kind::kDict)) return TypeError(QuotedType(a[0]) + " object has no attribute 'items'");
+  if (!a[0].is(Kind::kDict))
+    return TypeError(QuotedType(a[0]) + " object has no attribute 'items'");
   std::vector<Value> items, keys;
   for (const auto& entry : a[0].dict().entries) {
     RETURN_IF_ERROR(env.Step());
     items.push_back(Pair(env, entry.key, entry.value));
-    ASSIGN_OR_RETURN(const Value key, FoldCase(env, by_value ? entry.value : entry.key, case_sensitive));
+    ASSIGN_OR_RETURN(const Value key,
+                     FoldCase(env, by_value ? entry.value : entry.key, case_sensitive));
     keys.push_back(key);
   }
   RETURN_IF_ERROR(StableSort(env, std::move(keys), &items, reverse));
@@ -177,7 +184,8 @@ Result<Value> FilterSum(Env& env, Args& arguments) {
 }
 
 Result<Value> FilterGroupBy(Env& env, Args& arguments) {
-  ASSIGN_OR_RETURN(const auto a, Bind<4>("groupby", arguments, {"value", "attribute", "default", "case_sensitive"}, 2));
+  ASSIGN_OR_RETURN(const auto a, Bind<4>("groupby", arguments,
+                                         {"value", "attribute", "default", "case_sensitive"}, 2));
   ASSIGN_OR_RETURN(const bool case_sensitive, TruthyOr(env, a[3], false));
   ASSIGN_OR_RETURN(std::vector<Value> items, Collect(env, a[0]));
   const auto key_of = [&](const Value& item) -> Result<Value> {

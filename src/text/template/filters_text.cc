@@ -2,12 +2,12 @@
 #include <string>
 #include <utility>
 
+#include "text/template/access.h"
 #include "text/template/arguments.h"
 #include "text/template/builtin_list.h"
 #include "text/template/format.h"
 #include "text/template/iterate.h"
 #include "text/template/methods.h"
-#include "text/template/access.h"
 #include "text/template/operators.h"
 #include "text/template/stringify.h"
 #include "text/template/text_util.h"
@@ -16,7 +16,8 @@ namespace galen::jinja {
 namespace {
 
 // str(value) of the only argument, changed by a function of text.
-Result<Value> Change(Env& env, std::string_view name, const Args& arguments, std::string (*change)(std::string_view)) {
+Result<Value> Change(Env& env, std::string_view name, const Args& arguments,
+                     std::string (*change)(std::string_view)) {
   ASSIGN_OR_RETURN(const auto a, Bind<1>(name, arguments, {"s"}, 1));
   ASSIGN_OR_RETURN(const Value text, ToText(env, a[0]));
   RETURN_IF_ERROR(env.StepBytes(text.str().size()));
@@ -27,7 +28,9 @@ Result<Value> Change(Env& env, std::string_view name, const Args& arguments, std
 std::string TitleWords(std::string_view s) {
   std::string out;
   for (size_t pos = 0; pos < s.size();) {
-    const auto separator = [](char32_t c) { return IsSpace(c) || c == '-' || c == '(' || c == '{' || c == '[' || c == '<'; };
+    const auto separator = [](char32_t c) {
+      return IsSpace(c) || c == '-' || c == '(' || c == '{' || c == '[' || c == '<';
+    };
     const size_t begin = pos;
     if (separator(NextChar(s, &pos))) {
       out += s.substr(begin, pos - begin);
@@ -47,8 +50,8 @@ std::string TitleWords(std::string_view s) {
 void QuoteUrl(std::string_view s, bool query, std::string* out) {
   constexpr char kHex[] = "0123456789ABCDEF";
   for (const char c : s) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-                       c == '-' || c == '~' || (c == '/' && !query);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '_' || c == '.' || c == '-' || c == '~' || (c == '/' && !query);
     if (plain) {
       *out += c;
     } else if (c == ' ' && query) {
@@ -65,7 +68,9 @@ void QuoteUrl(std::string_view s, bool query, std::string* out) {
 Result<Value> FilterUpper(Env& env, Args& a) { return Change(env, "upper", a, ToUpper); }
 Result<Value> FilterLower(Env& env, Args& a) { return Change(env, "lower", a, ToLower); }
 Result<Value> FilterTitle(Env& env, Args& a) { return Change(env, "title", a, TitleWords); }
-Result<Value> FilterCapitalize(Env& env, Args& a) { return Change(env, "capitalize", a, Capitalize); }
+Result<Value> FilterCapitalize(Env& env, Args& a) {
+  return Change(env, "capitalize", a, Capitalize);
+}
 
 Result<Value> FilterString(Env& env, Args& arguments) {
   ASSIGN_OR_RETURN(const auto a, Bind<1>("string", arguments, {"s"}, 1));
@@ -124,7 +129,8 @@ Result<Value> FilterFormat(Env& env, Args& arguments) {
   ASSIGN_OR_RETURN(const Value text, ToText(env, arguments.positional[0]));
   std::vector<Value> rest(arguments.positional.begin() + 1, arguments.positional.end());
   if (arguments.named.empty()) return PercentFormat(env, text, env.heap.Tuple(std::move(rest)));
-  if (!rest.empty()) return TypeError("can't handle positional and keyword arguments at the same time");
+  if (!rest.empty())
+    return TypeError("can't handle positional and keyword arguments at the same time");
   auto dict = std::make_unique<DictObj>();
   for (const auto& [name, value] : arguments.named) {
     const Value key = env.String(name);
@@ -151,7 +157,8 @@ Result<Value> FilterIndent(Env& env, Args& arguments) {
     indention = a[1].str();
   } else {
     ASSIGN_OR_RETURN(const int64_t width, IntegerOr(a[1], 4));
-    if (width > static_cast<int64_t>(env.limits().memory_bytes)) return env.Room(env.limits().memory_bytes + 1);
+    if (width > static_cast<int64_t>(env.limits().memory_bytes))
+      return env.Room(env.limits().memory_bytes + 1);
     RETURN_IF_ERROR(env.Room(static_cast<size_t>(std::max<int64_t>(width, 0))));
     indention.assign(static_cast<size_t>(std::max<int64_t>(width, 0)), ' ');
   }
@@ -172,9 +179,9 @@ Result<Value> FilterIndent(Env& env, Args& arguments) {
 }
 
 Result<Value> FilterTruncate(Env& env, Args& arguments) {
-  ASSIGN_OR_RETURN(const auto a, Bind<5>("truncate", arguments, {"s", "length", "killwords", "end", "leeway"}, 1));
-  if (a[0].undefined()) return a[0];
-  ASSIGN_OR_RETURN(std::string_view text, Text(a[0]));
+  ASSIGN_OR_RETURN(const auto a, Bind<5>("truncate", arguments,
+                                         {"s", "length", "killwords", "end", "leeway"}, 1));
+  ASSIGN_OR_RETURN(const int64_t given, Length(env, a[0]));
   ASSIGN_OR_RETURN(const int64_t length, IntegerOr(a[1], 255));
   bool kill_words = false;
   if (!a[2].missing()) {
@@ -189,9 +196,12 @@ Result<Value> FilterTruncate(Env& env, Args& arguments) {
     ASSIGN_OR_RETURN(leeway, IntegerOr(a[4], 5));
   }
   const int64_t end_length = CountChars(end);
-  if (length < end_length) return ValueError("expected length >= " + std::to_string(end_length) + ", got " + std::to_string(length));
+  if (length < end_length)
+    return ValueError("expected length >= " + std::to_string(end_length) + ", got " +
+                      std::to_string(length));
   if (leeway < 0) return ValueError("expected leeway >= 0, got " + std::to_string(leeway));
-  if (a[0].string_obj().length - leeway <= length) return a[0];
+  if (given - leeway <= length) return a[0];
+  ASSIGN_OR_RETURN(std::string_view text, Text(a[0]));
   text = text.substr(0, ByteOffset(text, length - end_length));
   if (!kill_words) text = text.substr(0, text.rfind(' '));
   return env.String(std::string(text) + std::string(end));
@@ -247,7 +257,8 @@ Result<Value> FilterUrlEncode(Env& env, Args& arguments) {
     return env.String(std::move(out));
   }
   Value source = a[0];
-  if (source.is(Kind::kDict)) source = Value::Of(Kind::kDictView, env.heap.New<DictViewObj>(0, a[0], ViewKind::kItems));
+  if (source.is(Kind::kDict))
+    source = Value::Of(Kind::kDictView, env.heap.New<DictViewObj>(0, a[0], ViewKind::kItems));
   ASSIGN_OR_RETURN(IteratorObj * it, Iterate(env, source));
   Value item;
   for (bool first = true;; first = false) {

@@ -25,7 +25,9 @@ std::optional<std::string> WithoutUnderscores(std::string_view s) {
       out += s[i];
       continue;
     }
-    const auto alnum = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+    const auto alnum = [](char c) {
+      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    };
     if (i == 0 || i + 1 == s.size() || !alnum(s[i - 1]) || !alnum(s[i + 1])) return std::nullopt;
   }
   return out;
@@ -48,7 +50,8 @@ Result<std::optional<int64_t>> ParseInt(std::string_view text, int64_t base) {
     }
   }
   if (base == 0) {
-    if (s.size() > 1 && s[0] == '0' && s.find_first_not_of('0') != std::string_view::npos) return std::optional<int64_t>();
+    if (s.size() > 1 && s[0] == '0' && s.find_first_not_of('0') != std::string_view::npos)
+      return std::optional<int64_t>();
     base = 10;
   }
   const std::string signed_text = (negative ? "-" : "") + std::string(s);
@@ -74,7 +77,8 @@ std::optional<double> ParseFloat(std::string_view text) {
   if (s == "inf" || s == "infinity") return sign * HUGE_VAL;
   if (s == "nan") return std::nan("");
   // strtod would also take hexadecimal and the like.
-  if (s.empty() || s.find_first_not_of("0123456789.e+-") != std::string_view::npos) return std::nullopt;
+  if (s.empty() || s.find_first_not_of("0123456789.e+-") != std::string_view::npos)
+    return std::nullopt;
   if (s[0] == '-' || s[0] == '+' || s[0] == 'e') return std::nullopt;
   const std::string digits(s);
   char* end = nullptr;
@@ -84,7 +88,8 @@ std::optional<double> ParseFloat(std::string_view text) {
 }
 
 Result<Value> TruncateToInt(double d) {
-  if (!(std::fabs(d) < 9223372036854775808.0)) return ValueError("cannot convert a float to a 64-bit integer");
+  if (!(std::fabs(d) < 9223372036854775808.0))
+    return ValueError("cannot convert a float to a 64-bit integer");
   return Value::Int(static_cast<int64_t>(d));
 }
 
@@ -126,7 +131,8 @@ Result<Value> FilterAttr(Env& env, Args& arguments) {
 }
 
 Result<Value> FilterDefault(Env& env, Args& arguments) {
-  ASSIGN_OR_RETURN(const auto a, Bind<3>("default", arguments, {"value", "default_value", "boolean"}, 1));
+  ASSIGN_OR_RETURN(const auto a,
+                   Bind<3>("default", arguments, {"value", "default_value", "boolean"}, 1));
   bool use_default = a[0].undefined();
   if (!use_default && !a[2].missing()) {
     ASSIGN_OR_RETURN(const bool boolean, Truthy(env, a[2]));
@@ -185,7 +191,8 @@ Result<Value> FilterRound(Env& env, Args& arguments) {
     return ValueError("method must be common, ceil or floor");
   }
   if (a[0].undefined() && method != "common") return UndefinedError(a[0]);
-  if (!a[0].number()) return TypeError("type " + std::string(TypeName(a[0])) + " doesn't define __round__ method");
+  if (!a[0].number())
+    return TypeError("type " + std::string(TypeName(a[0])) + " doesn't define __round__ method");
   if (method == "common") {
     if (a[0].is(Kind::kFloat)) {
       ASSIGN_OR_RETURN(const double rounded, RoundDouble(env, a[0].as_double(), precision));
@@ -205,9 +212,11 @@ Result<Value> FilterRound(Env& env, Args& arguments) {
     const bool up = rest > unit / 2 || (rest == unit / 2 && down % 2 != 0);
     return Arithmetic(env, Operator::kMul, Value::Int(down + up), Value::Int(unit));
   }
-  ASSIGN_OR_RETURN(const Value power, Arithmetic(env, Operator::kPow, Value::Int(10), Value::Int(precision)));
+  ASSIGN_OR_RETURN(const Value power,
+                   Arithmetic(env, Operator::kPow, Value::Int(10), Value::Int(precision)));
   ASSIGN_OR_RETURN(const Value scaled, Arithmetic(env, Operator::kMul, a[0], power));
-  const double d = method == "ceil" ? std::ceil(scaled.as_double()) : std::floor(scaled.as_double());
+  const double d =
+      method == "ceil" ? std::ceil(scaled.as_double()) : std::floor(scaled.as_double());
   ASSIGN_OR_RETURN(const Value whole, TruncateToInt(d));
   return Arithmetic(env, Operator::kDiv, whole, power);
 }
@@ -243,8 +252,9 @@ Result<Value> FilterFileSize(Env& env, Args& arguments) {
 }
 
 Result<Value> FilterToJson(Env& env, Args& arguments) {
-  ASSIGN_OR_RETURN(const auto a,
-                   Bind<5>("tojson", arguments, {"x", "ensure_ascii", "indent", "separators", "sort_keys"}, 1));
+  ASSIGN_OR_RETURN(
+      const auto a,
+      Bind<5>("tojson", arguments, {"x", "ensure_ascii", "indent", "separators", "sort_keys"}, 1));
   JsonOptions options;
   if (!a[1].missing()) {
     ASSIGN_OR_RETURN(options.ensure_ascii, Truthy(env, a[1]));
@@ -259,14 +269,16 @@ Result<Value> FilterToJson(Env& env, Args& arguments) {
       options.indent = a[2].str();
     } else {
       ASSIGN_OR_RETURN(const int64_t width, Integer(a[2]));
-      if (width > static_cast<int64_t>(env.limits().memory_bytes)) return env.Room(env.limits().memory_bytes + 1);
+      if (width > static_cast<int64_t>(env.limits().memory_bytes))
+        return env.Room(env.limits().memory_bytes + 1);
       RETURN_IF_ERROR(env.Room(width > 0 ? static_cast<size_t>(width) : 0));
       options.indent.assign(width > 0 ? static_cast<size_t>(width) : 0, ' ');
     }
   }
   if (!a[3].missing() && !a[3].none()) {
     ASSIGN_OR_RETURN(const std::vector<Value> pair, Collect(env, a[3]));
-    if (pair.size() != 2 || !pair[0].string() || !pair[1].string()) return ValueError("separators must be two strings");
+    if (pair.size() != 2 || !pair[0].string() || !pair[1].string())
+      return ValueError("separators must be two strings");
     options.item_separator = pair[0].str();
     options.key_separator = pair[1].str();
   }

@@ -34,7 +34,8 @@ Result<int64_t> ReadNumber(std::string_view s, size_t* i) {
   int64_t value = 0;
   for (; *i < s.size() && Digit(s[*i]); ++*i) {
     value = value * 10 + (s[*i] - '0');
-    if (value > kMaxWidth) return ResourceExhausted("a format asks for a width above " + std::to_string(kMaxWidth));
+    if (value > kMaxWidth)
+      return ResourceExhausted("a format asks for a width above " + std::to_string(kMaxWidth));
   }
   return value;
 }
@@ -81,7 +82,8 @@ std::string GroupThousands(const std::string& digits, char separator) {
 }
 
 std::string Magnitude(int64_t value, int base, bool upper) {
-  const uint64_t magnitude = value < 0 ? ~static_cast<uint64_t>(value) + 1 : static_cast<uint64_t>(value);
+  const uint64_t magnitude =
+      value < 0 ? ~static_cast<uint64_t>(value) + 1 : static_cast<uint64_t>(value);
   char buffer[72];
   const auto end = std::to_chars(buffer, buffer + sizeof(buffer), magnitude, base);
   std::string out(buffer, end.ptr);
@@ -91,12 +93,31 @@ std::string Magnitude(int64_t value, int base, bool upper) {
 Result<std::string> FormatInteger(Env& env, int64_t value, const Layout& layout) {
   std::string prefix;
   int base = 10;
+  if (layout.type == 'c') {
+    if (value < 0 || value > 0x10FFFF) return ValueError("%c arg not in range(0x110000)");
+    AppendChar(static_cast<char32_t>(value), &prefix);
+    return Pad(prefix, layout, '>');
+  }
   switch (layout.type) {
-    case 0: case 'd': case 'i': case 'u': case 'n': break;
-    case 'x': case 'X': base = 16; break;
-    case 'o': base = 8; break;
-    case 'b': base = 2; break;
-    default: return ValueError(std::string("Unknown format code '") + layout.type + "' for object of type 'int'");
+    case 0:
+    case 'd':
+    case 'i':
+    case 'u':
+    case 'n':
+      break;
+    case 'x':
+    case 'X':
+      base = 16;
+      break;
+    case 'o':
+      base = 8;
+      break;
+    case 'b':
+      base = 2;
+      break;
+    default:
+      return ValueError(std::string("Unknown format code '") + layout.type +
+                        "' for object of type 'int'");
   }
   if (layout.alternate && base != 10) prefix = std::string("0") + layout.type;
   std::string digits = Magnitude(value, base, layout.type == 'X');
@@ -113,7 +134,8 @@ Result<std::string> FormatReal(Env& env, double value, const Layout& layout) {
   const double magnitude = std::fabs(value);
   switch (layout.type) {
     case '%': {
-      ASSIGN_OR_RETURN(digits, FormatDouble(env, magnitude * 100, 'f', layout.precision, layout.alternate));
+      ASSIGN_OR_RETURN(digits,
+                       FormatDouble(env, magnitude * 100, 'f', layout.precision, layout.alternate));
       digits += '%';
       break;
     }
@@ -123,17 +145,26 @@ Result<std::string> FormatReal(Env& env, double value, const Layout& layout) {
         break;
       }
       // Like 'g', but with a digit behind the point.
-      ASSIGN_OR_RETURN(digits, FormatDouble(env, magnitude, 'g', layout.precision, layout.alternate));
+      ASSIGN_OR_RETURN(digits,
+                       FormatDouble(env, magnitude, 'g', layout.precision, layout.alternate));
       if (digits.find_first_not_of("0123456789") == std::string::npos) digits += ".0";
       break;
     }
-    case 'n': case 'e': case 'E': case 'f': case 'F': case 'g': case 'G': {
+    case 'n':
+    case 'e':
+    case 'E':
+    case 'f':
+    case 'F':
+    case 'g':
+    case 'G': {
       const char type = layout.type == 'n' ? 'g' : layout.type;
-      ASSIGN_OR_RETURN(digits, FormatDouble(env, magnitude, type, layout.precision, layout.alternate));
+      ASSIGN_OR_RETURN(digits,
+                       FormatDouble(env, magnitude, type, layout.precision, layout.alternate));
       break;
     }
     default:
-      return ValueError(std::string("Unknown format code '") + layout.type + "' for object of type 'float'");
+      return ValueError(std::string("Unknown format code '") + layout.type +
+                        "' for object of type 'float'");
   }
   if (layout.separator != 0) digits = GroupThousands(digits, layout.separator);
   return PadNumber(std::signbit(value), "", digits, layout);
@@ -165,7 +196,8 @@ class PercentFormatter {
       RETURN_IF_ERROR(env_.StepBytes(piece.size()));
       RETURN_IF_ERROR(env_.Room(out.size()));
     }
-    const bool mapping = arguments_.is(Kind::kDict) || arguments_.is(Kind::kList) || arguments_.undefined();
+    const bool mapping =
+        arguments_.is(Kind::kDict) || arguments_.is(Kind::kList) || arguments_.undefined();
     const size_t given = arguments_.is(Kind::kTuple) ? arguments_.items().size() : 1;
     if (used_ < given && !mapping && !named_) {
       return TypeError("not all arguments converted during string formatting");
@@ -220,12 +252,18 @@ class PercentFormatter {
       ASSIGN_OR_RETURN(value, Named(i));
     }
     for (; *i < s_.size(); ++*i) {
-      if (s_[*i] == '-') left = true;
-      else if (s_[*i] == '+') layout.sign = '+';
-      else if (s_[*i] == ' ') layout.sign = layout.sign == '+' ? '+' : ' ';
-      else if (s_[*i] == '#') layout.alternate = true;
-      else if (s_[*i] == '0') layout.zero = true;
-      else break;
+      if (s_[*i] == '-')
+        left = true;
+      else if (s_[*i] == '+')
+        layout.sign = '+';
+      else if (s_[*i] == ' ')
+        layout.sign = layout.sign == '+' ? '+' : ' ';
+      else if (s_[*i] == '#')
+        layout.alternate = true;
+      else if (s_[*i] == '0')
+        layout.zero = true;
+      else
+        break;
     }
     ASSIGN_OR_RETURN(layout.width, NumberOrStar(i));
     if (layout.width < 0) {
@@ -251,7 +289,9 @@ class PercentFormatter {
   Result<std::string> Convert(const Value& value, Layout layout) {
     const std::string type(1, layout.type);
     switch (layout.type) {
-      case 's': case 'r': case 'a': {
+      case 's':
+      case 'r':
+      case 'a': {
         std::string text;
         if (layout.type != 's') {
           RETURN_IF_ERROR(AppendRepr(env_, value, &text));
@@ -276,18 +316,34 @@ class PercentFormatter {
         layout.zero = false;
         return Pad(text, layout, '>');
       }
-      case 'd': case 'i': case 'u': {
-        if (!value.number()) return TypeError(std::string("%") + type + " format: a real number is required, not " + std::string(TypeName(value)));
+      case 'd':
+      case 'i':
+      case 'u': {
+        if (!value.number())
+          return TypeError(std::string("%") + type + " format: a real number is required, not " +
+                           std::string(TypeName(value)));
         const double d = value.as_double();
-        if (value.is(Kind::kFloat) && !(std::fabs(d) < 9.2e18)) return ValueError("cannot convert float to a 64-bit integer");
+        if (value.is(Kind::kFloat) && !(std::fabs(d) < 9.2e18))
+          return ValueError("cannot convert float to a 64-bit integer");
         layout.type = 'd';
-        return FormatInteger(env_, value.integral() ? value.as_int() : static_cast<int64_t>(d), layout);
+        return FormatInteger(env_, value.integral() ? value.as_int() : static_cast<int64_t>(d),
+                             layout);
       }
-      case 'x': case 'X': case 'o':
-        if (!value.integral()) return TypeError(std::string("%") + type + " format: an integer is required, not " + std::string(TypeName(value)));
+      case 'x':
+      case 'X':
+      case 'o':
+        if (!value.integral())
+          return TypeError(std::string("%") + type + " format: an integer is required, not " +
+                           std::string(TypeName(value)));
         return FormatInteger(env_, value.as_int(), layout);
-      case 'e': case 'E': case 'f': case 'F': case 'g': case 'G':
-        if (!value.number()) return TypeError("must be real number, not " + std::string(TypeName(value)));
+      case 'e':
+      case 'E':
+      case 'f':
+      case 'F':
+      case 'g':
+      case 'G':
+        if (!value.number())
+          return TypeError("must be real number, not " + std::string(TypeName(value)));
         return FormatReal(env_, value.as_double(), layout);
       default:
         return ValueError("unsupported format character " + ReprText(type));
@@ -359,7 +415,8 @@ class BraceFormatter {
         open += s[*i] == '{' ? 1 : s[*i] == '}' ? -1 : 0;
         ++*i;
       }
-      // The field's value is looked up before those of its nested fields, so that automatic numbers agree.
+      // The field's value is looked up before those of its nested fields, so that automatic numbers
+      // agree.
       ASSIGN_OR_RETURN(const Value value, Lookup(name));
       ASSIGN_OR_RETURN(spec, Run(s.substr(spec_begin, *i - spec_begin), nesting + 1));
       if (*i >= s.size()) return ValueError("expected '}' before end of string");
@@ -376,20 +433,26 @@ class BraceFormatter {
     const size_t end = std::min(name.find_first_of(".["), name.size());
     const std::string_view first = name.substr(0, end);
     Value value;
-    const bool number = !first.empty() && first.find_first_not_of("0123456789") == std::string_view::npos;
+    const bool number =
+        !first.empty() && first.find_first_not_of("0123456789") == std::string_view::npos;
     if (first.empty() || number) {
       int64_t index = 0;
       if (number) {
-        if (automatic_ > 0) return ValueError("cannot switch from manual field specification to automatic field numbering");
+        if (automatic_ > 0)
+          return ValueError(
+              "cannot switch from manual field specification to automatic field numbering");
         manual_ = true;
         size_t at = 0;
         ASSIGN_OR_RETURN(index, ReadNumber(first, &at));
       } else {
-        if (manual_) return ValueError("cannot switch from manual field specification to automatic field numbering");
+        if (manual_)
+          return ValueError(
+              "cannot switch from manual field specification to automatic field numbering");
         index = automatic_++;
       }
       if (index >= static_cast<int64_t>(arguments_.positional.size())) {
-        return ValueError("Replacement index " + std::to_string(index) + " out of range for positional args tuple");
+        return ValueError("Replacement index " + std::to_string(index) +
+                          " out of range for positional args tuple");
       }
       value = arguments_.positional[static_cast<size_t>(index)];
     } else {
@@ -411,11 +474,13 @@ class BraceFormatter {
         path = path.substr(end);
       } else if (path[0] == '[') {
         const size_t end = path.find(']');
-        if (end == std::string_view::npos || end == 1) return ValueError("Empty attribute in format string");
+        if (end == std::string_view::npos || end == 1)
+          return ValueError("Empty attribute in format string");
         const std::string_view key = path.substr(1, end - 1);
         size_t at = 0;
         ASSIGN_OR_RETURN(const int64_t index, ReadNumber(key, &at));
-        ASSIGN_OR_RETURN(value, GetItem(env_, value, at == key.size() ? Value::Int(index) : env_.String(key)));
+        ASSIGN_OR_RETURN(
+            value, GetItem(env_, value, at == key.size() ? Value::Int(index) : env_.String(key)));
         path = path.substr(end + 1);
       } else {
         return ValueError("Only '.' or '[' may follow ']' in format field specifier");
@@ -430,7 +495,8 @@ class BraceFormatter {
         return ValueError(std::string("Unknown conversion specifier ") + conversion);
       }
       std::string text;
-      RETURN_IF_ERROR(conversion == 's' ? AppendText(env_, value, &text) : AppendRepr(env_, value, &text));
+      RETURN_IF_ERROR(conversion == 's' ? AppendText(env_, value, &text)
+                                        : AppendRepr(env_, value, &text));
       value = env_.String(std::move(text));
     }
     if (spec.empty()) {
@@ -439,22 +505,29 @@ class BraceFormatter {
       return text;
     }
     if (!value.string() && !value.number()) {
-      return TypeError("unsupported format string passed to " + std::string(TypeName(value)) + ".__format__");
+      return TypeError("unsupported format string passed to " + std::string(TypeName(value)) +
+                       ".__format__");
     }
     Layout layout;
     RETURN_IF_ERROR(ReadSpec(spec, &layout));
     if (value.string()) {
       if (layout.type != 0 && layout.type != 's') {
-        return ValueError(std::string("Unknown format code '") + layout.type + "' for object of type 'str'");
+        return ValueError(std::string("Unknown format code '") + layout.type +
+                          "' for object of type 'str'");
       }
-      if (layout.align == '=' || layout.sign != '-') return ValueError("Sign or '=' not allowed in string format specifier");
+      if (layout.align == '=' || layout.sign != '-')
+        return ValueError("Sign or '=' not allowed in string format specifier");
       if (layout.zero && layout.align == 0) layout.fill = "0";
       return Pad(Truncated(value.str(), layout.precision), layout, '<');
     }
-    if (layout.zero && layout.separator != 0) return Unsupported("zero padding together with thousands separators");
-    const bool as_real = value.is(Kind::kFloat) || std::string_view("eEfFgG%").find(layout.type) != std::string_view::npos;
-    if (as_real && (value.is(Kind::kFloat) || layout.type != 0)) return FormatReal(env_, value.as_double(), layout);
-    if (layout.precision >= 0) return ValueError("Precision not allowed in integer format specifier");
+    if (layout.zero && layout.separator != 0)
+      return Unsupported("zero padding together with thousands separators");
+    const bool as_real = value.is(Kind::kFloat) ||
+                         std::string_view("eEfFgG%").find(layout.type) != std::string_view::npos;
+    if (as_real && (value.is(Kind::kFloat) || layout.type != 0))
+      return FormatReal(env_, value.as_double(), layout);
+    if (layout.precision >= 0)
+      return ValueError("Precision not allowed in integer format specifier");
     return FormatInteger(env_, value.as_int(), layout);
   }
 
@@ -473,7 +546,10 @@ class BraceFormatter {
       i = 1;
     }
     if (i < s.size() && (s[i] == '+' || s[i] == '-' || s[i] == ' ')) layout->sign = s[i++];
-    if (i < s.size() && s[i] == '#') { layout->alternate = true; ++i; }
+    if (i < s.size() && s[i] == '#') {
+      layout->alternate = true;
+      ++i;
+    }
     if (i < s.size() && s[i] == '0') {
       if (layout->align == 0) layout->zero = true;
       ++i;
@@ -500,12 +576,19 @@ class BraceFormatter {
 
 Result<std::string> FormatDouble(Env& env, double d, char type, int64_t precision, bool alternate) {
   if (std::isnan(d)) return std::string(type < 'a' ? "NAN" : "nan");
-  if (std::isinf(d)) return std::string(type < 'a' ? (d < 0 ? "-INF" : "INF") : (d < 0 ? "-inf" : "inf"));
-  // 2^-1074 has 1,074 digits; more only repeat zeros. CPython refuses precisions above INT_MAX only.
+  if (std::isinf(d))
+    return std::string(type < 'a' ? (d < 0 ? "-INF" : "INF") : (d < 0 ? "-inf" : "inf"));
+  // 2^-1074 has 1,074 digits; more only repeat zeros. CPython refuses precisions above INT_MAX
+  // only.
   if (precision > 5000) return ResourceExhausted("a format asks for more than 5000 digits");
   if (precision < 0) precision = 6;
   RETURN_IF_ERROR(env.Step(1 + precision / 16));
-  const char form[] = {'%', alternate ? '#' : '.', alternate ? '.' : '*', alternate ? '*' : type, alternate ? type : '\0', '\0'};
+  const char form[] = {'%',
+                       alternate ? '#' : '.',
+                       alternate ? '.' : '*',
+                       alternate ? '*' : type,
+                       alternate ? type : '\0',
+                       '\0'};
   const int digits = static_cast<int>(precision);
   std::string out(static_cast<size_t>(precision) + 400, '\0');
 #pragma GCC diagnostic push

@@ -16,7 +16,8 @@ Result<Value> PercentFormat(Env& env, const Value& format, const Value& argument
 // `format.format(...)`.
 Result<Value> BraceFormat(Env& env, const Value& format, const Args& arguments);
 
-// The text of a double with `precision` digits: type is one of e E f F g G. `alternate` keeps the point and zeros.
+// The text of a double with `precision` digits: type is one of e E f F g G. `alternate` keeps the
+// point and zeros.
 Result<std::string> FormatDouble(Env& env, double d, char type, int64_t precision, bool alternate);
 
 }  // namespace galen::jinja

@@ -19,7 +19,8 @@ constexpr int64_t kMaxRange = 100'000;  // jinja2.sandbox.MAX_RANGE
 // dict(mapping or pairs, **named) into `dict`.
 Status FillDict(Env& env, const Args& arguments, DictObj* dict) {
   if (arguments.positional.size() > 1) {
-    return TypeError("dict expected at most 1 argument, got " + std::to_string(arguments.positional.size()));
+    return TypeError("dict expected at most 1 argument, got " +
+                     std::to_string(arguments.positional.size()));
   }
   const auto set = [&](const Value& key, const Value& value) -> Status {
     uint64_t hash = 0;
@@ -29,6 +30,7 @@ Status FillDict(Env& env, const Args& arguments, DictObj* dict) {
   };
   if (!arguments.positional.empty()) {
     const Value& source = arguments.positional[0];
+    if (source.undefined()) return UndefinedError(source);
     if (source.is(Kind::kDict)) {
       for (const auto& entry : source.dict().entries) RETURN_IF_ERROR(set(entry.key, entry.value));
     } else {
@@ -74,8 +76,9 @@ Result<Value> FunctionNamespace(Env& env, Args& arguments) {
   RETURN_IF_ERROR(FillDict(env, arguments, &object->attributes));
   for (const auto& entry : object->attributes.entries) {
     if (entry.key.string() && entry.key.str().starts_with('_')) {
-      return InvalidArgument("Chat templates cannot store underscore-prefixed attributes on a namespace, but got " +
-                             ReprText(entry.key.str()));
+      return InvalidArgument(
+          "Chat templates cannot store underscore-prefixed attributes on a namespace, but got " +
+          ReprText(entry.key.str()));
     }
   }
   return Value::Of(Kind::kNamespace, object);
@@ -144,7 +147,8 @@ Result<Value> FunctionStrftimeNow(Env& env, Args& arguments) {
     time = *env.now;
   } else {
     const std::time_t seconds = std::time(nullptr);
-    if (localtime_r(&seconds, &time) == nullptr) return Unsupported("the machine has no local time");
+    if (localtime_r(&seconds, &time) == nullptr)
+      return Unsupported("the machine has no local time");
   }
   std::string out;
   for (size_t i = 0; i < format.size();) {
@@ -153,7 +157,8 @@ Result<Value> FunctionStrftimeNow(Env& env, Args& arguments) {
       continue;
     }
     const size_t begin = ++i;
-    while (i < format.size() && std::string_view("_-0^#").find(format[i]) != std::string_view::npos) ++i;
+    while (i < format.size() && std::string_view("_-0^#").find(format[i]) != std::string_view::npos)
+      ++i;
     if (i < format.size() && format[i] >= '0' && format[i] <= '9') {
       return Unsupported("widths in strftime_now's format are not supported");
     }

@@ -59,7 +59,8 @@ Result<Value> Interpreter::Lookup(NameId name, Scope* scope) {
     if (s->names.size() > 32) RETURN_IF_ERROR(Step(static_cast<int64_t>(s->names.size() / 16)));
     for (const auto& [id, value] : s->names) {
       if (id != name) continue;
-      if (value.missing()) return Undefined(ReprText(syntax_.names[static_cast<size_t>(name)]) + " is undefined");
+      if (value.missing())
+        return Undefined(ReprText(syntax_.names[static_cast<size_t>(name)]) + " is undefined");
       return value;
     }
   }
@@ -98,26 +99,38 @@ Result<Value> Interpreter::Eval(const Expr* e, Scope* scope) {
 
 Result<Value> Interpreter::EvalNode(const Expr* e, Scope* scope) {
   switch (e->kind) {
-    case ExprKind::kConstant: return static_cast<const ConstantExpr*>(e)->value;
-    case ExprKind::kName: return Lookup(static_cast<const NameExpr*>(e)->name, scope);
+    case ExprKind::kConstant:
+      return static_cast<const ConstantExpr*>(e)->value;
+    case ExprKind::kName:
+      return Lookup(static_cast<const NameExpr*>(e)->name, scope);
     case ExprKind::kTuple:
     case ExprKind::kList:
     case ExprKind::kDict:
-    case ExprKind::kConcat: return EvalRow(*static_cast<const RowExpr*>(e), scope);
+    case ExprKind::kConcat:
+      return EvalRow(*static_cast<const RowExpr*>(e), scope);
     case ExprKind::kUnary:
     case ExprKind::kBinary:
     case ExprKind::kAnd:
     case ExprKind::kOr:
-    case ExprKind::kNot: return EvalOperator(*static_cast<const OperatorExpr*>(e), scope);
-    case ExprKind::kCompare: return EvalCompare(*static_cast<const CompareExpr*>(e), scope);
-    case ExprKind::kConditional: return EvalConditional(*static_cast<const ConditionalExpr*>(e), scope);
-    case ExprKind::kAttribute: return EvalAttribute(*static_cast<const AttributeExpr*>(e), scope);
-    case ExprKind::kItem: return EvalItem(*static_cast<const ItemExpr*>(e), scope);
-    case ExprKind::kSlice: return EvalSlice(*static_cast<const SliceExpr*>(e), scope);
-    case ExprKind::kCall: return EvalCall(*static_cast<const CallExpr*>(e), scope, Value());
+    case ExprKind::kNot:
+      return EvalOperator(*static_cast<const OperatorExpr*>(e), scope);
+    case ExprKind::kCompare:
+      return EvalCompare(*static_cast<const CompareExpr*>(e), scope);
+    case ExprKind::kConditional:
+      return EvalConditional(*static_cast<const ConditionalExpr*>(e), scope);
+    case ExprKind::kAttribute:
+      return EvalAttribute(*static_cast<const AttributeExpr*>(e), scope);
+    case ExprKind::kItem:
+      return EvalItem(*static_cast<const ItemExpr*>(e), scope);
+    case ExprKind::kSlice:
+      return EvalSlice(*static_cast<const SliceExpr*>(e), scope);
+    case ExprKind::kCall:
+      return EvalCall(*static_cast<const CallExpr*>(e), scope, Value());
     case ExprKind::kFilter:
-    case ExprKind::kTest: return EvalApply(*static_cast<const ApplyExpr*>(e), scope);
-    case ExprKind::kNamespaceRef: break;  // a target only
+    case ExprKind::kTest:
+      return EvalApply(*static_cast<const ApplyExpr*>(e), scope);
+    case ExprKind::kNamespaceRef:
+      break;  // a target only
   }
   return InvalidArgument("not an expression");
 }
@@ -214,6 +227,9 @@ Result<Value> Interpreter::EvalSlice(const SliceExpr& e, Scope* scope) {
     if (parts[i] == nullptr) continue;
     ASSIGN_OR_RETURN(bounds[i], Eval(parts[i], scope));
   }
+  if (e.constant && !object.string() && !object.sequence() && !object.is(Kind::kRange)) {
+    return Undefined(std::string(TypeName(object)) + " object has no element slice");
+  }
   return GetSlice(*this, object, bounds[0], bounds[1], bounds[2]);
 }
 
@@ -233,7 +249,8 @@ Status Interpreter::EvalArguments(const CallArguments& a, Scope* scope, Args* ou
   }
   if (a.named_dict == nullptr) return OkStatus();
   ASSIGN_OR_RETURN(const Value dict, Eval(a.named_dict, scope));
-  if (!dict.is(Kind::kDict)) return TypeError("argument after ** must be a mapping, not " + std::string(TypeName(dict)));
+  if (!dict.is(Kind::kDict))
+    return TypeError("argument after ** must be a mapping, not " + std::string(TypeName(dict)));
   const size_t explicit_names = out->named.size();
   for (const auto& entry : dict.dict().entries) {
     if (!entry.key.string()) return TypeError("keywords must be strings");
@@ -259,7 +276,8 @@ Result<Value> Interpreter::EvalCall(const CallExpr& e, Scope* scope, const Value
 Result<Value> Interpreter::EvalApply(const ApplyExpr& e, Scope* scope) {
   const bool filter = e.kind == ExprKind::kFilter;
   if (e.builtin == nullptr) {
-    return InvalidArgument(std::string("No ") + (filter ? "filter" : "test") + " named '" + e.name + "' found.");
+    return InvalidArgument(std::string("No ") + (filter ? "filter" : "test") + " named '" + e.name +
+                           "' found.");
   }
   Args arguments;
   arguments.positional.reserve(1 + e.arguments.positional.size());
@@ -280,25 +298,32 @@ Result<Value> Interpreter::Call(const Value& callee, Args arguments) {
   RETURN_IF_ERROR(depth.status());
   RETURN_IF_ERROR(Step());
   switch (callee.kind()) {
-    case Kind::kMacro: return CallMacro(*callee.as<MacroObj>(), std::move(arguments));
+    case Kind::kMacro:
+      return CallMacro(*callee.as<MacroObj>(), std::move(arguments));
     case Kind::kFunction: {
-      ASSIGN_OR_RETURN(const Value result, callee.as<FunctionObj>()->builtin->call(*this, arguments));
+      ASSIGN_OR_RETURN(const Value result,
+                       callee.as<FunctionObj>()->builtin->call(*this, arguments));
       RETURN_IF_ERROR(CheckNesting(result));
       return result;
     }
     case Kind::kMethod: {
-      ASSIGN_OR_RETURN(const Value result, CallMethod(*this, *callee.as<MethodObj>(), std::move(arguments)));
+      ASSIGN_OR_RETURN(const Value result,
+                       CallMethod(*this, *callee.as<MethodObj>(), std::move(arguments)));
       RETURN_IF_ERROR(CheckNesting(result));
       return result;
     }
-    case Kind::kLoop: return CallLoop(callee.as<LoopObj>(), arguments);
+    case Kind::kLoop:
+      return CallLoop(callee.as<LoopObj>(), arguments);
     case Kind::kJoiner: {
-      if (!arguments.positional.empty() || !arguments.named.empty()) return TypeError("a joiner takes no arguments");
+      if (!arguments.positional.empty() || !arguments.named.empty())
+        return TypeError("a joiner takes no arguments");
       auto* joiner = callee.as<JoinerObj>();
       return String(std::exchange(joiner->used, true) ? joiner->separator : std::string());
     }
-    case Kind::kUndefined: return UndefinedError(callee);
-    default: return TypeError(QuotedType(callee) + " object is not callable");
+    case Kind::kUndefined:
+      return UndefinedError(callee);
+    default:
+      return TypeError(QuotedType(callee) + " object is not callable");
   }
 }
 

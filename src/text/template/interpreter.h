@@ -16,7 +16,8 @@
 
 namespace galen::jinja {
 
-// The names of one block of the template that has names of its own. kMissing as a value: hidden, not yet assigned.
+// The names of one block of the template that has names of its own. kMissing as a value: hidden,
+// not yet assigned.
 struct Scope : Object {
   Scope* parent = nullptr;
   std::vector<std::pair<NameId, Value>> names;
@@ -36,7 +37,9 @@ class Interpreter : public Env {
   Status Run();
   std::string& output() { return output_; }
   // Bytes [begin, end) of the output that came from {% generation %} blocks.
-  const std::vector<std::pair<size_t, size_t>>& generation_spans() const { return generation_spans_; }
+  const std::vector<std::pair<size_t, size_t>>& generation_spans() const {
+    return generation_spans_;
+  }
 
   Result<Value> Call(const Value& callee, Args arguments) override;
   Result<Value> Eval(const Expr* e, Scope* scope);
@@ -89,7 +92,7 @@ class Interpreter : public Env {
   std::vector<Value> root_;        // by NameId; kMissing: not defined
   std::vector<bool> root_hidden_;  // assigned later in the template, so not yet visible
   std::vector<Scope*> free_scopes_;
-  Value block_text_;               // what the innermost {% filter %} or {% set | filter %} applies to
+  Value block_text_;  // what the innermost {% filter %} or {% set | filter %} applies to
   std::string output_;
   std::string* out_ = &output_;
   std::vector<std::pair<size_t, size_t>> generation_spans_;

@@ -46,7 +46,8 @@ class Interpreter::Buffer {
 
 // The items of `for x in y if test`, tested one by one as the loop asks for them.
 struct FilteredItems : IteratorObj {
-  FilteredItems(Interpreter* i, const ForStmt* n, IteratorObj* s, Scope* o) : interpreter(i), node(n), source(s), outer(o) {}
+  FilteredItems(Interpreter* i, const ForStmt* n, IteratorObj* s, Scope* o)
+      : interpreter(i), node(n), source(s), outer(o) {}
 
   Result<bool> Next(Env& env, Value* item) override {
     while (true) {
@@ -71,12 +72,15 @@ struct FilteredItems : IteratorObj {
 Status Interpreter::Run() {
   const Result<Flow> flow = Exec(syntax_.body, nullptr);
   if (flow.ok()) return OkStatus();
-  return flow.status().WithContext(error_line_ > 0 ? "chat template, line " + std::to_string(error_line_) : "chat template");
+  return flow.status().WithContext(
+      error_line_ > 0 ? "chat template, line " + std::to_string(error_line_) : "chat template");
 }
 
 Status Interpreter::Write(std::string_view text) {
-  if (out_ == &output_ && text.size() > limits().output_bytes - std::min(limits().output_bytes, output_.size())) {
-    return ResourceExhausted("the template writes more than " + std::to_string(limits().output_bytes) + " bytes");
+  if (out_ == &output_ &&
+      text.size() > limits().output_bytes - std::min(limits().output_bytes, output_.size())) {
+    return ResourceExhausted("the template writes more than " +
+                             std::to_string(limits().output_bytes) + " bytes");
   }
   RETURN_IF_ERROR(Room(out_->size() + text.size()));
   out_->append(text);
@@ -86,7 +90,8 @@ Status Interpreter::Write(std::string_view text) {
 // What a call or filter block gives must be text already.
 Status Interpreter::WriteResult(const Value& v) {
   if (v.string()) return Write(v.str());
-  return TypeError("sequence item 0: expected str instance, " + std::string(TypeName(v)) + " found");
+  return TypeError("sequence item 0: expected str instance, " + std::string(TypeName(v)) +
+                   " found");
 }
 
 Result<Interpreter::Flow> Interpreter::Exec(const Body& body, Scope* scope) {
@@ -107,26 +112,37 @@ Result<Interpreter::Flow> Interpreter::Exec(const Stmt* statement, Scope* scope)
       RETURN_IF_ERROR(Write(static_cast<const TextStmt*>(statement)->text));
       return Flow::kNormal;
     case StmtKind::kOutput: {
-      ASSIGN_OR_RETURN(const Value v, Eval(static_cast<const OutputStmt*>(statement)->value, scope));
+      ASSIGN_OR_RETURN(const Value v,
+                       Eval(static_cast<const OutputStmt*>(statement)->value, scope));
       ASSIGN_OR_RETURN(const Value text, ToText(*this, v));
       RETURN_IF_ERROR(Write(text.str()));
       return Flow::kNormal;
     }
-    case StmtKind::kIf: return ExecIf(*static_cast<const IfStmt*>(statement), scope);
-    case StmtKind::kFor: return ExecFor(*static_cast<const ForStmt*>(statement), scope);
-    case StmtKind::kSet: return ExecSet(*static_cast<const SetStmt*>(statement), scope);
-    case StmtKind::kSetBlock: return ExecSetBlock(*static_cast<const SetBlockStmt*>(statement), scope);
-    case StmtKind::kWith: return ExecWith(*static_cast<const WithStmt*>(statement), scope);
+    case StmtKind::kIf:
+      return ExecIf(*static_cast<const IfStmt*>(statement), scope);
+    case StmtKind::kFor:
+      return ExecFor(*static_cast<const ForStmt*>(statement), scope);
+    case StmtKind::kSet:
+      return ExecSet(*static_cast<const SetStmt*>(statement), scope);
+    case StmtKind::kSetBlock:
+      return ExecSetBlock(*static_cast<const SetBlockStmt*>(statement), scope);
+    case StmtKind::kWith:
+      return ExecWith(*static_cast<const WithStmt*>(statement), scope);
     case StmtKind::kMacro: {
       const auto& node = *static_cast<const MacroStmt*>(statement);
       RETURN_IF_ERROR(SetName(node.name, MakeMacro(node, scope), scope));
       return Flow::kNormal;
     }
-    case StmtKind::kCallBlock: return ExecCallBlock(*static_cast<const CallBlockStmt*>(statement), scope);
-    case StmtKind::kFilterBlock: return ExecFilterBlock(*static_cast<const FilterBlockStmt*>(statement), scope);
-    case StmtKind::kGeneration: return ExecGeneration(*static_cast<const GenerationStmt*>(statement), scope);
-    case StmtKind::kBreak: return Flow::kBreak;
-    case StmtKind::kContinue: return Flow::kContinue;
+    case StmtKind::kCallBlock:
+      return ExecCallBlock(*static_cast<const CallBlockStmt*>(statement), scope);
+    case StmtKind::kFilterBlock:
+      return ExecFilterBlock(*static_cast<const FilterBlockStmt*>(statement), scope);
+    case StmtKind::kGeneration:
+      return ExecGeneration(*static_cast<const GenerationStmt*>(statement), scope);
+    case StmtKind::kBreak:
+      return Flow::kBreak;
+    case StmtKind::kContinue:
+      return Flow::kContinue;
   }
   return Flow::kNormal;
 }
@@ -152,7 +168,8 @@ Result<Interpreter::Flow> Interpreter::ExecFor(const ForStmt& node, Scope* scope
   return Flow::kNormal;
 }
 
-Result<Interpreter::Flow> Interpreter::RunLoop(const ForStmt& node, const Value& iterable, int depth0, Scope* scope) {
+Result<Interpreter::Flow> Interpreter::RunLoop(const ForStmt& node, const Value& iterable,
+                                               int depth0, Scope* scope) {
   ASSIGN_OR_RETURN(IteratorObj * source, Iterate(*this, iterable));
   if (node.test != nullptr) {
     Capture(scope);
@@ -173,7 +190,8 @@ Result<Interpreter::Flow> Interpreter::RunLoop(const ForStmt& node, const Value&
     source = object;
     loop = Value::Of(Kind::kLoop, object);
   }
-  // Jinja runs `else` unless some pass through the body came to its end: `break` and `continue` do not count.
+  // Jinja runs `else` unless some pass through the body came to its end: `break` and `continue` do
+  // not count.
   bool completed = false;
   Value item;
   while (true) {
@@ -197,33 +215,40 @@ Result<Value> Interpreter::CallLoop(LoopObj* loop, const Args& arguments) {
   if (loop->statement == nullptr) {
     return TypeError("The loop must have the 'recursive' marker to be called recursively.");
   }
-  if (arguments.positional.size() != 1 || !arguments.named.empty()) return TypeError("loop() takes one argument");
+  if (arguments.positional.size() != 1 || !arguments.named.empty())
+    return TypeError("loop() takes one argument");
   Buffer buffer(this);
   const auto& node = *static_cast<const ForStmt*>(loop->statement);
   RETURN_IF_ERROR(
-      RunLoop(node, arguments.positional[0], loop->depth0 + 1, static_cast<Scope*>(loop->scope)).status());
+      RunLoop(node, arguments.positional[0], loop->depth0 + 1, static_cast<Scope*>(loop->scope))
+          .status());
   return String(buffer.Take());
 }
 
 Status Interpreter::CheckNamespaces(const Expr* target, Scope* scope) {
   if (target->kind == ExprKind::kTuple) {
-    for (const Expr* item : static_cast<const RowExpr*>(target)->items) RETURN_IF_ERROR(CheckNamespaces(item, scope));
+    for (const Expr* item : static_cast<const RowExpr*>(target)->items)
+      RETURN_IF_ERROR(CheckNamespaces(item, scope));
   }
   if (target->kind != ExprKind::kNamespaceRef) return OkStatus();
-  ASSIGN_OR_RETURN(const Value object, Lookup(static_cast<const NamespaceRefExpr*>(target)->name, scope));
+  ASSIGN_OR_RETURN(const Value object,
+                   Lookup(static_cast<const NamespaceRefExpr*>(target)->name, scope));
   if (object.is(Kind::kNamespace)) return OkStatus();
   return InvalidArgument("cannot assign attribute on non-namespace object");
 }
 
 Status Interpreter::Assign(const Expr* target, const Value& value, Scope* scope) {
-  if (target->kind == ExprKind::kName) return SetName(static_cast<const NameExpr*>(target)->name, value, scope);
+  if (target->kind == ExprKind::kName)
+    return SetName(static_cast<const NameExpr*>(target)->name, value, scope);
   if (target->kind == ExprKind::kNamespaceRef) {
     const auto& ref = *static_cast<const NamespaceRefExpr*>(target);
     ASSIGN_OR_RETURN(const Value object, Lookup(ref.name, scope));
-    if (!object.is(Kind::kNamespace)) return InvalidArgument("cannot assign attribute on non-namespace object");
+    if (!object.is(Kind::kNamespace))
+      return InvalidArgument("cannot assign attribute on non-namespace object");
     if (ref.attribute.str().starts_with('_')) {
-      return InvalidArgument("Chat templates cannot store underscore-prefixed attributes on a namespace, but got " +
-                             ReprText(ref.attribute.str()));
+      return InvalidArgument(
+          "Chat templates cannot store underscore-prefixed attributes on a namespace, but got " +
+          ReprText(ref.attribute.str()));
     }
     uint64_t hash = 0;
     HashKey(ref.attribute, &hash);
@@ -233,10 +258,11 @@ Status Interpreter::Assign(const Expr* target, const Value& value, Scope* scope)
   const auto& targets = static_cast<const RowExpr*>(target)->items;
   ASSIGN_OR_RETURN(const std::vector<Value> items, Collect(*this, value));
   if (items.size() != targets.size()) {
-    return ValueError(items.size() < targets.size()
-                          ? "not enough values to unpack (expected " + std::to_string(targets.size()) + ", got " +
-                                std::to_string(items.size()) + ")"
-                          : "too many values to unpack (expected " + std::to_string(targets.size()) + ")");
+    return ValueError(
+        items.size() < targets.size()
+            ? "not enough values to unpack (expected " + std::to_string(targets.size()) + ", got " +
+                  std::to_string(items.size()) + ")"
+            : "too many values to unpack (expected " + std::to_string(targets.size()) + ")");
   }
   for (size_t i = 0; i < items.size(); ++i) RETURN_IF_ERROR(Assign(targets[i], items[i], scope));
   return OkStatus();
@@ -283,7 +309,8 @@ Result<Interpreter::Flow> Interpreter::ExecWith(const WithStmt& node, Scope* sco
     values.push_back(v);
   }
   const ScopeLease lease(this, scope, node.hidden);
-  for (size_t i = 0; i < values.size(); ++i) RETURN_IF_ERROR(Assign(node.bindings[i].first, values[i], lease.get()));
+  for (size_t i = 0; i < values.size(); ++i)
+    RETURN_IF_ERROR(Assign(node.bindings[i].first, values[i], lease.get()));
   return Exec(node.body, lease.get());
 }
 
@@ -292,8 +319,8 @@ Result<Interpreter::Flow> Interpreter::ExecGeneration(const GenerationStmt& node
   Buffer buffer(this);
   RETURN_IF_ERROR(Exec(node.body, lease.get()).status());
   const std::string text = buffer.Take();
-  // Inside a macro or a {% set %} block the place in the output is not known; the reference counts from what is written so
-  // far, and so does this.
+  // Inside a macro or a {% set %} block the place in the output is not known; the reference counts
+  // from what is written so far, and so does this.
   generation_spans_.emplace_back(output_.size(), output_.size() + text.size());
   RETURN_IF_ERROR(Write(text));
   return Flow::kNormal;
@@ -331,8 +358,9 @@ Result<Value> Interpreter::CallMacro(const MacroObj& macro, Args arguments) {
   const size_t count = node.parameters.size();
   std::vector<Value> values(count);
   for (size_t i = 0; i < count; ++i) {
-    values[i] = i < arguments.positional.size() ? arguments.positional[i]
-                                                : take(syntax_.names[static_cast<size_t>(node.parameters[i].name)]);
+    values[i] = i < arguments.positional.size()
+                    ? arguments.positional[i]
+                    : take(syntax_.names[static_cast<size_t>(node.parameters[i].name)]);
   }
   Value caller;
   if (node.uses_caller && !node.has_caller_parameter) {
@@ -340,10 +368,12 @@ Result<Value> Interpreter::CallMacro(const MacroObj& macro, Args arguments) {
     if (caller.missing() || caller.none()) caller = Undefined("No caller defined");
   }
   if (!node.uses_kwargs && !arguments.named.empty()) {
-    return TypeError("macro " + shown + " takes no keyword argument " + ReprText(arguments.named[0].first));
+    return TypeError("macro " + shown + " takes no keyword argument " +
+                     ReprText(arguments.named[0].first));
   }
   if (!node.uses_varargs && arguments.positional.size() > count) {
-    return TypeError("macro " + shown + " takes not more than " + std::to_string(count) + " argument(s)");
+    return TypeError("macro " + shown + " takes not more than " + std::to_string(count) +
+                     " argument(s)");
   }
   if (!caller.missing()) scope->Set(syntax_.caller, caller);
   if (node.uses_kwargs) {
@@ -360,7 +390,9 @@ Result<Value> Interpreter::CallMacro(const MacroObj& macro, Args arguments) {
   }
   if (node.uses_varargs) {
     const size_t first = std::min(count, arguments.positional.size());
-    const Value rest = heap.Tuple({arguments.positional.begin() + static_cast<std::ptrdiff_t>(first), arguments.positional.end()});
+    const Value rest =
+        heap.Tuple({arguments.positional.begin() + static_cast<std::ptrdiff_t>(first),
+                    arguments.positional.end()});
     RETURN_IF_ERROR(CheckNesting(rest));
     scope->Set(syntax_.varargs, rest);
   }
@@ -368,7 +400,9 @@ Result<Value> Interpreter::CallMacro(const MacroObj& macro, Args arguments) {
   for (size_t i = 0; i < count; ++i) {
     if (!values[i].missing()) continue;
     const auto& parameter = node.parameters[i];
-    Value value = Undefined("parameter " + ReprText(syntax_.names[static_cast<size_t>(parameter.name)]) + " was not provided");
+    Value value =
+        Undefined("parameter " + ReprText(syntax_.names[static_cast<size_t>(parameter.name)]) +
+                  " was not provided");
     if (parameter.default_value != nullptr) {
       ASSIGN_OR_RETURN(value, Eval(parameter.default_value, scope));
     }

@@ -101,7 +101,8 @@ Result<IteratorObj*> Iterate(Env& env, const Value& iterable) {
     case Kind::kDict:
       return env.heap.New<DictIterator>(0, iterable, ViewKind::kKeys);
     case Kind::kDictView:
-      return env.heap.New<DictIterator>(0, iterable.as<DictViewObj>()->dict, iterable.as<DictViewObj>()->which);
+      return env.heap.New<DictIterator>(0, iterable.as<DictViewObj>()->dict,
+                                        iterable.as<DictViewObj>()->which);
     case Kind::kRange:
       return env.heap.New<RangeIterator>(0, iterable.as<RangeObj>());
     case Kind::kIterator:
@@ -132,15 +133,23 @@ bool HasLength(const Value& v) { return IsIterable(v) && !v.is(Kind::kIterator);
 
 Result<int64_t> Length(Env& env, const Value& v) {
   switch (v.kind()) {
-    case Kind::kUndefined: return 0;
-    case Kind::kString: return v.string_obj().length;
+    case Kind::kUndefined:
+      return 0;
+    case Kind::kString:
+      return v.string_obj().length;
     case Kind::kList:
-    case Kind::kTuple: return static_cast<int64_t>(v.items().size());
-    case Kind::kDict: return static_cast<int64_t>(v.dict().entries.size());
-    case Kind::kDictView: return static_cast<int64_t>(v.as<DictViewObj>()->dict.dict().entries.size());
-    case Kind::kRange: return v.as<RangeObj>()->length;
-    case Kind::kLoop: return v.as<LoopObj>()->Count(env);
-    default: return TypeError("object of type '" + std::string(TypeName(v)) + "' has no len()");
+    case Kind::kTuple:
+      return static_cast<int64_t>(v.items().size());
+    case Kind::kDict:
+      return static_cast<int64_t>(v.dict().entries.size());
+    case Kind::kDictView:
+      return static_cast<int64_t>(v.as<DictViewObj>()->dict.dict().entries.size());
+    case Kind::kRange:
+      return v.as<RangeObj>()->length;
+    case Kind::kLoop:
+      return v.as<LoopObj>()->Count(env);
+    default:
+      return TypeError("object of type '" + std::string(TypeName(v)) + "' has no len()");
   }
 }
 
@@ -209,7 +218,9 @@ Result<Value> LoopObj::Attribute(Env& env, std::string_view name) {
   }
   if (name == "length" || name == "revindex" || name == "revindex0") {
     ASSIGN_OR_RETURN(const int64_t count, Count(env));
-    return Value::Int(name == "length" ? count : name == "revindex" ? count - index0 : count - index0 - 1);
+    return Value::Int(name == "length"     ? count
+                      : name == "revindex" ? count - index0
+                                           : count - index0 - 1);
   }
   return Value();
 }

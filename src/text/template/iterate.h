@@ -29,7 +29,8 @@ bool HasLength(const Value& v);
 // The pair (key, value) of a dict's entry.
 Value Pair(Env& env, const Value& key, const Value& value);
 
-// `loop` inside a for loop. Items come from `source`; one of them is looked at ahead where a template asks for it.
+// `loop` inside a for loop. Items come from `source`; one of them is looked at ahead where a
+// template asks for it.
 struct LoopObj : IteratorObj {
   Result<bool> Next(Env& env, Value* item) override;
   // An attribute (index, last, nextitem, ...); kMissing where there is none of that name.
@@ -39,7 +40,7 @@ struct LoopObj : IteratorObj {
   Result<Value> Cycle(Env& env, const std::vector<Value>& items) const;
   Result<bool> Changed(Env& env, std::vector<Value> values);
 
-  Value iterable;                 // as given; its length is the loop's where it has one
+  Value iterable;  // as given; its length is the loop's where it has one
   IteratorObj* source = nullptr;
   const void* statement = nullptr;  // of a recursive loop
   void* scope = nullptr;            // where a recursive loop was entered
@@ -47,7 +48,7 @@ struct LoopObj : IteratorObj {
   int depth0 = 0;
   int64_t length = -1;
   bool has_ahead = false;
-  Value ahead, before, item;      // kMissing where there is none
+  Value ahead, before, item;  // kMissing where there is none
   Value last_changed;
 };
 

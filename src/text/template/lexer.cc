@@ -64,7 +64,8 @@ class Lexer {
   }
   // End of a raw marker "{%- raw %}" that begins at `at`; nothing where there is none.
   std::optional<size_t> RawBegin(size_t at, char* sign) const;
-  // End of a closing marker at `at`: "-%}" with the whitespace after it, "+%}", or "%}" with one line end.
+  // End of a closing marker at `at`: "-%}" with the whitespace after it, "+%}", or "%}" with one
+  // line end.
   std::optional<size_t> Close(std::string_view marker, size_t at) const;
   void Push(TokenKind kind, std::string text) {
     Token token;
@@ -73,7 +74,8 @@ class Lexer {
     token.text = std::move(text);
     tokens_.push_back(std::move(token));
   }
-  // Moves to `end`; the text passed counts for lines and for the question whether a line begins here.
+  // Moves to `end`; the text passed counts for lines and for the question whether a line begins
+  // here.
   void Advance(size_t end) {
     line_ += CountLines(s_.substr(pos_, end - pos_));
     if (end > pos_) line_starting_ = s_[end - 1] == '\n';
@@ -118,7 +120,8 @@ void Lexer::Text(std::string_view text, char sign, bool is_output) {
   } else if (sign != '+' && !is_output) {
     const size_t newline = text.rfind('\n');
     const size_t line = newline == std::string_view::npos ? 0 : newline + 1;
-    if ((line > 0 || line_starting_) && StripLeft(text.substr(line)).empty()) kept = text.substr(0, line);
+    if ((line > 0 || line_starting_) && StripLeft(text.substr(line)).empty())
+      kept = text.substr(0, line);
   }
   if (!kept.empty()) Push(TokenKind::kText, std::string(kept));
 }
@@ -223,7 +226,8 @@ Status Lexer::Tag(TokenKind end_kind) {
       if (c == ')' || c == ']' || c == '}') {
         if (open.empty()) return SyntaxError(line_, std::string("unexpected '") + c + "'");
         if (open.back() != c) {
-          return SyntaxError(line_, std::string("unexpected '") + c + "', expected '" + open.back() + "'");
+          return SyntaxError(line_,
+                             std::string("unexpected '") + c + "', expected '" + open.back() + "'");
         }
         open.pop_back();
       }
@@ -298,7 +302,8 @@ Status Lexer::Number() {
     base = x == 'x' ? 16 : x == 'o' ? 8 : x == 'b' ? 2 : 10;
     const auto in_base = [base](char c) {
       const char l = static_cast<char>(c | 0x20);
-      return (c >= '0' && c < '0' + (base < 10 ? base : 10)) || (base == 16 && l >= 'a' && l <= 'f');
+      return (c >= '0' && c < '0' + (base < 10 ? base : 10)) ||
+             (base == 16 && l >= 'a' && l <= 'f');
     };
     size_t first = pos_ + 2;
     if (first < s_.size() && s_[first] == '_') ++first;
@@ -312,8 +317,10 @@ Status Lexer::Number() {
   }
   Push(TokenKind::kInteger, plain(begin, end));
   Token& token = tokens_.back();
-  const auto parsed = std::from_chars(token.text.data(), token.text.data() + token.text.size(), token.integer, base);
-  if (parsed.ec != std::errc()) return SyntaxError(line_, "integer " + token.text + " does not fit into 64 bits");
+  const auto parsed = std::from_chars(token.text.data(), token.text.data() + token.text.size(),
+                                      token.integer, base);
+  if (parsed.ec != std::errc())
+    return SyntaxError(line_, "integer " + token.text + " does not fit into 64 bits");
   Advance(end);
   return OkStatus();
 }
@@ -328,7 +335,8 @@ Status Lexer::String() {
     for (int k = 0; k < count; ++k, ++i) {
       const char c = i < s_.size() ? s_[i] : 0;
       const char l = static_cast<char>(c | 0x20);
-      if (!Digit(c) && !(l >= 'a' && l <= 'f')) return SyntaxError(line_, std::string("truncated ") + name + " escape");
+      if (!Digit(c) && !(l >= 'a' && l <= 'f'))
+        return SyntaxError(line_, std::string("truncated ") + name + " escape");
       value = value * 16 + static_cast<char32_t>(Digit(c) ? c - '0' : l - 'a' + 10);
     }
     if (value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) {
@@ -344,22 +352,46 @@ Status Lexer::String() {
     if (++i >= s_.size()) break;
     const char c = s_[i++];
     switch (c) {
-      case '\n': break;
-      case '\\': case '\'': case '"': out += c; break;
-      case 'a': out += '\a'; break;
-      case 'b': out += '\b'; break;
-      case 'f': out += '\f'; break;
-      case 'n': out += '\n'; break;
-      case 'r': out += '\r'; break;
-      case 't': out += '\t'; break;
-      case 'v': out += '\v'; break;
-      case 'x': case 'u': case 'U': {
+      case '\n':
+        break;
+      case '\\':
+      case '\'':
+      case '"':
+        out += c;
+        break;
+      case 'a':
+        out += '\a';
+        break;
+      case 'b':
+        out += '\b';
+        break;
+      case 'f':
+        out += '\f';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      case 'r':
+        out += '\r';
+        break;
+      case 't':
+        out += '\t';
+        break;
+      case 'v':
+        out += '\v';
+        break;
+      case 'x':
+      case 'u':
+      case 'U': {
         const int count = c == 'x' ? 2 : c == 'u' ? 4 : 8;
-        ASSIGN_OR_RETURN(const char32_t value, hex(count, c == 'x' ? "\\xXX" : c == 'u' ? "\\uXXXX" : "\\UXXXXXXXX"));
+        ASSIGN_OR_RETURN(const char32_t value, hex(count, c == 'x'   ? "\\xXX"
+                                                          : c == 'u' ? "\\uXXXX"
+                                                                     : "\\UXXXXXXXX"));
         AppendChar(value, &out);
         break;
       }
-      case 'N': return SyntaxError(line_, "\\N{...} escapes are not supported");
+      case 'N':
+        return SyntaxError(line_, "\\N{...} escapes are not supported");
       default:
         if (c >= '0' && c <= '7') {
           char32_t value = static_cast<char32_t>(c - '0');
@@ -372,7 +404,8 @@ Status Lexer::String() {
         }
     }
   }
-  if (i >= s_.size()) return SyntaxError(line_, std::string("unexpected char ") + ReprText(std::string(1, quote)));
+  if (i >= s_.size())
+    return SyntaxError(line_, std::string("unexpected char ") + ReprText(std::string(1, quote)));
   Push(TokenKind::kString, std::move(out));
   Advance(i + 1);
   return OkStatus();
@@ -381,22 +414,33 @@ Status Lexer::String() {
 }  // namespace
 
 Status SyntaxError(int line, std::string_view message) {
-  return InvalidArgument("chat template, line " + std::to_string(line) + ": " + std::string(message));
+  return InvalidArgument("chat template, line " + std::to_string(line) + ": " +
+                         std::string(message));
 }
 
 std::string Describe(const Token& token) {
   switch (token.kind) {
-    case TokenKind::kText: return "template data / text";
-    case TokenKind::kOutputBegin: return "begin of print statement";
-    case TokenKind::kOutputEnd: return "end of print statement";
-    case TokenKind::kBlockBegin: return "begin of statement block";
-    case TokenKind::kBlockEnd: return "end of statement block";
-    case TokenKind::kString: return "string";
-    case TokenKind::kInteger: return "integer";
-    case TokenKind::kFloat: return "float";
-    case TokenKind::kEnd: return "end of template";
+    case TokenKind::kText:
+      return "template data / text";
+    case TokenKind::kOutputBegin:
+      return "begin of print statement";
+    case TokenKind::kOutputEnd:
+      return "end of print statement";
+    case TokenKind::kBlockBegin:
+      return "begin of statement block";
+    case TokenKind::kBlockEnd:
+      return "end of statement block";
+    case TokenKind::kString:
+      return "string";
+    case TokenKind::kInteger:
+      return "integer";
+    case TokenKind::kFloat:
+      return "float";
+    case TokenKind::kEnd:
+      return "end of template";
     case TokenKind::kName:
-    case TokenKind::kOperator: break;
+    case TokenKind::kOperator:
+      break;
   }
   return token.text;
 }

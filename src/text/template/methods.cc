@@ -12,21 +12,26 @@ namespace galen::jinja {
 namespace {
 
 constexpr std::string_view kStringMethods[] = {
-    "capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find", "format", "format_map",
-    "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric",
-    "isprintable", "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip", "maketrans", "partition",
-    "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "split",
-    "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper", "zfill"};
+    "capitalize",   "casefold",    "center",    "count",      "encode",       "endswith",
+    "expandtabs",   "find",        "format",    "format_map", "index",        "isalnum",
+    "isalpha",      "isascii",     "isdecimal", "isdigit",    "isidentifier", "islower",
+    "isnumeric",    "isprintable", "isspace",   "istitle",    "isupper",      "join",
+    "ljust",        "lower",       "lstrip",    "maketrans",  "partition",    "removeprefix",
+    "removesuffix", "replace",     "rfind",     "rindex",     "rjust",        "rpartition",
+    "rsplit",       "rstrip",      "split",     "splitlines", "startswith",   "strip",
+    "swapcase",     "title",       "translate", "upper",      "zfill"};
 constexpr std::string_view kListMethods[] = {"copy", "count", "index"};
-constexpr std::string_view kListForbidden[] = {"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"};
+constexpr std::string_view kListForbidden[] = {"append", "clear",  "extend",  "insert",
+                                               "pop",    "remove", "reverse", "sort"};
 constexpr std::string_view kTupleMethods[] = {"count", "index"};
 constexpr std::string_view kDictMethods[] = {"copy", "fromkeys", "get", "items", "keys", "values"};
 constexpr std::string_view kDictForbidden[] = {"clear", "pop", "popitem", "setdefault", "update"};
 constexpr std::string_view kLoopMethods[] = {"cycle", "changed"};
 constexpr std::string_view kCyclerMethods[] = {"next", "reset"};
 
-MethodAccess Find(std::span<const std::string_view> allowed, std::span<const std::string_view> forbidden,
-                  std::string_view name, std::string_view* stored) {
+MethodAccess Find(std::span<const std::string_view> allowed,
+                  std::span<const std::string_view> forbidden, std::string_view name,
+                  std::string_view* stored) {
   if (const auto it = std::find(allowed.begin(), allowed.end(), name); it != allowed.end()) {
     *stored = *it;
     return MethodAccess::kAllowed;
@@ -36,14 +41,16 @@ MethodAccess Find(std::span<const std::string_view> allowed, std::span<const std
 }
 
 Result<Value> CallLoopMethod(Env& env, LoopObj* loop, std::string_view name, Args& arguments) {
-  if (!arguments.named.empty()) return TypeError(std::string(name) + "() takes no keyword arguments");
+  if (!arguments.named.empty())
+    return TypeError(std::string(name) + "() takes no keyword arguments");
   if (name == "cycle") return loop->Cycle(env, arguments.positional);
   ASSIGN_OR_RETURN(const bool changed, loop->Changed(env, std::move(arguments.positional)));
   return Value::Bool(changed);
 }
 
 Result<Value> CallCyclerMethod(CyclerObj* cycler, std::string_view name, const Args& arguments) {
-  if (!arguments.named.empty() || !arguments.positional.empty()) return TypeError(std::string(name) + "() takes no arguments");
+  if (!arguments.named.empty() || !arguments.positional.empty())
+    return TypeError(std::string(name) + "() takes no arguments");
   if (name == "reset") {
     cycler->position = 0;
     return Value::None();
@@ -56,7 +63,9 @@ Result<Value> CallCyclerMethod(CyclerObj* cycler, std::string_view name, const A
 Result<Value> IndexIn(Env& env, const Value& self, const Args& arguments) {
   ASSIGN_OR_RETURN(const auto a, BindPositional<3>("index", arguments, 1));
   const int64_t length = static_cast<int64_t>(self.items().size());
-  const auto bound = [&](int64_t i) { return std::clamp<int64_t>(i < 0 ? std::max<int64_t>(i + length, 0) : i, 0, length); };
+  const auto bound = [&](int64_t i) {
+    return std::clamp<int64_t>(i < 0 ? std::max<int64_t>(i + length, 0) : i, 0, length);
+  };
   ASSIGN_OR_RETURN(const int64_t from, IntegerOr(a[1], 0));
   ASSIGN_OR_RETURN(const int64_t to, IntegerOr(a[2], length));
   for (int64_t i = bound(from); i < bound(to); ++i) {
@@ -70,27 +79,39 @@ Result<Value> IndexIn(Env& env, const Value& self, const Args& arguments) {
 
 MethodAccess FindMethod(const Value& self, std::string_view name, std::string_view* stored) {
   switch (self.kind()) {
-    case Kind::kString: return Find(kStringMethods, {}, name, stored);
-    case Kind::kList: return Find(kListMethods, kListForbidden, name, stored);
-    case Kind::kTuple: return Find(kTupleMethods, {}, name, stored);
-    case Kind::kDict: return Find(kDictMethods, kDictForbidden, name, stored);
-    case Kind::kLoop: return Find(kLoopMethods, {}, name, stored);
-    case Kind::kCycler: return Find(kCyclerMethods, {}, name, stored);
-    default: return MethodAccess::kNone;
+    case Kind::kString:
+      return Find(kStringMethods, {}, name, stored);
+    case Kind::kList:
+      return Find(kListMethods, kListForbidden, name, stored);
+    case Kind::kTuple:
+      return Find(kTupleMethods, {}, name, stored);
+    case Kind::kDict:
+      return Find(kDictMethods, kDictForbidden, name, stored);
+    case Kind::kLoop:
+      return Find(kLoopMethods, {}, name, stored);
+    case Kind::kCycler:
+      return Find(kCyclerMethods, {}, name, stored);
+    default:
+      return MethodAccess::kNone;
   }
 }
 
 Result<Value> CallMethod(Env& env, const MethodObj& method, Args arguments) {
   RETURN_IF_ERROR(env.Step());
   switch (method.self.kind()) {
-    case Kind::kString: return CallStringMethod(env, method.self, method.name, arguments);
-    case Kind::kLoop: return CallLoopMethod(env, method.self.as<LoopObj>(), method.name, arguments);
-    case Kind::kCycler: return CallCyclerMethod(method.self.as<CyclerObj>(), method.name, arguments);
-    default: return CallContainerMethod(env, method.self, method.name, arguments);
+    case Kind::kString:
+      return CallStringMethod(env, method.self, method.name, arguments);
+    case Kind::kLoop:
+      return CallLoopMethod(env, method.self.as<LoopObj>(), method.name, arguments);
+    case Kind::kCycler:
+      return CallCyclerMethod(method.self.as<CyclerObj>(), method.name, arguments);
+    default:
+      return CallContainerMethod(env, method.self, method.name, arguments);
   }
 }
 
-Result<Value> CallContainerMethod(Env& env, const Value& self, std::string_view name, Args& arguments) {
+Result<Value> CallContainerMethod(Env& env, const Value& self, std::string_view name,
+                                  Args& arguments) {
   if (self.sequence()) {
     if (name == "index") return IndexIn(env, self, arguments);
     if (name == "copy") {
@@ -127,8 +148,11 @@ Result<Value> CallContainerMethod(Env& env, const Value& self, std::string_view 
   }
   ASSIGN_OR_RETURN(const auto none, BindPositional<0>(name, arguments, 0));
   static_cast<void>(none);
-  if (name == "copy") return self;  // dicts never change, so a copy cannot be told from the original
-  const ViewKind which = name == "items" ? ViewKind::kItems : name == "keys" ? ViewKind::kKeys : ViewKind::kValues;
+  if (name == "copy")
+    return self;  // dicts never change, so a copy cannot be told from the original
+  const ViewKind which = name == "items"  ? ViewKind::kItems
+                         : name == "keys" ? ViewKind::kKeys
+                                          : ViewKind::kValues;
   return Value::Of(Kind::kDictView, env.heap.New<DictViewObj>(0, self, which));
 }
 

@@ -17,8 +17,8 @@ constexpr size_t kNone = std::string_view::npos;
 // A part of a text between two indices of characters, clamped as slices are.
 struct Window {
   std::string_view text;
-  int64_t first = 0;      // index of its first character
-  bool in_range = true;   // start <= length: Python finds an empty text only there
+  int64_t first = 0;     // index of its first character
+  bool in_range = true;  // start <= length: Python finds an empty text only there
 };
 
 Result<Window> MakeWindow(const Value& self, const Value& start, const Value& stop) {
@@ -67,7 +67,9 @@ std::vector<std::string_view> SplitSpaces(std::string_view s, int64_t limit, boo
       size_t word = s.size();
       while (word > 0) {
         size_t start = word - 1;
-        while (start > 0 && (static_cast<unsigned char>(s[start]) & 0xC0) == 0x80 && word - start < 4) --start;
+        while (start > 0 && (static_cast<unsigned char>(s[start]) & 0xC0) == 0x80 &&
+               word - start < 4)
+          --start;
         size_t pos = start;
         if (IsSpace(NextChar(s, &pos)) && pos == word) break;
         word = pos == word ? start : word - 1;
@@ -89,7 +91,8 @@ std::vector<std::string_view> SplitSpaces(std::string_view s, int64_t limit, boo
   return parts;
 }
 
-std::vector<std::string_view> SplitAt(std::string_view s, std::string_view separator, int64_t limit) {
+std::vector<std::string_view> SplitAt(std::string_view s, std::string_view separator,
+                                      int64_t limit) {
   std::vector<std::string_view> parts;
   size_t begin = 0;
   while (limit < 0 || static_cast<int64_t>(parts.size()) < limit) {
@@ -102,7 +105,8 @@ std::vector<std::string_view> SplitAt(std::string_view s, std::string_view separ
   return parts;
 }
 
-std::vector<std::string_view> RSplitAt(const std::string& s, const std::string& separator, int64_t limit) {
+std::vector<std::string_view> RSplitAt(const std::string& s, const std::string& separator,
+                                       int64_t limit) {
   // Splits the reversed text, so that the search stays linear.
   const std::string reversed(s.rbegin(), s.rend());
   const std::string reversed_separator(separator.rbegin(), separator.rend());
@@ -123,7 +127,8 @@ Result<Value> Split(Env& env, const Value& self, std::string_view name, const Ar
   if (a[0].missing() || a[0].none()) return TextList(env, SplitSpaces(s, limit, right));
   ASSIGN_OR_RETURN(const std::string_view separator, Text(a[0]));
   if (separator.empty()) return ValueError("empty separator");
-  return TextList(env, right ? RSplitAt(self.string_obj().text, std::string(separator), limit) : SplitAt(s, separator, limit));
+  return TextList(env, right ? RSplitAt(self.string_obj().text, std::string(separator), limit)
+                             : SplitAt(s, separator, limit));
 }
 
 Result<Value> Partition(Env& env, const Value& self, std::string_view name, const Args& arguments) {
@@ -134,21 +139,26 @@ Result<Value> Partition(Env& env, const Value& self, std::string_view name, cons
   const std::string_view s = self.str();
   const size_t at = right ? RFindText(s, separator) : FindText(s, separator);
   if (at == kNone) {
-    const Value empty = env.String("");
+    const Value empty = env.String("").WithMarkup(self.markup());
     return right ? env.heap.Tuple({empty, empty, self}) : env.heap.Tuple({self, empty, empty});
   }
-  return env.heap.Tuple({env.String(s.substr(0, at)), a[0], env.String(s.substr(at + separator.size()))});
+  const auto part = [&](std::string_view text) {
+    return env.String(text).WithMarkup(self.markup());
+  };
+  return env.heap.Tuple(
+      {part(s.substr(0, at)), part(separator), part(s.substr(at + separator.size()))});
 }
 
-Result<Value> FindOrCount(Env& env, const Value& self, std::string_view name, const Args& arguments) {
+Result<Value> FindOrCount(Env& env, const Value& self, std::string_view name,
+                          const Args& arguments) {
   ASSIGN_OR_RETURN(const auto a, BindPositional<3>(name, arguments, 1));
   ASSIGN_OR_RETURN(const std::string_view needle, Text(a[0]));
   ASSIGN_OR_RETURN(const Window window, MakeWindow(self, a[1], a[2]));
   RETURN_IF_ERROR(env.StepBytes(self.str().size()));
   if (name == "count") return Value::Int(window.in_range ? CountText(window.text, needle) : 0);
-  const size_t at = !window.in_range     ? kNone
-                    : name[0] == 'r'     ? RFindText(window.text, needle)
-                                         : FindText(window.text, needle);
+  const size_t at = !window.in_range ? kNone
+                    : name[0] == 'r' ? RFindText(window.text, needle)
+                                     : FindText(window.text, needle);
   if (at != kNone) return Value::Int(window.first + CountChars(window.text.substr(0, at)));
   if (name == "index" || name == "rindex") return ValueError("substring not found");
   return Value::Int(-1);
@@ -169,7 +179,8 @@ Result<Value> StartsOrEnds(const Value& self, std::string_view name, const Args&
     return Value::Bool(false);
   }
   if (!a[0].string()) {
-    return TypeError(std::string(name) + " first arg must be str or a tuple of str, not " + std::string(TypeName(a[0])));
+    return TypeError(std::string(name) + " first arg must be str or a tuple of str, not " +
+                     std::string(TypeName(a[0])));
   }
   return Value::Bool(matches(a[0].str()));
 }
@@ -203,15 +214,19 @@ Result<Value> Justify(Env& env, const Value& self, std::string_view name, const 
   std::string_view fill = " ";
   if (!a[1].missing()) {
     ASSIGN_OR_RETURN(fill, Text(a[1]));
-    if (a[1].string_obj().length != 1) return TypeError("The fill character must be exactly one character long");
+    if (a[1].string_obj().length != 1)
+      return TypeError("The fill character must be exactly one character long");
   }
   const int64_t missing = width - self.string_obj().length;
   if (missing <= 0) return self;
-  if (missing > static_cast<int64_t>(env.limits().memory_bytes)) return env.Room(env.limits().memory_bytes + 1);
+  if (missing > static_cast<int64_t>(env.limits().memory_bytes))
+    return env.Room(env.limits().memory_bytes + 1);
   RETURN_IF_ERROR(env.Room(static_cast<size_t>(missing) * fill.size() + self.str().size()));
   RETURN_IF_ERROR(env.StepBytes(static_cast<size_t>(missing) * fill.size()));
   // CPython gives the odd place of center() to the left where the width is odd.
-  const int64_t left = name == "rjust" ? missing : name == "ljust" ? 0 : missing / 2 + (missing & width & 1);
+  const int64_t left = name == "rjust"   ? missing
+                       : name == "ljust" ? 0
+                                         : missing / 2 + (missing & width & 1);
   std::string out;
   for (int64_t i = 0; i < left; ++i) out += fill;
   out += self.str();
@@ -224,12 +239,14 @@ Result<Value> ZeroFill(Env& env, const Value& self, const Args& arguments) {
   ASSIGN_OR_RETURN(const int64_t width, Integer(a[0]));
   const int64_t missing = width - self.string_obj().length;
   if (missing <= 0) return self;
-  if (missing > static_cast<int64_t>(env.limits().memory_bytes)) return env.Room(env.limits().memory_bytes + 1);
+  if (missing > static_cast<int64_t>(env.limits().memory_bytes))
+    return env.Room(env.limits().memory_bytes + 1);
   RETURN_IF_ERROR(env.Room(static_cast<size_t>(missing) + self.str().size()));
   RETURN_IF_ERROR(env.StepBytes(static_cast<size_t>(missing)));
   const std::string_view s = self.str();
   const size_t sign = !s.empty() && (s[0] == '-' || s[0] == '+') ? 1 : 0;
-  return env.String(std::string(s.substr(0, sign)) + std::string(static_cast<size_t>(missing), '0') + std::string(s.substr(sign)));
+  return env.String(std::string(s.substr(0, sign)) +
+                    std::string(static_cast<size_t>(missing), '0') + std::string(s.substr(sign)));
 }
 
 Result<Value> ExpandTabs(Env& env, const Value& self, const Args& arguments) {
@@ -259,13 +276,15 @@ Result<Value> ExpandTabs(Env& env, const Value& self, const Args& arguments) {
 
 }  // namespace
 
-Result<Value> ReplaceText(Env& env, const Value& text, std::string_view from, std::string_view to, int64_t count) {
+Result<Value> ReplaceText(Env& env, const Value& text, std::string_view from, std::string_view to,
+                          int64_t count) {
   const std::string_view s = text.str();
   RETURN_IF_ERROR(env.StepBytes(s.size()));
   int64_t hits = CountText(s, from);
   if (count >= 0) hits = std::min(hits, count);
   if (hits == 0) return text;
-  if (to.size() > env.limits().memory_bytes / static_cast<size_t>(hits)) return env.Room(env.limits().memory_bytes + 1);
+  if (to.size() > env.limits().memory_bytes / static_cast<size_t>(hits))
+    return env.Room(env.limits().memory_bytes + 1);
   const size_t size = s.size() + static_cast<size_t>(hits) * to.size();
   RETURN_IF_ERROR(env.Room(size));
   RETURN_IF_ERROR(env.StepBytes(size));
@@ -292,14 +311,18 @@ Result<Value> ReplaceText(Env& env, const Value& text, std::string_view from, st
   return env.String(std::move(out));
 }
 
-Result<Value> CallStringMethod(Env& env, const Value& self, std::string_view name, Args& arguments) {
+Result<Value> CallStringMethod(Env& env, const Value& self, std::string_view name,
+                               Args& arguments) {
   const std::string_view s = self.str();
   RETURN_IF_ERROR(env.StepBytes(s.size()));
-  const auto keep = [&](std::string text) { return env.String(std::move(text)).WithMarkup(self.markup()); };
+  const auto keep = [&](std::string text) {
+    return env.String(std::move(text)).WithMarkup(self.markup());
+  };
   if (name == "strip" || name == "lstrip" || name == "rstrip") {
     ASSIGN_OR_RETURN(const auto a, BindPositional<1>(name, arguments, 0));
     const bool left = name != "rstrip", right = name != "lstrip";
-    if (a[0].missing() || a[0].none()) return keep(std::string(left && right ? Strip(s) : left ? StripLeft(s) : StripRight(s)));
+    if (a[0].missing() || a[0].none())
+      return keep(std::string(left && right ? Strip(s) : left ? StripLeft(s) : StripRight(s)));
     ASSIGN_OR_RETURN(const std::string_view chars, Text(a[0]));
     return keep(std::string(StripChars(s, chars, left, right)));
   }
@@ -331,7 +354,8 @@ Result<Value> CallStringMethod(Env& env, const Value& self, std::string_view nam
   if (name == "removeprefix" || name == "removesuffix") {
     ASSIGN_OR_RETURN(const auto a, BindPositional<1>(name, arguments, 1));
     ASSIGN_OR_RETURN(const std::string_view affix, Text(a[0]));
-    if (name == "removeprefix") return s.starts_with(affix) ? keep(std::string(s.substr(affix.size()))) : self;
+    if (name == "removeprefix")
+      return s.starts_with(affix) ? keep(std::string(s.substr(affix.size()))) : self;
     return s.ends_with(affix) ? keep(std::string(s.substr(0, s.size() - affix.size()))) : self;
   }
   if (name == "splitlines") {
@@ -342,7 +366,8 @@ Result<Value> CallStringMethod(Env& env, const Value& self, std::string_view nam
     }
     return TextList(env, SplitLines(s, keep_ends));
   }
-  if (name == "center" || name == "ljust" || name == "rjust") return Justify(env, self, name, arguments);
+  if (name == "center" || name == "ljust" || name == "rjust")
+    return Justify(env, self, name, arguments);
   if (name == "zfill") return ZeroFill(env, self, arguments);
   if (name == "expandtabs") return ExpandTabs(env, self, arguments);
   if (name == "encode" || name == "translate" || name == "maketrans") {

@@ -16,22 +16,37 @@ namespace {
 const char* Symbol(Operator op) {
   switch (op) {
     case Operator::kAdd:
-    case Operator::kPlus: return "+";
+    case Operator::kPlus:
+      return "+";
     case Operator::kSub:
-    case Operator::kNegate: return "-";
-    case Operator::kMul: return "*";
-    case Operator::kDiv: return "/";
-    case Operator::kFloorDiv: return "//";
-    case Operator::kMod: return "%";
-    case Operator::kPow: return "** or pow()";
-    case Operator::kEq: return "==";
-    case Operator::kNe: return "!=";
-    case Operator::kLt: return "<";
-    case Operator::kLe: return "<=";
-    case Operator::kGt: return ">";
-    case Operator::kGe: return ">=";
-    case Operator::kIn: return "in";
-    case Operator::kNotIn: return "not in";
+    case Operator::kNegate:
+      return "-";
+    case Operator::kMul:
+      return "*";
+    case Operator::kDiv:
+      return "/";
+    case Operator::kFloorDiv:
+      return "//";
+    case Operator::kMod:
+      return "%";
+    case Operator::kPow:
+      return "** or pow()";
+    case Operator::kEq:
+      return "==";
+    case Operator::kNe:
+      return "!=";
+    case Operator::kLt:
+      return "<";
+    case Operator::kLe:
+      return "<=";
+    case Operator::kGt:
+      return ">";
+    case Operator::kGe:
+      return ">=";
+    case Operator::kIn:
+      return "in";
+    case Operator::kNotIn:
+      return "not in";
   }
   return "?";
 }
@@ -39,8 +54,8 @@ const char* Symbol(Operator op) {
 Status BadOperands(Operator op, const Value& a, const Value& b) {
   if (a.undefined()) return UndefinedError(a);
   if (b.undefined()) return UndefinedError(b);
-  return TypeError(std::string("unsupported operand type(s) for ") + Symbol(op) + ": " + QuotedType(a) + " and " +
-                   QuotedType(b));
+  return TypeError(std::string("unsupported operand type(s) for ") + Symbol(op) + ": " +
+                   QuotedType(a) + " and " + QuotedType(b));
 }
 
 Status Overflow() { return ValueError("an integer does not fit into 64 bits"); }
@@ -86,7 +101,8 @@ Result<Value> IntArithmetic(Operator op, int64_t a, int64_t b) {
       return __builtin_mul_overflow(a, b, &result) ? Result<Value>(Overflow()) : Value::Int(result);
     case Operator::kDiv:
       if (b == 0) return ValueError("division by zero");
-      return Value::Float(static_cast<double>(static_cast<long double>(a) / static_cast<long double>(b)));
+      return Value::Float(
+          static_cast<double>(static_cast<long double>(a) / static_cast<long double>(b)));
     case Operator::kPow:
       return IntPower(a, b);
     default:
@@ -96,17 +112,23 @@ Result<Value> IntArithmetic(Operator op, int64_t a, int64_t b) {
 
 Result<Value> FloatArithmetic(Operator op, double a, double b) {
   switch (op) {
-    case Operator::kAdd: return Value::Float(a + b);
-    case Operator::kSub: return Value::Float(a - b);
-    case Operator::kMul: return Value::Float(a * b);
+    case Operator::kAdd:
+      return Value::Float(a + b);
+    case Operator::kSub:
+      return Value::Float(a - b);
+    case Operator::kMul:
+      return Value::Float(a * b);
     case Operator::kPow: {
       if (a == 0 && b < 0) return ValueError("0.0 cannot be raised to a negative power");
       const double result = std::pow(a, b);
-      if (std::isnan(result) && !std::isnan(a) && !std::isnan(b)) return ValueError("complex numbers are not supported");
-      if (std::isinf(result) && std::isfinite(a) && std::isfinite(b)) return ValueError("float power is too large");
+      if (std::isnan(result) && !std::isnan(a) && !std::isnan(b))
+        return ValueError("complex numbers are not supported");
+      if (std::isinf(result) && std::isfinite(a) && std::isfinite(b))
+        return ValueError("float power is too large");
       return Value::Float(result);
     }
-    default: break;
+    default:
+      break;
   }
   if (b == 0) return ValueError("float division by zero");
   if (op == Operator::kDiv) return Value::Float(a / b);
@@ -156,7 +178,8 @@ Result<Value> Concatenate(Env& env, const Value& a, const Value& b) {
 Result<Value> Repeat(Env& env, const Value& v, int64_t times) {
   const size_t unit = v.string() ? v.str().size() : v.items().size() * sizeof(Value);
   const size_t count = times <= 0 ? 0 : static_cast<size_t>(times);
-  if (unit != 0 && count > env.limits().memory_bytes / unit) return env.Room(env.limits().memory_bytes + 1);
+  if (unit != 0 && count > env.limits().memory_bytes / unit)
+    return env.Room(env.limits().memory_bytes + 1);
   RETURN_IF_ERROR(env.Room(unit * count));
   RETURN_IF_ERROR(env.StepBytes(unit * count));
   if (v.string()) {
@@ -167,14 +190,16 @@ Result<Value> Repeat(Env& env, const Value& v, int64_t times) {
   }
   std::vector<Value> items;
   items.reserve(v.items().size() * count);
-  for (size_t i = 0; i < count && unit != 0; ++i) items.insert(items.end(), v.items().begin(), v.items().end());
+  for (size_t i = 0; i < count && unit != 0; ++i)
+    items.insert(items.end(), v.items().begin(), v.items().end());
   return v.is(Kind::kList) ? env.heap.List(std::move(items)) : env.heap.Tuple(std::move(items));
 }
 
 // -1, 0, 1; 2 where one is NaN.
 int CompareNumbers(const Value& a, const Value& b) {
   const auto wide = [](const Value& v) {
-    return v.integral() ? static_cast<long double>(v.as_int()) : static_cast<long double>(v.as_double());
+    return v.integral() ? static_cast<long double>(v.as_int())
+                        : static_cast<long double>(v.as_double());
   };
   if (a.integral() && b.integral()) return (a.as_int() > b.as_int()) - (a.as_int() < b.as_int());
   const long double x = wide(a), y = wide(b);
@@ -204,14 +229,18 @@ Result<bool> Ordered(Env& env, Operator op, const Value& a, const Value& b) {
   } else {
     if (a.undefined()) return UndefinedError(a);
     if (b.undefined()) return UndefinedError(b);
-    return TypeError(std::string("'") + Symbol(op) + "' not supported between instances of " + QuotedType(a) + " and " +
-                     QuotedType(b));
+    return TypeError(std::string("'") + Symbol(op) + "' not supported between instances of " +
+                     QuotedType(a) + " and " + QuotedType(b));
   }
   switch (op) {
-    case Operator::kLt: return order < 0;
-    case Operator::kLe: return order <= 0;
-    case Operator::kGt: return order > 0;
-    default: return order >= 0;
+    case Operator::kLt:
+      return order < 0;
+    case Operator::kLe:
+      return order <= 0;
+    case Operator::kGt:
+      return order > 0;
+    default:
+      return order >= 0;
   }
 }
 
@@ -219,7 +248,8 @@ Result<bool> Contains(Env& env, const Value& needle, const Value& haystack) {
   switch (haystack.kind()) {
     case Kind::kString:
       if (!needle.string()) {
-        return TypeError("'in <string>' requires string as left operand, not " + std::string(TypeName(needle)));
+        return TypeError("'in <string>' requires string as left operand, not " +
+                         std::string(TypeName(needle)));
       }
       RETURN_IF_ERROR(env.StepBytes(haystack.str().size()));
       return FindText(haystack.str(), needle.str()) != std::string_view::npos;
@@ -271,20 +301,26 @@ Result<bool> EqualItems(Env& env, const std::vector<Value>& a, const std::vector
 }  // namespace
 
 Status UndefinedError(const Value& undefined) {
-  return InvalidArgument(undefined.missing() ? "a value is undefined" : undefined.as<UndefinedObj>()->message);
+  return InvalidArgument(undefined.missing() ? "a value is undefined"
+                                             : undefined.as<UndefinedObj>()->message);
 }
 
 Result<bool> Truthy(Env& env, const Value& v) {
   switch (v.kind()) {
     case Kind::kMissing:
     case Kind::kUndefined:
-    case Kind::kNone: return false;
+    case Kind::kNone:
+      return false;
     case Kind::kBool:
-    case Kind::kInt: return v.as_int() != 0;
-    case Kind::kFloat: return v.as_double() != 0;
-    case Kind::kString: return !v.str().empty();
+    case Kind::kInt:
+      return v.as_int() != 0;
+    case Kind::kFloat:
+      return v.as_double() != 0;
+    case Kind::kString:
+      return !v.str().empty();
     case Kind::kList:
-    case Kind::kTuple: return !v.items().empty();
+    case Kind::kTuple:
+      return !v.items().empty();
     case Kind::kDict:
     case Kind::kDictView:
     case Kind::kRange:
@@ -292,7 +328,8 @@ Result<bool> Truthy(Env& env, const Value& v) {
       ASSIGN_OR_RETURN(const int64_t length, Length(env, v));
       return length != 0;
     }
-    default: return true;
+    default:
+      return true;
   }
 }
 
@@ -335,17 +372,20 @@ Result<bool> Equal(Env& env, const Value& a, const Value& b) {
 
 Result<bool> Compare(Env& env, Operator op, const Value& a, const Value& b) {
   switch (op) {
-    case Operator::kEq: return Equal(env, a, b);
+    case Operator::kEq:
+      return Equal(env, a, b);
     case Operator::kNe: {
       ASSIGN_OR_RETURN(const bool equal, Equal(env, a, b));
       return !equal;
     }
-    case Operator::kIn: return Contains(env, a, b);
+    case Operator::kIn:
+      return Contains(env, a, b);
     case Operator::kNotIn: {
       ASSIGN_OR_RETURN(const bool contained, Contains(env, a, b));
       return !contained;
     }
-    default: return Ordered(env, op, a, b);
+    default:
+      return Ordered(env, op, a, b);
   }
 }
 
@@ -390,7 +430,8 @@ Status StableSort(Env& env, std::vector<Value> keys, std::vector<Value>* values,
         bool take_right = left == middle;
         if (left < middle && right < end) {
           const Value &l = keys[order[left]], &r = keys[order[right]];
-          ASSIGN_OR_RETURN(take_right, reverse ? Ordered(env, Operator::kLt, l, r) : Ordered(env, Operator::kLt, r, l));
+          ASSIGN_OR_RETURN(take_right, reverse ? Ordered(env, Operator::kLt, l, r)
+                                               : Ordered(env, Operator::kLt, r, l));
         }
         merged[out] = take_right ? order[right++] : order[left++];
       }
@@ -411,12 +452,23 @@ Result<Value> Escape(Env& env, const Value& v) {
   std::string out;
   for (const char c : text.str()) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&#34;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return env.String(std::move(out)).WithMarkup(true);

@@ -20,10 +20,12 @@ Result<Value> Arithmetic(Env& env, Operator op, const Value& a, const Value& b);
 Result<Value> Negate(Env& env, const Value& v);
 Result<Value> Plus(Env& env, const Value& v);
 
-// Sorts stably by Python's `<`; `keys` runs parallel to `values`. Fails where two keys cannot be compared.
+// Sorts stably by Python's `<`; `keys` runs parallel to `values`. Fails where two keys cannot be
+// compared.
 Status StableSort(Env& env, std::vector<Value> keys, std::vector<Value>* values, bool reverse);
 
-// Replaces & < > " ' by character references, unless the value is markup already. The result is markup.
+// Replaces & < > " ' by character references, unless the value is markup already. The result is
+// markup.
 Result<Value> Escape(Env& env, const Value& v);
 
 }  // namespace galen::jinja

@@ -14,7 +14,8 @@ using EndTags = std::vector<std::string_view>;
 
 class TemplateParser : public ExpressionParser {
  public:
-  TemplateParser(std::vector<Token> tokens, Syntax* syntax) : ExpressionParser(std::move(tokens), syntax) {
+  TemplateParser(std::vector<Token> tokens, Syntax* syntax)
+      : ExpressionParser(std::move(tokens), syntax) {
     syntax->loop = Intern("loop");
     syntax->caller = Intern("caller");
     syntax->kwargs = Intern("kwargs");
@@ -27,8 +28,8 @@ class TemplateParser : public ExpressionParser {
   }
 
  private:
-  // Reads statements until a tag in `ends`, whose name becomes the current token. At the template's end: an error unless
-  // `ends` is empty.
+  // Reads statements until a tag in `ends`, whose name becomes the current token. At the template's
+  // end: an error unless `ends` is empty.
   Status ParseBody(const EndTags& ends, Body* body);
   // The rest of an opening tag, the body, and the closing tag's name.
   Status ParseBlock(const EndTags& ends, Body* body, bool skip_end = true);
@@ -123,10 +124,11 @@ Result<Stmt*> TemplateParser::ParseStatement() {
       Next();
       return Make<JumpStmt>(tag.line, tag.text == "break" ? StmtKind::kBreak : StmtKind::kContinue);
     }
-    for (const std::string_view name : {"block", "extends", "include", "import", "from", "autoescape"}) {
+    for (const std::string_view name :
+         {"block", "extends", "include", "import", "from", "autoescape"}) {
       if (tag.text == name) {
-        return Unsupported("chat template, line " + std::to_string(tag.line) + ": the tag '" + tag.text +
-                           "' has no place in a chat template and is not supported");
+        return Unsupported("chat template, line " + std::to_string(tag.line) + ": the tag '" +
+                           tag.text + "' has no place in a chat template and is not supported");
       }
     }
     open_.pop_back();
@@ -210,7 +212,8 @@ Status TemplateParser::ParseSignature(MacroStmt* macro) {
       return SyntaxError(line, "non-default argument follows default argument");
     }
     for (const auto& other : macro->parameters) {
-      if (other.name == parameter.name) return SyntaxError(line, "duplicate argument '" + name + "'");
+      if (other.name == parameter.name)
+        return SyntaxError(line, "duplicate argument '" + name + "'");
     }
     macro->parameters.push_back(parameter);
   }

@@ -9,8 +9,8 @@
 
 namespace galen::jinja {
 
-// Fails with kInvalidArgument and the line on a syntax error, and with kUnsupported on tags that need other templates
-// (extends, include, import) or HTML (autoescape).
+// Fails with kInvalidArgument and the line on a syntax error, and with kUnsupported on tags that
+// need other templates (extends, include, import) or HTML (autoescape).
 Result<std::shared_ptr<const Syntax>> ParseTemplate(std::string_view source);
 
 }  // namespace galen::jinja

@@ -48,8 +48,8 @@ bool IsSequence(const Value& v) {
   return v.string() || v.sequence() || v.is(Kind::kDict) || v.is(Kind::kRange) || v.undefined();
 }
 bool IsCallable(const Value& v) {
-  return v.is(Kind::kMacro) || v.is(Kind::kFunction) || v.is(Kind::kMethod) || v.is(Kind::kLoop) || v.is(Kind::kJoiner) ||
-         v.undefined();
+  return v.is(Kind::kMacro) || v.is(Kind::kFunction) || v.is(Kind::kMethod) || v.is(Kind::kLoop) ||
+         v.is(Kind::kJoiner) || v.undefined();
 }
 
 Result<Value> Remainder(Env& env, const Args& arguments, int64_t divisor, int64_t expected) {

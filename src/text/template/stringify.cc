@@ -53,14 +53,29 @@ void AppendQuoted(std::string_view s, bool ensure_ascii, std::string* out) {
     const size_t begin = pos;
     const char32_t c = NextChar(s, &pos);
     switch (c) {
-      case '"': *out += "\\\""; continue;
-      case '\\': *out += "\\\\"; continue;
-      case '\n': *out += "\\n"; continue;
-      case '\r': *out += "\\r"; continue;
-      case '\t': *out += "\\t"; continue;
-      case '\f': *out += "\\f"; continue;
-      case '\b': *out += "\\b"; continue;
-      default: break;
+      case '"':
+        *out += "\\\"";
+        continue;
+      case '\\':
+        *out += "\\\\";
+        continue;
+      case '\n':
+        *out += "\\n";
+        continue;
+      case '\r':
+        *out += "\\r";
+        continue;
+      case '\t':
+        *out += "\\t";
+        continue;
+      case '\f':
+        *out += "\\f";
+        continue;
+      case '\b':
+        *out += "\\b";
+        continue;
+      default:
+        break;
     }
     if (c < 0x20 || (ensure_ascii && c > 0x7F && c < 0x10000)) {
       std::snprintf(buffer, sizeof(buffer), "\\u%04x", static_cast<unsigned>(c));
@@ -84,23 +99,37 @@ std::string JsonDouble(double d) {
 
 class JsonWriter {
  public:
-  JsonWriter(Env& env, const JsonOptions& options, std::string* out) : env_(env), options_(options), out_(out) {}
+  JsonWriter(Env& env, const JsonOptions& options, std::string* out)
+      : env_(env), options_(options), out_(out) {}
 
   Status Write(const Value& v, int level) {
     const Env::Depth depth(&env_);
     RETURN_IF_ERROR(depth.status());
     const size_t before = out_->size();
     switch (v.kind()) {
-      case Kind::kNone: *out_ += "null"; break;
-      case Kind::kBool: *out_ += v.as_bool() ? "true" : "false"; break;
-      case Kind::kInt: *out_ += std::to_string(v.as_int()); break;
-      case Kind::kFloat: *out_ += JsonDouble(v.as_double()); break;
-      case Kind::kString: AppendQuoted(v.str(), options_.ensure_ascii, out_); break;
+      case Kind::kNone:
+        *out_ += "null";
+        break;
+      case Kind::kBool:
+        *out_ += v.as_bool() ? "true" : "false";
+        break;
+      case Kind::kInt:
+        *out_ += std::to_string(v.as_int());
+        break;
+      case Kind::kFloat:
+        *out_ += JsonDouble(v.as_double());
+        break;
+      case Kind::kString:
+        AppendQuoted(v.str(), options_.ensure_ascii, out_);
+        break;
       case Kind::kList:
-      case Kind::kTuple: return WriteList(v.items(), level);
-      case Kind::kDict: return WriteDict(v.dict(), level);
+      case Kind::kTuple:
+        return WriteList(v.items(), level);
+      case Kind::kDict:
+        return WriteDict(v.dict(), level);
       default:
-        return TypeError("Object of type " + std::string(TypeName(v)) + " is not JSON serializable");
+        return TypeError("Object of type " + std::string(TypeName(v)) +
+                         " is not JSON serializable");
     }
     return Grow(env_, before, *out_);
   }
@@ -142,13 +171,24 @@ class JsonWriter {
       if (i > 0) *out_ += options_.item_separator;
       RETURN_IF_ERROR(Line(level + 1));
       switch (entry.key.kind()) {
-        case Kind::kString: AppendQuoted(entry.key.str(), options_.ensure_ascii, out_); break;
-        case Kind::kNone: *out_ += "\"null\""; break;
-        case Kind::kBool: *out_ += entry.key.as_bool() ? "\"true\"" : "\"false\""; break;
-        case Kind::kInt: *out_ += '"' + std::to_string(entry.key.as_int()) + '"'; break;
-        case Kind::kFloat: *out_ += '"' + JsonDouble(entry.key.as_double()) + '"'; break;
+        case Kind::kString:
+          AppendQuoted(entry.key.str(), options_.ensure_ascii, out_);
+          break;
+        case Kind::kNone:
+          *out_ += "\"null\"";
+          break;
+        case Kind::kBool:
+          *out_ += entry.key.as_bool() ? "\"true\"" : "\"false\"";
+          break;
+        case Kind::kInt:
+          *out_ += '"' + std::to_string(entry.key.as_int()) + '"';
+          break;
+        case Kind::kFloat:
+          *out_ += '"' + JsonDouble(entry.key.as_double()) + '"';
+          break;
         default:
-          return TypeError("keys must be str, int, float, bool or None, not " + std::string(TypeName(entry.key)));
+          return TypeError("keys must be str, int, float, bool or None, not " +
+                           std::string(TypeName(entry.key)));
       }
       *out_ += options_.key_separator;
       RETURN_IF_ERROR(Grow(env_, before, *out_));
@@ -189,11 +229,21 @@ Status AppendRepr(Env& env, const Value& v, std::string* out) {
   RETURN_IF_ERROR(depth.status());
   switch (v.kind()) {
     case Kind::kMissing:
-    case Kind::kUndefined: *out += "Undefined"; break;
-    case Kind::kNone: *out += "None"; break;
-    case Kind::kBool: *out += v.as_bool() ? "True" : "False"; break;
-    case Kind::kInt: *out += std::to_string(v.as_int()); break;
-    case Kind::kFloat: *out += ReprDouble(v.as_double()); break;
+    case Kind::kUndefined:
+      *out += "Undefined";
+      break;
+    case Kind::kNone:
+      *out += "None";
+      break;
+    case Kind::kBool:
+      *out += v.as_bool() ? "True" : "False";
+      break;
+    case Kind::kInt:
+      *out += std::to_string(v.as_int());
+      break;
+    case Kind::kFloat:
+      *out += ReprDouble(v.as_double());
+      break;
     case Kind::kString:
       *out += v.markup() ? "Markup(" + ReprText(v.str()) + ")" : ReprText(v.str());
       break;
@@ -232,11 +282,14 @@ Status AppendRepr(Env& env, const Value& v, std::string* out) {
     case Kind::kLoop: {
       auto* loop = v.as<LoopObj>();
       ASSIGN_OR_RETURN(const int64_t count, loop->Count(env));
-      *out += "<LoopContext " + std::to_string(loop->index0 + 1) + "/" + std::to_string(count) + ">";
+      *out +=
+          "<LoopContext " + std::to_string(loop->index0 + 1) + "/" + std::to_string(count) + ">";
       break;
     }
     // Python prints an address here, which no rendering can repeat.
-    default: *out += std::string("<").append(TypeName(v)).append(" object>"); break;
+    default:
+      *out += std::string("<").append(TypeName(v)).append(" object>");
+      break;
   }
   RETURN_IF_ERROR(env.Room(out->size()));
   return v.string() ? env.StepBytes(v.str().size()) : env.Step();

@@ -19,7 +19,7 @@ struct JsonOptions {
   bool ensure_ascii = false;
   bool sort_keys = false;
   bool pretty = false;
-  std::string indent;              // of one level, where pretty
+  std::string indent;  // of one level, where pretty
   std::string item_separator = ", ";
   std::string key_separator = ": ";
 };

@@ -64,7 +64,8 @@ bool Decimal(char32_t c) { return NumericType(c) == U_NT_DECIMAL; }
 bool Digit(char32_t c) { return NumericType(c) == U_NT_DECIMAL || NumericType(c) == U_NT_DIGIT; }
 bool Numeric(char32_t c) { return NumericType(c) != U_NT_NONE; }
 
-// Case mapping of one character, which may give several. ICU's string functions are used for their full mappings.
+// Case mapping of one character, which may give several. ICU's string functions are used for their
+// full mappings.
 void AppendTitle(char32_t c, std::string* out) {
   if (c >= kInvalidByte) return AppendChar(c, out);
   icu::UnicodeString text(Icu(c));
@@ -121,7 +122,10 @@ char32_t NextChar(std::string_view s, size_t* pos) {
   const size_t i = (*pos)++;
   const unsigned char b = byte(i);
   if (b < 0x80) return b;
-  const int more = b >= 0xF0 && b <= 0xF4 ? 3 : b >= 0xE0 && b < 0xF0 ? 2 : b >= 0xC2 && b < 0xE0 ? 1 : 0;
+  const int more = b >= 0xF0 && b <= 0xF4  ? 3
+                   : b >= 0xE0 && b < 0xF0 ? 2
+                   : b >= 0xC2 && b < 0xE0 ? 1
+                                           : 0;
   if (more == 0 || i + static_cast<size_t>(more) >= s.size()) return kInvalidByte + b;
   char32_t c = b & (0x3F >> more);
   for (int k = 1; k <= more; ++k) {
@@ -152,7 +156,8 @@ void AppendChar(char32_t c, std::string* out) {
 }
 
 bool IsAscii(std::string_view s) {
-  return std::none_of(s.begin(), s.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+  return std::none_of(s.begin(), s.end(),
+                      [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
 }
 
 bool IsValidUtf8(std::string_view s) {
@@ -187,7 +192,8 @@ std::vector<std::string_view> SplitChars(std::string_view s) {
 
 bool IsSpace(char32_t c) {
   return (c >= 9 && c <= 13) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
+         c == 0x3000;
 }
 
 std::string_view StripLeft(std::string_view s) {
@@ -226,7 +232,9 @@ std::string_view Strip(std::string_view s) { return StripRight(StripLeft(s)); }
 std::string_view StripChars(std::string_view s, std::string_view chars, bool left, bool right) {
   std::vector<std::string_view> set = SplitChars(chars);
   std::sort(set.begin(), set.end());
-  const auto listed = [&](std::string_view c) { return std::binary_search(set.begin(), set.end(), c); };
+  const auto listed = [&](std::string_view c) {
+    return std::binary_search(set.begin(), set.end(), c);
+  };
   while (left && !s.empty()) {
     size_t pos = 0;
     NextChar(s, &pos);
@@ -258,7 +266,8 @@ std::string CaseFold(std::string_view s) {
 
 namespace {
 
-// The lower form of what follows the first `skip` bytes (one character), seen in its context: a final sigma has its own form.
+// The lower form of what follows the first `skip` bytes (one character), seen in its context: a
+// final sigma has its own form.
 std::string LowerAfter(std::string_view s, size_t skip) {
   const std::string first = ToLower(s.substr(0, skip));
   const std::string whole = ToLower(s);
@@ -318,7 +327,8 @@ bool IsPrintable(char32_t c) {
 }
 
 bool IsIdentifierStart(char32_t c) {
-  return c == '_' || Alpha(c) || (c >= 0x80 && c < kInvalidByte && u_hasBinaryProperty(Icu(c), UCHAR_XID_START));
+  return c == '_' || Alpha(c) ||
+         (c >= 0x80 && c < kInvalidByte && u_hasBinaryProperty(Icu(c), UCHAR_XID_START));
 }
 bool IsIdentifierPart(char32_t c) {
   return IsIdentifierStart(c) || (c >= '0' && c <= '9') ||
@@ -338,7 +348,8 @@ bool TextPredicate(std::string_view name, std::string_view s) {
   if (name == "islower") return OneCase(s, true);
   if (name == "isupper") return OneCase(s, false);
   size_t pos = 0;  // isidentifier
-  return !s.empty() && IsIdentifierStart(NextChar(s, &pos)) && (pos == s.size() || AllChars(s.substr(pos), IsIdentifierPart));
+  return !s.empty() && IsIdentifierStart(NextChar(s, &pos)) &&
+         (pos == s.size() || AllChars(s.substr(pos), IsIdentifierPart));
 }
 
 std::vector<std::string_view> SplitLines(std::string_view s, bool keep_ends) {
@@ -347,7 +358,8 @@ std::vector<std::string_view> SplitLines(std::string_view s, bool keep_ends) {
   for (size_t pos = 0; pos < s.size();) {
     const size_t at = pos;
     const char32_t c = NextChar(s, &pos);
-    const bool ends = (c >= 10 && c <= 13) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
+    const bool ends =
+        (c >= 10 && c <= 13) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
     if (!ends) continue;
     if (c == '\r' && pos < s.size() && s[pos] == '\n') ++pos;
     lines.push_back(s.substr(begin, (keep_ends ? pos : at) - begin));
@@ -360,7 +372,8 @@ std::vector<std::string_view> SplitLines(std::string_view s, bool keep_ends) {
 size_t FindText(std::string_view s, std::string_view needle, size_t from) {
   if (from > s.size()) return std::string_view::npos;
   if (needle.empty()) return from;
-  // glibc's memmem is linear (two-way); string_view::find is quadratic at worst, which a template could exploit.
+  // glibc's memmem is linear (two-way); string_view::find is quadratic at worst, which a template
+  // could exploit.
   const void* hit = memmem(s.data() + from, s.size() - from, needle.data(), needle.size());
   return hit == nullptr ? std::string_view::npos
                         : static_cast<size_t>(static_cast<const char*>(hit) - s.data());
@@ -379,14 +392,16 @@ size_t RFindText(std::string_view s, std::string_view needle) {
 int64_t CountText(std::string_view s, std::string_view needle) {
   if (needle.empty()) return CountChars(s) + 1;
   int64_t count = 0;
-  for (size_t at = FindText(s, needle); at != std::string_view::npos; at = FindText(s, needle, at + needle.size())) {
+  for (size_t at = FindText(s, needle); at != std::string_view::npos;
+       at = FindText(s, needle, at + needle.size())) {
     ++count;
   }
   return count;
 }
 
 std::string ReprText(std::string_view s) {
-  const bool single = s.find('\'') != std::string_view::npos && s.find('"') == std::string_view::npos;
+  const bool single =
+      s.find('\'') != std::string_view::npos && s.find('"') == std::string_view::npos;
   const char quote = single ? '"' : '\'';
   std::string out(1, quote);
   char buffer[16];
@@ -416,7 +431,8 @@ std::string ReprDouble(double d) {
   if (std::isnan(d)) return "nan";
   if (std::isinf(d)) return d < 0 ? "-inf" : "inf";
   char buffer[64];
-  const auto scientific = std::to_chars(buffer, buffer + sizeof(buffer), d, std::chars_format::scientific);
+  const auto scientific =
+      std::to_chars(buffer, buffer + sizeof(buffer), d, std::chars_format::scientific);
   const std::string text(buffer, scientific.ptr);
   const size_t e = text.find('e');
   const int exponent = std::atoi(text.c_str() + e + 1);

@@ -1,4 +1,5 @@
-// Text as Python's str sees it, held as UTF-8. Bytes that are not valid UTF-8 pass through unchanged, each as one character.
+// Text as Python's str sees it, held as UTF-8. Bytes that are not valid UTF-8 pass through
+// unchanged, each as one character.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +9,8 @@
 
 namespace galen::jinja {
 
-// Decodes the character at s[*pos] and moves *pos behind it; requires *pos < s.size(). An invalid byte b is returned as
-// kInvalidByte + b, which is no code point.
+// Decodes the character at s[*pos] and moves *pos behind it; requires *pos < s.size(). An invalid
+// byte b is returned as kInvalidByte + b, which is no code point.
 constexpr char32_t kInvalidByte = 0x110000;
 char32_t NextChar(std::string_view s, size_t* pos);
 void AppendChar(char32_t c, std::string* out);
@@ -32,13 +33,13 @@ std::string_view StripChars(std::string_view s, std::string_view chars, bool lef
 
 std::string ToUpper(std::string_view s);
 std::string ToLower(std::string_view s);
-std::string ToTitle(std::string_view s);       // str.title
-std::string Capitalize(std::string_view s);    // str.capitalize
+std::string ToTitle(std::string_view s);     // str.title
+std::string Capitalize(std::string_view s);  // str.capitalize
 std::string SwapCase(std::string_view s);
 std::string CaseFold(std::string_view s);
 
-// "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable",
-// "isspace", "istitle", "isupper". `name` must be one of them.
+// "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric",
+// "isprintable", "isspace", "istitle", "isupper". `name` must be one of them.
 bool TextPredicate(std::string_view name, std::string_view s);
 bool IsPrintable(char32_t c);
 bool IsAlnum(char32_t c);

@@ -89,8 +89,8 @@ bool HashKey(const Value& key, uint64_t* hash) {
 
 namespace {
 
-// Tuples may share their parts, so that comparing them part by part takes exponential time. After this many parts, equal
-// 64-bit hashes are taken for equality.
+// Tuples may share their parts, so that comparing them part by part takes exponential time. After
+// this many parts, equal 64-bit hashes are taken for equality.
 constexpr int kMaxComparedParts = 10'000;
 
 bool KeysEqualWithin(const Value& a, const Value& b, int* parts) {
@@ -177,31 +177,52 @@ void DictObj::Set(const Value& key, uint64_t hash, const Value& value) {
 std::string_view TypeName(const Value& v) {
   switch (v.kind()) {
     case Kind::kMissing:
-    case Kind::kUndefined: return "Undefined";
-    case Kind::kNone: return "NoneType";
-    case Kind::kBool: return "bool";
-    case Kind::kInt: return "int";
-    case Kind::kFloat: return "float";
-    case Kind::kString: return v.markup() ? "Markup" : "str";
-    case Kind::kList: return "list";
-    case Kind::kTuple: return "tuple";
-    case Kind::kDict: return "dict";
+    case Kind::kUndefined:
+      return "Undefined";
+    case Kind::kNone:
+      return "NoneType";
+    case Kind::kBool:
+      return "bool";
+    case Kind::kInt:
+      return "int";
+    case Kind::kFloat:
+      return "float";
+    case Kind::kString:
+      return v.markup() ? "Markup" : "str";
+    case Kind::kList:
+      return "list";
+    case Kind::kTuple:
+      return "tuple";
+    case Kind::kDict:
+      return "dict";
     case Kind::kDictView:
       switch (v.as<DictViewObj>()->which) {
-        case ViewKind::kKeys: return "dict_keys";
-        case ViewKind::kValues: return "dict_values";
-        case ViewKind::kItems: return "dict_items";
+        case ViewKind::kKeys:
+          return "dict_keys";
+        case ViewKind::kValues:
+          return "dict_values";
+        case ViewKind::kItems:
+          return "dict_items";
       }
       return "dict_items";
-    case Kind::kRange: return "range";
-    case Kind::kIterator: return "generator";
-    case Kind::kNamespace: return "Namespace";
-    case Kind::kMacro: return "Macro";
-    case Kind::kFunction: return "function";
-    case Kind::kMethod: return "builtin_function_or_method";
-    case Kind::kLoop: return "LoopContext";
-    case Kind::kCycler: return "Cycler";
-    case Kind::kJoiner: return "Joiner";
+    case Kind::kRange:
+      return "range";
+    case Kind::kIterator:
+      return "generator";
+    case Kind::kNamespace:
+      return "Namespace";
+    case Kind::kMacro:
+      return "Macro";
+    case Kind::kFunction:
+      return "function";
+    case Kind::kMethod:
+      return "builtin_function_or_method";
+    case Kind::kLoop:
+      return "LoopContext";
+    case Kind::kCycler:
+      return "Cycler";
+    case Kind::kJoiner:
+      return "Joiner";
   }
   return "object";
 }
@@ -211,10 +232,14 @@ std::string QuotedType(const Value& v) { return std::string("'").append(TypeName
 int NestingDepth(const Value& v) {
   switch (v.kind()) {
     case Kind::kList:
-    case Kind::kTuple: return v.as<SequenceObj>()->depth;
-    case Kind::kDict: return v.as<DictObj>()->depth;
-    case Kind::kDictView: return 1 + NestingDepth(v.as<DictViewObj>()->dict);
-    default: return 0;
+    case Kind::kTuple:
+      return v.as<SequenceObj>()->depth;
+    case Kind::kDict:
+      return v.as<DictObj>()->depth;
+    case Kind::kDictView:
+      return 1 + NestingDepth(v.as<DictViewObj>()->dict);
+    default:
+      return 0;
   }
 }
 

@@ -1,7 +1,8 @@
 // The values of the template language: Python's, as far as templates can see them.
 //
-// A Value is 16 bytes and trivially copied. Everything larger lives in a Heap, which frees all of it at once when a rendering
-// ends: no reference counts, so cycles through namespaces neither leak nor recurse on destruction.
+// A Value is 16 bytes and trivially copied. Everything larger lives in a Heap, which frees all of
+// it at once when a rendering ends: no reference counts, so cycles through namespaces neither leak
+// nor recurse on destruction.
 #pragma once
 
 #include <cstddef>
@@ -131,11 +132,12 @@ struct StringObj : Object {
   bool ascii() const { return length == static_cast<int64_t>(text.size()); }
 };
 
-// A list or tuple; never changed once a template can see it (the sandbox forbids append and its like).
+// A list or tuple; never changed once a template can see it (the sandbox forbids append and its
+// like).
 struct SequenceObj : Object {
   explicit SequenceObj(std::vector<Value> v) : items(std::move(v)) {}
   std::vector<Value> items;
-  int depth = 1;  // levels of nesting
+  int depth = 1;       // levels of nesting
   uint64_t hash = 0;   // of a tuple, once asked for
   bool group = false;  // a pair from `groupby`, with the names grouper and list
 };

@@ -1,5 +1,7 @@
-// Renders chat templates for the comparison with Jinja2: one JSON object per line on standard input, one on standard output.
-//   in:  {"template": source, "input": {"messages": ..., "tools", "documents", "add_generation_prompt", "bos_token",
+// Renders chat templates for the comparison with Jinja2: one JSON object per line on standard
+// input, one on standard output.
+//   in:  {"template": source, "input": {"messages": ..., "tools", "documents",
+//   "add_generation_prompt", "bos_token",
 //         "eos_token", "variables", "now": [year, month, day, hour, minute, second]}}
 //   out: {"text": ..., "generation": [[begin, end], ...]} or {"error": ...}
 #include <iostream>
@@ -30,7 +32,8 @@ OrderedJson Answer(const std::string& line) {
 
 int main() {
   for (std::string line; std::getline(std::cin, line);) {
-    std::cout << Answer(line).dump(-1, ' ', false, OrderedJson::error_handler_t::replace) << std::endl;
+    std::cout << Answer(line).dump(-1, ' ', false, OrderedJson::error_handler_t::replace)
+              << std::endl;
   }
   return 0;
 }
