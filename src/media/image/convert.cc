@@ -1,0 +1,128 @@
+#include "media/image/convert.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "media/image/format_readers.h"
+
+namespace galen {
+namespace {
+
+uint8_t Clip8(int value) { return static_cast<uint8_t>(std::clamp(value, 0, 255)); }
+
+// a * b / 255, rounded (Pillow's MULDIV255).
+int MulDiv255(int a, int b) {
+  const int t = a * b + 128;
+  return ((t >> 8) + t) >> 8;
+}
+
+// Calls put(const uint8_t* in, uint8_t* rgb) for every pixel.
+template <typename Put>
+Image Map(const Raster& raster, Put put) {
+  Image image;
+  image.width = raster.width;
+  image.height = raster.height;
+  image.pixels.resize(raster.width * raster.height * 3);
+  const int64_t step = BytesPerPixel(raster.mode);
+  const uint8_t* in = raster.data.data();
+  uint8_t* out = image.pixels.data();
+  for (int64_t i = 0, n = raster.width * raster.height; i < n; ++i, in += step, out += 3)
+    put(in, out);
+  return image;
+}
+
+template <typename Value>  // of one pixel, to grey
+Image MapGrey(const Raster& raster, Value value) {
+  return Map(raster, [&](const uint8_t* in, uint8_t* out) { std::memset(out, value(in), 3); });
+}
+
+template <typename T>
+T Load(const uint8_t* in) {
+  T value;
+  std::memcpy(&value, in, sizeof(value));
+  return value;
+}
+
+// One warning for a wide mode whose values do not fit 8 bits.
+template <typename T>
+void WarnIfClipped(const Raster& raster, std::string_view kind, Warnings* warnings) {
+  if (warnings == nullptr) return;
+  double low = 0, high = 0;
+  for (size_t i = 0; i + sizeof(T) <= raster.data.size(); i += sizeof(T)) {
+    const auto value = static_cast<double>(Load<T>(raster.data.data() + i));
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  if (low >= 0 && high <= 255) return;
+  Warn(warnings, "grey_clipped: " + std::string(kind) + " values from " + std::to_string(low) +
+                     " to " + std::to_string(high) +
+                     " are cut to 0..255, as Pillow's convert(\"RGB\") does, not "
+                     "scaled: detail is lost. Window or scale the image to 8 bits first");
+}
+
+void WarnIfTransparent(const Raster& raster, size_t offset, Warnings* warnings) {
+  if (warnings == nullptr) return;
+  const int64_t step = BytesPerPixel(raster.mode);
+  for (size_t i = offset; i < raster.data.size(); i += step) {
+    if (raster.data[i] == 255) continue;
+    Warn(warnings,
+         "alpha_dropped: transparent pixels keep the colour stored under them, as in Pillow's "
+         "convert(\"RGB\"); no background is blended in");
+    return;
+  }
+}
+
+}  // namespace
+
+Result<Image> ConvertToRgb(Raster raster, std::vector<std::string>* warnings) {
+  switch (raster.mode) {
+    case PixelMode::kRgb: {
+      Image image;
+      image.width = raster.width;
+      image.height = raster.height;
+      image.pixels = std::move(raster.data);
+      return image;
+    }
+    case PixelMode::kBit:
+      return MapGrey(raster, [](const uint8_t* in) { return in[0] != 0 ? 255 : 0; });
+    case PixelMode::kL:
+      return MapGrey(raster, [](const uint8_t* in) { return in[0]; });
+    case PixelMode::kLa:
+      WarnIfTransparent(raster, 1, warnings);
+      return MapGrey(raster, [](const uint8_t* in) { return in[0]; });
+    case PixelMode::kP:
+    case PixelMode::kPa:
+      return Map(raster, [&](const uint8_t* in, uint8_t* out) {
+        std::memcpy(out, raster.palette.data() + 3 * in[0], 3);
+      });
+    case PixelMode::kRgba:
+      WarnIfTransparent(raster, 3, warnings);
+      return Map(raster, [](const uint8_t* in, uint8_t* out) { std::memcpy(out, in, 3); });
+    case PixelMode::kCmyk:
+      return Map(raster, [](const uint8_t* in, uint8_t* out) {
+        const int light = 255 - in[3];
+        for (int c = 0; c < 3; ++c) out[c] = Clip8(light - MulDiv255(in[c], light));
+      });
+    case PixelMode::kI16:
+      WarnIfClipped<uint16_t>(raster, "16-bit grey", warnings);
+      return MapGrey(raster,
+                     [](const uint8_t* in) { return std::min<int>(Load<uint16_t>(in), 255); });
+    case PixelMode::kI32:
+      WarnIfClipped<int32_t>(raster, "32-bit grey", warnings);
+      return MapGrey(raster,
+                     [](const uint8_t* in) { return std::clamp(Load<int32_t>(in), 0, 255); });
+    case PixelMode::kF32:
+      WarnIfClipped<float>(raster, "floating-point grey", warnings);
+      return MapGrey(raster, [](const uint8_t* in) {
+        const float value = Load<float>(in);
+        return value >= 255.0f ? 255 : value > 0.0f ? static_cast<int>(value) : 0;
+      });
+    case PixelMode::kYcbcr:
+    case PixelMode::kLab:
+      break;
+  }
+  return Unsupported("pixels in " + std::string(PixelModeName(raster.mode)));
+}
+
+}  // namespace galen
