@@ -1,12 +1,14 @@
 // JPEG by libjpeg-turbo, with the settings of Pillow's decoder: accurate integer IDCT, fancy
 // upsampling, warnings tolerated.
+#include <algorithm>
+#include <csetjmp>
+#include <cstring>
+// clang-format off: jpeglib.h needs FILE and size_t, jerror.h needs jpeglib.h
 #include <jerror.h>
 #include <jpeglib.h>
 
-#include <algorithm>
-#include <csetjmp>
-#include <cstdio>  // jpeglib.h needs FILE
-#include <cstring>
+#include <cstdio>
+// clang-format on
 
 #include "media/image/format_readers.h"
 
