@@ -113,6 +113,7 @@ class Bpe : public Model {
       AppendUtf8(ByteToChar(static_cast<unsigned char>(byte)), &mapped);
       alphabet_[byte] = vocab.Find(mapped);
       ascii_[byte] = byte < 128 ? vocab.Find(std::string(1, static_cast<char>(byte))) : kNone;
+      last_[byte] = vocab.Find(mapped + options_.end_of_word_suffix);
     }
     if (options_.byte_fallback) bytes_ = FindByteTokens(vocab);
     FindSafeCuts();
@@ -153,7 +154,7 @@ class Bpe : public Model {
   // A text may be cut in front of a "▁" when no token holds a "▁" behind the byte before the cut: nothing ever merges
   // across. That turns one long piece (Gemma and Llama have no pre-tokenizer) into words.
   void FindSafeCuts() {
-    may_cut_ = vocab_.Find(kMetaSpace) != kNone && merger_.user_defined() == nullptr;
+    may_cut_ = vocab_.Find(kMetaSpace) != kNone && merger_.user_defined() == nullptr && options_.end_of_word_suffix.empty();
     if (!may_cut_) return;
     for (size_t id = 0; id < vocab_.size(); ++id) {
       const std::string_view token = vocab_.Text(static_cast<int32_t>(id));
@@ -200,7 +201,6 @@ class Bpe : public Model {
       unknown.id = kNone;
     };
     for (uint32_t i = 0; i < word.size();) {
-      const auto byte = static_cast<unsigned char>(word[i]);
       auto size = static_cast<uint32_t>(raw_bytes ? 1 : Utf8Length(word[i]));
       if (merger_.user_defined() != nullptr) {
         if (const auto [length, value] = merger_.user_defined()->Longest(word.substr(i)); length > 0) {
@@ -210,7 +210,7 @@ class Bpe : public Model {
           continue;
         }
       }
-      const int32_t id = raw_bytes ? alphabet_[byte] : size == 1 ? ascii_[byte] : vocab_.Find(word.substr(i, size));
+      const int32_t id = FindFirst(word, i, size, raw_bytes);
       if (id != kNone) {
         flush();
         symbols->push_back({i, size, id, false});
@@ -225,6 +225,15 @@ class Bpe : public Model {
       i += size;
     }
     flush();
+  }
+
+  // The token of the character (or byte) at word[i].
+  int32_t FindFirst(std::string_view word, uint32_t i, uint32_t size, bool raw_bytes) const {
+    const auto byte = static_cast<unsigned char>(word[i]);
+    if (i + size == word.size() && !options_.end_of_word_suffix.empty()) {
+      return raw_bytes ? last_[byte] : vocab_.Find(std::string(word.substr(i)) + options_.end_of_word_suffix);
+    }
+    return raw_bytes ? alphabet_[byte] : size == 1 ? ascii_[byte] : vocab_.Find(word.substr(i, size));
   }
 
   bool AddBytes(std::string_view text, uint32_t begin, bool raw_bytes, std::vector<Symbol>* symbols) const {
@@ -311,6 +320,7 @@ class Bpe : public Model {
   const Merger merger_;
   uint64_t number_;
   int32_t alphabet_[256], ascii_[256];
+  int32_t last_[256];  // alphabet_ with the end-of-word suffix
   std::vector<int32_t> bytes_;
   bool may_cut_ = false;
   std::bitset<256> unsafe_before_space_;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -28,6 +29,7 @@ struct ModelOptions {
   bool fuse_unk = false;
   bool byte_fallback = false;
   bool ignore_merges = false;
+  std::string end_of_word_suffix;  // BPE by a merge list: the last character of a piece is spelled with it ("</w>", CLIP)
   std::vector<bool> control;  // by id; may be shorter than the vocabulary
 };
 

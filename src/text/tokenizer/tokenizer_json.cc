@@ -115,10 +115,11 @@ Status ReadModel(TokenizerDocument& document, const Json& json, const Json* adde
     if (added != nullptr) RETURN_IF_ERROR(ReadAddedTokens(*added, impl));
     if (!document.has_merges) return fields.Wrong("merges", "an array");
     ASSIGN_OR_RETURN(MergeList merges, ReadMerges(document, impl->vocab));
-    for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-      ASSIGN_OR_RETURN(const std::string text, fields.StringOr(affix, ""));
-      if (!text.empty()) return Unsupported("tokenizer.json: model." + std::string(affix) + " '" + text + "' is not known");
+    ASSIGN_OR_RETURN(const std::string prefix, fields.StringOr("continuing_subword_prefix", ""));
+    if (!prefix.empty()) {
+      return Unsupported("tokenizer.json: model.continuing_subword_prefix '" + prefix + "' is not known");
     }
+    ASSIGN_OR_RETURN(options.end_of_word_suffix, fields.StringOr("end_of_word_suffix", ""));
     if (const Json* dropout = fields.Find("dropout"); dropout != nullptr && *dropout != 0) {
       return Unsupported("tokenizer.json: model.dropout makes ids random; set it to null");
     }

@@ -18,7 +18,8 @@ def _bpe(texts, normalizer, pre_tokenizer, decoder, vocab_size, alphabet=(), **o
         tokenizer.decoder = decoder
     special = SPECIAL + ([f"<0x{b:02X}>" for b in range(256)] if options.get("byte_fallback") else [])
     trainer = trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=special, initial_alphabet=list(alphabet), limit_alphabet=300,
-                                  show_progress=False)
+                                  show_progress=False,
+                                  **{k: v for k, v in options.items() if k == "end_of_word_suffix"})
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
 
@@ -63,6 +64,10 @@ def _all(texts, size):
     yield "prepend", _bpe(texts, n.Sequence([n.Prepend("▁"), n.Replace(" ", "▁")]), None, fallback, size, unk_token="<unk>", byte_fallback=True)
     yield "unigram", _unigram(texts, n.NFKC(), p.Metaspace(), metaspace, size)
     yield "unigram-first", _unigram(texts, n.Strip(left=True, right=False), p.Metaspace(prepend_scheme="first", split=False), metaspace, size)
+    yield "clip", _bpe(texts, n.Sequence([n.NFC(), n.Replace(Regex(r"\s+"), " "), n.Lowercase()]), p.Sequence([p.Split(Regex(
+        r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"), "removed", True),
+        p.ByteLevel(add_prefix_space=False)]), d.ByteLevel(), size, alphabet, unk_token="<unk>", end_of_word_suffix="</w>")
+    yield "words-suffix", _bpe(texts, n.NFC(), p.Whitespace(), None, size, unk_token="<unk>", end_of_word_suffix="</w>")
 
 
 def zoo(directory, training_lines, size=700):
