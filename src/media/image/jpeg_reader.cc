@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <csetjmp>
 #include <cstring>
-// clang-format off: jpeglib.h needs FILE and size_t, jerror.h needs jpeglib.h
-#include <jerror.h>
-#include <jpeglib.h>
-
+// jpeglib.h needs FILE and size_t, jerror.h needs jpeglib.h.
+// clang-format off
 #include <cstdio>
+#include <jpeglib.h>
+#include <jerror.h>
 // clang-format on
 
 #include "media/image/format_readers.h"
