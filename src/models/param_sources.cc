@@ -6,8 +6,9 @@
 namespace galen {
 namespace {
 
-constexpr std::string_view kPrefixes[] = {"model.", "language_model.model.",
-                                          "model.language_model.", ""};
+constexpr std::string_view kTextPrefixes[] = {"model.", "language_model.model.",
+                                              "model.language_model.", ""};
+constexpr ParamScope kTextScope = {kTextPrefixes, "layers.", "blk.", true};
 constexpr std::string_view kHeadPrefixes[] = {"", "language_model.", "model."};
 
 std::string Shape(const std::vector<int64_t>& dims) {
@@ -21,11 +22,14 @@ std::string Shape(const std::vector<int64_t>& dims) {
 // The names under which the file may keep a weight.
 class NameMap {
  public:
-  NameMap(const Checkpoint& checkpoint, std::span<const ParamSpec> specs)
-      : checkpoint_(checkpoint), gguf_(checkpoint.kind() == CheckpointKind::kGguf) {
+  NameMap(const Checkpoint& checkpoint, std::span<const ParamSpec> specs, const ParamScope& scope)
+      : checkpoint_(checkpoint),
+        scope_(scope),
+        gguf_(checkpoint.kind() == CheckpointKind::kGguf),
+        prefix_(scope.hf_prefixes.front()) {
     // The prefix that fits most names: another part of a multimodal model may use one of them too.
     size_t best = 0;
-    for (const std::string_view prefix : kPrefixes) {
+    for (const std::string_view prefix : scope.hf_prefixes) {
       size_t found = 0;
       for (const ParamSpec& spec : specs) {
         found += checkpoint.Has(std::string(prefix) + spec.name) ? 1 : 0;
@@ -47,18 +51,19 @@ class NameMap {
     return spec.name;
   }
 
-  // Whether a tensor belongs to the decoder's layers.
+  // Whether a tensor belongs to the layers of this part.
   bool InLayers(std::string_view name) const {
-    if (gguf_) return name.starts_with("blk.");
-    if (!name.starts_with(prefix_ + "layers.")) return false;
+    if (gguf_) return name.starts_with(scope_.gguf_layers);
+    if (!name.starts_with(prefix_ + std::string(scope_.hf_layers))) return false;
     // Old LLaMA files carry the rotary frequencies, which follow from the configuration.
     return !name.ends_with(".rotary_emb.inv_freq");
   }
 
  private:
   const Checkpoint& checkpoint_;
+  const ParamScope& scope_;
   bool gguf_;
-  std::string prefix_ = "model.";
+  std::string prefix_;
 };
 
 // The weight that `spec` names inside a tensor of the file.
@@ -111,13 +116,18 @@ std::string Group(std::string_view name) {
 
 }  // namespace
 
-Result<ParamSources> FindParams(const Checkpoint& checkpoint, std::span<const ParamSpec> specs) {
+const ParamScope& TextScope() { return kTextScope; }
+
+Result<ParamSources> FindParams(const Checkpoint& checkpoint, std::span<const ParamSpec> specs,
+                                const ParamScope& scope) {
   ParamSources sources;
-  const NameMap names(checkpoint, specs);
+  const NameMap names(checkpoint, specs, scope);
   std::unordered_set<std::string_view> used;
   for (const ParamSpec& spec : specs) {
     const std::string name = names.Find(spec);
-    if (spec.optional && !checkpoint.Has(name)) continue;
+    const bool unnamed =
+        checkpoint.kind() == CheckpointKind::kGguf ? spec.gguf_name.empty() : spec.name.empty();
+    if (spec.optional && (unnamed || !checkpoint.Has(name))) continue;
     ASSIGN_OR_RETURN(const TensorInfo* tensor, checkpoint.Find(name));
     ASSIGN_OR_RETURN(TensorInfo part, Part(checkpoint.path(), spec, *tensor,
                                            checkpoint.kind() == CheckpointKind::kGguf));
@@ -134,6 +144,7 @@ Result<ParamSources> FindParams(const Checkpoint& checkpoint, std::span<const Pa
     }
     ++unused[Group(tensor.name)];
   }
+  if (!scope.note_unused) unused.clear();
   for (const auto& [group, count] : unused) {
     sources.notes.push_back(std::to_string(count) + " tensors of '" + group.substr(0, 64) +
                             "' are not used by the text model");

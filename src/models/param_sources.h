@@ -4,6 +4,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "formats/checkpoint.h"
@@ -13,8 +14,8 @@ namespace galen {
 
 struct ParamSource {
   const ParamSpec* spec = nullptr;
-  // What the spec names of a tensor of the file: shape and bytes are those of the weight, even where
-  // the tensor holds several.
+  // What the spec names of a tensor of the file: shape and bytes are those of the weight, even
+  // where the tensor holds several.
   TensorInfo tensor;
 };
 
@@ -23,14 +24,25 @@ struct ParamSources {
   std::vector<std::string> notes;   // for people: tensors of the file that this model does not use
 };
 
+// Which part of a checkpoint the specs describe.
+struct ParamScope {
+  // What may stand before the specs' Hugging Face names. The one that fits most of them is used.
+  std::span<const std::string_view> hf_prefixes;
+  // Names of this part's layers begin so (after the prefix): a tensor there that no spec names
+  // would change every answer if it were left out.
+  std::string_view hf_layers;
+  std::string_view gguf_layers;
+  bool note_unused = false;  // tell of the tensors of all other parts
+};
+// The text decoder: model., language_model.model. (old multimodal files), model.language_model.
+// (new ones) or no prefix.
+const ParamScope& TextScope();
+
 // NotFound: a weight is missing. DataLoss: it has another shape. Unsupported: a type that holds no
-// weights, or a tensor inside the decoder's layers that this architecture does not know, since
-// leaving it out would change every answer. Each names file, tensor, what was expected and what was
-// found.
-//
-// Hugging Face names are looked for under model., language_model.model. (old multimodal files),
-// model.language_model. (new ones) and without prefix. Specs and checkpoint must outlive the
-// result.
-Result<ParamSources> FindParams(const Checkpoint& checkpoint, std::span<const ParamSpec> specs);
+// weights, or a tensor inside the part's layers that this architecture does not know. Each names
+// file, tensor, what was expected and what was found. A spec without a name for this kind of file
+// must be optional, and is left out. Specs and checkpoint must outlive the result.
+Result<ParamSources> FindParams(const Checkpoint& checkpoint, std::span<const ParamSpec> specs,
+                                const ParamScope& scope = TextScope());
 
 }  // namespace galen

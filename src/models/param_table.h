@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,21 +12,26 @@ namespace galen {
 
 class ParamTable {
  public:
+  // What names of layers begin with in the two kinds of files.
+  explicit ParamTable(std::string hf_layers = "layers.", std::string gguf_layers = "blk.")
+      : hf_layers_(std::move(hf_layers)), gguf_layers_(std::move(gguf_layers)) {}
+
   // Later rows belong to this layer: "layers.N." goes before the Hugging Face name, "blk.N." before
   // the GGUF name.
   void BeginLayer(int64_t layer) {
-    hf_prefix_ = "layers." + std::to_string(layer) + ".";
-    gguf_prefix_ = "blk." + std::to_string(layer) + ".";
+    hf_prefix_ = hf_layers_ + std::to_string(layer) + ".";
+    gguf_prefix_ = gguf_layers_ + std::to_string(layer) + ".";
   }
   void EndLayers() { hf_prefix_ = gguf_prefix_ = ""; }
 
-  ParamSpec& Matrix(const char* name, const char* gguf_name, int64_t rows, int64_t cols,
+  ParamSpec& Matrix(std::string_view name, std::string_view gguf_name, int64_t rows, int64_t cols,
                     Weight* slot) {
     ParamSpec& spec = Row(name, gguf_name, rows, cols);
     spec.matrix = slot;
     return spec;
   }
-  ParamSpec& Vector(const char* name, const char* gguf_name, int64_t size, VectorParam* slot) {
+  ParamSpec& Vector(std::string_view name, std::string_view gguf_name, int64_t size,
+                    VectorParam* slot) {
     ParamSpec& spec = Row(name, gguf_name, size, 0);
     spec.vector = slot;
     return spec;
@@ -34,15 +40,17 @@ class ParamTable {
   std::vector<ParamSpec> Take() { return std::move(rows_); }
 
  private:
-  ParamSpec& Row(const char* name, const char* gguf_name, int64_t rows, int64_t cols) {
+  ParamSpec& Row(std::string_view name, std::string_view gguf_name, int64_t rows, int64_t cols) {
     ParamSpec& spec = rows_.emplace_back();
-    spec.name = hf_prefix_ + name;
-    spec.gguf_name = gguf_prefix_ + gguf_name;
+    spec.name = hf_prefix_ + std::string(name);
+    spec.gguf_name = gguf_prefix_ + std::string(gguf_name);
     spec.rows = rows;
     spec.cols = cols;
     return spec;
   }
 
+  std::string hf_layers_;
+  std::string gguf_layers_;
   std::string hf_prefix_;
   std::string gguf_prefix_;
   std::vector<ParamSpec> rows_;

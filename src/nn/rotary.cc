@@ -107,18 +107,27 @@ std::vector<float> InverseFrequencies(const RopeConfig& config, int64_t head_dim
 }
 
 Tensor RotaryTable(ExecContext& ctx, std::span<const float> inv_freq,
-                   std::span<const int32_t> positions) {
-  const int64_t tokens = static_cast<int64_t>(positions.size());
+                   std::span<const RotarySection> sections) {
+  const int64_t tokens = static_cast<int64_t>(sections.front().positions.size());
   const int64_t half = static_cast<int64_t>(inv_freq.size());
+  int64_t covered = 0;
+  for (const RotarySection& section : sections) {
+    GALEN_CHECK(static_cast<int64_t>(section.positions.size()) == tokens);
+    covered += section.frequencies;
+  }
+  GALEN_CHECK(covered == half);
   Tensor table = ctx.arena->NewTensor({tokens, 2 * half});
   const auto fill = [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       float* row = table.row(t);
-      const float position = static_cast<float>(positions[t]);
-      for (int64_t i = 0; i < half; ++i) {
-        const float angle = position * inv_freq[i];
-        row[i] = std::cos(angle);
-        row[half + i] = std::sin(angle);
+      int64_t i = 0;
+      for (const RotarySection& section : sections) {
+        const float position = static_cast<float>(section.positions[t]);
+        for (const int64_t last = i + section.frequencies; i < last; ++i) {
+          const float angle = position * inv_freq[i];
+          row[i] = std::cos(angle);
+          row[half + i] = std::sin(angle);
+        }
       }
     }
   };
@@ -132,6 +141,12 @@ Tensor RotaryTable(ExecContext& ctx, std::span<const float> inv_freq,
     });
   }
   return table;
+}
+
+Tensor RotaryTable(ExecContext& ctx, std::span<const float> inv_freq,
+                   std::span<const int32_t> positions) {
+  const RotarySection section = {static_cast<int64_t>(inv_freq.size()), positions};
+  return RotaryTable(ctx, inv_freq, {&section, 1});
 }
 
 }  // namespace galen

@@ -39,6 +39,16 @@ Status ValidateRope(const RopeConfig& config, int64_t head_dim);
 // frequency grows with the position: theta^(2i/d) in fp32, then its reciprocal, then the scaling.
 std::vector<float> InverseFrequencies(const RopeConfig& config, int64_t head_dim);
 
+// Frequencies that turn by one kind of position (rows of an image, say), in the order of inv_freq.
+struct RotarySection {
+  int64_t frequencies = 0;
+  std::span<const int32_t> positions;  // [T]
+};
+// cos_sin [T, 2 * inv_freq.size()] of tokens with several positions: the first section's
+// frequencies turn by its positions, and so on. The sections cover inv_freq.
+Tensor RotaryTable(ExecContext& ctx, std::span<const float> inv_freq,
+                   std::span<const RotarySection> sections);
+
 // cos_sin [T, 2 * inv_freq.size()]: cosines, then sines, of fp32 products position * inv_freq.
 Tensor RotaryTable(ExecContext& ctx, std::span<const float> inv_freq,
                    std::span<const int32_t> positions);
