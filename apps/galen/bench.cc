@@ -30,9 +30,9 @@ struct Subject {
   LoadedModel loaded;
   RandomModel random;
   double load_seconds = 0;
-  int64_t bytes_per_token = 0;   // of weights that a decoded token reads, as the formats store them
-  int64_t weights_per_token = 0; // multiply-adds of a prompt token in the layers
-  int64_t head_weights = 0;      // multiply-adds of the output head
+  int64_t bytes_per_token = 0;  // of weights that a decoded token reads, as the formats store them
+  int64_t weights_per_token = 0;  // multiply-adds of a prompt token in the layers
+  int64_t head_weights = 0;       // multiply-adds of the output head
 
   const CausalLM& model() const { return loaded.model ? *loaded.model : *random.model; }
 };
@@ -45,7 +45,8 @@ Result<std::unique_ptr<Subject>> OpenSubject(const BenchOptions& o) {
   auto subject = std::make_unique<Subject>();
   ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
   subject->kernels = &KernelsFor(isa);
-  subject->threads = std::make_unique<ThreadPool>(o.threads > 0 ? o.threads : AvailableProcessors());
+  subject->threads =
+      std::make_unique<ThreadPool>(o.threads > 0 ? o.threads : AvailableProcessors());
   const double begin = Now();
   if (!o.model.empty()) {
     OpenModelOptions open;
@@ -53,7 +54,8 @@ Result<std::unique_ptr<Subject>> OpenSubject(const BenchOptions& o) {
     open.pool = subject->threads.get();
     ASSIGN_OR_RETURN(subject->loaded, OpenModel(o.model, open));
   } else {
-    ASSIGN_OR_RETURN(subject->random, MakeRandomModel(o.shape, o.type, *subject->kernels, *subject->threads));
+    ASSIGN_OR_RETURN(subject->random,
+                     MakeRandomModel(o.shape, o.type, *subject->kernels, *subject->threads));
   }
   subject->load_seconds = Now() - begin;
   CausalLM& model = subject->loaded.model ? *subject->loaded.model : *subject->random.model;
@@ -62,7 +64,8 @@ Result<std::unique_ptr<Subject>> OpenSubject(const BenchOptions& o) {
     if (spec.matrix == nullptr) continue;
     const WeightView& view = spec.matrix->view;
     const bool table = view.rows == config.vocab_size;
-    const bool head = table && (config.tie_word_embeddings || spec.name.find("embed") == std::string::npos);
+    const bool head =
+        table && (config.tie_word_embeddings || spec.name.find("embed") == std::string::npos);
     if (table && !head) continue;  // a token reads one row of the embedding table
     subject->bytes_per_token += view.rows * RowBytes(view.dtype, view.cols);
     (head ? subject->head_weights : subject->weights_per_token) += view.rows * view.cols;
@@ -99,12 +102,15 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// Key-value products of attention over a prompt: 2 products of head_dim for each visible (query, key) pair.
+// Key-value products of attention over a prompt: 2 products of head_dim for each visible (query,
+// key) pair.
 double AttentionFlops(const ModelConfig& config, int64_t tokens) {
   double flops = 0;
   for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
-    const int64_t window = config.window(layer) == 0 ? tokens : std::min(config.window(layer), tokens);
-    const double pairs = static_cast<double>(window) * tokens - 0.5 * static_cast<double>(window) * window;
+    const int64_t window =
+        config.window(layer) == 0 ? tokens : std::min(config.window(layer), tokens);
+    const double pairs =
+        static_cast<double>(window) * tokens - 0.5 * static_cast<double>(window) * window;
     flops += pairs * 4 * config.num_attention_heads * config.head_dim;
   }
   return flops;
@@ -126,8 +132,8 @@ Result<EngineOptions> EngineFor(const BenchOptions& o, int64_t context, int64_t 
 }
 
 // `streams` requests at once; prefill ends with the first token of the last of them.
-Result<Run> Measure(const Subject& subject, const BenchOptions& o, int64_t prompt, int64_t generate, int64_t streams,
-                    uint64_t seed) {
+Result<Run> Measure(const Subject& subject, const BenchOptions& o, int64_t prompt, int64_t generate,
+                    int64_t streams, uint64_t seed) {
   ASSIGN_OR_RETURN(const EngineOptions options, EngineFor(o, prompt + generate + 1, streams));
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
                    Engine::Create(subject.model(), *subject.kernels, *subject.threads, options));
@@ -157,13 +163,15 @@ Result<Run> Measure(const Subject& subject, const BenchOptions& o, int64_t promp
   return run;
 }
 
-// Decoding at the end of a context of o.long_context tokens whose cache is written but not computed: the memory and speed
-// are those of a real one.
-Result<Json> MeasureLongContext(const Subject& subject, const BenchOptions& o, const Limits& limits) {
+// Decoding at the end of a context of o.long_context tokens whose cache is written but not
+// computed: the memory and speed are those of a real one.
+Result<Json> MeasureLongContext(const Subject& subject, const BenchOptions& o,
+                                const Limits& limits) {
   const ModelConfig& config = subject.model().config();
   const int64_t context = o.long_context;
   if (context > config.max_position_embeddings || context < o.generate + 2) {
-    return InvalidArgument("--context " + std::to_string(context) + " is outside what the model and --generate allow");
+    return InvalidArgument("--context " + std::to_string(context) +
+                           " is outside what the model and --generate allow");
   }
   ASSIGN_OR_RETURN(const EngineOptions options, EngineFor(o, context, 1));
   std::vector<int64_t> pages;
@@ -172,8 +180,8 @@ Result<Json> MeasureLongContext(const Subject& subject, const BenchOptions& o, c
   }
   const int64_t before = ResidentBytes();
   ASSIGN_OR_RETURN(KvPool pool, KvPool::Create(config, options.kv_type, pages));
-  ASSIGN_OR_RETURN(ModelRunner runner,
-                   ModelRunner::Create(subject.model(), *subject.kernels, *subject.threads, options.runner));
+  ASSIGN_OR_RETURN(ModelRunner runner, ModelRunner::Create(subject.model(), *subject.kernels,
+                                                           *subject.threads, options.runner));
   Scheduler scheduler(&pool, nullptr, {options.runner.max_batch_tokens, 1});
   auto owned = std::make_unique<Sequence>();
   Sequence* sequence = owned.get();
@@ -184,21 +192,26 @@ Result<Json> MeasureLongContext(const Subject& subject, const BenchOptions& o, c
   sequence->computed = start - 1;
   for (int g = 0; g < pool.num_groups(); ++g) {
     const int64_t window = pool.group(g).window;
-    sequence->tables[g].first_page = window == 0 ? 0 : std::max<int64_t>(0, start - window) / kPageTokens;
+    sequence->tables[g].first_page =
+        window == 0 ? 0 : std::max<int64_t>(0, start - window) / kPageTokens;
   }
   std::vector<Sequence*> impossible;
   std::vector<ScheduledSpan> spans = scheduler.Schedule(&impossible);
   GALEN_CHECK(spans.size() == 1);
   for (int64_t layer = 0; layer < pool.num_layers(); ++layer) {
     for (int32_t page : sequence->tables[pool.group_of_layer(layer)].pages) {
-      std::memset(pool.Address(layer, page), 0x11, pool.group(pool.group_of_layer(layer)).page_bytes);
+      std::memset(pool.Address(layer, page), 0x11,
+                  pool.group(pool.group_of_layer(layer)).page_bytes);
     }
   }
   const int64_t kv_bytes = ResidentBytes() - before;
   double kv_read = 0;
   for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
-    const int64_t seen = config.window(layer) == 0 ? context : std::min(config.window(layer), context);
-    kv_read += static_cast<double>(KvPageBytes(options.kv_type, config.num_key_value_heads, config.head_dim)) * seen / kPageTokens;
+    const int64_t seen =
+        config.window(layer) == 0 ? context : std::min(config.window(layer), context);
+    kv_read += static_cast<double>(
+                   KvPageBytes(options.kv_type, config.num_key_value_heads, config.head_dim)) *
+               seen / kPageTokens;
   }
   const int64_t one = 1;
   double begin = 0;
@@ -212,20 +225,29 @@ Result<Json> MeasureLongContext(const Subject& subject, const BenchOptions& o, c
   }
   const double rate = static_cast<double>(steps - 1) / (Now() - begin);
   const double limit = limits.read * 1e9 / (static_cast<double>(subject.bytes_per_token) + kv_read);
-  return Json{{"name", "decode_long_context"}, {"value", rate}, {"unit", "tok/s"}, {"limit", "bandwidth"},
-              {"share_of_limit", rate / limit}, {"context", context}, {"kv_bytes", kv_bytes}, {"peak_bytes", PeakResidentBytes()}};
+  return Json{{"name", "decode_long_context"},
+              {"value", rate},
+              {"unit", "tok/s"},
+              {"limit", "bandwidth"},
+              {"share_of_limit", rate / limit},
+              {"context", context},
+              {"kv_bytes", kv_bytes},
+              {"peak_bytes", PeakResidentBytes()}};
 }
 
 Status Bench(const BenchOptions& o) {
-  if (o.model.empty() == o.shape.empty()) return InvalidArgument("give a model or --shape, not both");
+  if (o.model.empty() == o.shape.empty())
+    return InvalidArgument("give a model or --shape, not both");
   Json json;
   ThreadPool limit_pool(o.threads > 0 ? o.threads : AvailableProcessors());
   ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
   Limits limits;
   for (const RateLimits& rates : MeasureRates(limit_pool)) {
-    json["machine"]["isas"][std::string(IsaName(rates.isa))] = {
-        {"fp32_gflops", rates.fp32_gflops}, {"bf16_gflops", rates.bf16_gflops}, {"int8_gops", rates.int8_gops}};
-    if (rates.isa <= isa) limits = {std::max(rates.bf16_gflops, limits.bf16), rates.fp32_gflops, rates.int8_gops, 0};
+    json["machine"]["isas"][std::string(IsaName(rates.isa))] = {{"fp32_gflops", rates.fp32_gflops},
+                                                                {"bf16_gflops", rates.bf16_gflops},
+                                                                {"int8_gops", rates.int8_gops}};
+    if (rates.isa <= isa)
+      limits = {std::max(rates.bf16_gflops, limits.bf16), rates.fp32_gflops, rates.int8_gops, 0};
   }
   std::string pattern;
   limits.read = MeasureReadBandwidth(limit_pool, &pattern);
@@ -233,7 +255,8 @@ Status Bench(const BenchOptions& o) {
   const ModelConfig& config = subject->model().config();
   json["results"] = Json::array();
 
-  // The same request alone, several times; the bandwidth again between the runs, since shared machines drift.
+  // The same request alone, several times; the bandwidth again between the runs, since shared
+  // machines drift.
   std::vector<double> prefill, decode, shares;
   for (int i = 0; i < o.repeat; ++i) {
     limits.read = std::max(limits.read, MeasureReadBandwidth(limit_pool, &pattern));
@@ -248,9 +271,14 @@ Status Bench(const BenchOptions& o) {
   const char* rate_name = int8 ? "int8" : fp32 ? "fp32" : "bf16";
   const double prefill_limit = rate * 1e9 / flops * static_cast<double>(o.prompt);
   const double decode_limit = limits.read * 1e9 / static_cast<double>(subject->bytes_per_token);
-  const auto add = [&](const char* name, double value, const char* unit, const char* limit, double share) {
-    json["results"].push_back({{"name", name}, {"value", value}, {"unit", unit}, {"limit", limit},
-                               {"share_of_limit", share}, {"peak_bytes", PeakResidentBytes()}});
+  const auto add = [&](const char* name, double value, const char* unit, const char* limit,
+                       double share) {
+    json["results"].push_back({{"name", name},
+                               {"value", value},
+                               {"unit", unit},
+                               {"limit", limit},
+                               {"share_of_limit", share},
+                               {"peak_bytes", PeakResidentBytes()}});
   };
   add("load", subject->load_seconds, "s", "none", 0);
   add("prefill", Median(prefill), "tok/s", rate_name, Median(prefill) / prefill_limit);
@@ -258,7 +286,9 @@ Status Bench(const BenchOptions& o) {
   if (o.streams > 1) {
     ASSIGN_OR_RETURN(const Run run, Measure(*subject, o, 16, o.generate + 1, o.streams, 99));
     const double value = static_cast<double>(run.decoded) / run.decode_seconds;
-    const double flops_limit = rate * 1e9 / (2.0 * static_cast<double>(subject->weights_per_token + subject->head_weights));
+    const double flops_limit =
+        rate * 1e9 /
+        (2.0 * static_cast<double>(subject->weights_per_token + subject->head_weights));
     const bool compute_bound = flops_limit < decode_limit * static_cast<double>(o.streams);
     add("decode_streams", value, "tok/s", compute_bound ? rate_name : "bandwidth",
         value / std::min(flops_limit, decode_limit * static_cast<double>(o.streams)));
@@ -273,16 +303,19 @@ Status Bench(const BenchOptions& o) {
   json["machine"]["int8_gops"] = limits.int8;
   json["machine"]["read_gb_per_s"] = limits.read;
   json["machine"]["read_pattern"] = pattern;
-  json["model"] = {{"bytes_per_token", subject->bytes_per_token}, {"prompt", o.prompt}, {"generate", o.generate}};
+  json["model"] = {{"bytes_per_token", subject->bytes_per_token},
+                   {"prompt", o.prompt},
+                   {"generate", o.generate}};
   if (o.json) {
     std::cout << json.dump() << "\n";
     return OkStatus();
   }
-  std::printf("%s: bf16 %.0f, fp32 %.0f GFLOP/s, int8 %.0f GOP/s, read %.1f GB/s\n", IsaName(isa).data(), limits.bf16,
-              limits.fp32, limits.int8, limits.read);
+  std::printf("%s: bf16 %.0f, fp32 %.0f GFLOP/s, int8 %.0f GOP/s, read %.1f GB/s\n",
+              IsaName(isa).data(), limits.bf16, limits.fp32, limits.int8, limits.read);
   for (const Json& result : json["results"]) {
-    std::printf("%-20s %10.2f %-6s %5.1f %% of %s\n", result["name"].get<std::string>().c_str(), result["value"].get<double>(),
-                result["unit"].get<std::string>().c_str(), 100 * result["share_of_limit"].get<double>(),
+    std::printf("%-20s %10.2f %-6s %5.1f %% of %s\n", result["name"].get<std::string>().c_str(),
+                result["value"].get<double>(), result["unit"].get<std::string>().c_str(),
+                100 * result["share_of_limit"].get<double>(),
                 result["limit"].get<std::string>().c_str());
   }
   std::printf("peak memory          %s\n", FormatBytes(PeakResidentBytes()).c_str());
@@ -295,14 +328,24 @@ void AddBench(CLI::App& app, Action* action) {
   auto o = std::make_shared<BenchOptions>();
   CLI::App* verb = app.add_subcommand("bench", "Speed as a share of this machine's own limits");
   verb->add_option("model", o->model, "A GGUF file or a Hugging Face directory");
-  verb->add_option("--shape", o->shape, "Random weights of a published shape: medgemma-4b, gemma3-270m, smollm2-135m, ...");
+  verb->add_option(
+      "--shape", o->shape,
+      "Random weights of a published shape: medgemma-4b, gemma3-270m, smollm2-135m, ...");
   verb->add_option("--type", o->type, "Block format of the random weights")->capture_default_str();
-  verb->add_option("--prompt", o->prompt, "Tokens of the prompt")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  verb->add_option("--generate", o->generate, "Tokens of the answer")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  verb->add_option("--streams", o->streams, "Also so many requests at once")->check(CLI::Range(0, 4096));
+  verb->add_option("--prompt", o->prompt, "Tokens of the prompt")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  verb->add_option("--generate", o->generate, "Tokens of the answer")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  verb->add_option("--streams", o->streams, "Also so many requests at once")
+      ->check(CLI::Range(0, 4096));
   verb->add_option("--batch", o->streams, "The same as --streams")->check(CLI::Range(0, 4096));
-  verb->add_option("--context", o->long_context, "Also decode at the end of a context of so many tokens");
-  verb->add_option("--repeat", o->repeat, "Runs, of which the median counts")->check(CLI::Range(1, 100))->capture_default_str();
+  verb->add_option("--context", o->long_context,
+                   "Also decode at the end of a context of so many tokens");
+  verb->add_option("--repeat", o->repeat, "Runs, of which the median counts")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
   AddComputeOptions(*verb, o.get());
   verb->add_flag("--json", o->json, "One JSON object");
   verb->callback([o, action] { *action = [o] { return Bench(*o); }; });

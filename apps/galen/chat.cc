@@ -10,7 +10,8 @@ namespace galen::cli {
 namespace {
 
 constexpr const char* kHelp =
-    "  \"\"\"          begins and ends a text of several lines; a \\ at the end of a line goes on, too\n"
+    "  \"\"\"          begins and ends a text of several lines; a \\ at the end of a line goes on, "
+    "too\n"
     "  /clear       forgets the conversation\n"
     "  /system ...  sets the system text and forgets the conversation\n"
     "  /exit        ends (so does Ctrl-D); Ctrl-C stops an answer\n";
@@ -50,7 +51,8 @@ std::optional<std::string> ReadMessage() {
 
 }  // namespace
 
-Status Converse(Engine& engine, const ModelFiles& files, const std::string& system, const TextRequest& base,
+Status Converse(Engine& engine, const ModelFiles& files, const std::string& system,
+                const TextRequest& base,
                 const std::function<Status(const std::function<Status()>& answer)>& guard) {
   ::using_history();
   OrderedJson messages = OrderedJson::array();

@@ -1,10 +1,9 @@
 // The verbs of the command line: each file adds its own, with its options, and runs it.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
-
-#include <CLI/CLI.hpp>
 
 #include "base/status.h"
 

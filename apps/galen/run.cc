@@ -49,7 +49,8 @@ Status ParseBias(const std::vector<std::string>& items, SamplingParams* sampling
       size_t used = 0, used_value = 0;
       const int id = std::stoi(item, &used);
       const float value = std::stof(item.substr(std::min(item.size(), used + 1)), &used_value);
-      if (item[used] != '=' || used + 1 + used_value != item.size()) throw std::invalid_argument(item);
+      if (item[used] != '=' || used + 1 + used_value != item.size())
+        throw std::invalid_argument(item);
       sampling->logit_bias.emplace_back(id, value);
     } catch (const std::exception&) {
       return InvalidArgument("--logit-bias wants ID=VALUE (inf and -inf are allowed), got " + item);
@@ -66,10 +67,12 @@ Result<std::string> UserText(const RunOptions& o) {
   return text;
 }
 
-Result<std::vector<int32_t>> PromptTokens(const ModelFiles& files, const RunOptions& o, const std::string& text) {
+Result<std::vector<int32_t>> PromptTokens(const ModelFiles& files, const RunOptions& o,
+                                          const std::string& text) {
   RETURN_IF_ERROR(files.tokenizer_status);
   const bool raw = o.raw || files.chat_template.empty();
-  if (!o.raw && raw) std::cerr << "galen: this model has no chat template; the text goes in as it is (--raw)\n";
+  if (!o.raw && raw)
+    std::cerr << "galen: this model has no chat template; the text goes in as it is (--raw)\n";
   if (raw) {
     EncodeOptions options;
     options.add_bos = true;
@@ -81,7 +84,8 @@ Result<std::vector<int32_t>> PromptTokens(const ModelFiles& files, const RunOpti
   return EncodeChat(files, messages);
 }
 
-Json ResultJson(const Session& session, const std::vector<int32_t>& prompt, const TextResult& result, bool logprobs) {
+Json ResultJson(const Session& session, const std::vector<int32_t>& prompt,
+                const TextResult& result, bool logprobs) {
   Json json;
   json["text"] = result.text;
   json["finish_reason"] = FinishReasonName(result.finish);
@@ -93,29 +97,33 @@ Json ResultJson(const Session& session, const std::vector<int32_t>& prompt, cons
     for (const TokenChoice& choice : result.tokens) {
       Json top = Json::array();
       for (const auto& [id, x] : choice.top) top.push_back({id, x});
-      json["logprobs"].push_back({{"token", choice.token}, {"logprob", choice.logprob}, {"top", top}});
+      json["logprobs"].push_back(
+          {{"token", choice.token}, {"logprob", choice.logprob}, {"top", top}});
     }
   }
   const double decoded = static_cast<double>(result.tokens.size()) - 1;
   json["timings"] = {
       {"load_s", session.load_seconds},
-      {"prefill_tokens_per_s", static_cast<double>(prompt.size()) / std::max(result.prefill_seconds, 1e-9)},
+      {"prefill_tokens_per_s",
+       static_cast<double>(prompt.size()) / std::max(result.prefill_seconds, 1e-9)},
       {"decode_tokens_per_s", decoded > 0 ? decoded / std::max(result.decode_seconds, 1e-9) : 0.0}};
   return json;
 }
 
 Status Answer(const RunOptions& o) {
   ASSIGN_OR_RETURN(const std::string text, UserText(o));
-  // The context follows from the prompt, so the tokenizer comes first; the weights are opened once it is known.
+  // The context follows from the prompt, so the tokenizer comes first; the weights are opened once
+  // it is known.
   ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model));
   ASSIGN_OR_RETURN(const std::vector<int32_t> prompt, PromptTokens(files, o, text));
   const int64_t limit = files.config.max_position_embeddings;
   const int64_t max_tokens = o.max_tokens > 0 ? o.max_tokens : kDefaultMaxTokens;
   const int64_t size = static_cast<int64_t>(prompt.size());
   if (size >= (o.context > 0 ? o.context : limit)) {
-    return ResourceExhausted("the prompt has " + std::to_string(size) + " tokens and the context only " +
-                             std::to_string(o.context > 0 ? o.context : limit) +
-                             "; shorten it or raise --context (the model allows " + std::to_string(limit) + ")");
+    return ResourceExhausted(
+        "the prompt has " + std::to_string(size) + " tokens and the context only " +
+        std::to_string(o.context > 0 ? o.context : limit) +
+        "; shorten it or raise --context (the model allows " + std::to_string(limit) + ")");
   }
   const int64_t context = o.context > 0 ? o.context : std::min(limit, size + max_tokens);
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenSession(o, context));
@@ -129,8 +137,12 @@ Status Answer(const RunOptions& o) {
   const InterruptScope scope;
   request.cancelled = [] { return interrupted.load(); };
   ASSIGN_OR_RETURN(const TextResult result, Generate(*engine, session->files(), request));
-  if (o.json) std::cout << ResultJson(*session, prompt, result, o.sampling.logprobs >= 0).dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
-  else std::cout << "\n";
+  if (o.json)
+    std::cout << ResultJson(*session, prompt, result, o.sampling.logprobs >= 0)
+                     .dump(-1, ' ', false, Json::error_handler_t::replace)
+              << "\n";
+  else
+    std::cout << "\n";
   return OkStatus();
 }
 
@@ -145,36 +157,48 @@ Status Chat(const RunOptions& o) {
   request.max_tokens = o.max_tokens > 0 ? o.max_tokens : context;
   request.stop_strings = o.stop;
   request.cancelled = [] { return interrupted.load(); };
-  return Converse(*engine, session->files(), o.system, request, [](const std::function<Status()>& answer) {
-    const InterruptScope scope;
-    return answer();
-  });
+  return Converse(*engine, session->files(), o.system, request,
+                  [](const std::function<Status()>& answer) {
+                    const InterruptScope scope;
+                    return answer();
+                  });
 }
 
 }  // namespace
 
 void AddRun(CLI::App& app, Action* action) {
   auto o = std::make_shared<RunOptions>();
-  CLI::App* verb = app.add_subcommand("run", "Answer a prompt; without one, at a terminal, hold a conversation");
+  CLI::App* verb =
+      app.add_subcommand("run", "Answer a prompt; without one, at a terminal, hold a conversation");
   AddModelArgument(*verb, o.get());
   verb->add_option("prompt", o->prompt, "What to ask");
   verb->add_option("--file", o->file, "Text that goes before the prompt (- is standard input)");
   verb->add_option("--system", o->system, "System text");
   verb->add_flag("--raw", o->raw, "No chat template; BOS as the tokenizer says");
-  verb->add_option("--context", o->context, "Tokens of prompt and answer together (0: as many as needed)");
-  verb->add_option("--max-tokens", o->max_tokens, "Tokens of the answer (default 1024)")->check(CLI::PositiveNumber);
-  verb->add_option("--temperature", o->sampling.temperature, "0: always the most likely token")->capture_default_str();
+  verb->add_option("--context", o->context,
+                   "Tokens of prompt and answer together (0: as many as needed)");
+  verb->add_option("--max-tokens", o->max_tokens, "Tokens of the answer (default 1024)")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--temperature", o->sampling.temperature, "0: always the most likely token")
+      ->capture_default_str();
   verb->add_option("--top-k", o->sampling.top_k, "Draw from the K most likely (0: all)");
   verb->add_option("--top-p", o->sampling.top_p, "Draw from the most likely that make up P");
-  verb->add_option("--min-p", o->sampling.min_p, "Drop what is less likely than this times the most likely");
-  verb->add_option("--repetition-penalty", o->sampling.repetition_penalty, "Above 1: avoid tokens already seen");
-  verb->add_option("--frequency-penalty", o->sampling.frequency_penalty, "Subtracted for each use in the answer");
-  verb->add_option("--presence-penalty", o->sampling.presence_penalty, "Subtracted once if used in the answer");
+  verb->add_option("--min-p", o->sampling.min_p,
+                   "Drop what is less likely than this times the most likely");
+  verb->add_option("--repetition-penalty", o->sampling.repetition_penalty,
+                   "Above 1: avoid tokens already seen");
+  verb->add_option("--frequency-penalty", o->sampling.frequency_penalty,
+                   "Subtracted for each use in the answer");
+  verb->add_option("--presence-penalty", o->sampling.presence_penalty,
+                   "Subtracted once if used in the answer");
   verb->add_option("--seed", o->sampling.seed, "Of the draws");
-  verb->add_option("--logit-bias", o->bias, "ID=VALUE, added to the logit of a token; -inf bans it");
+  verb->add_option("--logit-bias", o->bias,
+                   "ID=VALUE, added to the logit of a token; -inf bans it");
   verb->add_option("--stop", o->stop, "Text that ends the answer and is left out of it");
-  verb->add_option("--logprobs", o->sampling.logprobs, "Report each token's log-probability and K alternatives (--json)");
-  verb->add_option("--speculate", o->speculate, "off, ngram, or a smaller model of the same vocabulary");
+  verb->add_option("--logprobs", o->sampling.logprobs,
+                   "Report each token's log-probability and K alternatives (--json)");
+  verb->add_option("--speculate", o->speculate,
+                   "off, ngram, or a smaller model of the same vocabulary");
   AddComputeOptions(*verb, o.get());
   verb->add_flag("--json", o->json, "One JSON object instead of text");
   verb->callback([o, action] {

@@ -35,10 +35,12 @@ Status Score(const ScoreVerbOptions& o) {
   encode.add_bos = true;
   ASSIGN_OR_RETURN(const std::vector<int32_t> tokens, files.tokenizer->Encode(text, encode));
   const int64_t size = static_cast<int64_t>(tokens.size());
-  if (size < 2) return InvalidArgument(o.file + " has fewer than two tokens: there is nothing to predict");
+  if (size < 2)
+    return InvalidArgument(o.file + " has fewer than two tokens: there is nothing to predict");
   if (size > files.config.max_position_embeddings) {
-    return ResourceExhausted(o.file + " has " + std::to_string(size) + " tokens and the model's context only " +
-                             std::to_string(files.config.max_position_embeddings) + "; score it in parts");
+    return ResourceExhausted(
+        o.file + " has " + std::to_string(size) + " tokens and the model's context only " +
+        std::to_string(files.config.max_position_embeddings) + "; score it in parts");
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenSession(o, size));
   ASSIGN_OR_RETURN(const ScoreOptions options, ScoreOptionsOf(o));
@@ -46,7 +48,8 @@ Status Score(const ScoreVerbOptions& o) {
   json["tokens"] = tokens;
   const auto& s = *session;
   if (o.against.empty()) {
-    ASSIGN_OR_RETURN(const std::vector<float> logprobs, ScoreTokens(s.model(), *s.kernels, *s.threads, options, tokens));
+    ASSIGN_OR_RETURN(const std::vector<float> logprobs,
+                     ScoreTokens(s.model(), *s.kernels, *s.threads, options, tokens));
     json["logprobs"] = logprobs;
     json["perplexity"] = Perplexity(logprobs);
   } else {
@@ -66,11 +69,12 @@ Status Score(const ScoreVerbOptions& o) {
     std::cout << json.dump() << "\n";
     return OkStatus();
   }
-  std::printf("tokens      %lld\nperplexity  %.4f\n", static_cast<long long>(size), json["perplexity"].get<double>());
+  std::printf("tokens      %lld\nperplexity  %.4f\n", static_cast<long long>(size),
+              json["perplexity"].get<double>());
   if (!o.against.empty()) {
-    std::printf("against %s: perplexity %.4f, mean KL %.3g, same most likely token %.2f %%\n", o.against.c_str(),
-                json["against"]["perplexity"].get<double>(), json["kl_mean"].get<double>(),
-                100 * json["greedy_agreement"].get<double>());
+    std::printf("against %s: perplexity %.4f, mean KL %.3g, same most likely token %.2f %%\n",
+                o.against.c_str(), json["against"]["perplexity"].get<double>(),
+                json["kl_mean"].get<double>(), 100 * json["greedy_agreement"].get<double>());
   }
   return OkStatus();
 }
@@ -79,7 +83,8 @@ Status Score(const ScoreVerbOptions& o) {
 
 void AddScore(CLI::App& app, Action* action) {
   auto o = std::make_shared<ScoreVerbOptions>();
-  CLI::App* verb = app.add_subcommand("score", "Log-probabilities of a text; --against measures what a mode costs");
+  CLI::App* verb = app.add_subcommand(
+      "score", "Log-probabilities of a text; --against measures what a mode costs");
   AddModelArgument(*verb, o.get());
   verb->add_option("--file", o->file, "The text (- is standard input)")->required();
   verb->add_option("--against", o->against, "Reference mode to compare with: bf16, fp32 or int8")

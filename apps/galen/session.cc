@@ -17,19 +17,26 @@ void AddModelArgument(CLI::App& verb, ModelOptions* options) {
 
 void AddComputeOptions(CLI::App& verb, ModelOptions* o) {
   verb.add_option("--compute", o->compute, "Arithmetic: bf16, or fp32 (the reference mode)")
-      ->check(CLI::IsMember({"bf16", "fp32"}))->capture_default_str();
-  verb.add_option("--activations", o->activations, "bf16, or int8: quantised per row and block of 32")
-      ->check(CLI::IsMember({"bf16", "int8"}))->capture_default_str();
+      ->check(CLI::IsMember({"bf16", "fp32"}))
+      ->capture_default_str();
+  verb.add_option("--activations", o->activations,
+                  "bf16, or int8: quantised per row and block of 32")
+      ->check(CLI::IsMember({"bf16", "int8"}))
+      ->capture_default_str();
   verb.add_option("--kv", o->kv, "Type of the KV cache; auto: bf16, or fp32 with --compute fp32")
-      ->check(CLI::IsMember({"auto", "bf16", "f16", "int8", "fp32"}))->capture_default_str();
+      ->check(CLI::IsMember({"auto", "bf16", "f16", "int8", "fp32"}))
+      ->capture_default_str();
   verb.add_option("--threads", o->threads, "Threads that compute (0: all processors)")
-      ->check(CLI::Range(0, 1024))->capture_default_str();
-  verb.add_flag("--batch-invariant", o->batch_invariant, "The same bits whoever else is in the batch");
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  verb.add_flag("--batch-invariant", o->batch_invariant,
+                "The same bits whoever else is in the batch");
 }
 
 Result<Compute> ComputeOf(const ModelOptions& options) {
   if (options.activations == "int8") {
-    if (options.compute == "fp32") return InvalidArgument("--activations int8 and --compute fp32 exclude each other");
+    if (options.compute == "fp32")
+      return InvalidArgument("--activations int8 and --compute fp32 exclude each other");
     return Compute::kInt8;
   }
   return options.compute == "fp32" ? Compute::kFp32 : Compute::kBf16;
@@ -57,8 +64,10 @@ Result<EngineOptions> EngineOptionsOf(const ModelOptions& options, int64_t conte
   ASSIGN_OR_RETURN(engine.runner, RunnerOptionsOf(options));
   ASSIGN_OR_RETURN(engine.kv_type, KvTypeOf(options, engine.runner.compute));
   engine.context = context;
-  if (options.speculate == "ngram") engine.speculate = Speculate::kNgram;
-  else if (options.speculate != "off") engine.speculate = Speculate::kModel;
+  if (options.speculate == "ngram")
+    engine.speculate = Speculate::kNgram;
+  else if (options.speculate != "off")
+    engine.speculate = Speculate::kModel;
   return engine;
 }
 
@@ -69,7 +78,8 @@ Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_
   const double begin = Now();
   ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
   session->kernels = &KernelsFor(isa);
-  session->threads = std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : AvailableProcessors());
+  session->threads =
+      std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : AvailableProcessors());
   ASSIGN_OR_RETURN(const RunnerOptions runner, RunnerOptionsOf(options));
   ASSIGN_OR_RETURN(const KvType kv_type, KvTypeOf(options, runner.compute));
   OpenModelOptions open;
@@ -80,8 +90,8 @@ Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_
     plan.weights = weights.allocated();
     const int64_t tokens = std::min(context, config.max_position_embeddings);
     plan.kv_cache = KvCacheBytes(config, kv_type, tokens, runner.max_batch_tokens);
-    plan.activations =
-        ForwardArenaBytes(config, *session->kernels, session->threads->size(), std::min(tokens, runner.max_batch_tokens), 1);
+    plan.activations = ForwardArenaBytes(config, *session->kernels, session->threads->size(),
+                                         std::min(tokens, runner.max_batch_tokens), 1);
     return CheckMemory(plan, AvailableMemory()).WithContext(options.model);
   };
   ASSIGN_OR_RETURN(session->loaded, OpenModel(options.model, open));
@@ -92,7 +102,8 @@ Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_
   return session;
 }
 
-Result<std::unique_ptr<Engine>> OpenEngine(const Session& session, const ModelOptions& options, int64_t context) {
+Result<std::unique_ptr<Engine>> OpenEngine(const Session& session, const ModelOptions& options,
+                                           int64_t context) {
   ASSIGN_OR_RETURN(EngineOptions engine, EngineOptionsOf(options, context));
   engine.draft_model = session.draft.model.get();
   return Engine::Create(session.model(), *session.kernels, *session.threads, engine);

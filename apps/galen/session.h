@@ -1,10 +1,9 @@
 // Options that several verbs share, and a model opened under them.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
-
-#include <CLI/CLI.hpp>
 
 #include "base/json.h"
 #include "base/threads.h"
@@ -46,10 +45,12 @@ struct Session {
   const CausalLM& model() const { return *loaded.model; }
 };
 
-// Opens the model; refuses before loading if weights and `context` tokens of cache do not fit into memory.
+// Opens the model; refuses before loading if weights and `context` tokens of cache do not fit into
+// memory.
 Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_t context);
 // The engine for one sequence of `context` tokens.
-Result<std::unique_ptr<Engine>> OpenEngine(const Session& session, const ModelOptions& options, int64_t context);
+Result<std::unique_ptr<Engine>> OpenEngine(const Session& session, const ModelOptions& options,
+                                           int64_t context);
 
 double Now();  // seconds on a steady clock
 

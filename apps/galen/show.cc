@@ -33,7 +33,8 @@ Json ConfigJson(const ModelConfig& c) {
 Status Show(const ModelOptions& o) {
   ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model));
   const ModelConfig& c = files.config;
-  const int64_t context = o.context > 0 ? std::min(o.context, c.max_position_embeddings) : std::min<int64_t>(4096, c.max_position_embeddings);
+  const int64_t context = o.context > 0 ? std::min(o.context, c.max_position_embeddings)
+                                        : std::min<int64_t>(4096, c.max_position_embeddings);
   ASSIGN_OR_RETURN(const Compute compute, ComputeOf(o));
   ASSIGN_OR_RETURN(const KvType kv_type, KvTypeOf(o, compute));
   std::map<std::string, std::pair<int64_t, int64_t>> formats;  // tensors, bytes
@@ -67,17 +68,22 @@ Status Show(const ModelOptions& o) {
     std::cout << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
     return OkStatus();
   }
-  std::cout << c.architecture << "  " << c.name << "  " << c.num_parameters() / 1000000 << " M parameters\n"
-            << c.num_hidden_layers << " layers, hidden " << c.hidden_size << ", " << c.num_attention_heads << " heads ("
-            << c.num_key_value_heads << " for keys) of " << c.head_dim << ", feed-forward " << c.intermediate_size
-            << ", vocabulary " << c.vocab_size << ", context up to " << c.max_position_embeddings << "\n";
+  std::cout << c.architecture << "  " << c.name << "  " << c.num_parameters() / 1000000
+            << " M parameters\n"
+            << c.num_hidden_layers << " layers, hidden " << c.hidden_size << ", "
+            << c.num_attention_heads << " heads (" << c.num_key_value_heads << " for keys) of "
+            << c.head_dim << ", feed-forward " << c.intermediate_size << ", vocabulary "
+            << c.vocab_size << ", context up to " << c.max_position_embeddings << "\n";
   for (const auto& [name, figures] : formats) {
-    std::cout << "  " << name << ": " << figures.first << " tensors, " << FormatBytes(figures.second) << "\n";
+    std::cout << "  " << name << ": " << figures.first << " tensors, "
+              << FormatBytes(figures.second) << "\n";
   }
-  std::cout << "memory at a context of " << context << ": weights " << FormatBytes(bytes) << ", KV cache " << FormatBytes(kv)
-            << "\nchat template: " << (files.chat_template.empty() ? "none" : files.chat_template_origin) << "\n";
+  std::cout << "memory at a context of " << context << ": weights " << FormatBytes(bytes)
+            << ", KV cache " << FormatBytes(kv) << "\nchat template: "
+            << (files.chat_template.empty() ? "none" : files.chat_template_origin) << "\n";
   for (const std::string& note : files.notes) std::cout << "note: " << note << "\n";
-  if (!files.tokenizer_status.ok()) std::cout << "tokenizer: " << files.tokenizer_status.message() << "\n";
+  if (!files.tokenizer_status.ok())
+    std::cout << "tokenizer: " << files.tokenizer_status.message() << "\n";
   return OkStatus();
 }
 
@@ -85,10 +91,12 @@ Status Show(const ModelOptions& o) {
 
 void AddShow(CLI::App& app, Action* action) {
   auto o = std::make_shared<ModelOptions>();
-  CLI::App* verb = app.add_subcommand("show", "Architecture, hyper-parameters, tensors and memory of a model");
+  CLI::App* verb =
+      app.add_subcommand("show", "Architecture, hyper-parameters, tensors and memory of a model");
   AddModelArgument(*verb, o.get());
   verb->add_option("--context", o->context, "Tokens for the memory figure (default 4096)");
-  verb->add_option("--kv", o->kv, "Type of the KV cache")->check(CLI::IsMember({"auto", "bf16", "f16", "int8", "fp32"}));
+  verb->add_option("--kv", o->kv, "Type of the KV cache")
+      ->check(CLI::IsMember({"auto", "bf16", "f16", "int8", "fp32"}));
   verb->add_flag("--json", o->json, "One JSON object");
   verb->callback([o, action] { *action = [o] { return Show(*o); }; });
 }

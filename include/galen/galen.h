@@ -6,9 +6,10 @@
 //   galen::api::Answer answer;
 //   if (!model->Generate({.prompt = "..."}, &answer, &error)) ...
 //
-// Errors: a call that fails returns null or false and writes to *error what is wrong, where, and what to do; nothing is
-// thrown, printed or aborted. Threads: one Model is used by one thread at a time; several Models may be used at once. Each
-// computes with ModelOptions::threads threads of its own.
+// Errors: a call that fails returns null or false and writes to *error what is wrong, where, and
+// what to do; nothing is thrown, printed or aborted. Threads: one Model is used by one thread at a
+// time; several Models may be used at once. Each computes with ModelOptions::threads threads of its
+// own.
 #pragma once
 
 #include <cstdint>
@@ -21,21 +22,23 @@
 namespace galen::api {
 
 struct ModelOptions {
-  int64_t context = 4096;     // tokens of prompt and answer together; no more than the model allows is taken
-  int threads = 0;            // 0: all processors
-  bool fp32 = false;          // the reference arithmetic, slower; else bf16
+  int64_t context =
+      4096;         // tokens of prompt and answer together; no more than the model allows is taken
+  int threads = 0;  // 0: all processors
+  bool fp32 = false;             // the reference arithmetic, slower; else bf16
   bool batch_invariant = false;  // one arithmetic whatever the number of rows
 };
 
 struct GenerateRequest {
   std::string prompt;
-  std::string system;          // system text; empty: none
-  bool raw = false;            // no chat template: the prompt as it is, BOS as the tokenizer says
+  std::string system;  // system text; empty: none
+  bool raw = false;    // no chat template: the prompt as it is, BOS as the tokenizer says
   int64_t max_tokens = 1024;
-  float temperature = 0.0f;    // 0: always the most likely token
+  float temperature = 0.0f;  // 0: always the most likely token
   uint64_t seed = 0;
   std::vector<std::string> stop;  // texts that end the answer and are left out of it
-  // Called on the caller's thread with whole characters, in order; false ends the answer ("cancelled").
+  // Called on the caller's thread with whole characters, in order; false ends the answer
+  // ("cancelled").
   std::function<bool(std::string_view piece)> on_text;
 };
 
@@ -48,8 +51,10 @@ struct Answer {
 
 class Model {
  public:
-  // path: a GGUF file or a Hugging Face directory. Refuses before loading what does not fit into memory.
-  static std::unique_ptr<Model> Open(const std::string& path, const ModelOptions& options, std::string* error);
+  // path: a GGUF file or a Hugging Face directory. Refuses before loading what does not fit into
+  // memory.
+  static std::unique_ptr<Model> Open(const std::string& path, const ModelOptions& options,
+                                     std::string* error);
   ~Model();
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;

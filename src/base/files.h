@@ -12,7 +12,8 @@
 
 namespace galen {
 
-// A read-only mapping of a whole file. Thread-safe once opened. Bytes stay valid while the object lives.
+// A read-only mapping of a whole file. Thread-safe once opened. Bytes stay valid while the object
+// lives.
 class MappedFile {
  public:
   static Result<std::shared_ptr<MappedFile>> Open(const std::string& path);
@@ -22,8 +23,9 @@ class MappedFile {
 
   const std::string& path() const { return path_; }
   std::span<const uint8_t> bytes() const { return {data_, size_}; }
-  // Tells the kernel that the whole pages inside [offset, offset + length) are not needed any more, so that they no longer
-  // count as resident. Reading them again is allowed and faults them in from the file.
+  // Tells the kernel that the whole pages inside [offset, offset + length) are not needed any more,
+  // so that they no longer count as resident. Reading them again is allowed and faults them in from
+  // the file.
   void DropPages(size_t offset, size_t length) const;
 
  private:
@@ -36,7 +38,8 @@ class MappedFile {
 // Reads a regular file, a pipe, or standard input ("-"), refusing more than max_bytes.
 Result<std::string> ReadFile(const std::string& path, size_t max_bytes = size_t{64} << 20);
 
-// Writes to a temporary file beside path, syncs and renames, so that a crash leaves the old file or the new one.
+// Writes to a temporary file beside path, syncs and renames, so that a crash leaves the old file or
+// the new one.
 Status WriteFileAtomically(const std::string& path, std::string_view bytes);
 
 bool FileExists(const std::string& path);

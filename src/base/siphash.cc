@@ -36,8 +36,8 @@ SipKey RandomSipKey() {
 }
 
 Digest128 SipHash128(const SipKey& key, std::span<const uint8_t> bytes) {
-  State s{key.k0 ^ 0x736f6d6570736575, key.k1 ^ 0x646f72616e646f6d ^ 0xee, key.k0 ^ 0x6c7967656e657261,
-          key.k1 ^ 0x7465646279746573};
+  State s{key.k0 ^ 0x736f6d6570736575, key.k1 ^ 0x646f72616e646f6d ^ 0xee,
+          key.k0 ^ 0x6c7967656e657261, key.k1 ^ 0x7465646279746573};
   size_t i = 0;
   for (; i + 8 <= bytes.size(); i += 8) {
     uint64_t word;
@@ -45,7 +45,8 @@ Digest128 SipHash128(const SipKey& key, std::span<const uint8_t> bytes) {
     s.Absorb(word);
   }
   uint64_t tail = static_cast<uint64_t>(bytes.size()) << 56;
-  for (size_t j = i; j < bytes.size(); ++j) tail |= static_cast<uint64_t>(bytes[j]) << (8 * (j - i));
+  for (size_t j = i; j < bytes.size(); ++j)
+    tail |= static_cast<uint64_t>(bytes[j]) << (8 * (j - i));
   s.Absorb(tail);
   s.v2 ^= 0xee;
   Digest128 digest;

@@ -1,5 +1,6 @@
-// SipHash-2-4 with a 128-bit result (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012): a keyed digest for cache
-// identities. With a key that is drawn when the process starts, nobody can prepare inputs that collide.
+// SipHash-2-4 with a 128-bit result (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012):
+// a keyed digest for cache identities. With a key that is drawn when the process starts, nobody can
+// prepare inputs that collide.
 #pragma once
 
 #include <cstddef>

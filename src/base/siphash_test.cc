@@ -7,8 +7,8 @@
 namespace galen {
 namespace {
 
-// Entries 0, 1, 2, 15, 16 and 63 of vectors_sip128 in the reference implementation: key 00..0f, inputs 00, 01, ... of that
-// many bytes. `openssl mac -macopt size:16 SIPHASH` gives the same.
+// Entries 0, 1, 2, 15, 16 and 63 of vectors_sip128 in the reference implementation: key 00..0f,
+// inputs 00, 01, ... of that many bytes. `openssl mac -macopt size:16 SIPHASH` gives the same.
 TEST(SipHash, EqualsTheReferenceVectors) {
   const SipKey key{0x0706050403020100, 0x0f0e0d0c0b0a0908};
   const auto digest = [&](int n) {

@@ -1,5 +1,6 @@
-// Errors are values. Anything that a user, a file or a network can cause is a Status that says what, where and what to do.
-// A bug of our own throws InternalError through GALEN_CHECK: only the engine, trainer and server loops catch it.
+// Errors are values. Anything that a user, a file or a network can cause is a Status that says
+// what, where and what to do. A bug of our own throws InternalError through GALEN_CHECK: only the
+// engine, trainer and server loops catch it.
 #pragma once
 
 #include <optional>
@@ -12,13 +13,13 @@ namespace galen {
 
 enum class StatusCode {
   kOk,
-  kInvalidArgument,     // the caller's request or option is wrong
-  kNotFound,            // a file, tensor, name or key does not exist
-  kDataLoss,            // a file is truncated, corrupt or hostile
-  kUnsupported,         // valid, but galen does not do it
-  kResourceExhausted,   // memory, context, pages or a limit
-  kCancelled,           // stopped on request
-  kIo,                  // the operating system refused
+  kInvalidArgument,    // the caller's request or option is wrong
+  kNotFound,           // a file, tensor, name or key does not exist
+  kDataLoss,           // a file is truncated, corrupt or hostile
+  kUnsupported,        // valid, but galen does not do it
+  kResourceExhausted,  // memory, context, pages or a limit
+  kCancelled,          // stopped on request
+  kIo,                 // the operating system refused
 };
 
 // Returns "invalid argument", "data loss", ...
@@ -42,11 +43,15 @@ class [[nodiscard]] Status {
 };
 
 inline Status OkStatus() { return Status(); }
-inline Status InvalidArgument(std::string m) { return {StatusCode::kInvalidArgument, std::move(m)}; }
+inline Status InvalidArgument(std::string m) {
+  return {StatusCode::kInvalidArgument, std::move(m)};
+}
 inline Status NotFound(std::string m) { return {StatusCode::kNotFound, std::move(m)}; }
 inline Status DataLoss(std::string m) { return {StatusCode::kDataLoss, std::move(m)}; }
 inline Status Unsupported(std::string m) { return {StatusCode::kUnsupported, std::move(m)}; }
-inline Status ResourceExhausted(std::string m) { return {StatusCode::kResourceExhausted, std::move(m)}; }
+inline Status ResourceExhausted(std::string m) {
+  return {StatusCode::kResourceExhausted, std::move(m)};
+}
 inline Status Cancelled(std::string m) { return {StatusCode::kCancelled, std::move(m)}; }
 inline Status IoError(std::string m) { return {StatusCode::kIo, std::move(m)}; }
 
@@ -56,8 +61,9 @@ class InternalError : public std::logic_error {
 };
 [[noreturn]] void ThrowInternalError(const char* file, int line, const char* expression);
 
-#define GALEN_CHECK(expression) \
-  (static_cast<bool>(expression) ? void(0) : ::galen::ThrowInternalError(__FILE__, __LINE__, #expression))
+#define GALEN_CHECK(expression)            \
+  (static_cast<bool>(expression) ? void(0) \
+                                 : ::galen::ThrowInternalError(__FILE__, __LINE__, #expression))
 #ifdef NDEBUG
 #define GALEN_DCHECK(expression) void(0)
 #else
@@ -68,14 +74,24 @@ class InternalError : public std::logic_error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}  // NOLINT: implicit on purpose, as in absl::StatusOr
+  Result(T value)
+      : value_(std::move(value)) {}  // NOLINT: implicit on purpose, as in absl::StatusOr
   Result(Status status) : status_(std::move(status)) { GALEN_CHECK(!status_.ok()); }  // NOLINT
 
   bool ok() const { return status_.ok(); }
   const Status& status() const { return status_; }
-  T& value() & { GALEN_CHECK(ok()); return *value_; }
-  const T& value() const& { GALEN_CHECK(ok()); return *value_; }
-  T&& value() && { GALEN_CHECK(ok()); return *std::move(value_); }
+  T& value() & {
+    GALEN_CHECK(ok());
+    return *value_;
+  }
+  const T& value() const& {
+    GALEN_CHECK(ok());
+    return *value_;
+  }
+  T&& value() && {
+    GALEN_CHECK(ok());
+    return *std::move(value_);
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
@@ -89,8 +105,8 @@ class [[nodiscard]] Result {
 
 #define GALEN_CONCAT_INNER(a, b) a##b
 #define GALEN_CONCAT(a, b) GALEN_CONCAT_INNER(a, b)
-#define RETURN_IF_ERROR(expression)                          \
-  do {                                                       \
+#define RETURN_IF_ERROR(expression)                                               \
+  do {                                                                            \
     if (::galen::Status status__ = (expression); !status__.ok()) return status__; \
   } while (false)
 #define ASSIGN_OR_RETURN(lhs, expression) \

@@ -7,10 +7,11 @@
 namespace galen {
 namespace {
 
-// Measured on two-core virtual machines: a decode step leaves at most some 100 us between regions, so that a worker that
-// spins about that long never sleeps in the middle of a step.
+// Measured on two-core virtual machines: a decode step leaves at most some 100 us between regions,
+// so that a worker that spins about that long never sleeps in the middle of a step.
 constexpr int kSpinsBeforeSleep = 20000;
-// A barrier inside a region is short unless a core was taken away; then spinning on would only delay its return.
+// A barrier inside a region is short unless a core was taken away; then spinning on would only
+// delay its return.
 constexpr int kSpinsBeforeYield = 4000;
 
 inline void Pause() {

@@ -1,4 +1,5 @@
-// One pool of workers per process part that computes. Workers spin for a short while between regions, then sleep.
+// One pool of workers per process part that computes. Workers spin for a short while between
+// regions, then sleep.
 #pragma once
 
 #include <atomic>
@@ -24,7 +25,8 @@ class ThreadPool {
 
   int size() const { return num_threads_; }
 
-  // Calls fn(worker) once on each worker, worker = 0 .. size()-1, and returns when all have returned. fn must not throw.
+  // Calls fn(worker) once on each worker, worker = 0 .. size()-1, and returns when all have
+  // returned. fn must not throw.
   template <typename Fn>
   void Run(Fn&& fn) {
     using Plain = std::remove_reference_t<Fn>;
@@ -45,10 +47,10 @@ class ThreadPool {
   Erased call_ = nullptr;
   void* fn_ = nullptr;
   bool stop_ = false;
-  alignas(64) std::atomic<uint32_t> epoch_{0};    // a new value starts a region
+  alignas(64) std::atomic<uint32_t> epoch_{0};  // a new value starts a region
   alignas(64) std::atomic<int> sleepers_{0};
-  alignas(64) std::atomic<int> running_{0};       // workers that have not yet finished the region
-  alignas(64) std::atomic<int> arrived_{0};       // barrier
+  alignas(64) std::atomic<int> running_{0};  // workers that have not yet finished the region
+  alignas(64) std::atomic<int> arrived_{0};  // barrier
   alignas(64) std::atomic<uint32_t> barrier_epoch_{0};
 };
 

@@ -1,5 +1,6 @@
-// Arena: a bump allocator over one reserved range of addresses; pages become resident when first written. Activations and
-// scratch of a step come from it; nothing is freed singly. PageBuffer: one large zeroed block for weights and KV pages.
+// Arena: a bump allocator over one reserved range of addresses; pages become resident when first
+// written. Activations and scratch of a step come from it; nothing is freed singly. PageBuffer: one
+// large zeroed block for weights and KV pages.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,8 @@
 
 namespace galen {
 
-// Anonymous zeroed memory, 2 MiB aligned and backed by huge pages where the system grants them. Movable, not copyable.
+// Anonymous zeroed memory, 2 MiB aligned and backed by huge pages where the system grants them.
+// Movable, not copyable.
 class PageBuffer {
  public:
   PageBuffer() = default;
@@ -33,7 +35,8 @@ class Arena {
   // Reserves `capacity` bytes of address space (not of memory).
   static Result<Arena> Create(int64_t capacity);
 
-  // 64-byte aligned, uninitialised. Running past the capacity is a bug of the memory plan (GALEN_CHECK).
+  // 64-byte aligned, uninitialised. Running past the capacity is a bug of the memory plan
+  // (GALEN_CHECK).
   void* Allocate(int64_t bytes);
   Tensor NewTensor(std::initializer_list<int64_t> shape, DType dtype = DType::kF32);
 

@@ -1,4 +1,5 @@
-// Tensor: a non-owning view of a contiguous row-major array. Memory belongs to an Arena, to a weight buffer or to the caller.
+// Tensor: a non-owning view of a contiguous row-major array. Memory belongs to an Arena, to a
+// weight buffer or to the caller.
 #pragma once
 
 #include <array>

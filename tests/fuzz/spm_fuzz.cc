@@ -1,4 +1,5 @@
-// SentencePiece models: whatever loads must encode, decode and stream without a fault, and keep its promises.
+// SentencePiece models: whatever loads must encode, decode and stream without a fault, and keep its
+// promises.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

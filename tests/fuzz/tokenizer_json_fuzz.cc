@@ -1,4 +1,5 @@
-// tokenizer.json: whatever loads must encode, decode and stream without a fault, and keep its promises.
+// tokenizer.json: whatever loads must encode, decode and stream without a fault, and keep its
+// promises.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

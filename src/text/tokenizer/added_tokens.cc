@@ -25,14 +25,16 @@ Status AddedTokens::Finish(const Normalizer& normalizer) {
   for (size_t i = 0; i < tokens_.size(); ++i) {
     const AddedToken& token = tokens_[i];
     normalized_contents_[i] = token.normalized ? token.content : std::string();
-    if (ValidUtf8Prefix(token.content) != token.content.size()) continue;  // never found in valid text
+    if (ValidUtf8Prefix(token.content) != token.content.size())
+      continue;  // never found in valid text
     if (!token.normalized) {
       raw.emplace_back(token.content, static_cast<int32_t>(i));
       continue;
     }
     bool origin = true;
     std::string storage;
-    ASSIGN_OR_RETURN(const std::string_view normal, normalizer.Normalize(token.content, &storage, &origin));
+    ASSIGN_OR_RETURN(const std::string_view normal,
+                     normalizer.Normalize(token.content, &storage, &origin));
     normalized_contents_[i] = normal;
     normalized.emplace_back(normalized_contents_[i], static_cast<int32_t>(i));
   }
@@ -51,7 +53,8 @@ const AddedToken* AddedTokens::FindByText(std::string_view text) const {
   return it == by_text_.end() ? nullptr : &tokens_[it->second];
 }
 
-void AddedTokens::Split(std::string_view text, bool in_normalized, bool parse_control, std::vector<Segment>* out) const {
+void AddedTokens::Split(std::string_view text, bool in_normalized, bool parse_control,
+                        std::vector<Segment>* out) const {
   out->clear();
   const Trie& trie = in_normalized ? normalized_ : raw_;
   size_t done = 0;  // where the last segment ended

@@ -1,4 +1,5 @@
-// Tokens that are found in a text before the model sees it: BOS, turn markers, runs of newlines, ...
+// Tokens that are found in a text before the model sees it: BOS, turn markers, runs of newlines,
+// ...
 #pragma once
 
 #include <cstdint>
@@ -30,19 +31,24 @@ class AddedTokens {
  public:
   // The content of a later token with the same text or id replaces that of an earlier one.
   void Add(AddedToken token);
-  // Prepares the search; contents of tokens flagged `normalized` are searched in their normalised form.
+  // Prepares the search; contents of tokens flagged `normalized` are searched in their normalised
+  // form.
   Status Finish(const Normalizer& normalizer);
 
   const std::vector<AddedToken>& tokens() const { return tokens_; }
-  // After Finish: the content that is searched and that decoding shows, normalised where the token is flagged so.
+  // After Finish: the content that is searched and that decoding shows, normalised where the token
+  // is flagged so.
   std::string_view Shown(size_t index) const {
-    return tokens_[index].normalized ? std::string_view(normalized_contents_[index]) : tokens_[index].content;
+    return tokens_[index].normalized ? std::string_view(normalized_contents_[index])
+                                     : tokens_[index].content;
   }
   const AddedToken* FindById(int32_t id) const;
   const AddedToken* FindByText(std::string_view text) const;
 
-  // Cuts a text (valid UTF-8) at the tokens that are searched in raw or in normalised text; leftmost, then longest first.
-  void Split(std::string_view text, bool in_normalized, bool parse_control, std::vector<Segment>* out) const;
+  // Cuts a text (valid UTF-8) at the tokens that are searched in raw or in normalised text;
+  // leftmost, then longest first.
+  void Split(std::string_view text, bool in_normalized, bool parse_control,
+             std::vector<Segment>* out) const;
 
  private:
   std::vector<AddedToken> tokens_;

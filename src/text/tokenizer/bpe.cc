@@ -1,5 +1,5 @@
-// Byte pair encoding. Short words are merged by scanning for the best pair, long ones with a heap, so that a megabyte of
-// one letter takes n log n steps.
+// Byte pair encoding. Short words are merged by scanning for the best pair, long ones with a heap,
+// so that a megabyte of one letter takes n log n steps.
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -18,7 +18,8 @@ constexpr size_t kScanLimit = 40;  // symbols; measured: the heap wins above
 struct Symbol {
   uint32_t begin, size;  // bytes of the word
   int32_t id;
-  bool fixed;            // takes part in no merge by text: a byte token, the unknown token, a user-defined token
+  bool fixed;  // takes part in no merge by text: a byte token, the unknown token, a user-defined
+               // token
 };
 
 // A merge that is possible now. Lower is better.
@@ -70,7 +71,8 @@ class ListMerger {
 
 class ScoreMerger {
  public:
-  ScoreMerger(const Vocab& vocab, MergeScores merges) : vocab_(vocab), user_defined_(std::move(merges.user_defined)) {
+  ScoreMerger(const Vocab& vocab, MergeScores merges)
+      : vocab_(vocab), user_defined_(std::move(merges.user_defined)) {
     order_.assign(vocab.size(), kNever);
     for (size_t id = 0; id < vocab.size() && id < merges.scores.size(); ++id) {
       if (id >= merges.may_merge.size() || !merges.may_merge[id]) continue;
@@ -119,7 +121,8 @@ class Bpe : public Model {
     FindSafeCuts();
   }
 
-  Status Encode(std::string_view piece, bool raw_bytes, bool allow_control, std::vector<int32_t>* ids) const override {
+  Status Encode(std::string_view piece, bool raw_bytes, bool allow_control,
+                std::vector<int32_t>* ids) const override {
     if (options_.ignore_merges) {
       int32_t whole;
       if (raw_bytes) {
@@ -139,7 +142,8 @@ class Bpe : public Model {
       return OkStatus();
     }
     size_t begin = 0;
-    for (size_t at = 1; (at = piece.find(kMetaSpace, at)) != std::string_view::npos; at += kMetaSpace.size()) {
+    for (size_t at = 1; (at = piece.find(kMetaSpace, at)) != std::string_view::npos;
+         at += kMetaSpace.size()) {
       if (unsafe_before_space_[static_cast<unsigned char>(piece[at - 1])]) continue;
       EncodeWord(piece.substr(begin, at - begin), false, ids);
       begin = at;
@@ -149,12 +153,16 @@ class Bpe : public Model {
   }
 
  private:
-  bool IsControl(int32_t id) const { return static_cast<size_t>(id) < options_.control.size() && options_.control[id]; }
+  bool IsControl(int32_t id) const {
+    return static_cast<size_t>(id) < options_.control.size() && options_.control[id];
+  }
 
-  // A text may be cut in front of a "▁" when no token holds a "▁" behind the byte before the cut: nothing ever merges
-  // across. That turns one long piece (Gemma and Llama have no pre-tokenizer) into words.
+  // A text may be cut in front of a "▁" when no token holds a "▁" behind the byte before the cut:
+  // nothing ever merges across. That turns one long piece (Gemma and Llama have no pre-tokenizer)
+  // into words.
   void FindSafeCuts() {
-    may_cut_ = vocab_.Find(kMetaSpace) != kNone && merger_.user_defined() == nullptr && options_.end_of_word_suffix.empty();
+    may_cut_ = vocab_.Find(kMetaSpace) != kNone && merger_.user_defined() == nullptr &&
+               options_.end_of_word_suffix.empty();
     if (!may_cut_) return;
     for (size_t id = 0; id < vocab_.size(); ++id) {
       const std::string_view token = vocab_.Text(static_cast<int32_t>(id));
@@ -203,7 +211,8 @@ class Bpe : public Model {
     for (uint32_t i = 0; i < word.size();) {
       auto size = static_cast<uint32_t>(raw_bytes ? 1 : Utf8Length(word[i]));
       if (merger_.user_defined() != nullptr) {
-        if (const auto [length, value] = merger_.user_defined()->Longest(word.substr(i)); length > 0) {
+        if (const auto [length, value] = merger_.user_defined()->Longest(word.substr(i));
+            length > 0) {
           flush();
           symbols->push_back({i, static_cast<uint32_t>(length), value, true});
           i += static_cast<uint32_t>(length);
@@ -231,17 +240,22 @@ class Bpe : public Model {
   int32_t FindFirst(std::string_view word, uint32_t i, uint32_t size, bool raw_bytes) const {
     const auto byte = static_cast<unsigned char>(word[i]);
     if (i + size == word.size() && !options_.end_of_word_suffix.empty()) {
-      return raw_bytes ? last_[byte] : vocab_.Find(std::string(word.substr(i)) + options_.end_of_word_suffix);
+      return raw_bytes ? last_[byte]
+                       : vocab_.Find(std::string(word.substr(i)) + options_.end_of_word_suffix);
     }
-    return raw_bytes ? alphabet_[byte] : size == 1 ? ascii_[byte] : vocab_.Find(word.substr(i, size));
+    return raw_bytes   ? alphabet_[byte]
+           : size == 1 ? ascii_[byte]
+                       : vocab_.Find(word.substr(i, size));
   }
 
-  bool AddBytes(std::string_view text, uint32_t begin, bool raw_bytes, std::vector<Symbol>* symbols) const {
+  bool AddBytes(std::string_view text, uint32_t begin, bool raw_bytes,
+                std::vector<Symbol>* symbols) const {
     if (bytes_.empty() || raw_bytes) return false;
     for (const char c : text) {
       if (bytes_[static_cast<unsigned char>(c)] == kNone) return false;
     }
-    for (const char c : text) symbols->push_back({begin++, 1, bytes_[static_cast<unsigned char>(c)], true});
+    for (const char c : text)
+      symbols->push_back({begin++, 1, bytes_[static_cast<unsigned char>(c)], true});
     return true;
   }
 
@@ -273,7 +287,7 @@ class Bpe : public Model {
   void MergeByHeap(std::string_view word, std::vector<Symbol>& s, std::vector<int32_t>* ids) const {
     struct Item {
       Candidate candidate;
-      uint32_t left, size;  // the left symbol and the bytes of both
+      uint32_t left, size;                   // the left symbol and the bytes of both
       bool operator<(const Item& o) const {  // std heaps put the greatest first
         if (candidate < o.candidate) return false;
         if (o.candidate < candidate) return true;
@@ -309,7 +323,8 @@ class Bpe : public Model {
       s[right].size = 0;
       next[left] = next[right];
       if (next[right] != kEnd) previous[next[right]] = left;
-      if (previous[left] != kEnd && consider(previous[left])) std::push_heap(heap.begin(), heap.end());
+      if (previous[left] != kEnd && consider(previous[left]))
+        std::push_heap(heap.begin(), heap.end());
       if (next[left] != kEnd && consider(left)) std::push_heap(heap.begin(), heap.end());
     }
     for (uint32_t i = 0; i != kEnd; i = next[i]) ids->push_back(s[i].id);
@@ -339,7 +354,10 @@ std::unique_ptr<Model> MakeBpe(const Vocab& vocab, MergeScores merges, ModelOpti
 int ParseByteToken(std::string_view token) {
   if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return -1;
   const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                  : -1;
   };
   const int high = digit(token[3]), low = digit(token[4]);
   return high < 0 || low < 0 ? -1 : high * 16 + low;

@@ -16,9 +16,11 @@ std::string Source(const std::string& path) { return std::string(GALEN_SOURCE_DI
 
 Result<std::shared_ptr<const Tokenizer>> Load(const Json& json) {
   if (json.contains("json")) return Tokenizer::FromJson(json["json"].dump());
-  if (json.contains("model")) return Tokenizer::FromSentencePiece(*text::DecodeBase64(json["model"].get<std::string>()));
+  if (json.contains("model"))
+    return Tokenizer::FromSentencePiece(*text::DecodeBase64(json["model"].get<std::string>()));
   const bool is_json = json.contains("json_file");
-  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(Source(json[is_json ? "json_file" : "model_file"].get<std::string>())));
+  ASSIGN_OR_RETURN(const std::string bytes,
+                   ReadFile(Source(json[is_json ? "json_file" : "model_file"].get<std::string>())));
   return is_json ? Tokenizer::FromJson(bytes) : Tokenizer::FromSentencePiece(bytes);
 }
 
@@ -34,11 +36,14 @@ TEST_P(Cases, IdsAndTextsAreThoseOfTheReference) {
   ASSERT_FALSE((*file)["cases"].empty());
   for (const Json& entry : (*file)["cases"]) {
     SCOPED_TRACE(entry.dump());
-    const std::string line = entry.contains("text") ? entry["text"].get<std::string>()
-                                                    : *text::DecodeBase64(entry["base64"].get<std::string>());
+    const std::string line = entry.contains("text")
+                                 ? entry["text"].get<std::string>()
+                                 : *text::DecodeBase64(entry["base64"].get<std::string>());
     const bool add = entry.value("add", false);
-    const auto ids =
-        (*tokenizer)->Encode(line, {.add_bos = add, .add_eos = add, .parse_special = entry.value("parse_special", false)});
+    const auto ids = (*tokenizer)
+                         ->Encode(line, {.add_bos = add,
+                                         .add_eos = add,
+                                         .parse_special = entry.value("parse_special", false)});
     ASSERT_TRUE(ids.ok()) << ids.status().message();
     EXPECT_EQ(*ids, entry["ids"].get<std::vector<TokenId>>());
     for (const bool skip : {false, true}) {
@@ -66,7 +71,9 @@ std::vector<std::string> Files() {
 
 INSTANTIATE_TEST_SUITE_P(Tokenizers, Cases, testing::ValuesIn(Files()), [](const auto& info) {
   std::string name = std::filesystem::path(info.param).stem().string();
-  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); },
+      '_');
   return name;
 });
 

@@ -14,15 +14,20 @@ bool HasLeaf(uint32_t unit) { return (unit >> 8 & 1) != 0; }
 uint32_t Label(uint32_t unit) { return unit & (1u << 31 | 0xFF); }
 uint32_t Offset(uint32_t unit) { return (unit >> 10) << ((unit & 1u << 9) >> 6); }
 
-int Break(char32_t c) { return u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_GRAPHEME_CLUSTER_BREAK); }
+int Break(char32_t c) {
+  return u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_GRAPHEME_CLUSTER_BREAK);
+}
 
-bool IsPictographic(char32_t c) { return u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_EXTENDED_PICTOGRAPHIC); }
+bool IsPictographic(char32_t c) {
+  return u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_EXTENDED_PICTOGRAPHIC);
+}
 
 }  // namespace
 
 Result<Charsmap> Charsmap::Parse(std::string_view blob) {
   uint32_t trie_bytes = 0;
-  if (blob.size() < sizeof trie_bytes) return DataLoss("precompiled charsmap: " + std::to_string(blob.size()) + " bytes");
+  if (blob.size() < sizeof trie_bytes)
+    return DataLoss("precompiled charsmap: " + std::to_string(blob.size()) + " bytes");
   std::memcpy(&trie_bytes, blob.data(), sizeof trie_bytes);
   blob.remove_prefix(sizeof trie_bytes);
   if (trie_bytes == 0 || trie_bytes % sizeof(uint32_t) != 0 || trie_bytes > blob.size()) {
@@ -86,9 +91,11 @@ size_t GraphemeLength(std::string_view text) {
   if (i == text.size()) return i;
   char32_t next = CharAt(text, i);
   if (c == '\r') return next == '\n' ? 2 : 1;
-  if (c < 0x300 && next < 0x300 && next != 0xAD) return i;  // no marks there; U+00AD is a control as well
+  if (c < 0x300 && next < 0x300 && next != 0xAD)
+    return i;  // no marks there; U+00AD is a control as well
   int kind = Break(c);
-  // Rules GB3 to GB13 of UAX #29. State: is c the end of ExtPict Extend*, and how many regional indicators end at c.
+  // Rules GB3 to GB13 of UAX #29. State: is c the end of ExtPict Extend*, and how many regional
+  // indicators end at c.
   bool pictographic = IsPictographic(c);
   bool zwj_after_pictographic = false;
   bool odd_regional = kind == U_GCB_REGIONAL_INDICATOR;
@@ -100,13 +107,15 @@ size_t GraphemeLength(std::string_view text) {
     bool join = false;
     if (control || to_control) {
       join = false;
-    } else if (kind == U_GCB_L && (to == U_GCB_L || to == U_GCB_V || to == U_GCB_LV || to == U_GCB_LVT)) {
+    } else if (kind == U_GCB_L &&
+               (to == U_GCB_L || to == U_GCB_V || to == U_GCB_LV || to == U_GCB_LVT)) {
       join = true;
     } else if ((kind == U_GCB_LV || kind == U_GCB_V) && (to == U_GCB_V || to == U_GCB_T)) {
       join = true;
     } else if ((kind == U_GCB_LVT || kind == U_GCB_T) && to == U_GCB_T) {
       join = true;
-    } else if (to == U_GCB_EXTEND || to == U_GCB_ZWJ || to == U_GCB_SPACING_MARK || kind == U_GCB_PREPEND) {
+    } else if (to == U_GCB_EXTEND || to == U_GCB_ZWJ || to == U_GCB_SPACING_MARK ||
+               kind == U_GCB_PREPEND) {
       join = true;
     } else if (zwj_after_pictographic && IsPictographic(next)) {
       join = true;

@@ -1,5 +1,6 @@
-// The "precompiled charsmap" of SentencePiece: a table of strings and what they are normalised to. A blob of
-// uint32 trie_bytes, a darts-clone double array of uint32, then the replacements, each ended by NUL.
+// The "precompiled charsmap" of SentencePiece: a table of strings and what they are normalised to.
+// A blob of uint32 trie_bytes, a darts-clone double array of uint32, then the replacements, each
+// ended by NUL.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,9 @@ class Charsmap {
   Match Shortest(std::string_view text) const { return Find(text, true); }
   Match Longest(std::string_view text) const { return Find(text, false); }
 
-  // As Hugging Face reads it ("Precompiled"): a grapheme cluster below 6 bytes is looked up whole, and replaced whole even
-  // when only its first character has an entry; otherwise each character is looked up. Appends to out.
+  // As Hugging Face reads it ("Precompiled"): a grapheme cluster below 6 bytes is looked up whole,
+  // and replaced whole even when only its first character has an entry; otherwise each character is
+  // looked up. Appends to out.
   void NormalizeClusters(std::string_view text, std::string* out) const;
 
  private:

@@ -12,14 +12,16 @@ namespace {
 std::string ReplaceAll(std::string_view text, std::string_view literal, std::string_view content) {
   std::string out;
   size_t from = 0;
-  for (size_t at; !literal.empty() && (at = text.find(literal, from)) != std::string_view::npos; from = at + literal.size()) {
+  for (size_t at; !literal.empty() && (at = text.find(literal, from)) != std::string_view::npos;
+       from = at + literal.size()) {
     out.append(text.substr(from, at - from)).append(content);
   }
   out.append(text.substr(from));
   return out;
 }
 
-// The bytes that a token of the byte alphabet stands for; the token itself if it holds other characters.
+// The bytes that a token of the byte alphabet stands for; the token itself if it holds other
+// characters.
 std::string FromByteAlphabet(std::string_view token) {
   std::string bytes;
   if (ValidUtf8Prefix(token) != token.size()) return std::string(token);
@@ -32,8 +34,10 @@ std::string FromByteAlphabet(std::string_view token) {
 }
 
 std::string_view StripChars(std::string_view token, const DecodeStrip& strip) {
-  for (size_t i = 0; i < strip.start && token.starts_with(strip.content); ++i) token.remove_prefix(strip.content.size());
-  for (size_t i = 0; i < strip.stop && token.ends_with(strip.content); ++i) token.remove_suffix(strip.content.size());
+  for (size_t i = 0; i < strip.start && token.starts_with(strip.content); ++i)
+    token.remove_prefix(strip.content.size());
+  for (size_t i = 0; i < strip.stop && token.ends_with(strip.content); ++i)
+    token.remove_suffix(strip.content.size());
   return token;
 }
 
@@ -44,7 +48,8 @@ Status Decoder::Add(DecoderStep step) {
   if (fused_) {
     const auto* strip = std::get_if<DecodeStrip>(&step);
     if (strip == nullptr || strip->stop != 0 || !strips_after_fuse_.empty()) {
-      return Unsupported("a decoder step behind Fuse or ByteLevel other than one Strip at the start");
+      return Unsupported(
+          "a decoder step behind Fuse or ByteLevel other than one Strip at the start");
     }
     strips_after_fuse_.push_back(*strip);
     return OkStatus();
@@ -130,7 +135,8 @@ std::string Decoder::TokenBytes(std::string_view token) const {
     } else if (std::holds_alternative<DecodeByteLevel>(step)) {
       bytes = FromByteAlphabet(bytes);
     } else if (std::holds_alternative<DecodeByteFallback>(step)) {
-      if (const int byte = ParseByteToken(bytes); byte >= 0) return std::string(1, static_cast<char>(byte));
+      if (const int byte = ParseByteToken(bytes); byte >= 0)
+        return std::string(1, static_cast<char>(byte));
     }
   }
   return bytes;

@@ -1,4 +1,5 @@
-// Tokenizers from the keys tokenizer.ggml.* of a GGUF file, with the ids of the Hugging Face tokenizer it was made from.
+// Tokenizers from the keys tokenizer.ggml.* of a GGUF file, with the ids of the Hugging Face
+// tokenizer it was made from.
 #include <algorithm>
 #include <array>
 
@@ -11,9 +12,17 @@ using namespace text;  // NOLINT: this file puts their parts together
 
 namespace {
 
-enum GgufTokenType : int32_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+enum GgufTokenType : int32_t {
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,
+  kUserDefined = 4,
+  kUnused = 5,
+  kByte = 6
+};
 
-// The pre-tokenizers that `tokenizer.ggml.pre` names. Patterns are those of the models' tokenizer.json files.
+// The pre-tokenizers that `tokenizer.ggml.pre` names. Patterns are those of the models'
+// tokenizer.json files.
 constexpr const char* kLlama3 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr const char* kQwen2 =
@@ -36,15 +45,31 @@ struct PreTokenizerRow {
   bool add_bos = false;        // where the file does not say
 };
 constexpr PreTokenizerRow kPreTokenizers[] = {
-    {"", nullptr}, {"default", nullptr}, {"gpt-2", nullptr}, {"phi-2", nullptr}, {"mpt", nullptr}, {"olmo", nullptr},
-    {"roberta-bpe", nullptr}, {"jais", nullptr},
-    {"smollm", nullptr, true}, {"starcoder", nullptr, true}, {"refact", nullptr, true}, {"codeshell", nullptr, true},
+    {"", nullptr},
+    {"default", nullptr},
+    {"gpt-2", nullptr},
+    {"phi-2", nullptr},
+    {"mpt", nullptr},
+    {"olmo", nullptr},
+    {"roberta-bpe", nullptr},
+    {"jais", nullptr},
+    {"smollm", nullptr, true},
+    {"starcoder", nullptr, true},
+    {"refact", nullptr, true},
+    {"codeshell", nullptr, true},
     {"command-r", nullptr, true, true},
-    {"llama3", kLlama3, false, false, true, true}, {"llama-v3", kLlama3, false, false, true, true},
-    {"llama-bpe", kLlama3, false, false, true, true}, {"falcon3", kLlama3, false, false, true},
-    {"smaug-bpe", kLlama3}, {"dbrx", kLlama3},
-    {"qwen2", kQwen2, false, true}, {"deepseek-r1-qwen", kQwen2, false, true}, {"stablelm2", kQwen2},
-    {"megrez", kQwen2}, {"gpt-4o", kGpt4o}, {"llama4", kGpt4o, false, false, true, true},
+    {"llama3", kLlama3, false, false, true, true},
+    {"llama-v3", kLlama3, false, false, true, true},
+    {"llama-bpe", kLlama3, false, false, true, true},
+    {"falcon3", kLlama3, false, false, true},
+    {"smaug-bpe", kLlama3},
+    {"dbrx", kLlama3},
+    {"qwen2", kQwen2, false, true},
+    {"deepseek-r1-qwen", kQwen2, false, true},
+    {"stablelm2", kQwen2},
+    {"megrez", kQwen2},
+    {"gpt-4o", kGpt4o},
+    {"llama4", kGpt4o, false, false, true, true},
     {"tekken", kTekken, false, false, true, true},
 };
 
@@ -54,17 +79,24 @@ Status CheckSizes(const GgufVocab& v) {
     return DataLoss("tokenizer.ggml.tokens: " + std::to_string(v.tokens.size()) + " tokens");
   }
   const auto check = [&](const char* name, size_t size) {
-    return size == v.tokens.size() ? OkStatus()
-                                   : DataLoss(std::string(name) + " has " + std::to_string(size) + " entries, but there are " +
-                                              std::to_string(v.tokens.size()) + " tokens");
+    return size == v.tokens.size()
+               ? OkStatus()
+               : DataLoss(std::string(name) + " has " + std::to_string(size) +
+                          " entries, but there are " + std::to_string(v.tokens.size()) + " tokens");
   };
-  if (!v.token_types.empty()) RETURN_IF_ERROR(check("tokenizer.ggml.token_type", v.token_types.size()));
+  if (!v.token_types.empty())
+    RETURN_IF_ERROR(check("tokenizer.ggml.token_type", v.token_types.size()));
   if (v.model == "llama") RETURN_IF_ERROR(check("tokenizer.ggml.scores", v.scores.size()));
-  for (const auto& [name, id] : {std::pair{"bos", v.bos}, {"eos", v.eos}, {"eot", v.eot}, {"eom", v.eom},
-                                 {"unknown", v.unk}, {"padding", v.pad}}) {
+  for (const auto& [name, id] : {std::pair{"bos", v.bos},
+                                 {"eos", v.eos},
+                                 {"eot", v.eot},
+                                 {"eom", v.eom},
+                                 {"unknown", v.unk},
+                                 {"padding", v.pad}}) {
     if (id && (*id < 0 || static_cast<size_t>(*id) >= v.tokens.size())) {
-      return DataLoss(std::string("tokenizer.ggml.") + name + "_token_id is " + std::to_string(*id) + ", but there are " +
-                      std::to_string(v.tokens.size()) + " tokens");
+      return DataLoss(std::string("tokenizer.ggml.") + name + "_token_id is " +
+                      std::to_string(*id) + ", but there are " + std::to_string(v.tokens.size()) +
+                      " tokens");
     }
   }
   return OkStatus();
@@ -77,13 +109,15 @@ int32_t TypeOf(const GgufVocab& v, size_t id) {
   return v.unk == i ? kUnknown : kNormal;
 }
 
-// Converters write Gemma's image markers as user-defined tokens; they are special in its tokenizer.json.
+// Converters write Gemma's image markers as user-defined tokens; they are special in its
+// tokenizer.json.
 bool IsMarker(std::string_view text) {
   return text == "<start_of_image>" || text == "<end_of_image>" || text == "<image_soft_token>";
 }
 
-// Converters flag Gemma's reserved tokens as control tokens; in its tokenizer.json they are ordinary added tokens, which
-// decoding shows (MedGemma writes <unused94> in front of its thoughts).
+// Converters flag Gemma's reserved tokens as control tokens; in its tokenizer.json they are
+// ordinary added tokens, which decoding shows (MedGemma writes <unused94> in front of its
+// thoughts).
 bool IsShown(std::string_view text) { return text.starts_with("<unused") || text == "<mask>"; }
 
 // Texts, added tokens and flags.
@@ -125,7 +159,8 @@ Status BuildSentencePiece(const GgufVocab& v, Tokenizer::Impl* impl) {
     merges.may_merge[i] = type == kNormal || type == kUserDefined;
     // The SentencePiece model gives user-defined tokens the score 0; converters write another.
     if (type == kUserDefined) merges.scores[i] = 0;
-    if (!(merges.scores[i] == merges.scores[i])) return DataLoss("tokenizer.ggml.scores[" + std::to_string(i) + "] is no number");
+    if (!(merges.scores[i] == merges.scores[i]))
+      return DataLoss("tokenizer.ggml.scores[" + std::to_string(i) + "] is no number");
   }
   ModelOptions options;
   options.unk = v.unk;
@@ -152,18 +187,21 @@ Status BuildByteLevel(const GgufVocab& v, const PreTokenizerRow& row, Tokenizer:
   for (size_t i = 0; i < v.merges.size(); ++i) {
     const std::string_view merge = v.merges[i];
     const size_t space = merge.find(' ', 1);
-    if (space == std::string_view::npos) return DataLoss("tokenizer.ggml.merges[" + std::to_string(i) + "] is no pair");
+    if (space == std::string_view::npos)
+      return DataLoss("tokenizer.ggml.merges[" + std::to_string(i) + "] is no pair");
     const std::string_view left = merge.substr(0, space), right = merge.substr(space + 1);
     const MergeList::Entry entry{impl->vocab.Find(left), impl->vocab.Find(right),
                                  impl->vocab.Find(std::string(left).append(right))};
     if (entry.left == Vocab::kNone || entry.right == Vocab::kNone || entry.merged == Vocab::kNone) {
-      return DataLoss("tokenizer.ggml.merges[" + std::to_string(i) + "] = '" + std::string(merge) + "' is not of tokens");
+      return DataLoss("tokenizer.ggml.merges[" + std::to_string(i) + "] = '" + std::string(merge) +
+                      "' is not of tokens");
     }
     merges.entries.push_back(entry);
   }
   if (row.nfc) impl->normalizer.Add(NormalizeUnicode{UnicodeForm::kNfc});
   if (row.digits) impl->pre_tokenizer.Add(SplitDigits{true});
-  ASSIGN_OR_RETURN(Regex regex, Regex::Compile(row.pattern != nullptr ? row.pattern : kGpt2Pattern));
+  ASSIGN_OR_RETURN(Regex regex,
+                   Regex::Compile(row.pattern != nullptr ? row.pattern : kGpt2Pattern));
   impl->pre_tokenizer.Add(SplitByteLevel{v.add_space_prefix.value_or(false), std::move(regex)});
   impl->pre_tokenizer.set_allow_raw_bytes(true);
   ModelOptions options;
@@ -185,16 +223,20 @@ Result<std::shared_ptr<const Tokenizer>> Tokenizer::FromGguf(GgufVocab v) {
   bool add_bos = v.model == "llama";
   const PreTokenizerRow* row = nullptr;
   if (v.model == "gpt2") {
-    row = std::find_if(std::begin(kPreTokenizers), std::end(kPreTokenizers), [&](const auto& r) { return r.name == v.pre; });
+    row = std::find_if(std::begin(kPreTokenizers), std::end(kPreTokenizers),
+                       [&](const auto& r) { return r.name == v.pre; });
     if (row == std::end(kPreTokenizers)) {
-      return Unsupported("tokenizer.ggml.pre = '" + v.pre + "': this pre-tokenizer is not known; use the model's tokenizer.json");
+      return Unsupported("tokenizer.ggml.pre = '" + v.pre +
+                         "': this pre-tokenizer is not known; use the model's tokenizer.json");
     }
     add_bos = row->add_bos;
   } else if (v.model != "llama") {
-    return Unsupported("tokenizer.ggml.model = '" + v.model + "': only 'llama' and 'gpt2' are read; use the model's tokenizer.json");
+    return Unsupported("tokenizer.ggml.model = '" + v.model +
+                       "': only 'llama' and 'gpt2' are read; use the model's tokenizer.json");
   }
   AddVocabulary(v, impl.get());
-  RETURN_IF_ERROR(row != nullptr ? BuildByteLevel(v, *row, impl.get()) : BuildSentencePiece(v, impl.get()));
+  RETURN_IF_ERROR(row != nullptr ? BuildByteLevel(v, *row, impl.get())
+                                 : BuildSentencePiece(v, impl.get()));
   if (v.add_bos.value_or(add_bos) && v.bos) impl->prefix = {*v.bos};
   if (v.add_eos.value_or(false) && v.eos) impl->suffix = {*v.eos};
   return FinishTokenizer(std::move(impl));

@@ -1,4 +1,5 @@
-// The parts of a Tokenizer, as the three readers (GGUF, tokenizer.json, SentencePiece) put them together.
+// The parts of a Tokenizer, as the three readers (GGUF, tokenizer.json, SentencePiece) put them
+// together.
 #pragma once
 
 #include <memory>
@@ -18,7 +19,8 @@
 namespace galen {
 
 struct Tokenizer::Impl {
-  text::Vocab vocab;  // what the model knows; the texts of added tokens are set as well, but are not found by it
+  text::Vocab vocab;  // what the model knows; the texts of added tokens are set as well, but are
+                      // not found by it
   text::AddedTokens added;
   text::Normalizer normalizer;
   text::PreTokenizer pre_tokenizer;
@@ -28,7 +30,8 @@ struct Tokenizer::Impl {
   std::vector<TokenId> prefix, suffix;
   std::vector<bool> control;  // by id: not made from text without parse_special
   std::vector<bool> hidden;   // by id: left out by skip_special
-  std::unordered_map<TokenId, std::string> shown;  // spellings for decoding that differ from the vocabulary's
+  std::unordered_map<TokenId, std::string>
+      shown;  // spellings for decoding that differ from the vocabulary's
 
   Impl() = default;
   Impl(const Impl&) = delete;  // the model points to vocab
@@ -39,8 +42,12 @@ struct Tokenizer::Impl {
     }
     return vocab.Text(id);
   }
-  bool IsControl(TokenId id) const { return id >= 0 && static_cast<size_t>(id) < control.size() && control[id]; }
-  bool IsHidden(TokenId id) const { return id >= 0 && static_cast<size_t>(id) < hidden.size() && hidden[id]; }
+  bool IsControl(TokenId id) const {
+    return id >= 0 && static_cast<size_t>(id) < control.size() && control[id];
+  }
+  bool IsHidden(TokenId id) const {
+    return id >= 0 && static_cast<size_t>(id) < hidden.size() && hidden[id];
+  }
 };
 
 namespace text {
@@ -48,7 +55,8 @@ namespace text {
 // Ids above this are taken for damage: the largest published vocabularies have some 260,000 tokens.
 inline constexpr int64_t kMaxVocab = 1 << 24;
 
-// The last steps that all readers share: the search for added tokens, special.stop, texts of added tokens.
+// The last steps that all readers share: the search for added tokens, special.stop, texts of added
+// tokens.
 Result<std::shared_ptr<const Tokenizer>> FinishTokenizer(std::unique_ptr<Tokenizer::Impl> impl);
 
 }  // namespace text

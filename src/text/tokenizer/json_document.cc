@@ -16,11 +16,16 @@ class Reader : public nlohmann::json_sax<Json> {
 
   bool null() override { return Value(Json()); }
   bool boolean(bool value) override { return Value(Json(value)); }
-  bool number_integer(int64_t value) override { return Number(static_cast<double>(value), value, Json(value)); }
-  bool number_unsigned(uint64_t value) override {
-    return Number(static_cast<double>(value), value > INT64_MAX ? -1 : static_cast<int64_t>(value), Json(value));
+  bool number_integer(int64_t value) override {
+    return Number(static_cast<double>(value), value, Json(value));
   }
-  bool number_float(double value, const std::string&) override { return Number(value, -1, Json(value)); }
+  bool number_unsigned(uint64_t value) override {
+    return Number(static_cast<double>(value), value > INT64_MAX ? -1 : static_cast<int64_t>(value),
+                  Json(value));
+  }
+  bool number_float(double value, const std::string&) override {
+    return Number(value, -1, Json(value));
+  }
   bool binary(binary_t&) override { return false; }
 
   bool string(std::string& value) override {
@@ -35,7 +40,8 @@ class Reader : public nlohmann::json_sax<Json> {
       return true;
     }
     if (mode_ == Mode::kMergePair && pair_count_ < 2) {
-      (pair_count_++ == 0 ? out_.merges_left : out_.merges_right).push_back(Keep(value, &out_.merge_bytes));
+      (pair_count_++ == 0 ? out_.merges_left : out_.merges_right)
+          .push_back(Keep(value, &out_.merge_bytes));
       return true;
     }
     if (mode_ != Mode::kTree) return Fail();
@@ -77,8 +83,10 @@ class Reader : public nlohmann::json_sax<Json> {
         mode_ = Mode::kMergePair;
         pair_count_ = 0;
         return true;
-      case Mode::kTree: break;
-      default: return Fail();
+      case Mode::kTree:
+        break;
+      default:
+        return Fail();
     }
     if (AtTable("vocab")) {
       mode_ = Mode::kVocabList;
@@ -101,8 +109,11 @@ class Reader : public nlohmann::json_sax<Json> {
         mode_ = Mode::kMerges;
         return pair_count_ == 2 || Fail();
       case Mode::kVocabList:
-      case Mode::kMerges: mode_ = Mode::kTree; return true;
-      default: return Close();
+      case Mode::kMerges:
+        mode_ = Mode::kTree;
+        return true;
+      default:
+        return Close();
     }
   }
 
@@ -114,9 +125,11 @@ class Reader : public nlohmann::json_sax<Json> {
  private:
   enum class Mode { kTree, kVocabObject, kVocabList, kVocabPair, kMerges, kMergePair };
 
-  // Is the value that starts now model.NAME? Only the first table of a name is read; a second one is an error.
+  // Is the value that starts now model.NAME? Only the first table of a name is read; a second one
+  // is an error.
   bool AtTable(std::string_view name) const {
-    if (open_.size() != 2 || keys_[0] != "model" || !open_[1]->is_object() || keys_[1] != name) return false;
+    if (open_.size() != 2 || keys_[0] != "model" || !open_[1]->is_object() || keys_[1] != name)
+      return false;
     return name == "vocab" ? out_.vocab == TokenizerDocument::Table::kAbsent : !out_.has_merges;
   }
 
@@ -127,23 +140,29 @@ class Reader : public nlohmann::json_sax<Json> {
   }
 
   bool Fail() {
-    const bool vocab = mode_ == Mode::kVocabObject || mode_ == Mode::kVocabList || mode_ == Mode::kVocabPair;
+    const bool vocab =
+        mode_ == Mode::kVocabObject || mode_ == Mode::kVocabList || mode_ == Mode::kVocabPair;
     const size_t index = vocab ? out_.vocab_texts.size() : out_.merges_left.size();
-    error_ = vocab ? "model.vocab: entry " + std::to_string(index) + " is no token with its id or score"
-                   : "model.merges[" + std::to_string(index) + "] is no pair of tokens";
+    error_ =
+        vocab ? "model.vocab: entry " + std::to_string(index) + " is no token with its id or score"
+              : "model.merges[" + std::to_string(index) + "] is no pair of tokens";
     return false;
   }
 
   bool Number(double real, int64_t integer, Json json) {
     switch (mode_) {
-      case Mode::kVocabObject: out_.vocab_ids.push_back(integer); return true;
+      case Mode::kVocabObject:
+        out_.vocab_ids.push_back(integer);
+        return true;
       case Mode::kVocabPair:
         if (!pair_has_text_ || pair_has_number_) return Fail();
         pair_has_number_ = true;
         out_.vocab_scores.push_back(real);
         return true;
-      case Mode::kTree: return Value(std::move(json));
-      default: return Fail();
+      case Mode::kTree:
+        return Value(std::move(json));
+      default:
+        return Fail();
     }
   }
 
@@ -179,8 +198,8 @@ class Reader : public nlohmann::json_sax<Json> {
 
   TokenizerDocument& out_;
   Mode mode_ = Mode::kTree;
-  // The containers around the current value. A pointer stays valid while its container is open: only the innermost one
-  // grows, and growing moves none of the others.
+  // The containers around the current value. A pointer stays valid while its container is open:
+  // only the innermost one grows, and growing moves none of the others.
   std::vector<Json*> open_;
   std::vector<std::string> keys_;
   bool pair_has_text_ = false, pair_has_number_ = false;
@@ -193,7 +212,8 @@ class Reader : public nlohmann::json_sax<Json> {
 Result<TokenizerDocument> ParseTokenizerJson(std::string_view text) {
   TokenizerDocument document;
   Reader reader(text.size(), &document);
-  if (!Json::sax_parse(text.begin(), text.end(), &reader)) return DataLoss("tokenizer.json: " + reader.error());
+  if (!Json::sax_parse(text.begin(), text.end(), &reader))
+    return DataLoss("tokenizer.json: " + reader.error());
   return document;
 }
 

@@ -1,5 +1,6 @@
-// Reads tokenizer.json in one pass. The two tables that make up nearly all of a file (262,144 tokens and 514,906 merges for
-// Gemma 3, 33 MB) go into flat arrays; everything else becomes a Json value, without model.vocab and model.merges.
+// Reads tokenizer.json in one pass. The two tables that make up nearly all of a file (262,144
+// tokens and 514,906 merges for Gemma 3, 33 MB) go into flat arrays; everything else becomes a Json
+// value, without model.vocab and model.merges.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,9 @@ struct TokenizerDocument {
   std::string_view VocabText(size_t i) const {
     return std::string_view(*vocab_bytes).substr(vocab_texts[i].begin, vocab_texts[i].size);
   }
-  std::string_view MergeText(const Text& text) const { return std::string_view(merge_bytes).substr(text.begin, text.size); }
+  std::string_view MergeText(const Text& text) const {
+    return std::string_view(merge_bytes).substr(text.begin, text.size);
+  }
 };
 
 Result<TokenizerDocument> ParseTokenizerJson(std::string_view text);

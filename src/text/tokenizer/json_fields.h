@@ -40,7 +40,8 @@ class Fields {
     const Json* value = Find(name);
     if (value == nullptr) return fallback;
     if (!value->is_number_integer()) return Wrong(name, "an integer");
-    if (value->is_number_unsigned() && value->get<uint64_t>() > INT64_MAX) return Wrong(name, "a smaller integer");
+    if (value->is_number_unsigned() && value->get<uint64_t>() > INT64_MAX)
+      return Wrong(name, "a smaller integer");
     return value->get<int64_t>();
   }
   Result<const Json*> Array(const char* name) const {

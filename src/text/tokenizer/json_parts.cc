@@ -25,7 +25,8 @@ Result<Pattern> ReadPattern(const Fields& fields) {
     pattern.literal = json->get<std::string>();
     return pattern;
   }
-  if (json == nullptr || !json->is_object()) return fields.Wrong("pattern", "an object with String or Regex");
+  if (json == nullptr || !json->is_object())
+    return fields.Wrong("pattern", "an object with String or Regex");
   ASSIGN_OR_RETURN(const Fields inner, Fields::Of(*json, fields.where() + ".pattern"));
   if (inner.Find("String") != nullptr) {
     ASSIGN_OR_RETURN(pattern.literal, inner.String("String"));
@@ -61,18 +62,27 @@ struct Metaspace {
 Result<Metaspace> ReadMetaspace(const Fields& fields) {
   Metaspace meta;
   ASSIGN_OR_RETURN(meta.replacement, ReadChar(fields, "replacement", std::string(kMetaSpace)));
-  ASSIGN_OR_RETURN(const bool add_prefix, fields.BoolOr("add_prefix_space", true));  // before tokenizers 0.15
-  ASSIGN_OR_RETURN(const std::string scheme, fields.StringOr("prepend_scheme", add_prefix ? "always" : "never"));
+  ASSIGN_OR_RETURN(const bool add_prefix,
+                   fields.BoolOr("add_prefix_space", true));  // before tokenizers 0.15
+  ASSIGN_OR_RETURN(const std::string scheme,
+                   fields.StringOr("prepend_scheme", add_prefix ? "always" : "never"));
   ASSIGN_OR_RETURN(meta.split, fields.BoolOr("split", true));
-  if (scheme != "always" && scheme != "first" && scheme != "never") return Unknown("prepend_scheme", scheme);
-  meta.prepend = scheme == "always" ? PrependScheme::kAlways : scheme == "first" ? PrependScheme::kFirst : PrependScheme::kNever;
+  if (scheme != "always" && scheme != "first" && scheme != "never")
+    return Unknown("prepend_scheme", scheme);
+  meta.prepend = scheme == "always"  ? PrependScheme::kAlways
+                 : scheme == "first" ? PrependScheme::kFirst
+                                     : PrependScheme::kNever;
   return meta;
 }
 
-// Calls read(fields, kind) for a component, or for each member of a Sequence (which may hold Sequences).
+// Calls read(fields, kind) for a component, or for each member of a Sequence (which may hold
+// Sequences).
 template <typename F>
-Status ForEachStep(const Json& json, const std::string& where, const char* members, int* left, F read) {
-  if (--*left < 0) return Unsupported("tokenizer.json: " + where + " has more than " + std::to_string(kMaxSteps) + " steps");
+Status ForEachStep(const Json& json, const std::string& where, const char* members, int* left,
+                   F read) {
+  if (--*left < 0)
+    return Unsupported("tokenizer.json: " + where + " has more than " + std::to_string(kMaxSteps) +
+                       " steps");
   ASSIGN_OR_RETURN(const Fields fields, Fields::Of(json, where));
   ASSIGN_OR_RETURN(const std::string kind, fields.String("type"));
   if (kind != "Sequence") return read(fields, kind);
@@ -100,7 +110,8 @@ Result<NormalizerStep> NormalizerOf(const Fields& fields, const std::string& kin
   if (kind == "Replace") {
     ASSIGN_OR_RETURN(Pattern pattern, ReadPattern(fields));
     ASSIGN_OR_RETURN(std::string content, fields.String("content"));
-    if (pattern.regex) return NormalizerStep(NormalizeReplaceRegex{std::move(*pattern.regex), std::move(content)});
+    if (pattern.regex)
+      return NormalizerStep(NormalizeReplaceRegex{std::move(*pattern.regex), std::move(content)});
     return NormalizerStep(NormalizeReplace{std::move(pattern.literal), std::move(content)});
   }
   if (kind == "Precompiled") {
@@ -129,11 +140,13 @@ Result<PreTokenizerStep> PreTokenizerOf(const Fields& fields, const std::string&
     ASSIGN_OR_RETURN(Pattern pattern, ReadPattern(fields));
     ASSIGN_OR_RETURN(const SplitBehavior behavior, ReadBehavior(fields, ""));
     ASSIGN_OR_RETURN(const bool invert, fields.BoolOr("invert", false));
-    return PreTokenizerStep(SplitPattern{std::move(pattern.regex), std::move(pattern.literal), behavior, invert});
+    return PreTokenizerStep(
+        SplitPattern{std::move(pattern.regex), std::move(pattern.literal), behavior, invert});
   }
   if (kind == "CharDelimiterSplit") {
     ASSIGN_OR_RETURN(std::string delimiter, ReadChar(fields, "delimiter", ""));
-    return PreTokenizerStep(SplitPattern{std::nullopt, std::move(delimiter), SplitBehavior::kRemoved, false});
+    return PreTokenizerStep(
+        SplitPattern{std::nullopt, std::move(delimiter), SplitBehavior::kRemoved, false});
   }
   if (kind == "Digits") {
     ASSIGN_OR_RETURN(const bool individual, fields.BoolOr("individual_digits", false));
@@ -157,7 +170,9 @@ Result<DecoderStep> DecoderOf(const Fields& fields, const std::string& kind) {
   if (kind == "Replace") {
     ASSIGN_OR_RETURN(Pattern pattern, ReadPattern(fields));
     ASSIGN_OR_RETURN(std::string content, fields.String("content"));
-    if (pattern.regex) return Unsupported("tokenizer.json: a decoder 'Replace' with a regular expression is not known");
+    if (pattern.regex)
+      return Unsupported(
+          "tokenizer.json: a decoder 'Replace' with a regular expression is not known");
     return DecoderStep(DecodeReplace{std::move(pattern.literal), std::move(content)});
   }
   if (kind == "Strip") {
@@ -172,7 +187,8 @@ Result<DecoderStep> DecoderOf(const Fields& fields, const std::string& kind) {
   }
   if (kind == "Metaspace") {
     ASSIGN_OR_RETURN(Metaspace meta, ReadMetaspace(fields));
-    return DecoderStep(DecodeMetaspace{std::move(meta.replacement), meta.prepend != PrependScheme::kNever});
+    return DecoderStep(
+        DecodeMetaspace{std::move(meta.replacement), meta.prepend != PrependScheme::kNever});
   }
   return Unknown("decoder", kind);
 }
@@ -181,28 +197,31 @@ Result<DecoderStep> DecoderOf(const Fields& fields, const std::string& kind) {
 
 Status ReadNormalizer(const Json& json, Normalizer* out) {
   int left = kMaxSteps;
-  return ForEachStep(json, "normalizer", "normalizers", &left, [&](const Fields& fields, const std::string& kind) -> Status {
-    ASSIGN_OR_RETURN(NormalizerStep step, NormalizerOf(fields, kind));
-    out->Add(std::move(step));
-    return OkStatus();
-  });
+  return ForEachStep(json, "normalizer", "normalizers", &left,
+                     [&](const Fields& fields, const std::string& kind) -> Status {
+                       ASSIGN_OR_RETURN(NormalizerStep step, NormalizerOf(fields, kind));
+                       out->Add(std::move(step));
+                       return OkStatus();
+                     });
 }
 
 Status ReadPreTokenizer(const Json& json, PreTokenizer* out) {
   int left = kMaxSteps;
-  return ForEachStep(json, "pre_tokenizer", "pretokenizers", &left, [&](const Fields& fields, const std::string& kind) -> Status {
-    ASSIGN_OR_RETURN(PreTokenizerStep step, PreTokenizerOf(fields, kind));
-    out->Add(std::move(step));
-    return OkStatus();
-  });
+  return ForEachStep(json, "pre_tokenizer", "pretokenizers", &left,
+                     [&](const Fields& fields, const std::string& kind) -> Status {
+                       ASSIGN_OR_RETURN(PreTokenizerStep step, PreTokenizerOf(fields, kind));
+                       out->Add(std::move(step));
+                       return OkStatus();
+                     });
 }
 
 Status ReadDecoder(const Json& json, Decoder* out) {
   int left = kMaxSteps;
-  return ForEachStep(json, "decoder", "decoders", &left, [&](const Fields& fields, const std::string& kind) -> Status {
-    ASSIGN_OR_RETURN(DecoderStep step, DecoderOf(fields, kind));
-    return out->Add(std::move(step));
-  });
+  return ForEachStep(json, "decoder", "decoders", &left,
+                     [&](const Fields& fields, const std::string& kind) -> Status {
+                       ASSIGN_OR_RETURN(DecoderStep step, DecoderOf(fields, kind));
+                       return out->Add(std::move(step));
+                     });
 }
 
 }  // namespace galen::text

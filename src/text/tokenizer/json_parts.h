@@ -1,5 +1,5 @@
-// The components of tokenizer.json, each read into the type that does its work. A kind that galen does not know is
-// refused by name.
+// The components of tokenizer.json, each read into the type that does its work. A kind that galen
+// does not know is refused by name.
 #pragma once
 
 #include "base/json.h"

@@ -19,9 +19,11 @@ namespace galen::text {
 class Model {
  public:
   virtual ~Model() = default;
-  // Appends the ids of a piece. `raw_bytes`: the piece is bytes to be read through the byte alphabet (byte-level BPE);
-  // else it is valid UTF-8. `allow_control`: a whole token that is a control token may be chosen.
-  virtual Status Encode(std::string_view piece, bool raw_bytes, bool allow_control, std::vector<int32_t>* ids) const = 0;
+  // Appends the ids of a piece. `raw_bytes`: the piece is bytes to be read through the byte
+  // alphabet (byte-level BPE); else it is valid UTF-8. `allow_control`: a whole token that is a
+  // control token may be chosen.
+  virtual Status Encode(std::string_view piece, bool raw_bytes, bool allow_control,
+                        std::vector<int32_t>* ids) const = 0;
 };
 
 struct ModelOptions {
@@ -33,7 +35,8 @@ struct ModelOptions {
   std::vector<bool> control;  // by id; may be shorter than the vocabulary
 };
 
-// Byte pair encoding with the order of merges given as a list of pairs (tokenizer.json, byte-level GGUF).
+// Byte pair encoding with the order of merges given as a list of pairs (tokenizer.json, byte-level
+// GGUF).
 struct MergeList {
   struct Entry {
     int32_t left, right, merged;
@@ -41,13 +44,15 @@ struct MergeList {
   std::vector<Entry> entries;  // best first
 };
 
-// Byte pair encoding by scores of whole tokens (SentencePiece): two neighbours merge when their text is a token. The order
-// is that of the merge list which Hugging Face derives from such a model: score, then longer left part, then longer right
-// part (in characters), then id, then position.
+// Byte pair encoding by scores of whole tokens (SentencePiece): two neighbours merge when their
+// text is a token. The order is that of the merge list which Hugging Face derives from such a
+// model: score, then longer left part, then longer right part (in characters), then id, then
+// position.
 struct MergeScores {
-  std::vector<float> scores;       // by id
-  std::vector<bool> may_merge;     // by id: a normal or user-defined token
-  Trie user_defined;               // never broken up; used only for .model files (elsewhere they are added tokens)
+  std::vector<float> scores;    // by id
+  std::vector<bool> may_merge;  // by id: a normal or user-defined token
+  Trie user_defined;  // never broken up; used only for .model files (elsewhere they are added
+                      // tokens)
 };
 
 // `vocab` must outlive the model.
@@ -55,12 +60,14 @@ std::unique_ptr<Model> MakeBpe(const Vocab& vocab, MergeList merges, ModelOption
 std::unique_ptr<Model> MakeBpe(const Vocab& vocab, MergeScores merges, ModelOptions options);
 
 struct UnigramOptions {
-  std::vector<double> scores;       // by id
-  std::vector<bool> in_trie;        // by id; empty: all tokens
-  std::vector<bool> user_defined;   // by id; scored so that they always win (SentencePiece only); may be empty
-  bool single_precision = false;    // SentencePiece adds in float, Hugging Face in double
+  std::vector<double> scores;  // by id
+  std::vector<bool> in_trie;   // by id; empty: all tokens
+  std::vector<bool>
+      user_defined;  // by id; scored so that they always win (SentencePiece only); may be empty
+  bool single_precision = false;  // SentencePiece adds in float, Hugging Face in double
 };
-std::unique_ptr<Model> MakeUnigram(const Vocab& vocab, UnigramOptions unigram, ModelOptions options);
+std::unique_ptr<Model> MakeUnigram(const Vocab& vocab, UnigramOptions unigram,
+                                   ModelOptions options);
 
 // "<0x41>" -> 0x41, or -1.
 int ParseByteToken(std::string_view token);

@@ -35,9 +35,12 @@ const icu::Normalizer2* Form(UnicodeForm form) {
 // Characters below this lead byte are in that form already and do not interact with neighbours.
 unsigned char FirstActiveLead(UnicodeForm form) {
   switch (form) {
-    case UnicodeForm::kNfc: return 0xCC;   // U+0300
-    case UnicodeForm::kNfd: return 0xC3;   // U+00C0
-    default: return 0xC2;                  // U+0080
+    case UnicodeForm::kNfc:
+      return 0xCC;  // U+0300
+    case UnicodeForm::kNfd:
+      return 0xC3;  // U+00C0
+    default:
+      return 0xC2;  // U+0080
   }
 }
 
@@ -55,10 +58,13 @@ struct Applier {
     const icu::Normalizer2* normalizer = Form(step.form);
     if (normalizer == nullptr) return Unsupported("ICU has no normalisation data");
     UErrorCode error = U_ZERO_ERROR;
-    const auto text = icu::UnicodeString::fromUTF8(icu::StringPiece(in.data(), static_cast<int32_t>(in.size())));
+    const auto text =
+        icu::UnicodeString::fromUTF8(icu::StringPiece(in.data(), static_cast<int32_t>(in.size())));
     icu::UnicodeString normal;
     normalizer->normalize(text, normal, error);
-    if (U_FAILURE(error)) return ResourceExhausted("ICU failed to normalise a text: " + std::string(u_errorName(error)));
+    if (U_FAILURE(error))
+      return ResourceExhausted("ICU failed to normalise a text: " +
+                               std::string(u_errorName(error)));
     normal.toUTF8String(*out);
     return true;
   }
@@ -71,8 +77,10 @@ struct Applier {
 
   Result<bool> operator()(const NormalizeStrip& step) const {
     size_t begin = 0, end = in.size();
-    while (step.left && begin < end && IsWhitespace(CharAt(in, begin))) begin += Utf8Length(in[begin]);
-    for (size_t start; step.right && end > begin && IsWhitespace(CharBefore(in, end, &start)); end = start) {
+    while (step.left && begin < end && IsWhitespace(CharAt(in, begin)))
+      begin += Utf8Length(in[begin]);
+    for (size_t start; step.right && end > begin && IsWhitespace(CharBefore(in, end, &start));
+         end = start) {
     }
     if (begin > 0) *origin = false;
     *out = in.substr(begin, end - begin);
@@ -136,12 +144,14 @@ struct Applier {
   Result<bool> operator()(const NormalizeSentencePiece& step) const {
     // The normal form of the front of `text`, and how many bytes that takes.
     const auto front = [&](std::string_view text) -> std::pair<std::string_view, size_t> {
-      if (const size_t length = step.user_defined.Longest(text).first; length > 0) return {text.substr(0, length), length};
+      if (const size_t length = step.user_defined.Longest(text).first; length > 0)
+        return {text.substr(0, length), length};
       if (step.map != nullptr) {
         const Charsmap::Match match = step.map->Longest(text);
         if (match.length > 0) {
           // A crafted table may match half a character.
-          if (match.length == text.size() || (text[match.length] & 0xC0) != 0x80) return {match.replacement, match.length};
+          if (match.length == text.size() || (text[match.length] & 0xC0) != 0x80)
+            return {match.replacement, match.length};
         }
       }
       const size_t length = Utf8Length(text[0]);
@@ -173,7 +183,8 @@ struct Applier {
       if (!step.remove_extra_spaces) after_space = false;
       rest.remove_prefix(length);
     }
-    while (step.remove_extra_spaces && out->ends_with(space)) out->resize(out->size() - space.size());
+    while (step.remove_extra_spaces && out->ends_with(space))
+      out->resize(out->size() - space.size());
     if (step.dummy_prefix && step.space_as_suffix) out->append(space);
     return true;
   }
@@ -181,7 +192,8 @@ struct Applier {
 
 }  // namespace
 
-Result<std::string_view> Normalizer::Normalize(std::string_view in, std::string* storage, bool* starts_at_origin) const {
+Result<std::string_view> Normalizer::Normalize(std::string_view in, std::string* storage,
+                                               bool* starts_at_origin) const {
   std::string scratch;
   for (const NormalizerStep& step : steps_) {
     scratch.clear();

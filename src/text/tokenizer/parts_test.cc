@@ -34,13 +34,17 @@ TEST(Unicode, BrokenBytesAsInPython) {
   std::string out;
   EXPECT_EQ(AppendLossy("a\xF0\x9F", true, &out), 2u);
   EXPECT_EQ(out, "a");
-  EXPECT_EQ(AppendLossy("\xF0\x9F" "b", true, &out), 0u);
+  EXPECT_EQ(AppendLossy("\xF0\x9F"
+                        "b",
+                        true, &out),
+            0u);
   EXPECT_EQ(out, "a" + r + "b");
 }
 
 TEST(Unicode, LowerCase) {
   std::string out;
-  for (const char32_t c : {U'A', U'z', U'Ä', U'Σ', U'İ', U'Ǆ', U'ẞ', U'\u1C89', U'Ω', U'Ꞓ'}) AppendLower(c, &out);
+  for (const char32_t c : {U'A', U'z', U'Ä', U'Σ', U'İ', U'Ǆ', U'ẞ', U'\u1C89', U'Ω', U'Ꞓ'})
+    AppendLower(c, &out);
   EXPECT_EQ(out, "azäσi̇ǆß\u1C8Aωꞓ");
 }
 
@@ -59,9 +63,10 @@ using Strings = std::vector<std::string>;
 
 TEST(Regex, MeansWhatOnigurumaMeans) {
   EXPECT_EQ(Matches(R"(\s+(?!\S)|\s+)", "a   b \n"), (Strings{"  ", " ", " \n"}));
-  EXPECT_EQ(Matches(R"([^\s\p{L}\p{N}]+)", "a+\u180E?1"), (Strings{"+\u180E?"}));  // U+180E is no space any more
+  EXPECT_EQ(Matches(R"([^\s\p{L}\p{N}]+)", "a+\u180E?1"),
+            (Strings{"+\u180E?"}));  // U+180E is no space any more
   EXPECT_EQ(Matches(R"(\p{N}{1,3})", "12345"), (Strings{"123", "45"}));
-  EXPECT_EQ(Matches(R"(\h+)", "xAf09g"), (Strings{"Af09"}));                     // hexadecimal digits, not blanks
+  EXPECT_EQ(Matches(R"(\h+)", "xAf09g"), (Strings{"Af09"}));  // hexadecimal digits, not blanks
   EXPECT_EQ(Matches(R"(\w+)", "²x_é\u1C89"), (Strings{"²x_é\u1C89"}));
   EXPECT_EQ(Matches(R"([^\S\n]+)", "a \t\nb"), (Strings{" \t"}));
   EXPECT_EQ(Matches(R"((?i:'s|'T))", "'S't'ſ"), (Strings{"'S", "'t", "'ſ"}));
@@ -75,8 +80,10 @@ TEST(Regex, MeansWhatOnigurumaMeans) {
 }
 
 TEST(Regex, RefusesWhatItCannotTranslate) {
-  for (const char* pattern : {R"(\bword)", R"([a[bc]])", R"([a-z&&b])", R"((?<name>a)\k<name>)", R"(\X)", R"(\R)", R"((?m:.))", R"([[:alpha:]])", R"(\p{Alnum})",
-                              R"([^\P{L}])", R"(a{1,2}+)", R"(\)", R"([a)", R"(\x{110000})", R"(\1)", R"(\K)", R"([])"}) {
+  for (const char* pattern :
+       {R"(\bword)", R"([a[bc]])", R"([a-z&&b])", R"((?<name>a)\k<name>)", R"(\X)", R"(\R)",
+        R"((?m:.))", R"([[:alpha:]])", R"(\p{Alnum})", R"([^\P{L}])", R"(a{1,2}+)", R"(\)", R"([a)",
+        R"(\x{110000})", R"(\1)", R"(\K)", R"([])"}) {
     EXPECT_FALSE(Regex::Compile(pattern).ok()) << pattern;
   }
 }
@@ -98,13 +105,15 @@ TEST(Trie, ManyChildren) {
   std::vector<std::pair<std::string_view, int32_t>> entries;
   for (size_t i = 0; i < keys.size(); ++i) entries.emplace_back(keys[i], static_cast<int32_t>(i));
   const Trie trie(entries);
-  for (size_t i = 0; i < keys.size(); ++i) EXPECT_EQ(trie.Longest(keys[i]), (std::pair<size_t, int32_t>{2, static_cast<int32_t>(i)}));
+  for (size_t i = 0; i < keys.size(); ++i)
+    EXPECT_EQ(trie.Longest(keys[i]), (std::pair<size_t, int32_t>{2, static_cast<int32_t>(i)}));
 }
 
 TEST(Vocab, FindsWhatWasSet) {
   Vocab vocab;
   std::vector<std::string> texts;
-  for (int i = 0; i < 5000; ++i) texts.push_back("token" + std::to_string(i * 7) + std::string(i % 40, 'x'));
+  for (int i = 0; i < 5000; ++i)
+    texts.push_back("token" + std::to_string(i * 7) + std::string(i % 40, 'x'));
   for (int i = 0; i < 5000; ++i) vocab.Set(i, texts[i]);
   vocab.Index();
   for (int i = 0; i < 5000; ++i) ASSERT_EQ(vocab.Find(texts[i]), i);
@@ -125,7 +134,8 @@ TEST(Charsmap, RefusesDamage) {
   EXPECT_FALSE(Charsmap::Parse(std::string("\x08\0\0\0abcd", 8)).ok());
   EXPECT_FALSE(Charsmap::Parse(std::string("\x03\0\0\0abc", 7)).ok());
   EXPECT_FALSE(Charsmap::Parse(std::string("\x04\0\0\0abcd\xFF", 9)).ok());
-  const auto map = Charsmap::Parse(std::string("\x04\0\0\0\xFF\xFF\xFF\x7F", 8));  // offsets beyond the table
+  const auto map =
+      Charsmap::Parse(std::string("\x04\0\0\0\xFF\xFF\xFF\x7F", 8));  // offsets beyond the table
   ASSERT_TRUE(map.ok());
   EXPECT_EQ(map->Longest("abc").length, 0u);
 }
@@ -139,7 +149,9 @@ TEST(Grapheme, Clusters) {
   EXPECT_EQ(length("\U0001F1E9\U0001F1EA\U0001F1EB"), 8u);
   EXPECT_EQ(length("\U0001F468\u200D\U0001F469x"), 11u);
   EXPECT_EQ(length("a\u200D\U0001F469"), 4u);
-  EXPECT_EQ(length("\u0600" "5"), 3u);
+  EXPECT_EQ(length("\u0600"
+                   "5"),
+            3u);
 }
 
 TEST(Normalizer, FormsOfUnicodeNine) {
@@ -154,12 +166,14 @@ TEST(Normalizer, FormsOfUnicodeNine) {
   EXPECT_EQ(normalize(UnicodeForm::kNfd, "é"), "e\u0301");
   EXPECT_EQ(normalize(UnicodeForm::kNfkc, "ﬁ①\u00A0x"), "fi1 x");
   EXPECT_EQ(normalize(UnicodeForm::kNfkd, "Å"), "A\u030A");
-  EXPECT_EQ(normalize(UnicodeForm::kNfkc, "\u32FF"), "\u32FF");          // Unicode 12.1
-  EXPECT_EQ(normalize(UnicodeForm::kNfd, "a\u1DF6\u0316"), "a\u1DF6\u0316");  // Unicode 10: no class to sort by
+  EXPECT_EQ(normalize(UnicodeForm::kNfkc, "\u32FF"), "\u32FF");  // Unicode 12.1
+  EXPECT_EQ(normalize(UnicodeForm::kNfd, "a\u1DF6\u0316"),
+            "a\u1DF6\u0316");  // Unicode 10: no class to sort by
 }
 
 TEST(ByteAlphabet, IsABijection) {
-  for (int byte = 0; byte < 256; ++byte) EXPECT_EQ(CharToByte(ByteToChar(static_cast<unsigned char>(byte))), byte);
+  for (int byte = 0; byte < 256; ++byte)
+    EXPECT_EQ(CharToByte(ByteToChar(static_cast<unsigned char>(byte))), byte);
   EXPECT_EQ(ByteToChar(' '), U'Ġ');
   EXPECT_EQ(ByteToChar('\n'), U'Ċ');
   EXPECT_EQ(CharToByte(U'▁'), -1);

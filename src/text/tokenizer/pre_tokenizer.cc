@@ -7,13 +7,15 @@
 
 namespace galen::text {
 
-const char kGpt2Pattern[] = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+const char kGpt2Pattern[] =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
 namespace {
 
 // Printable Latin-1 bytes stand for themselves, the other 68 for U+0100, U+0101, ... in order.
 constexpr bool StandsForItself(int byte) {
-  return (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || (byte >= 0xAE && byte <= 0xFF);
+  return (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) ||
+         (byte >= 0xAE && byte <= 0xFF);
 }
 
 struct ByteAlphabet {
@@ -59,11 +61,13 @@ void MatchChars(std::string_view text, F is, std::vector<Span>* matches) {
 
 void Emit(const Piece& piece, Span span, std::vector<Piece>* out) {
   if (span.begin < span.end) {
-    out->push_back({piece.text.substr(span.begin, span.end - span.begin), piece.at_origin && span.begin == 0});
+    out->push_back(
+        {piece.text.substr(span.begin, span.end - span.begin), piece.at_origin && span.begin == 0});
   }
 }
 
-void EmitParts(const Piece& piece, std::vector<Part>& parts, SplitBehavior behavior, std::vector<Piece>* out) {
+void EmitParts(const Piece& piece, std::vector<Part>& parts, SplitBehavior behavior,
+               std::vector<Piece>* out) {
   std::vector<Part> merged;
   bool previous = false;
   switch (behavior) {
@@ -112,8 +116,8 @@ void EmitParts(const Piece& piece, std::vector<Part>& parts, SplitBehavior behav
 
 struct Splitter {
   const Pieces& in;
-  Pieces* out;         // takes over in.owned afterwards
-  bool last_raw;       // ByteLevel may leave the mapping to the model
+  Pieces* out;    // takes over in.owned afterwards
+  bool last_raw;  // ByteLevel may leave the mapping to the model
   std::vector<Span> matches;
   std::vector<Part> parts;
 
@@ -130,7 +134,8 @@ struct Splitter {
       if (step.regex) {
         RETURN_IF_ERROR(step.regex->FindAll(piece.text, &matches));
       } else if (!step.literal.empty()) {
-        for (size_t at = 0; (at = piece.text.find(step.literal, at)) != std::string_view::npos; at += step.literal.size()) {
+        for (size_t at = 0; (at = piece.text.find(step.literal, at)) != std::string_view::npos;
+             at += step.literal.size()) {
           matches.push_back({at, at + step.literal.size()});
         }
       }
@@ -176,7 +181,8 @@ struct Splitter {
 
   Status operator()(const SplitMetaspace& step) {
     for (const Piece& piece : in.list) {
-      const bool prepend = !piece.text.starts_with(step.replacement) && !piece.text.starts_with(' ') &&
+      const bool prepend = !piece.text.starts_with(step.replacement) &&
+                           !piece.text.starts_with(' ') &&
                            (step.prepend == PrependScheme::kAlways ||
                             (step.prepend == PrependScheme::kFirst && piece.at_origin));
       std::string text = prepend ? step.replacement : std::string();
@@ -218,7 +224,8 @@ struct Splitter {
       if (last_raw) continue;
       for (size_t i = first; i < out->list.size(); ++i) {
         std::string mapped;
-        for (const char c : out->list[i].text) AppendUtf8(ByteToChar(static_cast<unsigned char>(c)), &mapped);
+        for (const char c : out->list[i].text)
+          AppendUtf8(ByteToChar(static_cast<unsigned char>(c)), &mapped);
         out->list[i].text = out->owned.emplace_back(std::move(mapped));
       }
     }

@@ -1,4 +1,5 @@
-// Cuts a normalised text into the pieces that the model encodes one by one: the "pre_tokenizer" of tokenizer.json.
+// Cuts a normalised text into the pieces that the model encodes one by one: the "pre_tokenizer" of
+// tokenizer.json.
 #pragma once
 
 #include <deque>
@@ -22,22 +23,29 @@ struct SplitPattern {  // Split, CharDelimiterSplit
   SplitBehavior behavior;
   bool invert;
 };
-struct SplitWhitespace { bool words; };  // Whitespace (words, or runs of anything else) or WhitespaceSplit
-struct SplitDigits { bool individual; };
-struct SplitPunctuation { SplitBehavior behavior; };
+struct SplitWhitespace {
+  bool words;
+};  // Whitespace (words, or runs of anything else) or WhitespaceSplit
+struct SplitDigits {
+  bool individual;
+};
+struct SplitPunctuation {
+  SplitBehavior behavior;
+};
 struct SplitMetaspace {
   std::string replacement;  // one character
   PrependScheme prepend;
   bool split;
 };
-// GPT-2's: an optional split by its regular expression, then each byte becomes one printable character.
+// GPT-2's: an optional split by its regular expression, then each byte becomes one printable
+// character.
 struct SplitByteLevel {
   bool add_prefix_space;
   std::optional<Regex> regex;
 };
 
-using PreTokenizerStep = std::variant<SplitPattern, SplitWhitespace, SplitDigits, SplitPunctuation, SplitMetaspace,
-                                      SplitByteLevel>;
+using PreTokenizerStep = std::variant<SplitPattern, SplitWhitespace, SplitDigits, SplitPunctuation,
+                                      SplitMetaspace, SplitByteLevel>;
 
 struct Piece {
   std::string_view text;
@@ -47,13 +55,15 @@ struct Piece {
 struct Pieces {
   std::vector<Piece> list;
   std::deque<std::string> owned;  // texts that a step changed
-  bool raw_bytes = false;         // the pieces are bytes that the model has to read through its byte alphabet
+  bool raw_bytes =
+      false;  // the pieces are bytes that the model has to read through its byte alphabet
 };
 
 class PreTokenizer {
  public:
   void Add(PreTokenizerStep step) { steps_.push_back(std::move(step)); }
-  // With `raw_bytes`, a ByteLevel step at the very end leaves its mapping to the model, which does it faster.
+  // With `raw_bytes`, a ByteLevel step at the very end leaves its mapping to the model, which does
+  // it faster.
   void set_allow_raw_bytes(bool allow) { allow_raw_bytes_ = allow; }
   bool empty() const { return steps_.empty(); }
 

@@ -9,7 +9,8 @@ namespace galen::text {
 namespace {
 
 constexpr size_t kMaxPattern = 16384;
-// Steps of one match. The patterns of real tokenizers stay far below; a hostile one fails instead of running for hours.
+// Steps of one match. The patterns of real tokenizers stay far below; a hostile one fails instead
+// of running for hours.
 constexpr uint32_t kMatchLimit = 20'000'000;
 constexpr uint32_t kHeapLimitKib = 128 * 1024;
 
@@ -30,11 +31,12 @@ struct Regex::Code {
 
 Result<Regex> Regex::Compile(std::string_view pattern) {
   if (pattern.size() > kMaxPattern) {
-    return Unsupported("a regular expression of " + std::to_string(pattern.size()) + " bytes; at most " +
-                       std::to_string(kMaxPattern) + " are read");
+    return Unsupported("a regular expression of " + std::to_string(pattern.size()) +
+                       " bytes; at most " + std::to_string(kMaxPattern) + " are read");
   }
   auto translated = TranslatePattern(pattern);
-  if (!translated.ok()) return translated.status().WithContext("regular expression '" + std::string(pattern) + "'");
+  if (!translated.ok())
+    return translated.status().WithContext("regular expression '" + std::string(pattern) + "'");
   auto code = std::make_shared<Code>();
   int error = 0;
   PCRE2_SIZE offset = 0;
@@ -47,7 +49,8 @@ Result<Regex> Regex::Compile(std::string_view pattern) {
   if (code->code == nullptr) {
     PCRE2_UCHAR message[256];
     pcre2_get_error_message(error, message, sizeof message);
-    return DataLoss("regular expression '" + std::string(pattern) + "': " + reinterpret_cast<const char*>(message));
+    return DataLoss("regular expression '" + std::string(pattern) +
+                    "': " + reinterpret_cast<const char*>(message));
   }
   // Without JIT (not built in, or no executable memory) the interpreter does the same, slower.
   (void)pcre2_jit_compile(code->code, PCRE2_JIT_COMPLETE);
@@ -70,15 +73,17 @@ Status Regex::FindAll(std::string_view text, std::vector<Span>* matches) const {
   size_t from = 0;
   size_t last_end = std::string_view::npos;
   while (from <= text.size()) {
-    int rc = pcre2_match(code_->code, subject, text.size(), from, PCRE2_NO_UTF_CHECK, data.get(), code_->context);
+    int rc = pcre2_match(code_->code, subject, text.size(), from, PCRE2_NO_UTF_CHECK, data.get(),
+                         code_->context);
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT) {
-      rc = pcre2_match(code_->code, subject, text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data.get(),
-                       code_->context);
+      rc = pcre2_match(code_->code, subject, text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
+                       data.get(), code_->context);
     }
     if (rc == PCRE2_ERROR_NOMATCH) break;
     if (rc < 0) {
-      return ResourceExhausted("the regular expression '" + pattern_ + "' exceeds its limits at byte " +
-                               std::to_string(from) + " of the text: the tokenizer file is unusable for it");
+      return ResourceExhausted("the regular expression '" + pattern_ +
+                               "' exceeds its limits at byte " + std::to_string(from) +
+                               " of the text: the tokenizer file is unusable for it");
     }
     const PCRE2_SIZE* where = pcre2_get_ovector_pointer(data.get());
     const size_t begin = where[0], end = where[1];

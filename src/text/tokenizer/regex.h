@@ -1,6 +1,6 @@
-// The regular expressions of tokenizer.json. They are written for Oniguruma (Ruby syntax, its own Unicode tables); here they
-// are translated to PCRE2, with every class spelled out so that it holds the same characters. What cannot be translated
-// faithfully is refused by name.
+// The regular expressions of tokenizer.json. They are written for Oniguruma (Ruby syntax, its own
+// Unicode tables); here they are translated to PCRE2, with every class spelled out so that it holds
+// the same characters. What cannot be translated faithfully is refused by name.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +25,9 @@ class Regex {
  public:
   static Result<Regex> Compile(std::string_view oniguruma_pattern);
 
-  // All matches from left to right, as Oniguruma's find_iter: an empty match right behind another match does not count.
-  // `text` must be valid UTF-8. Fails when the pattern backtracks beyond the limits.
+  // All matches from left to right, as Oniguruma's find_iter: an empty match right behind another
+  // match does not count. `text` must be valid UTF-8. Fails when the pattern backtracks beyond the
+  // limits.
   Status FindAll(std::string_view text, std::vector<Span>* matches) const;
 
  private:

@@ -8,9 +8,9 @@
 namespace galen::text {
 namespace {
 
-constexpr CodeRange kSpaces[] = {{9, 13},         {0x20, 0x20},     {0x85, 0x85},     {0xA0, 0xA0},
-                                 {0x1680, 0x1680}, {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F},
-                                 {0x205F, 0x205F}, {0x3000, 0x3000}};
+constexpr CodeRange kSpaces[] = {
+    {9, 13},          {0x20, 0x20},     {0x85, 0x85},     {0xA0, 0xA0},     {0x1680, 0x1680},
+    {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}};
 // Script=Han of Unicode 16 beyond Unicode 14.
 constexpr CodeRange kNewHan[] = {{0x2B739, 0x2B739}, {0x2EBF0, 0x2EE5D}, {0x31350, 0x323AF}};
 
@@ -57,13 +57,22 @@ class Translator {
         }
         return OkStatus();
       }
-      case '[': return Class();
-      case '(': return Group();
-      case '^': out_ += "(?m:^)"; break;  // Ruby's anchors always mean lines
-      case '$': out_ += "(?m:$)"; break;
-      case '{': return Interval();
+      case '[':
+        return Class();
+      case '(':
+        return Group();
+      case '^':
+        out_ += "(?m:^)";
+        break;  // Ruby's anchors always mean lines
+      case '$':
+        out_ += "(?m:$)";
+        break;
+      case '{':
+        return Interval();
       case '}':
-      case ']': out_ += Hex(static_cast<unsigned char>(c)); break;
+      case ']':
+        out_ += Hex(static_cast<unsigned char>(c));
+        break;
       default:
         if (static_cast<unsigned char>(c) >= 0x80) {
           out_ += Hex(CharAt(in_, i_));
@@ -77,7 +86,8 @@ class Translator {
   }
 
   Status Group() {
-    for (std::string_view head : {"(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:", "(?-i:", "(?i)", "(?-i)"}) {
+    for (std::string_view head :
+         {"(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:", "(?-i:", "(?i)", "(?-i)"}) {
       if (Ahead(head)) {
         out_ += head;
         i_ += head.size();
@@ -129,24 +139,54 @@ class Translator {
     const char c = in_[i_];
     Item item;
     switch (c) {
-      case 'n': ++i_; return Literal('\n');
-      case 'r': ++i_; return Literal('\r');
-      case 't': ++i_; return Literal('\t');
-      case 'f': ++i_; return Literal('\f');
-      case 'v': ++i_; return Literal('\v');
-      case 'a': ++i_; return Literal('\a');
-      case 'e': ++i_; return Literal(0x1B);
+      case 'n':
+        ++i_;
+        return Literal('\n');
+      case 'r':
+        ++i_;
+        return Literal('\r');
+      case 't':
+        ++i_;
+        return Literal('\t');
+      case 'f':
+        ++i_;
+        return Literal('\f');
+      case 'v':
+        ++i_;
+        return Literal('\v');
+      case 'a':
+        ++i_;
+        return Literal('\a');
+      case 'e':
+        ++i_;
+        return Literal(0x1B);
       case 'x':
-      case 'u': return HexEscape();
+      case 'u':
+        return HexEscape();
       case 'p':
-      case 'P': return Property();
-      case 'S': item.negated = true; [[fallthrough]];
-      case 's': AppendRanges(kSpaces, &item.members); break;
-      case 'D': item.negated = true; [[fallthrough]];
-      case 'd': RETURN_IF_ERROR(Category("Nd", &item.members)); break;
-      case 'H': item.negated = true; [[fallthrough]];
-      case 'h': item.members = "0-9a-fA-F"; break;
-      case 'W': item.negated = true; [[fallthrough]];
+      case 'P':
+        return Property();
+      case 'S':
+        item.negated = true;
+        [[fallthrough]];
+      case 's':
+        AppendRanges(kSpaces, &item.members);
+        break;
+      case 'D':
+        item.negated = true;
+        [[fallthrough]];
+      case 'd':
+        RETURN_IF_ERROR(Category("Nd", &item.members));
+        break;
+      case 'H':
+        item.negated = true;
+        [[fallthrough]];
+      case 'h':
+        item.members = "0-9a-fA-F";
+        break;
+      case 'W':
+        item.negated = true;
+        [[fallthrough]];
       case 'w':
         item.members = "A-Za-z0-9_\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}";
         AppendRanges(WordExtra(), &item.members);
@@ -182,11 +222,12 @@ class Translator {
     }
     uint32_t value = 0;
     const std::string_view digits = in_.substr(i_, length);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
     // Bytes above 0x7F written as \xHH are raw bytes in Oniguruma, not characters.
     const bool raw_byte = !unicode && skip == 0 && value > 0x7F;
-    if (digits.size() != length || error != std::errc() || end != digits.data() + digits.size() || raw_byte ||
-        value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) {
+    if (digits.size() != length || error != std::errc() || end != digits.data() + digits.size() ||
+        raw_byte || value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) {
       return Refuse("a hexadecimal escape");
     }
     i_ += length + skip;
@@ -194,8 +235,9 @@ class Translator {
   }
 
   Status Category(std::string_view name, std::string* members) {
-    static constexpr std::string_view kTwo[] = {"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No",
-                                                "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So"};
+    static constexpr std::string_view kTwo[] = {"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me",
+                                                "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi",
+                                                "Pf", "Po", "Sm", "Sc", "Sk", "So"};
     bool known = false;
     for (std::string_view two : kTwo) {
       if (two != name && two.substr(0, 1) != name) continue;
@@ -217,9 +259,10 @@ class Translator {
       return OkStatus();
     }
     static constexpr std::string_view kScripts[] = {
-        "Arabic", "Armenian", "Bengali", "Bopomofo", "Cyrillic", "Devanagari", "Ethiopic", "Georgian", "Greek", "Gujarati",
-        "Han",    "Hangul",   "Hebrew",  "Hiragana", "Katakana", "Khmer",      "Lao",      "Latin",    "Myanmar", "Tamil",
-        "Telugu", "Thai",     "Tibetan"};
+        "Arabic",   "Armenian", "Bengali",  "Bopomofo", "Cyrillic", "Devanagari",
+        "Ethiopic", "Georgian", "Greek",    "Gujarati", "Han",      "Hangul",
+        "Hebrew",   "Hiragana", "Katakana", "Khmer",    "Lao",      "Latin",
+        "Myanmar",  "Tamil",    "Telugu",   "Thai",     "Tibetan"};
     for (std::string_view script : kScripts) {
       if (script != name) continue;
       *members += "\\p{sc:" + std::string(name) + "}";
@@ -235,7 +278,8 @@ class Translator {
     item.negated = in_[i_] == 'P';
     ++i_;
     const size_t close = in_.find('}', i_);
-    if (!More() || in_[i_] != '{' || close == std::string_view::npos) return Refuse("a property without braces");
+    if (!More() || in_[i_] != '{' || close == std::string_view::npos)
+      return Refuse("a property without braces");
     std::string_view name = in_.substr(i_ + 1, close - i_ - 1);
     if (!name.empty() && name[0] == '^') {
       item.negated = !item.negated;

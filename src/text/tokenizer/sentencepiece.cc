@@ -1,5 +1,6 @@
-// SentencePiece models (tokenizer.model, spiece.model): a protocol buffer `ModelProto`. Read here rather than by
-// libsentencepiece, which trusts the file's tables; the field numbers are those of sentencepiece_model.proto.
+// SentencePiece models (tokenizer.model, spiece.model): a protocol buffer `ModelProto`. Read here
+// rather than by libsentencepiece, which trusts the file's tables; the field numbers are those of
+// sentencepiece_model.proto.
 #include <cmath>
 #include <cstring>
 
@@ -12,7 +13,14 @@ using namespace text;  // NOLINT: this file puts their parts together
 
 namespace {
 
-enum PieceType : uint64_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+enum PieceType : uint64_t {
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,
+  kUserDefined = 4,
+  kUnused = 5,
+  kByte = 6
+};
 
 struct Field {
   uint32_t number = 0;
@@ -28,26 +36,30 @@ class Message {
   Result<Field> Next() {
     ASSIGN_OR_RETURN(const uint64_t tag, Varint());
     Field field;
-    if (tag >> 3 == 0 || tag >> 3 > 1u << 29) return DataLoss("a field with number " + std::to_string(tag >> 3));
+    if (tag >> 3 == 0 || tag >> 3 > 1u << 29)
+      return DataLoss("a field with number " + std::to_string(tag >> 3));
     field.number = static_cast<uint32_t>(tag >> 3);
     switch (tag & 7) {
       case 0: {
         ASSIGN_OR_RETURN(field.value, Varint());
         return field;
       }
-      case 1: return Fixed(8, field);
+      case 1:
+        return Fixed(8, field);
       case 2: {
         ASSIGN_OR_RETURN(const uint64_t size, Varint());
         if (size > rest_.size()) {
-          return DataLoss("field " + std::to_string(field.number) + " of " + std::to_string(size) + " bytes, " +
-                          std::to_string(rest_.size()) + " are left");
+          return DataLoss("field " + std::to_string(field.number) + " of " + std::to_string(size) +
+                          " bytes, " + std::to_string(rest_.size()) + " are left");
         }
         field.bytes = rest_.substr(0, size);
         rest_.remove_prefix(size);
         return field;
       }
-      case 5: return Fixed(4, field);
-      default: return DataLoss("wire type " + std::to_string(tag & 7));
+      case 5:
+        return Fixed(4, field);
+      default:
+        return DataLoss("wire type " + std::to_string(tag & 7));
     }
   }
 
@@ -107,10 +119,13 @@ Status ReadPiece(std::string_view bytes, SpModel* model) {
     return OkStatus();
   }));
   const std::string where = "piece " + std::to_string(model->pieces.size());
-  if (piece.text.empty() || ValidUtf8Prefix(piece.text) != piece.text.size()) return DataLoss(where + " is no text");
+  if (piece.text.empty() || ValidUtf8Prefix(piece.text) != piece.text.size())
+    return DataLoss(where + " is no text");
   if (!std::isfinite(piece.score)) return DataLoss("the score of " + where + " is no number");
-  if (piece.type < kNormal || piece.type > kByte) return DataLoss(where + " is of type " + std::to_string(piece.type));
-  if (model->pieces.size() >= static_cast<size_t>(kMaxVocab)) return DataLoss("more than " + std::to_string(kMaxVocab) + " pieces");
+  if (piece.type < kNormal || piece.type > kByte)
+    return DataLoss(where + " is of type " + std::to_string(piece.type));
+  if (model->pieces.size() >= static_cast<size_t>(kMaxVocab))
+    return DataLoss("more than " + std::to_string(kMaxVocab) + " pieces");
   model->pieces.push_back(piece);
   return OkStatus();
 }
@@ -118,13 +133,26 @@ Status ReadPiece(std::string_view bytes, SpModel* model) {
 Status ReadTrainer(std::string_view bytes, SpModel* model) {
   return ForEachField(bytes, [&](const Field& f) {
     switch (f.number) {
-      case 3: model->model_type = f.value; break;
-      case 24: model->space_as_suffix = f.value != 0; break;
-      case 35: model->byte_fallback = f.value != 0; break;
-      case 41: model->bos = static_cast<int64_t>(f.value); break;
-      case 42: model->eos = static_cast<int64_t>(f.value); break;
-      case 43: model->pad = static_cast<int64_t>(f.value); break;
-      default: break;
+      case 3:
+        model->model_type = f.value;
+        break;
+      case 24:
+        model->space_as_suffix = f.value != 0;
+        break;
+      case 35:
+        model->byte_fallback = f.value != 0;
+        break;
+      case 41:
+        model->bos = static_cast<int64_t>(f.value);
+        break;
+      case 42:
+        model->eos = static_cast<int64_t>(f.value);
+        break;
+      case 43:
+        model->pad = static_cast<int64_t>(f.value);
+        break;
+      default:
+        break;
     }
     return OkStatus();
   });
@@ -133,11 +161,20 @@ Status ReadTrainer(std::string_view bytes, SpModel* model) {
 Status ReadNormalization(std::string_view bytes, SpModel* model) {
   return ForEachField(bytes, [&](const Field& f) {
     switch (f.number) {
-      case 2: model->charsmap = f.bytes; break;
-      case 3: model->dummy_prefix = f.value != 0; break;
-      case 4: model->remove_extra_spaces = f.value != 0; break;
-      case 5: model->escape_spaces = f.value != 0; break;
-      default: break;
+      case 2:
+        model->charsmap = f.bytes;
+        break;
+      case 3:
+        model->dummy_prefix = f.value != 0;
+        break;
+      case 4:
+        model->remove_extra_spaces = f.value != 0;
+        break;
+      case 5:
+        model->escape_spaces = f.value != 0;
+        break;
+      default:
+        break;
     }
     return OkStatus();
   });
@@ -153,7 +190,8 @@ Result<SpModel> ReadModel(std::string_view bytes) {
   }));
   if (model.pieces.empty()) return DataLoss("no pieces: this is no SentencePiece model");
   if (model.model_type != 1 && model.model_type != 2) {
-    return Unsupported("model type " + std::to_string(model.model_type) + " (word or char); unigram and BPE are read");
+    return Unsupported("model type " + std::to_string(model.model_type) +
+                       " (word or char); unigram and BPE are read");
   }
   return model;
 }
@@ -189,7 +227,8 @@ Result<std::unique_ptr<Tokenizer::Impl>> Build(const SpModel& sp) {
   impl->hidden = impl->control;
   impl->special.unk = options.unk;
   const auto control_id = [&](int64_t id) -> std::optional<TokenId> {
-    if (id < 0 || id >= static_cast<int64_t>(count) || sp.pieces[id].type != kControl) return std::nullopt;
+    if (id < 0 || id >= static_cast<int64_t>(count) || sp.pieces[id].type != kControl)
+      return std::nullopt;
     return static_cast<TokenId>(id);
   };
   impl->special.bos = control_id(sp.bos);

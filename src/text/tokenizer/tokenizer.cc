@@ -16,14 +16,16 @@ namespace {
 constexpr size_t kMaxText = size_t{1} << 29;  // bytes; ICU and the merge tables count in 32 bits
 
 // Tokens by which chat models end their turn although the file names another EOS.
-constexpr std::string_view kTurnEnds[] = {"<end_of_turn>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|endoftext|>",
-                                          "<|end_of_text|>", "<|end|>", "<|eot|>", "<|return|>", "<turn|>"};
+constexpr std::string_view kTurnEnds[] = {
+    "<end_of_turn>",   "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|endoftext|>",
+    "<|end_of_text|>", "<|end|>",    "<|eot|>",    "<|return|>", "<turn|>"};
 
 // Text between added tokens.
-Status EncodeText(const Tokenizer::Impl& impl, std::string_view text, bool at_origin, bool parse_special,
-                  std::vector<TokenId>* ids) {
+Status EncodeText(const Tokenizer::Impl& impl, std::string_view text, bool at_origin,
+                  bool parse_special, std::vector<TokenId>* ids) {
   std::string storage;
-  ASSIGN_OR_RETURN(const std::string_view normal, impl.normalizer.Normalize(text, &storage, &at_origin));
+  ASSIGN_OR_RETURN(const std::string_view normal,
+                   impl.normalizer.Normalize(text, &storage, &at_origin));
   std::vector<Segment> segments;
   impl.added.Split(normal, true, parse_special, &segments);
   Pieces pieces;
@@ -48,8 +50,8 @@ Tokenizer::~Tokenizer() = default;
 
 Result<std::vector<TokenId>> Tokenizer::Encode(std::string_view text, EncodeOptions options) const {
   if (text.size() > kMaxText) {
-    return InvalidArgument("a text of " + std::to_string(text.size()) + " bytes; at most " + std::to_string(kMaxText) +
-                           " can be encoded at once");
+    return InvalidArgument("a text of " + std::to_string(text.size()) + " bytes; at most " +
+                           std::to_string(kMaxText) + " can be encoded at once");
   }
   std::string clean;
   if (text::ValidUtf8Prefix(text) != text.size()) {
@@ -65,8 +67,8 @@ Result<std::vector<TokenId>> Tokenizer::Encode(std::string_view text, EncodeOpti
     if (segment.id >= 0) {
       ids.push_back(segment.id);
     } else {
-      RETURN_IF_ERROR(EncodeText(*impl_, text.substr(segment.begin, segment.end - segment.begin), segment.begin == 0,
-                                 options.parse_special, &ids));
+      RETURN_IF_ERROR(EncodeText(*impl_, text.substr(segment.begin, segment.end - segment.begin),
+                                 segment.begin == 0, options.parse_special, &ids));
     }
   }
   if (options.add_eos) ids.insert(ids.end(), impl_->suffix.begin(), impl_->suffix.end());
@@ -88,7 +90,9 @@ std::string_view Tokenizer::TokenText(TokenId id) const { return impl_->Text(id)
 
 std::string Tokenizer::TokenBytes(TokenId id) const {
   const std::string_view text = impl_->Text(id);
-  return impl_->added.FindById(id) != nullptr && impl_->IsControl(id) ? std::string(text) : impl_->decoder.TokenBytes(text);
+  return impl_->added.FindById(id) != nullptr && impl_->IsControl(id)
+             ? std::string(text)
+             : impl_->decoder.TokenBytes(text);
 }
 
 std::optional<TokenId> Tokenizer::FindToken(std::string_view text) const {
@@ -105,8 +109,11 @@ std::span<const TokenId> Tokenizer::suffix_ids() const { return impl_->suffix; }
 
 struct StreamingDetokenizer::State : text::Decoder::State {};
 
-StreamingDetokenizer::StreamingDetokenizer(std::shared_ptr<const Tokenizer> tokenizer, bool skip_special)
-    : tokenizer_(std::move(tokenizer)), skip_special_(skip_special), state_(std::make_unique<State>()) {}
+StreamingDetokenizer::StreamingDetokenizer(std::shared_ptr<const Tokenizer> tokenizer,
+                                           bool skip_special)
+    : tokenizer_(std::move(tokenizer)),
+      skip_special_(skip_special),
+      state_(std::make_unique<State>()) {}
 StreamingDetokenizer::~StreamingDetokenizer() = default;
 
 std::string StreamingDetokenizer::Add(TokenId id) {
@@ -124,14 +131,18 @@ std::string StreamingDetokenizer::Flush() {
   return out;
 }
 
-Result<std::shared_ptr<const Tokenizer>> text::FinishTokenizer(std::unique_ptr<Tokenizer::Impl> impl) {
+Result<std::shared_ptr<const Tokenizer>> text::FinishTokenizer(
+    std::unique_ptr<Tokenizer::Impl> impl) {
   RETURN_IF_ERROR(impl->added.Finish(impl->normalizer));
-  // Hugging Face decodes an added token to its normalised content, and skips it when that spells a special token.
+  // Hugging Face decodes an added token to its normalised content, and skips it when that spells a
+  // special token.
   for (size_t i = 0; i < impl->added.tokens().size(); ++i) {
     const AddedToken& token = impl->added.tokens()[i];
     const std::string_view shown = impl->added.Shown(i);
-    // A token that the model does not know; else the spelling is the model's, by which it finds the token.
-    if (impl->vocab.Text(token.id).empty()) impl->vocab.Set(token.id, impl->vocab.Own(std::string(token.content)));
+    // A token that the model does not know; else the spelling is the model's, by which it finds the
+    // token.
+    if (impl->vocab.Text(token.id).empty())
+      impl->vocab.Set(token.id, impl->vocab.Own(std::string(token.content)));
     if (impl->vocab.Text(token.id) != shown) impl->shown[token.id] = shown;
     if (!token.normalized || shown == token.content) continue;
     const AddedToken* spelled = impl->added.FindByText(shown);
@@ -140,7 +151,9 @@ Result<std::shared_ptr<const Tokenizer>> text::FinishTokenizer(std::unique_ptr<T
   }
   for (const auto* around : {&impl->prefix, &impl->suffix}) {
     for (const TokenId id : *around) {
-      if (!impl->vocab.Has(id)) return DataLoss("the tokenizer puts id " + std::to_string(id) + " around a text, but has no such token");
+      if (!impl->vocab.Has(id))
+        return DataLoss("the tokenizer puts id " + std::to_string(id) +
+                        " around a text, but has no such token");
     }
   }
   SpecialTokens& special = impl->special;

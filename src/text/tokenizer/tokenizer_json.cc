@@ -1,4 +1,5 @@
-// tokenizer.json of Hugging Face's `tokenizers` library: vocabulary, added tokens and what is put around a text.
+// tokenizer.json of Hugging Face's `tokenizers` library: vocabulary, added tokens and what is put
+// around a text.
 #include <algorithm>
 
 #include "text/tokenizer/impl.h"
@@ -23,7 +24,8 @@ Status ReadVocabObject(const TokenizerDocument& document, Vocab* vocab) {
   for (size_t i = 0; i < count; ++i) {
     const int64_t id = document.vocab_ids[i];
     if (id < 0 || id >= limit) {
-      return BadVocab("['" + std::string(document.VocabText(i)) + "'] is out of range or no integer");
+      return BadVocab("['" + std::string(document.VocabText(i)) +
+                      "'] is out of range or no integer");
     }
     vocab->Set(static_cast<int32_t>(id), document.VocabText(i));
   }
@@ -34,7 +36,8 @@ Status ReadVocabObject(const TokenizerDocument& document, Vocab* vocab) {
 // [["token", score], ...]
 Status ReadVocabList(const TokenizerDocument& document, Vocab* vocab) {
   const size_t count = document.vocab_texts.size();
-  if (count > static_cast<size_t>(kMaxVocab)) return BadVocab("has " + std::to_string(count) + " tokens");
+  if (count > static_cast<size_t>(kMaxVocab))
+    return BadVocab("has " + std::to_string(count) + " tokens");
   vocab->KeepAlive(document.vocab_bytes);
   for (size_t i = 0; i < count; ++i) vocab->Set(static_cast<int32_t>(i), document.VocabText(i));
   vocab->Index();
@@ -54,7 +57,8 @@ Result<MergeList> ReadMerges(const TokenizerDocument& document, const Vocab& voc
     };
     if (right.empty()) {
       const size_t space = left.find(' ');
-      if (space == std::string_view::npos || left.find(' ', space + 1) != std::string_view::npos) return wrong("is no pair");
+      if (space == std::string_view::npos || left.find(' ', space + 1) != std::string_view::npos)
+        return wrong("is no pair");
       right = left.substr(space + 1);
       left = left.substr(0, space);
     }
@@ -70,8 +74,8 @@ Result<MergeList> ReadMerges(const TokenizerDocument& document, const Vocab& voc
 
 Status ReadAddedTokens(const Json& json, Tokenizer::Impl* impl) {
   if (!json.is_array()) return DataLoss("tokenizer.json: added_tokens must be an array");
-  const int64_t limit =
-      std::min<int64_t>(kMaxVocab, static_cast<int64_t>(impl->vocab.size() + json.size()) * 4 + 65536);
+  const int64_t limit = std::min<int64_t>(
+      kMaxVocab, static_cast<int64_t>(impl->vocab.size() + json.size()) * 4 + 65536);
   for (const Json& item : json) {
     ASSIGN_OR_RETURN(const Fields fields, Fields::Of(item, "added_tokens"));
     AddedToken token{-1, {}};
@@ -87,7 +91,8 @@ Status ReadAddedTokens(const Json& json, Tokenizer::Impl* impl) {
     const int32_t known = impl->vocab.Find(token.content);
     token.id = known != Vocab::kNone ? known : static_cast<int32_t>(id);
     if (known == Vocab::kNone && !impl->vocab.Text(token.id).empty()) {
-      return DataLoss("tokenizer.json: added token '" + token.content + "' has id " + std::to_string(id) + ", which belongs to '" +
+      return DataLoss("tokenizer.json: added token '" + token.content + "' has id " +
+                      std::to_string(id) + ", which belongs to '" +
                       std::string(impl->vocab.Text(token.id)) + "'");
     }
     impl->added.Add(std::move(token));
@@ -101,12 +106,15 @@ Status ReadAddedTokens(const Json& json, Tokenizer::Impl* impl) {
   return OkStatus();
 }
 
-// Reads the added tokens as well, in between: the model has to know which tokens are control tokens.
-Status ReadModel(TokenizerDocument& document, const Json& json, const Json* added, Tokenizer::Impl* impl) {
+// Reads the added tokens as well, in between: the model has to know which tokens are control
+// tokens.
+Status ReadModel(TokenizerDocument& document, const Json& json, const Json* added,
+                 Tokenizer::Impl* impl) {
   ASSIGN_OR_RETURN(const Fields fields, Fields::Of(json, "model"));
   using Table = TokenizerDocument::Table;
   // Files written before 2020 do not name the type.
-  ASSIGN_OR_RETURN(const std::string kind, fields.StringOr("type", document.vocab == Table::kList ? "Unigram" : "BPE"));
+  ASSIGN_OR_RETURN(const std::string kind,
+                   fields.StringOr("type", document.vocab == Table::kList ? "Unigram" : "BPE"));
   ModelOptions options;
   ASSIGN_OR_RETURN(options.byte_fallback, fields.BoolOr("byte_fallback", false));
   if (kind == "BPE") {
@@ -117,7 +125,8 @@ Status ReadModel(TokenizerDocument& document, const Json& json, const Json* adde
     ASSIGN_OR_RETURN(MergeList merges, ReadMerges(document, impl->vocab));
     ASSIGN_OR_RETURN(const std::string prefix, fields.StringOr("continuing_subword_prefix", ""));
     if (!prefix.empty()) {
-      return Unsupported("tokenizer.json: model.continuing_subword_prefix '" + prefix + "' is not known");
+      return Unsupported("tokenizer.json: model.continuing_subword_prefix '" + prefix +
+                         "' is not known");
     }
     ASSIGN_OR_RETURN(options.end_of_word_suffix, fields.StringOr("end_of_word_suffix", ""));
     if (const Json* dropout = fields.Find("dropout"); dropout != nullptr && *dropout != 0) {
@@ -128,7 +137,8 @@ Status ReadModel(TokenizerDocument& document, const Json& json, const Json* adde
     ASSIGN_OR_RETURN(const std::string unk, fields.StringOr("unk_token", ""));
     if (!unk.empty()) {
       const int32_t id = impl->vocab.Find(unk);
-      if (id == Vocab::kNone) return DataLoss("tokenizer.json: model.unk_token '" + unk + "' is not in the vocabulary");
+      if (id == Vocab::kNone)
+        return DataLoss("tokenizer.json: model.unk_token '" + unk + "' is not in the vocabulary");
       options.unk = impl->special.unk = id;
     }
     options.control = impl->control;
@@ -141,7 +151,8 @@ Status ReadModel(TokenizerDocument& document, const Json& json, const Json* adde
     RETURN_IF_ERROR(ReadVocabList(document, &impl->vocab));
     if (added != nullptr) RETURN_IF_ERROR(ReadAddedTokens(*added, impl));
     ASSIGN_OR_RETURN(const int64_t unk, fields.IntOr("unk_id", -1));
-    if (unk >= static_cast<int64_t>(impl->vocab.size()) || unk < -1) return fields.Wrong("unk_id", "an id of the vocabulary");
+    if (unk >= static_cast<int64_t>(impl->vocab.size()) || unk < -1)
+      return fields.Wrong("unk_id", "an id of the vocabulary");
     if (unk >= 0) options.unk = impl->special.unk = static_cast<TokenId>(unk);
     UnigramOptions unigram;
     unigram.scores = std::move(document.vocab_scores);
@@ -174,7 +185,8 @@ Status ReadPostProcessor(const Json& json, int depth, Tokenizer::Impl* impl) {
     }
     return OkStatus();
   }
-  if (kind != "TemplateProcessing") return Unsupported("tokenizer.json: the post-processor '" + kind + "' is not known");
+  if (kind != "TemplateProcessing")
+    return Unsupported("tokenizer.json: the post-processor '" + kind + "' is not known");
   ASSIGN_OR_RETURN(const Json* single, fields.Array("single"));
   const Json* tokens = fields.Find("special_tokens");
   std::vector<TokenId>* side = &impl->prefix;
@@ -186,12 +198,14 @@ Status ReadPostProcessor(const Json& json, int depth, Tokenizer::Impl* impl) {
     }
     const Json* special = entry.Find("SpecialToken");
     if (special == nullptr) return entry.Wrong("SpecialToken", "present where Sequence is not");
-    ASSIGN_OR_RETURN(const Fields named, Fields::Of(*special, "post_processor.single.SpecialToken"));
+    ASSIGN_OR_RETURN(const Fields named,
+                     Fields::Of(*special, "post_processor.single.SpecialToken"));
     ASSIGN_OR_RETURN(const std::string name, named.String("id"));
     if (tokens == nullptr || !tokens->is_object() || !tokens->contains(name)) {
       return DataLoss("tokenizer.json: post_processor.special_tokens lacks '" + name + "'");
     }
-    ASSIGN_OR_RETURN(const Fields token, Fields::Of((*tokens)[name], "post_processor.special_tokens"));
+    ASSIGN_OR_RETURN(const Fields token,
+                     Fields::Of((*tokens)[name], "post_processor.special_tokens"));
     ASSIGN_OR_RETURN(const Json* ids, token.Array("ids"));
     for (const Json& id : *ids) {
       if (!check(id)) return token.Wrong("ids", "token ids");
@@ -202,7 +216,8 @@ Status ReadPostProcessor(const Json& json, int depth, Tokenizer::Impl* impl) {
 }
 
 // "bos_token": "<s>" or {"content": "<s>", ...}
-std::optional<TokenId> NamedToken(const Json& config, const char* name, const Tokenizer::Impl& impl) {
+std::optional<TokenId> NamedToken(const Json& config, const char* name,
+                                  const Tokenizer::Impl& impl) {
   const auto it = config.find(name);
   if (it == config.end()) return std::nullopt;
   const Json* text = &*it;
@@ -216,16 +231,20 @@ std::optional<TokenId> NamedToken(const Json& config, const char* name, const To
 
 }  // namespace
 
-Result<std::shared_ptr<const Tokenizer>> Tokenizer::FromJson(std::string_view tokenizer_json, std::string_view tokenizer_config) {
+Result<std::shared_ptr<const Tokenizer>> Tokenizer::FromJson(std::string_view tokenizer_json,
+                                                             std::string_view tokenizer_config) {
   ASSIGN_OR_RETURN(TokenizerDocument document, ParseTokenizerJson(tokenizer_json));
   ASSIGN_OR_RETURN(const Fields fields, Fields::Of(document.rest, "the file"));
   auto impl = std::make_unique<Impl>();
   const Json* model = fields.Find("model");
   if (model == nullptr) return fields.Wrong("model", "present");
   RETURN_IF_ERROR(ReadModel(document, *model, fields.Find("added_tokens"), impl.get()));
-  if (const Json* normalizer = fields.Find("normalizer")) RETURN_IF_ERROR(ReadNormalizer(*normalizer, &impl->normalizer));
-  if (const Json* pre = fields.Find("pre_tokenizer")) RETURN_IF_ERROR(ReadPreTokenizer(*pre, &impl->pre_tokenizer));
-  if (const Json* post = fields.Find("post_processor")) RETURN_IF_ERROR(ReadPostProcessor(*post, 0, impl.get()));
+  if (const Json* normalizer = fields.Find("normalizer"))
+    RETURN_IF_ERROR(ReadNormalizer(*normalizer, &impl->normalizer));
+  if (const Json* pre = fields.Find("pre_tokenizer"))
+    RETURN_IF_ERROR(ReadPreTokenizer(*pre, &impl->pre_tokenizer));
+  if (const Json* post = fields.Find("post_processor"))
+    RETURN_IF_ERROR(ReadPostProcessor(*post, 0, impl.get()));
   if (const Json* decoder = fields.Find("decoder")) {
     RETURN_IF_ERROR(ReadDecoder(*decoder, &impl->decoder));
   } else {

@@ -28,7 +28,8 @@ struct SpmVocab {
       Add(name, 0, 6);
     }
     float score = -1;
-    for (const char* piece : {"_t", "he", "_the", "aa", "aaaa", "ab", "_", "a", "b", "c", "e", "h", "t", ".", "\xC3\xA9"}) {
+    for (const char* piece : {"_t", "he", "_the", "aa", "aaaa", "ab", "_", "a", "b", "c", "e", "h",
+                              "t", ".", "\xC3\xA9"}) {
       Add(Spaced(piece), score--, 1);
     }
   }
@@ -69,7 +70,8 @@ TEST(Tokenizer, SentencePieceVocabularyOfAGgufFile) {
   EXPECT_EQ(*t->Encode("the", {.add_bos = true}), Ids({1, Id(*t, "_the")}));
   EXPECT_EQ(*t->Encode(" t"), Ids({Id(*t, "_"), Id(*t, "_t")}));
   EXPECT_EQ(*t->Encode("aaaaaab"), Ids({Id(*t, "_"), Id(*t, "aaaa"), Id(*t, "aa"), Id(*t, "b")}));
-  EXPECT_EQ(*t->Encode("\xC3\xA9\xE2\x82\xAC"), Ids({Id(*t, "_"), Id(*t, "\xC3\xA9"), 4 + 0xE2, 4 + 0x82, 4 + 0xAC}));
+  EXPECT_EQ(*t->Encode("\xC3\xA9\xE2\x82\xAC"),
+            Ids({Id(*t, "_"), Id(*t, "\xC3\xA9"), 4 + 0xE2, 4 + 0x82, 4 + 0xAC}));
   EXPECT_EQ(*t->Encode(""), Ids());
   EXPECT_EQ(t->Decode(*t->Encode("the \xE2\x82\xAC  aab.")), "the \xE2\x82\xAC  aab.");
   EXPECT_EQ(t->TokenText(Id(*t, "_the")), Spaced("_the"));
@@ -87,7 +89,8 @@ TEST(Tokenizer, UserTextNeverBecomesAControlToken) {
     ASSERT_TRUE(ids.ok());
     for (const TokenId id : *ids) EXPECT_FALSE(t->IsControl(id)) << text;
   }
-  EXPECT_EQ(*t->Encode("the<turn>the", {.parse_special = true}), Ids({Id(*t, "_the"), 3, Id(*t, "_the")}));
+  EXPECT_EQ(*t->Encode("the<turn>the", {.parse_special = true}),
+            Ids({Id(*t, "_the"), 3, Id(*t, "_the")}));
   EXPECT_TRUE(t->IsControl(3));
   EXPECT_FALSE(t->IsControl(Id(*t, "_the")));
   EXPECT_EQ(t->Decode(Ids{1, Id(*t, "_the"), 3}), "the");
@@ -96,7 +99,10 @@ TEST(Tokenizer, UserTextNeverBecomesAControlToken) {
 
 TEST(Tokenizer, BrokenUtf8IsReadAsReplacementCharacters) {
   const auto t = Make(SpmVocab().Gguf());
-  EXPECT_EQ(*t->Encode("a\xE2\x82" "b\xFF\xED\xA0\x80"), *t->Encode("a\xEF\xBF\xBD" "b\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"));
+  EXPECT_EQ(*t->Encode("a\xE2\x82"
+                       "b\xFF\xED\xA0\x80"),
+            *t->Encode("a\xEF\xBF\xBD"
+                       "b\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"));
 }
 
 TEST(Tokenizer, IdsOutsideTheVocabularyAreLeftOut) {
@@ -139,7 +145,9 @@ TEST(StreamingDetokenizer, HoldsIncompleteCharactersBack) {
   EXPECT_EQ(stream.Add(4 + 0xE2), "");
   EXPECT_EQ(stream.Add(4 + 0x82), "");
   EXPECT_EQ(stream.Add(4 + 0xAC), "");  // the run may go on and turn out to be broken
-  EXPECT_EQ(stream.Add(Id(*t, "a")), "\xE2\x82\xAC" "a");
+  EXPECT_EQ(stream.Add(Id(*t, "a")),
+            "\xE2\x82\xAC"
+            "a");
   EXPECT_EQ(stream.Add(4 + 0xE2), "");
   EXPECT_EQ(stream.Flush(), "\xEF\xBF\xBD");
   EXPECT_EQ(stream.Add(Id(*t, "_the")), "the");  // anew
@@ -150,22 +158,39 @@ TEST(Tokenizer, ByteLevelVocabularyOfAGgufFile) {
   v.model = "gpt2";
   v.pre = "smollm";
   // U+0120 stands for a space, U+00C3 and U+00A9 for the bytes of "é".
-  const std::vector<std::string> tokens = {"<|im_end|>", "a", "b", "\xC4\xA0", "1", "\xC4\xA0" "a", "ab", "\xC3\x83", "\xC2\xA9", "\xC3\x83\xC2\xA9", "11"};
+  const std::vector<std::string> tokens = {"<|im_end|>",
+                                           "a",
+                                           "b",
+                                           "\xC4\xA0",
+                                           "1",
+                                           "\xC4\xA0"
+                                           "a",
+                                           "ab",
+                                           "\xC3\x83",
+                                           "\xC2\xA9",
+                                           "\xC3\x83\xC2\xA9",
+                                           "11"};
   const std::vector<std::string> merges = {"\xC4\xA0 a", "a b", "\xC3\x83 \xC2\xA9", "1 1"};
   for (const auto& text : tokens) v.tokens.push_back(text);
   for (const auto& text : merges) v.merges.push_back(text);
   v.token_types = {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
   v.bos = v.eos = 0;
   const auto t = Make(v);
-  EXPECT_EQ(*t->Encode("ab a\xC3\xA9" "11"), Ids({6, 5, 9, 4, 4}));  // each digit alone, although "11" is a merge
-  EXPECT_EQ(*t->Encode("z"), Ids());                            // no token, no unknown token: dropped, as in `tokenizers`
+  EXPECT_EQ(*t->Encode("ab a\xC3\xA9"
+                       "11"),
+            Ids({6, 5, 9, 4, 4}));    // each digit alone, although "11" is a merge
+  EXPECT_EQ(*t->Encode("z"), Ids());  // no token, no unknown token: dropped, as in `tokenizers`
   EXPECT_FALSE(t->add_bos_token());
   StreamingDetokenizer stream(t);
   EXPECT_EQ(stream.Add(7), "");
   EXPECT_EQ(stream.Add(8), "\xC3\xA9");
   EXPECT_EQ(stream.Add(7), "");
-  EXPECT_EQ(stream.Add(1), "\xEF\xBF\xBD" "a");
-  EXPECT_EQ(t->Decode(Ids{7, 1, 0}), "\xEF\xBF\xBD" "a");
+  EXPECT_EQ(stream.Add(1),
+            "\xEF\xBF\xBD"
+            "a");
+  EXPECT_EQ(t->Decode(Ids{7, 1, 0}),
+            "\xEF\xBF\xBD"
+            "a");
   EXPECT_EQ(t->special().stop, Ids({0}));
 }
 
@@ -179,18 +204,39 @@ TEST(Tokenizer, RefusesBadGgufKeysByName) {
     return result.ok() ? std::string() : result.status().message();
   };
   EXPECT_NE(message([](GgufVocab& v) { v.model = "bert"; }).find("'bert'"), std::string::npos);
-  EXPECT_NE(message([](GgufVocab& v) { v.tokens.clear(); }).find("tokenizer.ggml.tokens"), std::string::npos);
-  EXPECT_NE(message([](GgufVocab& v) { v.scores.pop_back(); }).find("tokenizer.ggml.scores"), std::string::npos);
-  EXPECT_NE(message([](GgufVocab& v) { v.token_types.pop_back(); }).find("tokenizer.ggml.token_type"), std::string::npos);
-  EXPECT_NE(message([](GgufVocab& v) { v.eos = 100000; }).find("eos_token_id is 100000"), std::string::npos);
-  EXPECT_NE(message([](GgufVocab& v) { v.scores[7] = std::numeric_limits<float>::quiet_NaN(); }).find("scores[7]"), std::string::npos);
-  EXPECT_NE(message([](GgufVocab& v) { v.model = "gpt2"; v.pre = "chatglm-bpe"; }).find("'chatglm-bpe'"), std::string::npos);
-  EXPECT_NE(message([](GgufVocab& v) { v.model = "gpt2"; v.merges = {"a z"}; }).find("merges[0]"), std::string::npos);
-  EXPECT_NE(message([](GgufVocab& v) { v.model = "gpt2"; v.merges = {"ab"}; }).find("merges[0]"), std::string::npos);
+  EXPECT_NE(message([](GgufVocab& v) { v.tokens.clear(); }).find("tokenizer.ggml.tokens"),
+            std::string::npos);
+  EXPECT_NE(message([](GgufVocab& v) { v.scores.pop_back(); }).find("tokenizer.ggml.scores"),
+            std::string::npos);
+  EXPECT_NE(
+      message([](GgufVocab& v) { v.token_types.pop_back(); }).find("tokenizer.ggml.token_type"),
+      std::string::npos);
+  EXPECT_NE(message([](GgufVocab& v) { v.eos = 100000; }).find("eos_token_id is 100000"),
+            std::string::npos);
+  EXPECT_NE(message([](GgufVocab& v) {
+              v.scores[7] = std::numeric_limits<float>::quiet_NaN();
+            }).find("scores[7]"),
+            std::string::npos);
+  EXPECT_NE(message([](GgufVocab& v) {
+              v.model = "gpt2";
+              v.pre = "chatglm-bpe";
+            }).find("'chatglm-bpe'"),
+            std::string::npos);
+  EXPECT_NE(message([](GgufVocab& v) {
+              v.model = "gpt2";
+              v.merges = {"a z"};
+            }).find("merges[0]"),
+            std::string::npos);
+  EXPECT_NE(message([](GgufVocab& v) {
+              v.model = "gpt2";
+              v.merges = {"ab"};
+            }).find("merges[0]"),
+            std::string::npos);
 }
 
 std::string Json(std::string_view rest) {
-  return R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<s>":3},"merges":["a b"]})" + std::string(rest) + "}";
+  return R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<s>":3},"merges":["a b"]})" +
+         std::string(rest) + "}";
 }
 
 TEST(TokenizerJson, RefusesWhatItDoesNotKnowByName) {
@@ -204,12 +250,18 @@ TEST(TokenizerJson, RefusesWhatItDoesNotKnowByName) {
     EXPECT_NE(text.find(what), std::string::npos) << text;
   };
   names(Json(R"(,"normalizer":{"type":"BertNormalizer"})"), "normalizer 'BertNormalizer'");
-  names(Json(R"(,"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"UnicodeScripts"}]})"), "pre-tokenizer 'UnicodeScripts'");
+  names(Json(R"(,"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"UnicodeScripts"}]})"),
+        "pre-tokenizer 'UnicodeScripts'");
   names(Json(R"(,"decoder":{"type":"WordPiece"})"), "decoder 'WordPiece'");
   names(Json(R"(,"post_processor":{"type":"Mystery"})"), "post-processor 'Mystery'");
-  names(Json(R"(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"[a&&b]"},"behavior":"Isolated","invert":false})"), "&&");
-  names(Json(R"(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated"})"), "(a");
-  names(Json(R"(,"pre_tokenizer":{"type":"Split","pattern":{"String":"a"},"behavior":"Sideways"})"), "Sideways");
+  names(
+      Json(
+          R"(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"[a&&b]"},"behavior":"Isolated","invert":false})"),
+      "&&");
+  names(Json(R"(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated"})"),
+        "(a");
+  names(Json(R"(,"pre_tokenizer":{"type":"Split","pattern":{"String":"a"},"behavior":"Sideways"})"),
+        "Sideways");
   names(Json(R"(,"added_tokens":[{"id":2,"content":"<new>"}])"), "<new>");
   names(Json(R"(,"added_tokens":[{"id":99999999,"content":"<new>"}])"), "id");
   names(R"({"model":{"type":"WordPiece","vocab":{}}})", "WordPiece");
@@ -223,8 +275,10 @@ TEST(TokenizerJson, RefusesWhatItDoesNotKnowByName) {
 }
 
 TEST(TokenizerJson, NamesOfTheConfiguration) {
-  const auto t = Tokenizer::FromJson(Json(R"(,"added_tokens":[{"id":3,"content":"<s>","special":true},{"id":4,"content":"<pad>","special":true}])"),
-                                     R"({"bos_token":"<s>","eos_token":{"content":"<s>"},"pad_token":"<pad>","unk_token":"<none>"})");
+  const auto t = Tokenizer::FromJson(
+      Json(
+          R"(,"added_tokens":[{"id":3,"content":"<s>","special":true},{"id":4,"content":"<pad>","special":true}])"),
+      R"({"bos_token":"<s>","eos_token":{"content":"<s>"},"pad_token":"<pad>","unk_token":"<none>"})");
   ASSERT_TRUE(t.ok()) << t.status().message();
   EXPECT_EQ((*t)->special().bos, 3);
   EXPECT_EQ((*t)->special().eos, 3);
@@ -235,8 +289,8 @@ TEST(TokenizerJson, NamesOfTheConfiguration) {
 }
 
 TEST(TokenizerJson, ARegularExpressionThatExplodesIsAnError) {
-  const auto t = Tokenizer::FromJson(
-      Json(R"(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(?:a|a|aa)+[bc]"},"behavior":"Isolated","invert":false})"));
+  const auto t = Tokenizer::FromJson(Json(
+      R"(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(?:a|a|aa)+[bc]"},"behavior":"Isolated","invert":false})"));
   ASSERT_TRUE(t.ok()) << t.status().message();
   const auto ids = (*t)->Encode(std::string(60, 'a'));
   ASSERT_FALSE(ids.ok());
@@ -244,15 +298,18 @@ TEST(TokenizerJson, ARegularExpressionThatExplodesIsAnError) {
 }
 
 TEST(TokenizerJson, AUnigramWithoutUnknownTokenSaysSo) {
-  const auto t = Tokenizer::FromJson(R"({"model":{"type":"Unigram","vocab":[["a",-1.5]],"unk_id":null}})");
+  const auto t =
+      Tokenizer::FromJson(R"({"model":{"type":"Unigram","vocab":[["a",-1.5]],"unk_id":null}})");
   ASSERT_TRUE(t.ok()) << t.status().message();
   EXPECT_EQ(*(*t)->Encode("aa"), Ids({0, 0}));
   EXPECT_EQ((*t)->Encode("ab").status().code(), StatusCode::kInvalidArgument);
 }
 
 TEST(SentencePiece, RefusesDamage) {
-  for (const std::string_view bytes : {std::string_view(""), std::string_view("\x0a\xff\xff\xff\xff\x0f", 6), std::string_view("hello world"),
-                                       std::string_view("\x0a\x03\x0a\x01\x61", 5), std::string_view("\x0a\x02\x0a\x05", 4)}) {
+  for (const std::string_view bytes :
+       {std::string_view(""), std::string_view("\x0a\xff\xff\xff\xff\x0f", 6),
+        std::string_view("hello world"), std::string_view("\x0a\x03\x0a\x01\x61", 5),
+        std::string_view("\x0a\x02\x0a\x05", 4)}) {
     const auto t = Tokenizer::FromSentencePiece(bytes);
     ASSERT_FALSE(t.ok());
     EXPECT_NE(t.status().message().find("SentencePiece model"), std::string::npos);

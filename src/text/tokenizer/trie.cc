@@ -5,7 +5,8 @@
 namespace galen::text {
 
 Trie::Trie(std::vector<std::pair<std::string_view, int32_t>> entries) {
-  std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   struct Work {
     uint32_t node;
     size_t begin, end, depth;  // entries [begin, end) share their first `depth` bytes
@@ -19,7 +20,8 @@ Trie::Trie(std::vector<std::pair<std::string_view, int32_t>> entries) {
   for (size_t head = 0; head < queue.size(); ++head) {
     const Work work = queue[head];
     size_t i = work.begin;
-    while (i < work.end && entries[i].first.size() == work.depth) nodes_[work.node].value = entries[i++].second;
+    while (i < work.end && entries[i].first.size() == work.depth)
+      nodes_[work.node].value = entries[i++].second;
     nodes_[work.node].child_begin = static_cast<uint32_t>(nodes_.size() - 1);
     while (i < work.end) {
       const auto label = static_cast<unsigned char>(entries[i].first[work.depth]);
@@ -40,7 +42,8 @@ uint32_t Trie::Child(uint32_t node, unsigned char byte) const {
   const Node& n = nodes_[node];
   const unsigned char* begin = labels_.data() + n.child_begin;
   const unsigned char* end = begin + n.child_count;
-  const unsigned char* it = n.child_count <= 8 ? std::find(begin, end, byte) : std::lower_bound(begin, end, byte);
+  const unsigned char* it =
+      n.child_count <= 8 ? std::find(begin, end, byte) : std::lower_bound(begin, end, byte);
   if (it == end || *it != byte) return 0;
   return static_cast<uint32_t>(it - labels_.data()) + 1;
 }

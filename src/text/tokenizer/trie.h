@@ -1,4 +1,5 @@
-// A byte trie over a fixed set of strings: all prefixes of a text that are in the set, and the longest one.
+// A byte trie over a fixed set of strings: all prefixes of a text that are in the set, and the
+// longest one.
 #pragma once
 
 #include <cstdint>
@@ -34,12 +35,14 @@ class Trie {
 
  private:
   struct Node {
-    uint32_t child_begin = 0, child_count = 0;  // a range of labels_; child i is node child_begin + i + 1
+    uint32_t child_begin = 0,
+             child_count = 0;  // a range of labels_; child i is node child_begin + i + 1
     int32_t value = -1;
   };
   uint32_t Child(uint32_t node, unsigned char byte) const;
 
-  std::vector<Node> nodes_;       // 0 is the root; the children of a node are neighbours, sorted by label
+  std::vector<Node>
+      nodes_;  // 0 is the root; the children of a node are neighbours, sorted by label
   std::vector<unsigned char> labels_;  // label of node i + 1
   uint32_t first_[256] = {};
 };

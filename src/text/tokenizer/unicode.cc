@@ -17,12 +17,13 @@ struct LowerRun {
 template <size_t N>
 bool Contains(const CodeRange (&table)[N], char32_t c) {
   const auto* end = table + N;
-  const auto* it = std::lower_bound(table, end, c, [](const CodeRange& r, char32_t v) { return r.last < v; });
+  const auto* it =
+      std::lower_bound(table, end, c, [](const CodeRange& r, char32_t v) { return r.last < v; });
   return it != end && it->first <= c;
 }
 
-// The length of the well-formed character at s[i], or 0; then *bad is the length of the maximal ill-formed part and
-// *truncated tells whether it only lacks bytes behind the end of s.
+// The length of the well-formed character at s[i], or 0; then *bad is the length of the maximal
+// ill-formed part and *truncated tells whether it only lacks bytes behind the end of s.
 size_t WellFormed(std::string_view s, size_t i, size_t* bad, bool* truncated) {
   const auto at = [&](size_t k) { return static_cast<unsigned char>(s[k]); };
   *bad = 1;
@@ -68,8 +69,11 @@ char32_t CharAt(std::string_view s, size_t i) {
   if (lead < 0x80) return lead;
   const size_t left = s.size() - i;
   if (lead < 0xE0) return left < 2 ? lead : (lead & 0x1F) << 6 | (at(1) & 0x3F);
-  if (lead < 0xF0) return left < 3 ? lead : (lead & 0x0F) << 12 | (at(1) & 0x3F) << 6 | (at(2) & 0x3F);
-  return left < 4 ? lead : (lead & 0x07) << 18 | (at(1) & 0x3F) << 12 | (at(2) & 0x3F) << 6 | (at(3) & 0x3F);
+  if (lead < 0xF0)
+    return left < 3 ? lead : (lead & 0x0F) << 12 | (at(1) & 0x3F) << 6 | (at(2) & 0x3F);
+  return left < 4
+             ? lead
+             : (lead & 0x07) << 18 | (at(1) & 0x3F) << 12 | (at(2) & 0x3F) << 6 | (at(3) & 0x3F);
 }
 
 char32_t CharBefore(std::string_view s, size_t end, size_t* start) {
@@ -91,7 +95,8 @@ void AppendUtf8(char32_t c, std::string* out) {
     out->append(b, 3);
   } else {
     const char b[] = {static_cast<char>(0xF0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3F)),
-                      static_cast<char>(0x80 | (c >> 6 & 0x3F)), static_cast<char>(0x80 | (c & 0x3F))};
+                      static_cast<char>(0x80 | (c >> 6 & 0x3F)),
+                      static_cast<char>(0x80 | (c & 0x3F))};
     out->append(b, 4);
   }
 }
@@ -104,7 +109,8 @@ size_t ValidUtf8Prefix(std::string_view s) {
   size_t i = 0;
   while (i < s.size()) {
     uint64_t word;
-    if (i + 8 <= s.size() && (std::memcpy(&word, s.data() + i, 8), (word & 0x8080808080808080u) == 0)) {
+    if (i + 8 <= s.size() &&
+        (std::memcpy(&word, s.data() + i, 8), (word & 0x8080808080808080u) == 0)) {
       i += 8;
       continue;
     }
@@ -134,8 +140,8 @@ size_t AppendLossy(std::string_view s, bool hold_tail, std::string* out) {
 
 bool IsWhitespace(char32_t c) {
   if (c < 0x80) return c == ' ' || (c >= 9 && c <= 13);
-  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
-         c == 0x202F || c == 0x205F || c == 0x3000;
+  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
+         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 bool IsWord(char32_t c) { return Contains(kWordChars, c); }
@@ -157,7 +163,8 @@ void AppendLower(char32_t c, std::string* out) {
                                     [](char32_t v, const LowerRun& r) { return v < r.first; });
   if (it != std::begin(kLowerRuns)) {
     --it;
-    if (c <= it->last && (c - it->first) % it->step == 0) c = static_cast<char32_t>(static_cast<int32_t>(c) + it->distance);
+    if (c <= it->last && (c - it->first) % it->step == 0)
+      c = static_cast<char32_t>(static_cast<int32_t>(c) + it->distance);
   }
   AppendUtf8(c, out);
 }
@@ -167,9 +174,10 @@ std::span<const CodeRange> NewInCategory(std::string_view category) {
     std::string_view name;
     std::span<const CodeRange> ranges;
   };
-  static constexpr Entry kEntries[] = {{"Lu", kNewLu}, {"Ll", kNewLl}, {"Lm", kNewLm}, {"Lo", kNewLo},
-                                       {"Mn", kNewMn}, {"Mc", kNewMc}, {"Nd", kNewNd}, {"No", kNewNo},
-                                       {"Pd", kNewPd}, {"Po", kNewPo}, {"Sm", kNewSm}, {"So", kNewSo}};
+  static constexpr Entry kEntries[] = {{"Lu", kNewLu}, {"Ll", kNewLl}, {"Lm", kNewLm},
+                                       {"Lo", kNewLo}, {"Mn", kNewMn}, {"Mc", kNewMc},
+                                       {"Nd", kNewNd}, {"No", kNewNo}, {"Pd", kNewPd},
+                                       {"Po", kNewPo}, {"Sm", kNewSm}, {"So", kNewSo}};
   for (const Entry& entry : kEntries) {
     if (entry.name == category) return entry.ranges;
   }

@@ -1,5 +1,6 @@
-// UTF-8 and the character classes of Hugging Face's `tokenizers`, which differ from ICU's (another Unicode version, another
-// definition): the tables come from that library itself, see unicode_tables.inc.
+// UTF-8 and the character classes of Hugging Face's `tokenizers`, which differ from ICU's (another
+// Unicode version, another definition): the tables come from that library itself, see
+// unicode_tables.inc.
 #pragma once
 
 #include <cstdint>
@@ -32,14 +33,15 @@ size_t CountChars(std::string_view s);
 
 // The number of bytes at the front of s that are whole, well-formed characters.
 size_t ValidUtf8Prefix(std::string_view s);
-// Appends s with one U+FFFD for each maximal ill-formed part (Unicode 3.9, as Python's errors="replace" and Rust's
-// from_utf8_lossy). When `hold_tail`, an incomplete character at the very end is not replaced: its length is returned.
+// Appends s with one U+FFFD for each maximal ill-formed part (Unicode 3.9, as Python's
+// errors="replace" and Rust's from_utf8_lossy). When `hold_tail`, an incomplete character at the
+// very end is not replaced: its length is returned.
 size_t AppendLossy(std::string_view s, bool hold_tail, std::string* out);
 
-bool IsWhitespace(char32_t c);   // White_Space
-bool IsWord(char32_t c);         // \w of the Whitespace pre-tokenizer and of single_word
-bool IsNumeric(char32_t c);      // Digits
-bool IsPunctuation(char32_t c);  // Punctuation
+bool IsWhitespace(char32_t c);    // White_Space
+bool IsWord(char32_t c);          // \w of the Whitespace pre-tokenizer and of single_word
+bool IsNumeric(char32_t c);       // Digits
+bool IsPunctuation(char32_t c);   // Punctuation
 bool IsStrippedMark(char32_t c);  // what StripAccents removes
 void AppendLower(char32_t c, std::string* out);
 

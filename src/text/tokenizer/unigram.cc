@@ -18,7 +18,8 @@ class Unigram : public Model {
     double lowest = std::numeric_limits<double>::infinity(), highest = -lowest;
     for (size_t id = 0; id < vocab.size(); ++id) {
       const bool in_trie = unigram_.in_trie.empty() || unigram_.in_trie[id];
-      if (in_trie) entries.emplace_back(vocab.Text(static_cast<int32_t>(id)), static_cast<int32_t>(id));
+      if (in_trie)
+        entries.emplace_back(vocab.Text(static_cast<int32_t>(id)), static_cast<int32_t>(id));
       // SentencePiece takes the extremes over the normal pieces only, Hugging Face over all.
       if (!in_trie || IsUserDefined(static_cast<int32_t>(id))) continue;
       lowest = std::min(lowest, unigram_.scores[id]);
@@ -30,8 +31,10 @@ class Unigram : public Model {
     if (options_.byte_fallback) bytes_ = FindByteTokens(vocab);
   }
 
-  Status Encode(std::string_view piece, bool, bool allow_control, std::vector<int32_t>* ids) const override {
-    return unigram_.single_precision ? Viterbi<float>(piece, allow_control, ids) : Viterbi<double>(piece, allow_control, ids);
+  Status Encode(std::string_view piece, bool, bool allow_control,
+                std::vector<int32_t>* ids) const override {
+    return unigram_.single_precision ? Viterbi<float>(piece, allow_control, ids)
+                                     : Viterbi<double>(piece, allow_control, ids);
   }
 
  private:
@@ -46,7 +49,9 @@ class Unigram : public Model {
   bool IsUserDefined(int32_t id) const {
     return static_cast<size_t>(id) < unigram_.user_defined.size() && unigram_.user_defined[id];
   }
-  bool IsControl(int32_t id) const { return static_cast<size_t>(id) < options_.control.size() && options_.control[id]; }
+  bool IsControl(int32_t id) const {
+    return static_cast<size_t>(id) < options_.control.size() && options_.control[id];
+  }
 
   template <typename Real>
   Status Viterbi(std::string_view text, bool allow_control, std::vector<int32_t>* ids) const {
@@ -64,15 +69,18 @@ class Unigram : public Model {
       };
       trie_.Prefixes(text.substr(at), [&](size_t size, int32_t id) {
         if (!allow_control && IsControl(id)) return;
-        // SentencePiece lets a user-defined token win over anything that normal tokens could add up to.
-        const Real score = IsUserDefined(id) ? static_cast<Real>(size * highest_ - 0.1) : static_cast<Real>(unigram_.scores[id]);
+        // SentencePiece lets a user-defined token win over anything that normal tokens could add up
+        // to.
+        const Real score = IsUserDefined(id) ? static_cast<Real>(size * highest_ - 0.1)
+                                             : static_cast<Real>(unigram_.scores[id]);
         offer(size, score, id);
         single |= size == length;
       });
       if (!single) {
         if (!options_.unk) {
-          return InvalidArgument("the character at byte " + std::to_string(at) +
-                                 " of a piece has no token, and the vocabulary has no unknown token");
+          return InvalidArgument(
+              "the character at byte " + std::to_string(at) +
+              " of a piece has no token, and the vocabulary has no unknown token");
         }
         offer(length, static_cast<Real>(unknown_score_), *options_.unk);
       }
@@ -80,7 +88,8 @@ class Unigram : public Model {
     }
     thread_local std::vector<std::pair<uint32_t, uint32_t>> path;  // begin, end; backwards
     path.clear();
-    for (auto end = static_cast<uint32_t>(text.size()); end > 0; end = best[end].begin) path.push_back({best[end].begin, end});
+    for (auto end = static_cast<uint32_t>(text.size()); end > 0; end = best[end].begin)
+      path.push_back({best[end].begin, end});
     for (size_t i = path.size(); i-- > 0;) {
       auto [begin, end] = path[i];
       const int32_t id = best[end].id;
@@ -98,7 +107,8 @@ class Unigram : public Model {
   // A run of unknown characters: bytes if there are tokens for all of them.
   void AddUnknown(std::string_view run, bool allow_control, std::vector<int32_t>* ids) const {
     const int32_t whole = vocab_.Find(run);
-    if (!unigram_.single_precision && whole != Vocab::kNone && (allow_control || !IsControl(whole))) {
+    if (!unigram_.single_precision && whole != Vocab::kNone &&
+        (allow_control || !IsControl(whole))) {
       ids->push_back(whole);
       return;
     }
@@ -121,7 +131,8 @@ class Unigram : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> MakeUnigram(const Vocab& vocab, UnigramOptions unigram, ModelOptions options) {
+std::unique_ptr<Model> MakeUnigram(const Vocab& vocab, UnigramOptions unigram,
+                                   ModelOptions options) {
   return std::make_unique<Unigram>(vocab, std::move(unigram), std::move(options));
 }
 

@@ -30,7 +30,8 @@ T Load(const char* p) {
 }  // namespace
 
 uint64_t HashBytes(std::string_view bytes) {
-  constexpr uint64_t k0 = 0xA0761D6478BD642Full, k1 = 0xE7037ED1A0B428DBull;  // odd, half of the bits set (wyhash)
+  constexpr uint64_t k0 = 0xA0761D6478BD642Full,
+                     k1 = 0xE7037ED1A0B428DBull;  // odd, half of the bits set (wyhash)
   const char* p = bytes.data();
   size_t n = bytes.size();
   uint64_t h = Seed() ^ Mix(n ^ k0, k1);
@@ -39,7 +40,9 @@ uint64_t HashBytes(std::string_view bytes) {
   if (n >= 4) {
     tail = static_cast<uint64_t>(Load<uint32_t>(p)) << 32 | Load<uint32_t>(p + n - 4);
   } else if (n > 0) {
-    const auto at = [&](size_t i) { return static_cast<uint64_t>(static_cast<unsigned char>(p[i])); };
+    const auto at = [&](size_t i) {
+      return static_cast<uint64_t>(static_cast<unsigned char>(p[i]));
+    };
     tail = at(0) << 16 | at(n >> 1) << 8 | at(n - 1);
   }
   return Mix(h ^ tail, k1);

@@ -1,5 +1,6 @@
-// The tokens of a vocabulary: id -> spelling and spelling -> id. Holds views only, since the largest vocabularies
-// (262,144 tokens) must be ready a few milliseconds after their file is mapped.
+// The tokens of a vocabulary: id -> spelling and spelling -> id. Holds views only, since the
+// largest vocabularies (262,144 tokens) must be ready a few milliseconds after their file is
+// mapped.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@
 
 namespace galen::text {
 
-// A fast 64-bit hash of bytes, seeded once per process at random so that a crafted file cannot aim at collisions.
+// A fast 64-bit hash of bytes, seeded once per process at random so that a crafted file cannot aim
+// at collisions.
 uint64_t HashBytes(std::string_view bytes);
 
 class Vocab {
@@ -24,9 +26,11 @@ class Vocab {
   std::string_view Own(std::string text) { return owned_.emplace_back(std::move(text)); }
 
   void Resize(size_t size) { tokens_.resize(size); }
-  // Sets a spelling; grows the vocabulary as needed. The view must stay valid: see KeepAlive and Own.
+  // Sets a spelling; grows the vocabulary as needed. The view must stay valid: see KeepAlive and
+  // Own.
   void Set(int32_t id, std::string_view text);
-  // Makes Find work for all tokens set so far. Where two ids share one spelling, the lower one is found.
+  // Makes Find work for all tokens set so far. Where two ids share one spelling, the lower one is
+  // found.
   void Index();
   // Makes one more spelling findable after Index; replaces what it led to.
   void AddToIndex(int32_t id);

@@ -1,4 +1,5 @@
-// The ids of words met before, since texts repeat their words: a direct-mapped table of one cache line per word.
+// The ids of words met before, since texts repeat their words: a direct-mapped table of one cache
+// line per word.
 #pragma once
 
 #include <array>
@@ -23,7 +24,9 @@ class WordCache {
   // Appends the ids and returns true if the word is known.
   bool Find(uint64_t owner, uint64_t hash, std::string_view word, std::vector<int32_t>* ids) const {
     const Entry& e = entries_[hash % kEntries];
-    if (e.owner != owner || e.length != word.size() || std::memcmp(e.text, word.data(), word.size()) != 0) return false;
+    if (e.owner != owner || e.length != word.size() ||
+        std::memcmp(e.text, word.data(), word.size()) != 0)
+      return false;
     ids->insert(ids->end(), e.ids, e.ids + e.count);
     return true;
   }

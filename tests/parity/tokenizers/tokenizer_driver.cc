@@ -1,8 +1,9 @@
 // Encodes and decodes for run.py.
 //   tokenizer_driver json|gguf|spm FILE < requests > replies
-// request: u8 flags (1 parse_special, 2 add_bos, 4 add_eos), u32 size, bytes. reply: u32 count, the ids, u32 size, the text
-// decoded with control tokens, u32 size, the text decoded without. Little-endian. The text of the streaming detokenizer is
-// compared here. `--bench FILE` instead of requests prints the time to load and the rate of encoding FILE.
+// request: u8 flags (1 parse_special, 2 add_bos, 4 add_eos), u32 size, bytes. reply: u32 count, the
+// ids, u32 size, the text decoded with control tokens, u32 size, the text decoded without.
+// Little-endian. The text of the streaming detokenizer is compared here. `--bench FILE` instead of
+// requests prints the time to load and the rate of encoding FILE.
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -61,7 +62,8 @@ Result<std::shared_ptr<const Tokenizer>> Load(const std::string& kind, const std
     ASSIGN_OR_RETURN(GgufVocab vocab, ReadVocab(file, gguf));
     const double start = Seconds(), cpu = CpuSeconds();
     auto tokenizer = Tokenizer::FromGguf(std::move(vocab));
-    std::fprintf(stderr, "FromGguf %.1f ms (%.1f ms of CPU)\n", (Seconds() - start) * 1e3, (CpuSeconds() - cpu) * 1e3);
+    std::fprintf(stderr, "FromGguf %.1f ms (%.1f ms of CPU)\n", (Seconds() - start) * 1e3,
+                 (CpuSeconds() - cpu) * 1e3);
     return tokenizer;
   }
   ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
@@ -83,8 +85,9 @@ int Serve(const std::shared_ptr<const Tokenizer>& tokenizer) {
     if (!Read(&size, 4)) return 1;
     std::string text(size, '\0');
     if (!Read(text.data(), size)) return 1;
-    const auto ids = tokenizer->Encode(
-        text, {.add_bos = (flags & 2) != 0, .add_eos = (flags & 4) != 0, .parse_special = (flags & 1) != 0});
+    const auto ids = tokenizer->Encode(text, {.add_bos = (flags & 2) != 0,
+                                              .add_eos = (flags & 4) != 0,
+                                              .parse_special = (flags & 1) != 0});
     if (!ids.ok()) {
       std::fprintf(stderr, "Encode: %s\n", ids.status().message().c_str());
       return 1;
@@ -99,7 +102,8 @@ int Serve(const std::shared_ptr<const Tokenizer>& tokenizer) {
       for (const TokenId id : *ids) parts += stream.Add(id);
       parts += stream.Flush();
       if (parts != whole) {
-        std::fprintf(stderr, "the streaming detokenizer gives '%s', Decode '%s'\n", parts.c_str(), whole.c_str());
+        std::fprintf(stderr, "the streaming detokenizer gives '%s', Decode '%s'\n", parts.c_str(),
+                     whole.c_str());
         return 1;
       }
       WriteText(whole);
@@ -116,7 +120,8 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "%s: %s\n", argv[2], tokenizer.status().message().c_str());
     return 1;
   }
-  std::fprintf(stderr, "loaded in %.1f ms (%.1f ms of CPU)\n", (Seconds() - start) * 1e3, (CpuSeconds() - cpu) * 1e3);
+  std::fprintf(stderr, "loaded in %.1f ms (%.1f ms of CPU)\n", (Seconds() - start) * 1e3,
+               (CpuSeconds() - cpu) * 1e3);
   if (argc == 5 && std::strcmp(argv[3], "--bench") == 0) {
     const auto text = ReadFile(argv[4]);
     if (!text.ok()) return 1;
@@ -125,7 +130,8 @@ int Main(int argc, char** argv) {
       const auto ids = (*tokenizer)->Encode(*text);
       const double seconds = CpuSeconds() - cpu;
       if (!ids.ok()) return 1;
-      std::printf("%zu bytes, %zu ids, %.1f MB/s\n", text->size(), ids->size(), text->size() / seconds / 1e6);
+      std::printf("%zu bytes, %zu ids, %.1f MB/s\n", text->size(), ids->size(),
+                  text->size() / seconds / 1e6);
     }
     return 0;
   }
