@@ -16,6 +16,7 @@ namespace {
 
 constexpr int64_t kDefaultMaxTokens = 1024;
 constexpr int64_t kChatContext = 8192;
+constexpr int64_t kMaxCount = int64_t{1} << 30;
 
 struct RunOptions : ModelOptions {
   std::string prompt, file, system;
@@ -176,9 +177,10 @@ void AddRun(CLI::App& app, Action* action) {
   verb->add_option("--system", o->system, "System text");
   verb->add_flag("--raw", o->raw, "No chat template; BOS as the tokenizer says");
   verb->add_option("--context", o->context,
-                   "Tokens of prompt and answer together (0: as many as needed)");
+                   "Tokens of prompt and answer together (0: as many as needed)")
+      ->check(CLI::Range(int64_t{0}, kMaxCount));
   verb->add_option("--max-tokens", o->max_tokens, "Tokens of the answer (default 1024)")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t{1}, kMaxCount));
   verb->add_option("--temperature", o->sampling.temperature, "0: always the most likely token")
       ->capture_default_str();
   verb->add_option("--top-k", o->sampling.top_k, "Draw from the K most likely (0: all)");

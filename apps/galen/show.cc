@@ -94,7 +94,8 @@ void AddShow(CLI::App& app, Action* action) {
   CLI::App* verb =
       app.add_subcommand("show", "Architecture, hyper-parameters, tensors and memory of a model");
   AddModelArgument(*verb, o.get());
-  verb->add_option("--context", o->context, "Tokens for the memory figure (default 4096)");
+  verb->add_option("--context", o->context, "Tokens for the memory figure (default 4096)")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 30));
   verb->add_option("--kv", o->kv, "Type of the KV cache")
       ->check(CLI::IsMember({"auto", "bf16", "f16", "int8", "fp32"}));
   verb->add_flag("--json", o->json, "One JSON object");

@@ -34,7 +34,12 @@ Result<std::vector<int32_t>> EncodeChat(const ModelFiles& files, const OrderedJs
     return Unsupported(files.checkpoint->path() + " has no chat template and none is built in for it; use --raw");
   }
   const Tokenizer& tokenizer = *files.tokenizer;
-  ASSIGN_OR_RETURN(const ChatTemplate chat, ChatTemplate::Parse(files.chat_template));
+  const auto blame = [&](const Status& status) -> Status {
+    return {status.code(), files.checkpoint->path() + ": " + status.message() +
+                               "; change the messages, or leave the template out with --raw"};
+  };
+  const Result<ChatTemplate> chat = ChatTemplate::Parse(files.chat_template);
+  if (!chat.ok()) return blame(chat.status());
   ChatInput input;
   input.messages = messages;
   input.add_generation_prompt = true;
@@ -43,7 +48,9 @@ Result<std::vector<int32_t>> EncodeChat(const ModelFiles& files, const OrderedJs
   for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
     if (tokenizer.IsControl(id)) input.control_tokens.emplace_back(tokenizer.TokenText(id));
   }
-  ASSIGN_OR_RETURN(const RenderedChat rendered, chat.RenderWithSpans(input));
+  const Result<RenderedChat> result = chat->RenderWithSpans(input);
+  if (!result.ok()) return blame(result.status());
+  const RenderedChat& rendered = *result;
   std::vector<int32_t> ids;
   const auto append = [&](size_t begin, size_t end, bool parse_special) -> Status {
     if (begin == end) return OkStatus();

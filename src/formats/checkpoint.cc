@@ -82,6 +82,11 @@ class CheckpointOpener {
   }
 
   Result<std::shared_ptr<const Checkpoint>> Open() {
+    if (std::error_code error; !std::filesystem::exists(checkpoint_->path_, error)) {
+      return NotFound("cannot open " + Quoted(checkpoint_->path_) + ": " +
+                      (error ? error.message() : "no such file or directory") +
+                      "; name a GGUF file or the directory of a Hugging Face checkpoint");
+    }
     RETURN_IF_ERROR(IsDirectory(checkpoint_->path_) ? OpenDirectory() : OpenFile());
     for (size_t i = 0; i < checkpoint_->tensors_.size(); ++i) {
       checkpoint_->by_name_.emplace(checkpoint_->tensors_[i].name, i);

@@ -72,10 +72,14 @@ class GgufParser {
  private:
   uint64_t Left() const { return bytes_.size() - pos_; }
 
-  Status Error(const std::string& what) const { return DataLoss(file_->name_ + ": " + what); }
+  Status Error(const std::string& what) const {
+    return DataLoss(file_->name_ + ": " + what +
+                    "; the file is corrupt: download or convert the model again");
+  }
   Status Truncated(const std::string& where) const {
-    return Error("the file ends at byte " + Number(bytes_.size()) + ", inside " + where +
-                 "; it is truncated or corrupt: download or copy it again");
+    return DataLoss(file_->name_ + ": the file ends at byte " + Number(bytes_.size()) +
+                    ", inside " + where +
+                    "; it is truncated or corrupt: download or copy it again");
   }
 
   // Reads a little-endian number; false at the end of the file.
@@ -105,7 +109,11 @@ class GgufParser {
                              "); convert the original model to GGUF version 3");
         }
       }
-      return Error("not a GGUF file: expected the magic \"GGUF\", found " + found);
+      return DataLoss(
+          file_->name_ + ": not a GGUF file: expected the magic \"GGUF\", found " + found +
+          (std::memcmp(bytes_.data(), "vers", 4) == 0
+               ? "; a Git LFS pointer, it seems: fetch the file itself with git lfs pull"
+               : "; name a GGUF file or the directory of a Hugging Face checkpoint"));
     }
     if (!Read(&version)) return Truncated("the version number");
     if (version != 0 && (version & 0xffff) == 0) {
@@ -347,8 +355,7 @@ class GgufParser {
       if (offsets[i] > available || sizes_[i] > available - offsets[i]) {
         return Error("tensor " + Quoted(tensor.name) + " needs " + Number(sizes_[i]) +
                      " bytes at offset " + Number(offsets[i]) +
-                     " of the data section, which holds " + Number(available) +
-                     "; the file is truncated or corrupt: download or copy it again");
+                     " of the data section, which holds " + Number(available));
       }
       tensor.bytes = bytes_.subspan(start + offsets[i], sizes_[i]);
     }

@@ -18,13 +18,22 @@ std::string LastPart(const std::string& path) {
                      end - (slash == std::string::npos ? 0 : slash + 1) + 1);
 }
 
+// Values that no file of a working converter holds.
+Status BadConfig(const Status& status) {
+  return {status.code(), status.message() +
+                             "; the model's files are damaged or unusual: download or convert it "
+                             "again"};
+}
+
 Status ReadGgufConfig(ModelFiles* files) {
   const GgufFile& gguf = *files->checkpoint->gguf();
   ASSIGN_OR_RETURN(const std::string_view name, gguf.GetString("general.architecture"));
   const Result<const Architecture*> architecture = ArchitectureFromGguf(name);
   if (!architecture.ok()) return architecture.status().WithContext(files->checkpoint->path());
   files->architecture = *architecture;
-  ASSIGN_OR_RETURN(files->config, files->architecture->config_from_gguf(gguf));
+  Result<ModelConfig> config = files->architecture->config_from_gguf(gguf);
+  if (!config.ok()) return BadConfig(config.status());
+  files->config = *std::move(config);
   return OkStatus();
 }
 
@@ -35,7 +44,9 @@ Status ReadHfConfig(ModelFiles* files) {
     return architecture.status().WithContext(files->checkpoint->directory() + "/config.json");
   }
   files->architecture = *architecture;
-  ASSIGN_OR_RETURN(files->config, files->architecture->config_from_hf(hf));
+  Result<ModelConfig> config = files->architecture->config_from_hf(hf);
+  if (!config.ok()) return BadConfig(config.status());
+  files->config = *std::move(config);
   return OkStatus();
 }
 
@@ -47,7 +58,8 @@ Result<ModelFiles> ReadHeaders(const std::string& path) {
   if (files.config.name.empty()) {
     files.config.name = LastPart(gguf ? path : files.checkpoint->directory());
   }
-  RETURN_IF_ERROR(ValidateConfig(files.config, files.checkpoint->path()));
+  const Status valid = ValidateConfig(files.config, files.checkpoint->path());
+  if (!valid.ok()) return BadConfig(valid);
   return files;
 }
 

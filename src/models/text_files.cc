@@ -68,7 +68,22 @@ Result<GgufVocab> ReadVocab(const std::shared_ptr<const Checkpoint>& checkpoint)
   RETURN_IF_ERROR(ReadOptional(file, "tokenizer.ggml.add_bos_token", &vocab.add_bos));
   RETURN_IF_ERROR(ReadOptional(file, "tokenizer.ggml.add_eos_token", &vocab.add_eos));
   RETURN_IF_ERROR(ReadOptional(file, "tokenizer.ggml.add_space_prefix", &vocab.add_space_prefix));
+  // Without them every prompt would be another than the model was trained on, and no answer end.
+  if (!vocab.bos && vocab.add_bos.value_or(vocab.model == "llama")) {
+    return DataLoss(file.name() + ": metadata key \"tokenizer.ggml.bos_token_id\" is missing; " +
+                    "expected the token that begins every text");
+  }
+  if (!vocab.eos && !vocab.eot) {
+    return DataLoss(file.name() + ": metadata key \"tokenizer.ggml.eos_token_id\" is missing; " +
+                    "expected the token that ends a text");
+  }
   return vocab;
+}
+
+Status BadTokenizer(const Status& status) {
+  return {status.code(), status.message() +
+                             "; download or convert the model again, or use its Hugging Face "
+                             "directory with tokenizer.json"};
 }
 
 Result<std::shared_ptr<const Tokenizer>> ReadDirectoryTokenizer(const std::string& directory) {
@@ -86,10 +101,26 @@ Result<std::shared_ptr<const Tokenizer>> ReadDirectoryTokenizer(const std::strin
   }
   const std::string model = Join(directory, "tokenizer.model");
   if (!FileExists(model)) {
-    return NotFound(directory + ": neither tokenizer.json nor tokenizer.model is there");
+    return NotFound(directory +
+                    ": neither tokenizer.json nor tokenizer.model is there; copy it from where " +
+                    "the model comes from");
   }
   ASSIGN_OR_RETURN(const std::string bytes, ReadFile(model, kMaxTokenizerBytes));
-  auto tokenizer = Tokenizer::FromSentencePiece(bytes);
+  // As the tokenizers of transformers for LLaMA and Gemma, which take BOS for granted.
+  bool add_bos = true, add_eos = false;
+  const std::string config_path = Join(directory, "tokenizer_config.json");
+  if (FileExists(config_path)) {
+    ASSIGN_OR_RETURN(const std::string text, ReadFile(config_path));
+    const Result<Json> config = ParseJson(text);
+    if (!config.ok()) return config.status().WithContext(config_path);
+    const auto read = [&](const char* key, bool* value) {
+      if (config->is_object() && config->contains(key) && (*config)[key].is_boolean())
+        *value = (*config)[key].get<bool>();
+    };
+    read("add_bos_token", &add_bos);
+    read("add_eos_token", &add_eos);
+  }
+  auto tokenizer = Tokenizer::FromSentencePiece(bytes, add_bos, add_eos);
   if (!tokenizer.ok()) return tokenizer.status().WithContext(model);
   return tokenizer;
 }
@@ -148,9 +179,10 @@ Result<TemplateSource> OwnTemplate(const Checkpoint& checkpoint) {
 Result<std::shared_ptr<const Tokenizer>> ReadTokenizer(
     const std::shared_ptr<const Checkpoint>& checkpoint) {
   if (checkpoint->gguf() == nullptr) return ReadDirectoryTokenizer(checkpoint->directory());
-  ASSIGN_OR_RETURN(GgufVocab vocab, ReadVocab(checkpoint));
-  auto tokenizer = Tokenizer::FromGguf(std::move(vocab));
-  if (!tokenizer.ok()) return tokenizer.status().WithContext(checkpoint->path());
+  Result<GgufVocab> vocab = ReadVocab(checkpoint);
+  if (!vocab.ok()) return BadTokenizer(vocab.status());
+  auto tokenizer = Tokenizer::FromGguf(*std::move(vocab));
+  if (!tokenizer.ok()) return BadTokenizer(tokenizer.status().WithContext(checkpoint->path()));
   return tokenizer;
 }
 

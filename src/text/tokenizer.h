@@ -54,8 +54,11 @@ class Tokenizer {
   // tokenizer_config (the text of tokenizer_config.json, may be empty) names BOS, EOS, UNK and PAD.
   static Result<std::shared_ptr<const Tokenizer>> FromJson(std::string_view tokenizer_json,
                                                            std::string_view tokenizer_config = {});
-  // The bytes of a SentencePiece model (tokenizer.model, spiece.model): unigram or BPE.
-  static Result<std::shared_ptr<const Tokenizer>> FromSentencePiece(std::string_view model);
+  // The bytes of a SentencePiece model (tokenizer.model, spiece.model): unigram or BPE. The model
+  // does not say whether texts get BOS and EOS around them.
+  static Result<std::shared_ptr<const Tokenizer>> FromSentencePiece(std::string_view model,
+                                                                    bool add_bos = false,
+                                                                    bool add_eos = false);
   ~Tokenizer();
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;

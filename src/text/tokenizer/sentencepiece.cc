@@ -266,11 +266,15 @@ Result<std::unique_ptr<Tokenizer::Impl>> Build(const SpModel& sp) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Tokenizer>> Tokenizer::FromSentencePiece(std::string_view bytes) {
+Result<std::shared_ptr<const Tokenizer>> Tokenizer::FromSentencePiece(std::string_view bytes,
+                                                                      bool add_bos, bool add_eos) {
   auto model = ReadModel(bytes);
   if (!model.ok()) return model.status().WithContext("SentencePiece model");
   auto impl = Build(*model);
   if (!impl.ok()) return impl.status().WithContext("SentencePiece model");
+  const SpecialTokens& special = (*impl)->special;
+  if (add_bos && special.bos) (*impl)->prefix = {*special.bos};
+  if (add_eos && special.eos) (*impl)->suffix = {*special.eos};
   return FinishTokenizer(std::move(impl).value());
 }
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What transformers computes in fp32 on the dequantised GGUF files: golden/NAME.safetensors, which run.py compares with.
+"""What transformers computes in fp32 on a dequantised GGUF file, which run.py compares with and keeps in the cache.
 
-    golden.py [--models DIR] [--only NAME]
+    golden.py --model NAME --models DIR --out FILE
 
-Needs torch 2.13.0 (CPU), transformers 5.23.0, tokenizers 0.23.3, gguf 0.19.0, safetensors 0.8.0, and the files that
-tools/fetch_models.py leaves in DIR (default $GALEN_MODELS). For each text: token ids and the log-probability of each next
-token. For each prompt: 256 greedy tokens and the margin between the two largest logits at each. About ten minutes on two cores.
+Needs the environment of tools/make_oracle.sh and the files that tools/fetch_models.py leaves in DIR. For each text: token ids
+and the log-probability of each next token. For each prompt: 256 greedy tokens and the margin between the two largest logits
+at each. A few minutes on two cores.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def smollm2_135m():
 REAL = (
     Real("gemma3-270m", "gemma-3-270m-q4_k_m.gguf", gemma_270m,
          lambda d: oracles.gemma_gguf(d / "gemma-3-270m-q4_k_m.gguf", d / "tokenizers/gemma3/tokenizer.json").plain,
-         (2,), 9216, offset=1.0),
+         (2,), 8320, offset=1.0),
     Real("smollm2-135m", "SmolLM2-135M-Instruct.Q4_1.gguf", smollm2_135m,
          lambda d: oracles.smollm2_gguf(d / "SmolLM2-135M-Instruct.Q4_1.gguf").plain, (), 8192, permuted=True),
 )
@@ -125,13 +125,21 @@ def prompts_of_one_length(tokenizer, bos, length=7):
     return found
 
 
-def make(real, directory):
-    tokenizer = real.tokenizer(directory)
+def load(real, directory):
     model = real.make().eval()
     load_gguf(real, model, directory / real.file)
+    return model
+
+
+def sources(real, tokenizer):
+    return {"long": long_text(tokenizer, real.bos, real.longest), "mixed": texts.MIXED, "short": texts.SHORT}
+
+
+def make(real, directory, out):
+    tokenizer = real.tokenizer(directory)
+    model = load(real, directory)
     result, metadata = {}, {}
-    sources = {"long": long_text(tokenizer, real.bos, real.longest), "mixed": texts.MIXED, "short": texts.SHORT}
-    for name, text in sources.items():
+    for name, text in sources(real, tokenizer).items():
         ids = encode(tokenizer, real.bos, text)
         values = logprobs(model, ids)
         metadata[f"text.{name}"] = text
@@ -143,21 +151,20 @@ def make(real, directory):
     result["greedy.prompts"] = torch.tensor([ids for _, ids in prompts], dtype=torch.int32)
     result["greedy.tokens"], result["greedy.margins"] = tokens, margins
     metadata |= {f"prompt.{i}": text for i, (text, _) in enumerate(prompts)}
-    out = HERE / "golden" / f"{real.name}.safetensors"
-    out.parent.mkdir(exist_ok=True)
-    save_file({k: v.contiguous() for k, v in result.items()}, out, metadata)
-    print(f"{out.name}: {out.stat().st_size} bytes, {len(prompts)} prompts, e.g. {tokenizer.decode(tokens[0].tolist())[:80]!r}", flush=True)
+    part = out.with_suffix(f".{os.getpid()}.part")
+    save_file({k: v.contiguous() for k, v in result.items()}, part, metadata)
+    part.replace(out)
+    print(f"{out}: {len(prompts)} prompts, e.g. {tokenizer.decode(tokens[0].tolist())[:80]!r}", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", type=Path, default=os.environ.get("GALEN_MODELS"), required="GALEN_MODELS" not in os.environ)
-    parser.add_argument("--only")
+    parser.add_argument("--model", choices=[real.name for real in REAL], required=True)
+    parser.add_argument("--models", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     torch.manual_seed(0)
-    for real in REAL:
-        if args.only in (None, real.name):
-            make(real, Path(args.models))
+    make(next(real for real in REAL if real.name == args.model), args.models, args.out)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""Log-probabilities and greedy text of galen on real weights against transformers in fp32 (golden/, made by golden.py).
+"""Log-probabilities and greedy text of galen on real weights against transformers in fp32 on the dequantised file.
 
     run.py [--models DIR] [--only NAME] [--threads N] [--all]
 
 Limits: `--compute fp32` within 1e-4 mean absolute difference of log-probabilities; bf16 within a mean KL divergence of 3e-4
-and a mean difference of 1.2e-2 (Gemma 3 270M) or 2e-2 (SmolLM2 135M), which is what rounding the inputs of each product to
-bf16 costs in PyTorch itself. Greedy text of 256 tokens must be the reference's up to the first token whose margin over the
+and a mean difference of 1.2e-2 (Gemma 3 270M) or 2e-2 (SmolLM2 135M); rounding.py measures what rounding the inputs of each
+product costs in PyTorch itself. Greedy text of 256 tokens must be the reference's up to the first token whose margin over the
 second lies below the largest difference measured in that mode. Every instruction set is forced on a short text and a few
-prompts; --all: on all of them. $GALEN_BIN is the program. Exit code 77: no models in DIR (default $GALEN_MODELS).
+prompts; --all: on all of them. $GALEN_BIN is the program. The reference (golden.py) is computed once and kept in
+$GALEN_CACHE/parity under a name made of its scripts and the model. Exit code 77: no models in DIR (default $GALEN_MODELS).
 """
 
 import argparse
+import hashlib
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -22,6 +25,9 @@ import numpy as np
 from safetensors import safe_open
 
 HERE = Path(__file__).resolve().parent
+# What the reference depends on, beside the model.
+SCRIPTS = ("golden.py", "texts.py", "make_tiny.py", "../tokenizers/oracles.py")
+PACKAGES = ("torch", "transformers", "tokenizers", "gguf")
 MODELS = {  # file, eos, limit of the mean difference in bf16
     "gemma3-270m": ("gemma-3-270m-q4_k_m.gguf", {1, 106}, 1.2e-2),
     "smollm2-135m": ("SmolLM2-135M-Instruct.Q4_1.gguf", {2}, 2e-2),
@@ -37,6 +43,20 @@ def check(ok, what):
     print(("ok    " if ok else "FAILED ") + what, flush=True)
     if not ok:
         failures.append(what)
+
+
+def golden_file(name, models):
+    """The reference of a model; made when the cache has none."""
+    key = hashlib.sha256(" ".join(importlib.metadata.version(package) for package in PACKAGES).encode())
+    for path in [HERE / script for script in SCRIPTS] + [models / MODELS[name][0]]:
+        with path.open("rb") as file:
+            key.update(hashlib.file_digest(file, "sha256").digest())
+    cache = Path(os.environ.get("GALEN_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "galen")
+    path = cache / "parity" / f"{name}-{key.hexdigest()[:16]}.safetensors"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run([sys.executable, HERE / "golden.py", "--model", name, "--models", models, "--out", path], check=True)
+    return path
 
 
 class Galen:
@@ -94,7 +114,7 @@ def greedy(galen, golden, eos, error, mode, count=None, length=None, isa=None):
 def compare(name, directory, threads, everything):
     file, eos, bf16_limit = MODELS[name]
     galen = Galen(str(directory / file), threads)
-    with safe_open(HERE / "golden" / f"{name}.safetensors", "np") as golden:
+    with safe_open(golden_file(name, directory), "np") as golden:
         names = [key.removesuffix(".logprobs") for key in golden.keys() if key.endswith(".logprobs")]
         parts = {text: differences(galen, golden, text, "--compute", "fp32")[0] for text in names}
         fp32 = np.concatenate(list(parts.values()))

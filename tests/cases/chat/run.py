@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""The conversation of `galen run` at a terminal: commands, history, several lines, and Ctrl-C that stops the answer only.
+
+The checkpoint is a tiny one. One copy has a template that refuses and says what it was given; the other goes on for ever,
+since its end of text is banned. GALEN_BIN names the program.
+"""
+
+import os
+import pty
+import re
+import select
+import signal
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "bad_input"))
+from gguf_edit import Gguf  # noqa: E402
+
+GALEN = os.environ.get("GALEN_BIN", "galen")
+TINY = HERE.parents[1] / "parity/models/tiny/llama/f32.gguf"
+TELLS = "{{ raise_exception('roles ' ~ messages|map(attribute='role')|join(',') ~ ' text [' ~ messages[-1].content ~ ']') }}"
+PATIENCE = 120  # seconds; sanitized programs on a busy machine are slow
+
+
+class Terminal:
+    """The program behind a pseudo-terminal."""
+
+    def __init__(self, *args):
+        self.process, self.master = pty.fork()
+        if self.process == 0:
+            os.environ["TERM"] = "dumb"
+            os.execvp(GALEN, [GALEN, *args])
+        self.text = ""
+
+    def read(self, seconds):
+        if not select.select([self.master], [], [], seconds)[0]:
+            return False
+        try:
+            data = os.read(self.master, 65536)
+        except OSError:  # the other side is gone
+            return False
+        self.text += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", data.decode(errors="replace"))
+        return bool(data)
+
+    def expect(self, pattern):
+        """Reads until the pattern is there; drops everything up to its end."""
+        end = time.monotonic() + PATIENCE
+        while not (found := re.search(pattern, self.text)):
+            if time.monotonic() > end or not self.read(end - time.monotonic()):
+                raise AssertionError(f"no {pattern!r} in {self.text[-2000:]!r}")
+        self.text = self.text[found.end():]
+        return found
+
+    def send(self, text):
+        os.write(self.master, text.encode())
+
+    def wait(self):
+        """Exit code, or minus the signal."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            self.read(0.05)
+            process, status = os.waitpid(self.process, os.WNOHANG)
+            if process:
+                os.close(self.master)
+                return os.waitstatus_to_exitcode(status)
+        os.kill(self.process, signal.SIGKILL)
+        os.waitpid(self.process, 0)
+        raise AssertionError(f"the program does not end: {self.text[-2000:]!r}")
+
+
+class Chat(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def model(self, template):
+        file = Gguf(TINY.read_bytes())
+        file.fields["tokenizer.chat_template"] = 8, template
+        file.fields["llama.context_length"] = 4, 1 << 20
+        path = Path(self.folder.name, "chat.gguf")
+        path.write_bytes(file.bytes())
+        return str(path)
+
+    def test_what_the_model_is_given(self):
+        chat = Terminal("run", self.model(TELLS), "--system", "be brief")
+        chat.expect(">>> ")
+        chat.send("hello\n")
+        chat.expect(r"roles system,user text \[hello\]")
+        chat.expect(">>> ")
+        chat.send('"""first\n')
+        chat.expect(r"\.\.\. ")
+        chat.send('second"""\n')
+        chat.expect(r"roles system,user text \[first\s+second\]")
+        chat.expect(">>> ")
+        chat.send("one\\\n")
+        chat.expect(r"\.\.\. ")
+        chat.send("two\n")
+        chat.expect(r"text \[one\s+two\]")
+        chat.expect(">>> ")
+        chat.send("/system\n")
+        chat.expect(">>> ")
+        chat.send("alone\n")
+        chat.expect(r"roles user text \[alone\]")
+        chat.expect(">>> ")
+        chat.send("\x10\n")  # Ctrl-P: the line before
+        chat.expect(r"roles user text \[alone\]")
+        chat.expect(">>> ")
+        chat.send("/help\n")
+        chat.expect("/clear")
+        chat.expect(">>> ")
+        chat.send("/exit\n")
+        self.assertEqual(chat.wait(), 0)
+
+    def test_ctrl_c_stops_the_answer_and_not_the_program(self):
+        chat = Terminal("run", self.model("{{ messages[-1].content }}"), "--context", "500000", "--temperature", "0", "--logit-bias", "2=-inf")
+        for question in ("hello", "abc"):
+            chat.expect(">>> ")
+            chat.send(question + "\n")
+            chat.expect(question + r"[\r\n]+")
+            chat.expect(r"\w")  # of the answer
+            chat.send("\x03")
+        chat.expect(">>> ")
+        chat.send("/exit\n")
+        self.assertEqual(chat.wait(), 0)
+
+    def test_ctrl_d_ends(self):
+        chat = Terminal("run", self.model(TELLS))
+        chat.expect(">>> ")
+        chat.send("\x04")
+        self.assertEqual(chat.wait(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
