@@ -13,8 +13,6 @@ export GALEN_CACHE GALEN_MODELS
 release := build/release
 galen := $(release)/galen
 oracle := build/.venv-oracle/bin/python
-# What `make test` runs sanitized; `make test-all` adds the other folders.
-sanitized := base_test tensor_test formats_test $(basename $(notdir $(wildcard tests/fuzz/*_fuzz.cc)))
 note := examples/notes/clinical_note.txt
 
 .PHONY: all build demo demo-text test test-all bench lint format clean deps models oracle asan tsan aarch64
@@ -49,8 +47,7 @@ test:
 	@$(MAKE) --no-print-directory models
 	@$(MAKE) --no-print-directory oracle
 	@$(MAKE) --no-print-directory build
-	@cmake --preset asan >/dev/null
-	@cmake --build --preset asan -j $(JOBS) --target $(sanitized)
+	@$(MAKE) --no-print-directory asan
 	@ctest --preset release
 
 test-all:

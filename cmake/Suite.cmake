@@ -23,18 +23,12 @@ endfunction()
 # Folders whose results depend on the instruction set.
 set(isa_folders kernels ops nn models engine)
 set(isas ref avx2 avx512 avx512_bf16 amx)
-# Folders whose sanitized tests run in `make test`; those of the others take longer and run in `make test-all`.
-set(sanitized_folders base tensor formats)
 # Folders with threads.
 set(thread_folders base kernels engine)
 
 foreach(name ${unit_tests})
   get_property(file GLOBAL PROPERTY GALEN_TEST_FILE_${name})
-  if(name IN_LIST sanitized_folders)
-    galen_suite_test(asan.${name} COMMAND ${build_root}/asan/${file} LABELS asan)
-  else()
-    galen_suite_test(asan.${name} ALL COMMAND ${build_root}/asan/${file} LABELS asan TIMEOUT 3600)
-  endif()
+  galen_suite_test(asan.${name} COMMAND ${build_root}/asan/${file} LABELS asan TIMEOUT 1800 ENVIRONMENT "GALEN_SLOW=1")
   if(name IN_LIST isa_folders)
     foreach(isa ${isas})
       galen_suite_test(isa.${isa}.${name} LABELS isa
@@ -63,14 +57,19 @@ if(NOT TARGET galen)
   return()
 endif()
 
-# tests/parity/NAME/run.py compares with the reference implementation, in `make test-all`; exit code 77 with a printed reason = skipped.
+# tests/parity/NAME/run.py compares with the reference implementation; exit code 77 with a printed reason = skipped. Where
+# `--all` is known, `make test-all` runs it with that, too.
 set(oracle ${build_root}/.venv-oracle/bin/python)
 file(GLOB parity CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/parity/*/run.py)
 foreach(path ${parity})
   get_filename_component(name ${path} DIRECTORY)
   get_filename_component(name ${name} NAME)
-  galen_suite_test(parity.${name} ALL COMMAND ${oracle} ${path} LABELS parity TIMEOUT 1800
-                   ENVIRONMENT "GALEN_BIN=$<TARGET_FILE:galen>;GALEN_BUILD=${PROJECT_BINARY_DIR}")
+  set(environment "GALEN_BIN=$<TARGET_FILE:galen>;GALEN_BUILD=${PROJECT_BINARY_DIR}")
+  galen_suite_test(parity.${name} COMMAND ${oracle} ${path} LABELS parity TIMEOUT 1800 ENVIRONMENT "${environment}")
+  file(STRINGS ${path} knows_all REGEX "\"--all\"")
+  if(knows_all)
+    galen_suite_test(parity_all.${name} ALL COMMAND ${oracle} ${path} --all LABELS parity TIMEOUT 7200 ENVIRONMENT "${environment}")
+  endif()
 endforeach()
 
 # tests/cases/NAME/run.py drives the program from outside with data files; standard library only.

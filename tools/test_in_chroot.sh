@@ -17,7 +17,7 @@ if [ ! -d "$root" ]; then
   # The settings with which this machine reaches its mirrors: sources, keys, proxies, certificates. No packages.
   rm -rf "$root/etc/apt/sources.list.d" "$root/etc/apt/sources.list"
   cp -a /etc/apt/. "$root/etc/apt/"
-  for path in /usr/share/keyrings /usr/local/share/ca-certificates /etc/ssl/certs /etc/pip.conf /etc/npmrc /etc/resolv.conf /etc/hosts; do
+  for path in /usr/share/keyrings /usr/local/share/ca-certificates /etc/ssl/certs /etc/pip.conf /etc/xdg/pip /etc/npmrc /etc/resolv.conf /etc/hosts; do
     if [ -e "$path" ]; then
       mkdir -p "$root$(dirname "$path")"
       cp -aL "$path" "$root$(dirname "$path")/"

@@ -26,11 +26,17 @@ int main(int argc, char** argv) {
   galen::cli::AddBench(app, &action);
   galen::cli::AddDoctor(app, &action);
   try {
-    if (argc > 1 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr) {
+    if (argc > 1 && argv[1][0] != '-') {
       std::string verbs;
-      for (const CLI::App* verb : app.get_subcommands({})) verbs += " " + verb->get_name();
-      std::cerr << "galen: unknown verb '" << argv[1] << "'; known:" << verbs << "\n";
-      return 2;
+      bool known = false;
+      for (const CLI::App* verb : app.get_subcommands({})) {
+        known |= verb->get_name() == argv[1];
+        verbs += " " + verb->get_name();
+      }
+      if (!known) {
+        std::cerr << "galen: unknown verb '" << argv[1] << "'; known:" << verbs << "\n";
+        return 2;
+      }
     }
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

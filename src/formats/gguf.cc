@@ -353,9 +353,10 @@ class GgufParser {
     for (size_t i = 0; i < offsets.size(); ++i) {
       TensorInfo& tensor = file_->tensors_[i];
       if (offsets[i] > available || sizes_[i] > available - offsets[i]) {
-        return Error("tensor " + Quoted(tensor.name) + " needs " + Number(sizes_[i]) +
-                     " bytes at offset " + Number(offsets[i]) +
-                     " of the data section, which holds " + Number(available));
+        return DataLoss(file_->name_ + ": tensor " + Quoted(tensor.name) + " needs " +
+                        Number(sizes_[i]) + " bytes at offset " + Number(offsets[i]) +
+                        " of the data section, which holds " + Number(available) +
+                        "; the file is truncated or corrupt: download or copy it again");
       }
       tensor.bytes = bytes_.subspan(start + offsets[i], sizes_[i]);
     }

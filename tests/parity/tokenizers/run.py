@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Token ids and decoded text of galen against Hugging Face `tokenizers` and sentencepiece.
 
-    run.py [--lines N] [--seed S] [--only NAME] [--driver FILE]
+    run.py [--lines N | --all] [--seed S] [--only NAME] [--driver FILE]
 
 Files: tests/data/medsiglip, small tokenizers trained here, and what tools/fetch_models.py left in $GALEN_MODELS (the two
 GGUF files and tokenizers/NAME). Needs tokenizers 0.23.3, sentencepiece, gguf. The driver is tokenizer_driver of the build
@@ -96,6 +96,7 @@ def compare(driver, case, count, seed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, default=20000, help="per tokenizer; small ones get a tenth")
+    parser.add_argument("--all", action="store_true", help="100,000 lines per tokenizer")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="tokenizers whose name contains this")
     parser.add_argument("--driver", default=os.path.join(os.environ.get("GALEN_BUILD", ""), "tests/parity/tokenizers/tokenizer_driver"))
@@ -103,6 +104,8 @@ def main():
     if not os.path.exists(arguments.driver):
         print(f"skipped: {arguments.driver} is not built")
         return 77
+    if arguments.all:
+        arguments.lines = 100_000
     import lines
     models = os.environ.get("GALEN_MODELS")
     if not models:
