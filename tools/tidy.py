@@ -32,12 +32,13 @@ def inputs(command, folder):
 
 def digest(entry, tidy_version):
     total = hashlib.sha256(tidy_version.encode() + (ROOT / ".clang-tidy").read_bytes())
-    total.update(entry["command"].encode())
+    total.update(entry["command"].replace(str(ROOT), "").encode())
     names = inputs(entry["command"], entry["directory"])
     if names is None:
         return None
     for name in names:
-        total.update((Path(entry["directory"]) / name).read_bytes())
+        total.update(os.path.relpath(Path(entry["directory"], name).resolve(), ROOT).encode())
+        total.update(Path(entry["directory"], name).read_bytes())
     return total.hexdigest()
 
 
@@ -51,8 +52,10 @@ def main():
         print("tidy.py: clang-tidy is not installed (Debian: clang-tidy)", file=sys.stderr)
         return 1
     version = subprocess.run([tidy, "--version"], capture_output=True, text=True).stdout
-    cache = args.build / "tidy-passed"
-    cache.mkdir(exist_ok=True)
+    # Beside the other things that take long to make: neither a clean build nor another clone looks at a file again.
+    root = os.environ.get("GALEN_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "galen"
+    cache = Path(root) / "tidy"
+    cache.mkdir(parents=True, exist_ok=True)
     wanted = {str((Path.cwd() / f).resolve()) for f in args.files}
     entries = [e for e in json.loads((args.build / "compile_commands.json").read_text())
                if str(ROOT) in e["file"] and not SKIP.search(e["file"]) and (not wanted or e["file"] in wanted)]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# clang-tidy over the files of the build, JOBS at a time. Results are kept per content (of the file and of everything it
+# clang-tidy over the files of the build, JOBS at a time. What passed is kept in the cache per content (of the file and of everything it
 # includes), so that a second run looks at what changed only.
 # usage: tidy.sh [FILE...]
 set -eu
