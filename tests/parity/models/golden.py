@@ -60,7 +60,7 @@ def smollm2_135m():
 REAL = (
     Real("gemma3-270m", "gemma-3-270m-q4_k_m.gguf", gemma_270m,
          lambda d: oracles.gemma_gguf(d / "gemma-3-270m-q4_k_m.gguf", d / "tokenizers/gemma3/tokenizer.json").plain,
-         (2,), 8320, offset=1.0),
+         (2,), 9216, offset=1.0),
     Real("smollm2-135m", "SmolLM2-135M-Instruct.Q4_1.gguf", smollm2_135m,
          lambda d: oracles.smollm2_gguf(d / "SmolLM2-135M-Instruct.Q4_1.gguf").plain, (), 8192, permuted=True),
 )
