@@ -8,7 +8,8 @@ packages="libgtest-dev libicu-dev libicu72 libpcre2-dev libpcre2-8-0 libsentence
  libprotobuf-dev libprotobuf32 libprotobuf-lite32 zlib1g zlib1g-dev libtinfo6 libncurses-dev libbsd-dev libbsd0 libmd-dev libmd0 libcli11-dev
  nlohmann-json3-dev libc6 libgcc-s1 libstdc++6 libgoogle-perftools4 libtcmalloc-minimal4 libunwind8 liblzma5
  libjpeg62-turbo-dev libjpeg62-turbo libpng-dev libpng16-16 libwebp-dev libwebp7 libwebpdemux2 libwebpmux3 libtiff-dev libtiff6
- libtiffxx6 libgif-dev libgif7 libdcmtk-dev libdcmtk17 libopenjp2-7-dev libopenjp2-7 libnifti-dev libnifti2 libopenslide-dev
+ libtiffxx6 libgif-dev libgif7 libdcmtk-dev libdcmtk17 libopenjp2-7-dev libopenjp2-7 libnifti2-dev libnifti2-2
+ libnifticdf-dev libnifticdf2 libniftiio-dev libniftiio2 libznz-dev libznz3 libopenslide-dev
  libopenslide0"
 key=$(echo "$packages" | sha256sum | cut -c1-12)
 [ -f "$out/.complete-$key" ] && exit 0
