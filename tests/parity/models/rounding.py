@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """What it costs PyTorch itself to round the inputs of every product to bf16: the yardstick of run.py's limits.
 
-    rounding.py --model NAME --models DIR [--only TEXT]...
+    rounding.py --model NAME --models DIR [--only TEXT]... [--tokens N]
 
 The model computes in fp32, and both operands of each linear map (the output head too) and of each attention product are
 rounded to bf16 first; sums, norms, the residual stream and the softmax stay fp32. Prints, per text, the mean |difference| of
-log-probabilities from fp32 and the mean KL divergence, for linear maps alone and with attention.
+log-probabilities from fp32 and the mean KL divergence, for linear maps alone and with attention. Of longer texts only the
+first N tokens are taken: they do not depend on what follows.
 """
 
 import argparse
@@ -62,6 +63,7 @@ def main():
     parser.add_argument("--model", choices=[real.name for real in golden.REAL], required=True)
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--only", action="append")
+    parser.add_argument("--tokens", type=int, default=2048)
     args = parser.parse_args()
     real = next(real for real in golden.REAL if real.name == args.model)
     tokenizer = real.tokenizer(args.models)
@@ -76,9 +78,9 @@ def main():
         for name, text in golden.sources(real, tokenizer).items():
             if args.only and name not in args.only:
                 continue
-            ids = golden.encode(tokenizer, real.bos, text)
+            ids = golden.encode(tokenizer, real.bos, text)[:args.tokens]
             difference, kl = compare(exact, model, ids)
-            print(f"{real.name} {name} {'linear maps and attention' if attend else 'linear maps'}: "
+            print(f"{real.name} {name} ({len(ids)} tokens) {'linear maps and attention' if attend else 'linear maps'}: "
                   f"mean difference {difference:.3g}, mean KL {kl:.3g}", flush=True)
 
 
