@@ -102,6 +102,7 @@ size_t GraphemeLength(std::string_view text) {
   while (i < text.size()) {
     next = CharAt(text, i);
     const int to = Break(next);
+    const bool joiner = JoinsCluster(next);  // newer than ICU's properties
     const bool control = kind == U_GCB_CONTROL || kind == U_GCB_CR || kind == U_GCB_LF;
     const bool to_control = to == U_GCB_CONTROL || to == U_GCB_CR || to == U_GCB_LF;
     bool join = false;
@@ -114,8 +115,7 @@ size_t GraphemeLength(std::string_view text) {
       join = true;
     } else if ((kind == U_GCB_LVT || kind == U_GCB_T) && to == U_GCB_T) {
       join = true;
-    } else if (to == U_GCB_EXTEND || to == U_GCB_ZWJ || to == U_GCB_SPACING_MARK ||
-               kind == U_GCB_PREPEND) {
+    } else if (joiner || kind == U_GCB_PREPEND) {
       join = true;
     } else if (zwj_after_pictographic && IsPictographic(next)) {
       join = true;
@@ -124,7 +124,8 @@ size_t GraphemeLength(std::string_view text) {
     }
     if (!join) break;
     zwj_after_pictographic = pictographic && to == U_GCB_ZWJ;
-    pictographic = IsPictographic(next) || (pictographic && to == U_GCB_EXTEND);
+    pictographic = IsPictographic(next) ||
+                   (pictographic && joiner && to != U_GCB_ZWJ && to != U_GCB_SPACING_MARK);
     odd_regional = to == U_GCB_REGIONAL_INDICATOR && !odd_regional;
     kind = to;
     c = next;

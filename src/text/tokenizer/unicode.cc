@@ -148,6 +148,7 @@ bool IsWord(char32_t c) { return Contains(kWordChars, c); }
 bool IsNumeric(char32_t c) { return Contains(kNumericChars, c); }
 bool IsPunctuation(char32_t c) { return Contains(kPunctuationChars, c); }
 bool IsStrippedMark(char32_t c) { return c >= 0x300 && Contains(kStrippedMarks, c); }
+bool JoinsCluster(char32_t c) { return c >= 0x300 && Contains(kClusterJoiners, c); }
 
 void AppendLower(char32_t c, std::string* out) {
   if (c < 0x80) {

@@ -43,6 +43,7 @@ bool IsWord(char32_t c);          // \w of the Whitespace pre-tokenizer and of s
 bool IsNumeric(char32_t c);       // Digits
 bool IsPunctuation(char32_t c);   // Punctuation
 bool IsStrippedMark(char32_t c);  // what StripAccents removes
+bool JoinsCluster(char32_t c);    // goes on the grapheme cluster in front of it
 void AppendLower(char32_t c, std::string* out);
 
 // Code points of an Oniguruma general category ("Lu", ...) that PCRE2's tables of Unicode 14 lack.

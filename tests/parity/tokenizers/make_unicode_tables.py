@@ -5,6 +5,9 @@ The library links several Unicode databases of different age (Oniguruma, the Rus
 them the age of the ICU and PCRE2 that galen links. So the sets are read from the library itself, one code point at a
 time. Needs tokenizers==0.23.3. Usage: make_unicode_tables.py > src/text/tokenizer/unicode_tables.inc
 """
+import base64
+import json
+import pathlib
 import sys
 import unicodedata
 
@@ -83,6 +86,13 @@ for a, b, s, d in runs:
     line += item
 print(line)
 print("};")
+# A cluster below 6 bytes is looked up whole in the character map: U+03C9 U+0345 becomes U+1FF3, unless a third joins them.
+sigtok = tokenizers.Tokenizer.from_file(str(pathlib.Path(__file__).parents[2] / "data/medsiglip/tokenizer.json"))
+charsmap = next(n["precompiled_charsmap"] for n in json.loads(sigtok.to_str())["normalizer"]["normalizers"] if n["type"] == "Precompiled")
+precompiled = normalizers.Precompiled(base64.b64decode(charsmap))
+assert precompiled.normalize_str("\u03c9\u0345") == "\u1ff3"
+emit("kClusterJoiners", {c for c in CODE_POINTS if c >= 0x300 and not precompiled.normalize_str("\u03c9\u0345" + chr(c)).startswith("\u1ff3")},
+     "What goes on a grapheme cluster in front of it: Extend, ZWJ and SpacingMark of the library's Unicode version.")
 print("// Oniguruma's general categories beyond those of Unicode 14, which the oldest PCRE2 that we link knows.")
 for category in "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So".split():
     now = matches(r"\p{" + category + "}")
