@@ -1,18 +1,15 @@
 #!/usr/bin/env python3
 """What it costs PyTorch itself to round the inputs of every product to bf16: the yardstick of run.py's limits.
 
-    rounding.py --model NAME --models DIR [--out FILE] [--only TEXT]... [--tokens N]
+    rounding.py --model NAME --models DIR [--only TEXT]... [--tokens N]
 
 The model computes in fp32, and both operands of each linear map (the output head too) and of each attention product are
 rounded to bf16 first; sums, norms, the residual stream and the softmax stay fp32. Prints, per text, the mean |difference| of
-log-probabilities from fp32 and the mean KL divergence, for linear maps alone and with attention, and writes the latter as
-JSON {text: {"tokens", "difference", "kl"}} to FILE. Of longer texts only the first N tokens are taken: they do not depend on
-what follows.
+log-probabilities from fp32 and the mean KL divergence, for linear maps alone and with attention. Of longer texts only the
+first N tokens are taken: they do not depend on what follows.
 """
 
 import argparse
-import json
-import os
 from pathlib import Path
 
 import golden
@@ -65,7 +62,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", choices=[real.name for real in golden.REAL], required=True)
     parser.add_argument("--models", type=Path, required=True)
-    parser.add_argument("--out", type=Path)
     parser.add_argument("--only", action="append")
     parser.add_argument("--tokens", type=int, default=2048)
     args = parser.parse_args()
@@ -76,8 +72,7 @@ def main():
         if isinstance(module, torch.nn.Linear):
             module.forward = linear.__get__(module)
     AttentionInterface.register("rounded", attention)
-    result = {}
-    for attend in (None, "rounded") if not args.out else ("rounded",):
+    for attend in (None, "rounded"):
         if attend:
             model.set_attn_implementation(attend)
         for name, text in golden.sources(real, tokenizer).items():
@@ -87,11 +82,6 @@ def main():
             difference, kl = compare(exact, model, ids)
             print(f"{real.name} {name} ({len(ids)} tokens) {'linear maps and attention' if attend else 'linear maps'}: "
                   f"mean difference {difference:.3g}, mean KL {kl:.3g}", flush=True)
-            result[name] = {"tokens": len(ids), "difference": difference, "kl": kl}
-    if args.out:
-        part = args.out.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(result))
-        part.replace(args.out)
 
 
 if __name__ == "__main__":
