@@ -15,7 +15,7 @@ galen := $(release)/galen
 oracle := build/.venv-oracle/bin/python
 note := examples/notes/clinical_note.txt
 
-.PHONY: all build demo demo-text test test-all bench lint format clean deps models oracle asan tsan aarch64
+.PHONY: all build program demo demo-text test test-all bench lint format clean deps models oracle asan tsan aarch64
 all: build
 
 deps:
@@ -27,7 +27,12 @@ build: deps
 
 demo: demo-text
 
-demo-text: build
+# The program alone: a stranger who tries it waits for no tests to be compiled.
+program: deps
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release -j $(JOBS) --target galen layers
+
+demo-text: program
 	@tools/fetch_models.py models
 	@tools/demo_text.sh $(galen) $(GALEN_MODELS) $(note)
 
