@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
 #include "base/files.h"
 #include "media/document/pnm.h"
@@ -102,6 +103,24 @@ TEST(Pdf, TextOfTheReport) {
   EXPECT_GT(unit->box.x0, name->box.x1);
 }
 
+// The same words in the same order as pdftotext writes without boxes.
+TEST(Pdf, WordsAreThoseOfThePlainText) {
+  const auto pdf = PdfDocument::Open(Report());
+  ASSERT_TRUE(pdf.ok());
+  ChildRequest request;
+  request.argv = {"pdftotext", "-enc", "UTF-8", Report(), "-"};
+  const auto plain = RunChild(request);
+  ASSERT_TRUE(plain.ok());
+  std::istringstream stream(plain->out);
+  std::vector<std::string> expected, words;
+  for (std::string word; stream >> word;) expected.push_back(word);
+  const auto layer = pdf->Words(1);
+  ASSERT_TRUE(layer.ok());
+  for (const PageWord& word : *layer) words.push_back(word.text);
+  EXPECT_GT(words.size(), 60u);
+  EXPECT_EQ(words, expected);
+}
+
 TEST(Pdf, Escapes) {
   const auto pdf = PdfDocument::Open(Path("escapes.pdf"));
   ASSERT_TRUE(pdf.ok());
@@ -162,7 +181,7 @@ TEST(Pdf, MemoryLimitIsAnError) {
   PdfLimits limits;
   limits.memory_bytes = size_t{50} << 20;
   const auto pdf = PdfDocument::Open(Path("pages.pdf"), limits);
-  if (!pdf.ok()) return;  // the tools' libraries alone need more on some systems
+  if (!pdf.ok()) return;                   // the tools' libraries alone need more on some systems
   EXPECT_FALSE(pdf->Render(1, 370).ok());  // 3145x4070 pixels: 38 MB
 }
 
