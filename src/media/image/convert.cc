@@ -1,10 +1,12 @@
 #include "media/image/convert.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
 #include "media/image/format_readers.h"
+#include "media/image/lab.h"
 
 namespace galen {
 namespace {
@@ -73,6 +75,30 @@ void WarnIfTransparent(const Raster& raster, size_t offset, Warnings* warnings) 
   }
 }
 
+// Full-range BT.601 in Pillow's fixed point (ConvertYCbCr.c): each term with 6 fractional bits,
+// rounded towards zero after adding a half, the sum shifted down.
+class YcbcrToRgb {
+ public:
+  YcbcrToRgb() {
+    for (int i = 0; i < 256; ++i) {
+      const double scaled = (i - 128) * (1 << kBits);
+      red_[i] = static_cast<int>(1.402 * scaled + 0.5);
+      green_cb_[i] = static_cast<int>(-0.34414 * scaled + 0.5);
+      green_cr_[i] = static_cast<int>(-0.71414 * scaled + 0.5);
+      blue_[i] = static_cast<int>(1.772 * scaled + 0.5);
+    }
+  }
+  void operator()(const uint8_t* in, uint8_t* out) const {
+    out[0] = Clip8(in[0] + (red_[in[2]] >> kBits));
+    out[1] = Clip8(in[0] + ((green_cb_[in[1]] + green_cr_[in[2]]) >> kBits));
+    out[2] = Clip8(in[0] + (blue_[in[1]] >> kBits));
+  }
+
+ private:
+  static constexpr int kBits = 6;
+  std::array<int, 256> red_, green_cb_, green_cr_, blue_;
+};
+
 }  // namespace
 
 Result<Image> ConvertToRgb(Raster raster, std::vector<std::string>* warnings) {
@@ -119,8 +145,9 @@ Result<Image> ConvertToRgb(Raster raster, std::vector<std::string>* warnings) {
         return value >= 255.0f ? 255 : value > 0.0f ? static_cast<int>(value) : 0;
       });
     case PixelMode::kYcbcr:
+      return Map(raster, YcbcrToRgb());
     case PixelMode::kLab:
-      break;
+      return LabToRgb(raster);
   }
   return Unsupported("pixels in " + std::string(PixelModeName(raster.mode)));
 }

@@ -12,7 +12,8 @@
 namespace galen {
 namespace {
 
-constexpr std::array kReaders = {&kJpegReader, &kPngReader};
+constexpr std::array kReaders = {&kJpegReader, &kPngReader, &kWebpReader,
+                                 &kTiffReader, &kGifReader, &kBmpReader};
 
 Result<const FormatReader*> FindReader(Bytes bytes) {
   if (bytes.empty()) return DataLoss("the image is empty");
@@ -62,7 +63,8 @@ Result<Image> DecodeImage(std::span<const uint8_t> bytes, const DecodeOptions& o
   ASSIGN_OR_RETURN(const FormatReader* reader, FindReader(bytes));
   Result<Raster> raster = reader->decode(bytes, options, warnings);
   if (!raster.ok()) return raster.status().WithContext(ImageFormatName(reader->format));
-  const int orientation = FindOrientation(raster->exif, raster->xmp);
+  const int orientation =
+      raster->orientation != 0 ? raster->orientation : FindOrientation(raster->exif, raster->xmp);
   ASSIGN_OR_RETURN(Image image, ConvertToRgb(*std::move(raster), warnings));
   return ApplyOrientation(std::move(image), orientation);
 }

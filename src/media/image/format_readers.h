@@ -25,6 +25,10 @@ struct FormatReader {
 
 extern const FormatReader kJpegReader;
 extern const FormatReader kPngReader;
+extern const FormatReader kWebpReader;
+extern const FormatReader kTiffReader;
+extern const FormatReader kGifReader;
+extern const FormatReader kBmpReader;
 
 // "frame 3 of a file with 2": the error of a frame that is not there; ok where it is.
 Status CheckFrame(int64_t frame, int64_t frames);

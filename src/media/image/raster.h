@@ -40,8 +40,9 @@ struct Raster {
   int64_t height = 0;
   std::vector<uint8_t> data;               // [height, width, BytesPerPixel(mode)]
   std::array<uint8_t, 3 * 256> palette{};  // RGB; entries that the file lacks are black
-  std::string exif;                        // a TIFF structure, or empty
-  std::string xmp;                         // XML, or empty
+  int orientation = 0;  // 1..8 if the format has a field for it; 0: exif and xmp may tell
+  std::string exif;     // a TIFF structure, or empty
+  std::string xmp;      // XML, or empty
 
   // Sets the size and a zeroed buffer. Fails above max_pixels or when memory is short.
   Status Allocate(PixelMode mode, int64_t width, int64_t height, int64_t max_pixels);

@@ -5,9 +5,8 @@
 
 namespace galen {
 
-ResampleWeights PillowWeights(int64_t sources, float begin, float end, int64_t targets,
+ResampleWeights ScaledWeights(int64_t sources, double begin, double scale, int64_t targets,
                               const FilterFunction& filter) {
-  const double scale = static_cast<double>(end - begin) / static_cast<int>(targets);
   const double filter_scale = std::max(scale, 1.0);
   const double support = filter.support * filter_scale;
   const double inverse = 1.0 / filter_scale;

@@ -38,9 +38,10 @@ struct FixedWeights {
   int64_t end() const { return first.back() + count.back(); }
 };
 
-// Pillow's rule (precompute_coeffs): target pixel i has its centre at begin + (i + 0.5) * (end -
-// begin) / targets; source pixels whose index rounds into centre -+ support count.
-ResampleWeights PillowWeights(int64_t sources, float begin, float end, int64_t targets,
+// The rule of Pillow (precompute_coeffs) and PyTorch (HelperInterpBase): target pixel i has its
+// centre at begin + (i + 0.5) * scale; source pixels whose index rounds into centre -+ support
+// count, where support grows with a scale above 1.
+ResampleWeights ScaledWeights(int64_t sources, double begin, double scale, int64_t targets,
                               const FilterFunction& filter);
 
 // Rounds half away from zero. Every weight times 2^bits fits 30 bits.

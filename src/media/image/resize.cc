@@ -64,6 +64,11 @@ FilterFunction Function(Filter filter) {
   return {Triangle, 1.0};
 }
 
+FixedWeights Weights(int64_t sources, float begin, float end, int64_t targets, Filter filter) {
+  const double scale = static_cast<double>(end - begin) / static_cast<int>(targets);
+  return ToFixed(ScaledWeights(sources, begin, scale, targets, Function(filter)), kPillowBits);
+}
+
 // Pillow adds the step up instead of multiplying, which decides some pixels.
 std::vector<int64_t> NearestSources(float begin, float end, int64_t targets, int64_t sources) {
   const double step = static_cast<double>(end - begin) / static_cast<int>(targets);
@@ -131,15 +136,12 @@ Image Resize(const Image& image, int64_t width, int64_t height, Filter filter,
                     box.bottom - box.top == static_cast<float>(height);
   if (filter == Filter::kNearest || crop) return ResizeNearest(image, width, height, box);
 
-  const FilterFunction function = Function(filter);
   ResamplePasses passes;
   if (width != image.width || box.left != 0 || box.right != static_cast<float>(width)) {
-    passes.columns =
-        ToFixed(PillowWeights(image.width, box.left, box.right, width, function), kPillowBits);
+    passes.columns = Weights(image.width, box.left, box.right, width, filter);
   }
   if (height != image.height || box.top != 0 || box.bottom != static_cast<float>(height)) {
-    passes.rows =
-        ToFixed(PillowWeights(image.height, box.top, box.bottom, height, function), kPillowBits);
+    passes.rows = Weights(image.height, box.top, box.bottom, height, filter);
   }
   const int64_t fewer_rows = image.height - height;
   passes.rows_first = fewer_rows > 0 && fewer_rows > (image.width - width) * 2;
