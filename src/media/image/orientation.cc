@@ -2,55 +2,27 @@
 
 #include <cctype>
 #include <cstdint>
-#include <cstring>
 #include <optional>
+
+#include "media/image/tiff_directory.h"
 
 namespace galen {
 namespace {
 
-constexpr uint16_t kOrientationTag = 0x0112;
+constexpr uint32_t kOrientationTag = 0x0112;
 
-class TiffView {
- public:
-  TiffView(std::string_view data, bool big_endian) : data_(data), big_endian_(big_endian) {}
-  bool Has(uint64_t at, uint64_t size) const {
-    return size <= data_.size() && at <= data_.size() - size;
-  }
-  uint32_t Read(uint64_t at, int size) const {
-    uint32_t value = 0;
-    for (int i = 0; i < size; ++i) {
-      const auto byte = static_cast<uint8_t>(data_[at + (big_endian_ ? i : size - 1 - i)]);
-      value = value << 8 | byte;
-    }
-    return value;
-  }
-
- private:
-  std::string_view data_;
-  bool big_endian_;
-};
-
-// The tag of the first directory; the last one counts, as Pillow's dictionary keeps it.
+// The tag of the first directory.
 std::optional<uint32_t> FromExif(std::string_view exif) {
   constexpr std::string_view kPrefix("Exif\0\0", 6);
   for (int i = 0; i < 2 && exif.starts_with(kPrefix); ++i) exif.remove_prefix(kPrefix.size());
   if (exif.size() < 8) return std::nullopt;
-  const bool big_endian = exif.starts_with("MM");
-  if (!big_endian && !exif.starts_with("II")) return std::nullopt;
-  const TiffView view(exif, big_endian);
-  const uint64_t directory = view.Read(4, 4);
-  if (!view.Has(directory, 2)) return std::nullopt;
-  std::optional<uint32_t> found;
-  const uint32_t count = view.Read(directory, 2);
-  for (uint64_t i = 0; i < count; ++i) {
-    const uint64_t entry = directory + 2 + 12 * i;
-    if (!view.Has(entry, 12)) break;
-    if (view.Read(entry, 2) != kOrientationTag || view.Read(entry + 4, 4) != 1) continue;
-    const uint32_t type = view.Read(entry + 2, 2);
-    if (type == 3 || type == 8) found = view.Read(entry + 8, 2);  // SHORT, SSHORT
-    if (type == 4 || type == 9) found = view.Read(entry + 8, 4);  // LONG, SLONG
+  const TiffForm form = {.big_endian = exif.starts_with("MM")};
+  if (!form.big_endian && !exif.starts_with("II")) return std::nullopt;
+  uint64_t directory = 0;
+  for (int i = 0; i < 4; ++i) {
+    directory = directory << 8 | static_cast<uint8_t>(exif[form.big_endian ? 4 + i : 7 - i]);
   }
-  return found;
+  return FindTiffTag(exif, directory, form, kOrientationTag);
 }
 
 // tiff:Orientation="6" or <tiff:Orientation>6.

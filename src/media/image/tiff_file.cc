@@ -4,6 +4,9 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <string_view>
+
+#include "media/image/tiff_directory.h"
 
 namespace galen {
 
@@ -28,7 +31,8 @@ TiffFile::~TiffFile() {
 }
 
 Status TiffFile::Error() const {
-  return DataLoss(message_[0] != '\0' ? message_ : "truncated or corrupt");
+  if (message_[0] == '\0') return DataLoss("truncated or corrupt");
+  return DataLoss(std::string("truncated or corrupt: ") + message_);
 }
 
 uint32_t TiffFile::Short(uint32_t tag, uint32_t absent) const {
@@ -39,6 +43,13 @@ uint32_t TiffFile::Short(uint32_t tag, uint32_t absent) const {
 uint32_t TiffFile::Long(uint32_t tag, uint32_t absent) const {
   uint32_t value = 0;
   return TIFFGetFieldDefaulted(tiff_, tag, &value) == 1 ? value : absent;
+}
+
+uint32_t TiffFile::Stored(uint32_t tag, uint32_t absent) const {
+  const std::string_view text(reinterpret_cast<const char*>(bytes_.data()), bytes_.size());
+  const TiffForm form = {.big_endian = TIFFIsBigEndian(tiff_) != 0,
+                         .big_tiff = text[2] == '+' || text[3] == '+'};
+  return FindTiffTag(text, TIFFCurrentDirOffset(tiff_), form, tag).value_or(absent);
 }
 
 int TiffFile::OnError(TIFF*, void* self, const char*, const char* format, va_list arguments) {

@@ -27,6 +27,9 @@ class TiffFile {
   // The tag, its default, or `absent` where the format has none.
   uint32_t Short(uint32_t tag, uint32_t absent) const;
   uint32_t Long(uint32_t tag, uint32_t absent) const;
+  // The integer tag as the file has it: libtiff silently takes a picture whose palette it cannot
+  // read for grey.
+  uint32_t Stored(uint32_t tag, uint32_t absent) const;
 
  private:
   static int OnError(TIFF*, void* self, const char* module, const char* format, va_list arguments);

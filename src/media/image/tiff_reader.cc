@@ -31,7 +31,7 @@ Result<ImageInfo> Probe(Bytes bytes) {
 
 TiffTags ReadTags(const TiffFile& file) {
   TiffTags tags;
-  tags.photometric = file.Short(TIFFTAG_PHOTOMETRIC, 0);
+  tags.photometric = file.Stored(TIFFTAG_PHOTOMETRIC, 0);
   tags.bits = file.Short(TIFFTAG_BITSPERSAMPLE, 1);
   tags.samples = file.Short(TIFFTAG_SAMPLESPERPIXEL, 1);
   tags.format = file.Short(TIFFTAG_SAMPLEFORMAT, 1);

@@ -33,8 +33,9 @@ SIZES = [(7, 5), (61, 40), (12, 90)]
 
 def main():
     warnings.simplefilter("ignore")
-    for old in [*HERE.glob("*.png"), *HERE.glob("*.[jwtgb]*")]:
-        old.unlink()
+    for old in HERE.iterdir():
+        if old.is_file() and old.suffix != ".py":
+            old.unlink()
     with tempfile.TemporaryDirectory() as folder:
         Maker(folder).run()
         for name in NAMES + SEVERAL:

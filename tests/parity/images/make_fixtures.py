@@ -148,13 +148,13 @@ class Maker:
         for mode in modes:
             for compression in (None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma"):
                 name = f"tiff_{mode.replace(';', '')}_{compression}.tif"
-                self.image(mode, (67, 45)).save(self.path(name), compression=compression)
+                self.image(mode, (39, 27)).save(self.path(name), compression=compression)
         for width, height in SIZES:
             self.image("RGB", (width, height)).save(self.path(f"tiff_{width}x{height}.tif"))
         for compression in ("group3", "group4", "tiff_ccitt"):
-            self.image("1", (67, 45)).save(self.path(f"tiff_1_{compression}.tif"), compression=compression)
+            self.image("1", (39, 27)).save(self.path(f"tiff_1_{compression}.tif"), compression=compression)
         for mode in ("L", "RGB", "YCbCr", "CMYK"):
-            self.image(mode, (67, 45)).save(self.path(f"tiff_{mode}_jpeg.tif"), compression="jpeg", quality=80)
+            self.image(mode, (39, 27)).save(self.path(f"tiff_{mode}_jpeg.tif"), compression="jpeg", quality=80)
         for o in range(1, 9):
             self.image("RGB", (23, 14)).save(self.path(f"tiff_orient{o}.tif"), tiffinfo={274: o})
         pages = [self.image(mode, (20 + 9 * i, 30)) for i, mode in enumerate(("RGB", "L", "1", "P"))]
@@ -163,18 +163,18 @@ class Maker:
         rng = np.random.default_rng(7)
         for order in ("<", ">"):
             word = {"<": "le", ">": "be"}[order]
-            for kind, shape in (("minisblack", (45, 70)), ("miniswhite", (45, 70)), ("rgb", (45, 70, 3))):
+            for kind, shape in (("minisblack", (29, 37)), ("miniswhite", (29, 37)), ("rgb", (29, 37, 3))):
                 for dtype in ("u1", "u2"):
                     data = rng.integers(0, 256 if dtype == "u1" else 65536, shape).astype(dtype)
                     for tile in (None, (16, 32)):
                         name = f"tf_{kind}_{dtype}_{word}_{'tiled' if tile else 'strips'}.tif"
                         tifffile.imwrite(self.path(name), data, photometric=kind, byteorder=order, tile=tile,
                                          compression="zlib" if tile else None)
-            data = rng.integers(0, 256, (3, 45, 70)).astype("u1")
+            data = rng.integers(0, 256, (3, 29, 37)).astype("u1")
             tifffile.imwrite(self.path(f"tf_planar_{word}.tif"), data, photometric="rgb", planarconfig="separate",
                              byteorder=order, compression="zlib")
             for alpha in ("unassalpha", "assocalpha", "unspecified"):
-                data = rng.integers(0, 256, (45, 70, 4)).astype("u1")
+                data = rng.integers(0, 256, (29, 37, 4)).astype("u1")
                 tifffile.imwrite(self.path(f"tf_{alpha}_{word}.tif"), data, photometric="rgb", extrasamples=[alpha],
                                  byteorder=order)
             data = rng.integers(-300, 300, (31, 20))
