@@ -3,6 +3,7 @@
 
 #include "text/tokenizer/base64.h"
 #include "text/tokenizer/charsmap.h"
+#include "text/tokenizer/json_document.h"
 #include "text/tokenizer/normalizer.h"
 #include "text/tokenizer/pre_tokenizer.h"
 #include "text/tokenizer/regex.h"
@@ -138,6 +139,16 @@ TEST(Charsmap, RefusesDamage) {
       Charsmap::Parse(std::string("\x04\0\0\0\xFF\xFF\xFF\x7F", 8));  // offsets beyond the table
   ASSERT_TRUE(map.ok());
   EXPECT_EQ(map->Longest("abc").length, 0u);
+}
+
+// The values are what tokenizers 0.23.3 writes again after reading the first ones.
+TEST(TokenizerJson, ScoresAreReadAsTheReferenceReadsThem) {
+  const auto document = ParseTokenizerJson(
+      R"({"model": {"type": "Unigram", "vocab": [["a", -3.8654253482818604], ["b", -7.2812395095825195],)"
+      R"( ["c", -0.43561181362301915], ["d", -2.5], ["e", 0], ["f", -1e-3]]}})");
+  ASSERT_TRUE(document.ok()) << document.status().message();
+  EXPECT_EQ(document->vocab_scores, (std::vector<double>{-3.865425348281861, -7.28123950958252,
+                                                         -0.4356118136230191, -2.5, 0, -0.001}));
 }
 
 TEST(Grapheme, Clusters) {
