@@ -102,7 +102,16 @@ def smollm2_gguf(path):
     return Case("smollm2.gguf", "gguf", path, [t["content"] for t in document["added_tokens"]], special, plain)
 
 
-def written_gguf(name, tokenizer_json, directory, model, pre, score=None):
+def scores_of(merges, vocab):
+    """Scores that order merges as the list does: a SentencePiece model has one per token, and converters list the pairs by it."""
+    scores = [0.0] * (max(vocab.values()) + 1)
+    for rank, merge in enumerate(merges):
+        made = vocab["".join(merge.split(" ") if isinstance(merge, str) else merge)]
+        scores[made] = scores[made] or -1.0 - rank
+    return scores
+
+
+def written_gguf(name, tokenizer_json, directory, model, pre):
     """A GGUF file with the vocabulary of a tokenizer.json, as llama.cpp's converter would write it."""
     import gguf
     document = json.loads(tokenizer_json.read_text(encoding="utf-8"))
@@ -123,10 +132,11 @@ def written_gguf(name, tokenizer_json, directory, model, pre, score=None):
     writer.add_tokenizer_pre(pre)
     writer.add_token_list(tokens)
     writer.add_token_types(types)
-    if score:
-        writer.add_token_scores([score(i) for i in range(size)])
+    merges = document["model"]["merges"]
+    if model == "llama":
+        scores = scores_of(merges, vocab)
+        writer.add_token_scores(scores + [0.0] * (size - len(scores)))
     else:
-        merges = document["model"]["merges"]
         writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in merges])
     bos = [i for i, t in added.items() if t["content"] in ("<s>", "<|begin_of_text|>")]
     if bos:
@@ -205,5 +215,4 @@ def cases(models, directory, training_lines):
     if files["qwen3"].exists():
         yield "qwen3.gguf", lambda: written_gguf("qwen3", files["qwen3"], directory, "gpt2", "qwen2")
     if files["llama2"].exists():
-        # Llama 2's SentencePiece model scores token i of its merges with 259 - i.
-        yield "llama2.gguf", lambda: written_gguf("llama2", files["llama2"], directory, "llama", "default", lambda i: min(0.0, 259.0 - i))
+        yield "llama2.gguf", lambda: written_gguf("llama2", files["llama2"], directory, "llama", "default")
