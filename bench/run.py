@@ -20,8 +20,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "bench" / "peers"
 GEMMA = "gemma-3-270m-q4_k_m.gguf"
+BIG = "random-4b-q4_0.gguf"
 SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
+NOTE = ROOT / "examples" / "notes" / "clinical_note.txt"
 LIMIT_SECONDS = 900
+
+
+# Of a result of galen bench, where it has them.
+FIELDS = ("value", "unit", "limit", "share_of_limit", "peak_bytes", "kv_bytes", "resident_bytes", "plain", "speculated",
+          "identical")
 
 
 class Unavailable(Exception):
@@ -57,7 +64,7 @@ class Galen:
         command = [self.binary, "bench", *case["galen"], "--threads", self.threads, "--json"]
         answer = json.loads(child(command, case.get("env")))
         self.machines.append(answer["machine"])
-        return {r["name"]: {k: r.get(k) for k in ("value", "unit", "limit", "share_of_limit", "peak_bytes", "kv_bytes")}
+        return {r["name"]: {k: r.get(k) for k in FIELDS}
                 for r in answer["results"]}
 
 
@@ -121,8 +128,8 @@ def oracle():
 
 
 def random_4b(options):
-    """The 4B-shaped file that peers read; galen makes its weights in memory."""
-    path = options.models / "random-4b-q4_0.gguf"
+    """The 4B-shaped file that peers read, and galen to measure loading; else galen makes its weights in memory."""
+    path = options.models / BIG
     if not path.exists():
         say("writing a 4B-shaped file for the peers (once; 2.5 GB)")
         part = path.with_suffix(".part")
@@ -147,10 +154,18 @@ def make_cases(options):
          "galen": [*big, "--activations", "int8", "--prompt", "512", "--generate", "8"], "llama": (512, 0)},
         {"name": "streams", "title": "Gemma 3 270M, 16 streams of 96 tokens", "file": gemma,
          "galen": [gemma, "--prompt", "16", "--generate", "96", "--streams", "16"], "llama_streams": (16, 96)},
+        {"name": "speculation", "title": "Gemma 3 270M, a note that repeats, n-gram speculation", "file": gemma,
+         "galen": [gemma, "--prompt", "16", "--generate", "192", "--repeated", NOTE]},
+        {"name": "load", "title": "2.5 GB GGUF, prompt of 8", "big": True, "needs_file": True,
+         "galen": [options.models / BIG, "--prompt", "8", "--generate", "4", "--repeat", "1"]},
         {"name": "gemma270m-avx2", "title": "Gemma 3 270M, AVX2 forced", "file": gemma, "env": {"GALEN_ISA": "avx2"},
          "galen": [gemma, *lengths]},
-        {"name": "4b-128k", "title": "MedGemma-4B shape, decode at position 131,071", "big": True,
-         "galen": [*big, "--context", "131072", "--prompt", "1", "--generate", "4"]},
+        {"name": "4b-avx2", "title": "MedGemma-4B shape Q4_0, AVX2 forced", "env": {"GALEN_ISA": "avx2"},
+         "galen": [*big, "--prompt", "256", "--generate", "16", "--repeat", "1"]},
+        {"name": "4b-128k", "title": "MedGemma-4B shape, cache in bf16",
+         "galen": [*big, "--context", "131072", "--prompt", "1", "--generate", "4", "--repeat", "1"]},
+        {"name": "4b-128k-int8", "title": "MedGemma-4B shape, cache in int8",
+         "galen": [*big, "--context", "131072", "--kv", "int8", "--prompt", "1", "--generate", "4", "--repeat", "1"]},
     ]
     chosen = [c for c in cases if not options.only or c["name"] in options.only]
     unknown = set(options.only) - {c["name"] for c in cases}
@@ -195,7 +210,9 @@ def cell(samples, with_share):
     text = f"{best['value']:.4g} (median {statistics.median(s['value'] for s in samples):.4g})"
     if with_share and best.get("limit") not in (None, "none"):
         text += f", {100 * best['share_of_limit']:.0f} % of {best['limit']}"
-    for key, name in (("kv_bytes", "KV"), ("peak_bytes", "peak")):
+    if with_share and "speculated" in best and best["speculated"]:
+        text += f", {best['plain']:.4g} → {best['speculated']:.4g} tok/s, {'identical' if best['identical'] else 'DIFFERENT'} output"
+    for key, name in (("kv_bytes", "KV"), ("resident_bytes", "resident"), ("peak_bytes", "peak")):
         if with_share and best.get(key):
             text += f", {name} {best[key] / 2**30:.2f} GiB"
     return text
@@ -261,14 +278,16 @@ def main():
         except Unavailable as error:
             missing[TOOLS[name].name] = str(error)
             say(f"{TOOLS[name].name}: {error}")
-    if any(c.get("big") for c in cases) and any(t.name == "llama.cpp" for t in tools):
+    wants_file = any(c.get("needs_file") for c in cases)
+    if wants_file or (any(c.get("big") for c in cases) and any(t.name == "llama.cpp" for t in tools)):
         try:
             path = random_4b(options)
             for case in cases:
                 if case.get("big"):
                     case["file"] = path
         except Unavailable as error:
-            missing["llama.cpp on the 4B shape"] = str(error)
+            missing["the 4B-shaped file"] = str(error)
+            cases = [c for c in cases if not c.get("needs_file")]
             for case in cases:
                 if case.get("big"):
                     case.pop("llama", None)

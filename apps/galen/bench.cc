@@ -1,101 +1,19 @@
 // galen bench: the machine's limits, then each figure as a share of them.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <iostream>
 
-#include "base/files.h"
+#include "bench_subject.h"
 #include "commands.h"
-#include "engine/engine.h"
 #include "engine/memory_plan.h"
 #include "kernels/machine_limits.h"
-#include "models/random_model.h"
-#include "session.h"
 
 namespace galen::cli {
 namespace {
 
-struct BenchOptions : ModelOptions {
-  std::string shape, type = "q4_0";
-  int64_t prompt = 512, generate = 64, streams = 0, long_context = 0;
-  int repeat = 3;
-};
-
-// What is measured, whether from a file or made of random numbers.
-struct Subject {
-  const KernelTable* kernels = nullptr;
-  std::unique_ptr<ThreadPool> threads;
-  LoadedModel loaded;
-  RandomModel random;
-  double load_seconds = 0;
-  int64_t bytes_per_token = 0;  // of weights that a decoded token reads, as the formats store them
-  int64_t weights_per_token = 0;  // multiply-adds of a prompt token in the layers
-  int64_t head_weights = 0;       // multiply-adds of the output head
-
-  const CausalLM& model() const { return loaded.model ? *loaded.model : *random.model; }
-};
-
 struct Limits {
-  double bf16 = 0, fp32 = 0, int8 = 0, read = 0;
+  double bf16 = 0, fp32 = 0, int8 = 0;
 };
-
-Result<std::unique_ptr<Subject>> OpenSubject(const BenchOptions& o) {
-  auto subject = std::make_unique<Subject>();
-  ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
-  subject->kernels = &KernelsFor(isa);
-  subject->threads =
-      std::make_unique<ThreadPool>(o.threads > 0 ? o.threads : AvailableProcessors());
-  const double begin = Now();
-  if (!o.model.empty()) {
-    OpenModelOptions open;
-    open.kernels = subject->kernels;
-    open.pool = subject->threads.get();
-    ASSIGN_OR_RETURN(subject->loaded, OpenModel(o.model, open));
-  } else {
-    ASSIGN_OR_RETURN(subject->random,
-                     MakeRandomModel(o.shape, o.type, *subject->kernels, *subject->threads));
-  }
-  subject->load_seconds = Now() - begin;
-  CausalLM& model = subject->loaded.model ? *subject->loaded.model : *subject->random.model;
-  const ModelConfig& config = model.config();
-  for (const ParamSpec& spec : model.Params()) {
-    if (spec.matrix == nullptr) continue;
-    const WeightView& view = spec.matrix->view;
-    const bool table = view.rows == config.vocab_size;
-    const bool head =
-        table && (config.tie_word_embeddings || spec.name.find("embed") == std::string::npos);
-    if (table && !head) continue;  // a token reads one row of the embedding table
-    subject->bytes_per_token += view.rows * RowBytes(view.dtype, view.cols);
-    (head ? subject->head_weights : subject->weights_per_token) += view.rows * view.cols;
-  }
-  return subject;
-}
-
-int64_t PeakResidentBytes() {
-  rusage usage;
-  ::getrusage(RUSAGE_SELF, &usage);
-  return int64_t{1024} * usage.ru_maxrss;
-}
-
-int64_t ResidentBytes() {
-  const Result<std::string> text = ReadFile("/proc/self/statm", 4096);
-  if (!text.ok()) return 0;
-  long long total = 0, resident = 0;
-  if (std::sscanf(text->c_str(), "%lld %lld", &total, &resident) != 2) return 0;
-  return resident * 4096;
-}
-
-// Ids that differ from run to run, so that nothing can be remembered.
-std::vector<int32_t> RandomTokens(int64_t n, int64_t vocab, uint64_t seed) {
-  std::vector<int32_t> tokens;
-  for (int64_t i = 0; i < n; ++i) {
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    tokens.push_back(static_cast<int32_t>((seed >> 33) % std::min<int64_t>(vocab, 50000)));
-  }
-  return tokens;
-}
 
 double Median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -116,207 +34,198 @@ double AttentionFlops(const ModelConfig& config, int64_t tokens) {
   return flops;
 }
 
-struct Run {
-  double prefill_seconds = 0, decode_seconds = 0;
-  int64_t decoded = 0;
+// The read bandwidth drifts on shared machines: it is measured between the runs, and a run is
+// compared with the better of its two neighbours.
+class Bandwidth {
+ public:
+  explicit Bandwidth(ThreadPool* pool) : pool_(pool) { AfterRun(); }
+  // Bytes per second to compare with, after a run.
+  double AfterRun() {
+    const double before = last_;
+    last_ = MeasureReadBandwidth(*pool_, &pattern_);
+    best_ = std::max(best_, last_);
+    ResetPeakResidentBytes();  // the measurement's own memory is none of the model's
+    return 1e9 * std::max(before, last_);
+  }
+  double best_gb_per_s() const { return best_; }
+  const std::string& pattern() const { return pattern_; }
+
+ private:
+  ThreadPool* pool_;
+  std::string pattern_;
+  double last_ = 0, best_ = 0;
 };
 
-Result<EngineOptions> EngineFor(const BenchOptions& o, int64_t context, int64_t sequences) {
-  EngineOptions engine;
-  ASSIGN_OR_RETURN(engine.runner, RunnerOptionsOf(o));
-  ASSIGN_OR_RETURN(engine.kv_type, KvTypeOf(o, engine.runner.compute));
-  engine.context = context;
-  engine.max_sequences = sequences;
-  engine.prefix_cache = false;
-  return engine;
-}
+class Bench {
+ public:
+  explicit Bench(const BenchOptions& o)
+      : o_(o), pool_(o.threads > 0 ? o.threads : AvailableProcessors()) {}
+  Result<Json> Run();
 
-// `streams` requests at once; prefill ends with the first token of the last of them.
-Result<Run> Measure(const Subject& subject, const BenchOptions& o, int64_t prompt, int64_t generate,
-                    int64_t streams, uint64_t seed) {
-  ASSIGN_OR_RETURN(const EngineOptions options, EngineFor(o, prompt + generate + 1, streams));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
-                   Engine::Create(subject.model(), *subject.kernels, *subject.threads, options));
-  Run run;
-  int64_t begun = 0;
-  double first = 0;
-  std::string failure;
-  for (int64_t s = 0; s < streams; ++s) {
-    Request request;
-    request.prompt = RandomTokens(prompt, subject.model().config().vocab_size, seed * 977 + s);
-    request.max_tokens = generate;
-    request.on_token = [&, own = false](const TokenChoice&) mutable {
-      if (begun == streams) ++run.decoded;
-      if (!own && ++begun == streams) first = Now();
-      own = true;
-      return true;
-    };
-    request.on_finish = [&](FinishReason, const std::string& error) { failure += error; };
-    ASSIGN_OR_RETURN([[maybe_unused]] const int64_t id, engine->Submit(std::move(request)));
+ private:
+  Status MeasureMachine();
+  Status MeasureLoad();
+  Status MeasureSingle(Bandwidth* bandwidth);
+  Status MeasureStreams(Bandwidth* bandwidth);
+  void Add(const char* name, double value, const char* unit, const char* limit, double share,
+           int64_t peak_bytes) {
+    json_["results"].push_back({{"name", name},
+                                {"value", value},
+                                {"unit", unit},
+                                {"limit", limit},
+                                {"share_of_limit", share},
+                                {"peak_bytes", peak_bytes}});
   }
-  const double begin = Now();
-  while (engine->Step()) {
-  }
-  if (!failure.empty()) return Status(StatusCode::kIo, failure);
-  run.prefill_seconds = first - begin;
-  run.decode_seconds = Now() - first;
-  return run;
-}
-
-// Decoding at the end of a context of o.long_context tokens whose cache is written but not
-// computed: the memory and speed are those of a real one.
-Result<Json> MeasureLongContext(const Subject& subject, const BenchOptions& o,
-                                const Limits& limits) {
-  const ModelConfig& config = subject.model().config();
-  const int64_t context = o.long_context;
-  if (context > config.max_position_embeddings || context < o.generate + 2) {
-    return InvalidArgument("--context " + std::to_string(context) +
-                           " is outside what the model and --generate allow");
-  }
-  ASSIGN_OR_RETURN(const EngineOptions options, EngineFor(o, context, 1));
-  std::vector<int64_t> pages;
-  for (int64_t window : KvPool::GroupWindows(config)) {
-    pages.push_back(KvPool::PagesPerSequence(window, context, options.runner.max_batch_tokens));
-  }
-  const int64_t before = ResidentBytes();
-  ASSIGN_OR_RETURN(KvPool pool, KvPool::Create(config, options.kv_type, pages));
-  ASSIGN_OR_RETURN(ModelRunner runner, ModelRunner::Create(subject.model(), *subject.kernels,
-                                                           *subject.threads, options.runner));
-  Scheduler scheduler(&pool, nullptr, {options.runner.max_batch_tokens, 1});
-  auto owned = std::make_unique<Sequence>();
-  Sequence* sequence = owned.get();
-  const int64_t start = context - o.generate;
-  sequence->tokens = RandomTokens(start, config.vocab_size, 1);
-  sequence->request.prompt = {sequence->tokens[0]};
-  scheduler.Add(std::move(owned));
-  sequence->computed = start - 1;
-  for (int g = 0; g < pool.num_groups(); ++g) {
-    const int64_t window = pool.group(g).window;
-    sequence->tables[g].first_page =
-        window == 0 ? 0 : std::max<int64_t>(0, start - window) / kPageTokens;
-  }
-  std::vector<Sequence*> impossible;
-  std::vector<ScheduledSpan> spans = scheduler.Schedule(&impossible);
-  GALEN_CHECK(spans.size() == 1);
-  for (int64_t layer = 0; layer < pool.num_layers(); ++layer) {
-    for (int32_t page : sequence->tables[pool.group_of_layer(layer)].pages) {
-      std::memset(pool.Address(layer, page), 0x11,
-                  pool.group(pool.group_of_layer(layer)).page_bytes);
+  Result<BenchRun> RandomRun(int64_t prompt, int64_t generate, int64_t streams,
+                             uint64_t seed) const {
+    ASSIGN_OR_RETURN(const EngineOptions options,
+                     BenchEngineOptions(o_, prompt + generate + 1, streams));
+    std::vector<std::vector<int32_t>> prompts;
+    for (int64_t s = 0; s < streams; ++s) {
+      prompts.push_back(
+          RandomTokens(prompt, subject_->model().config().vocab_size, seed * 977 + s));
     }
+    return MeasureRun(*subject_, options, prompts, generate);
   }
-  const int64_t kv_bytes = ResidentBytes() - before;
-  double kv_read = 0;
-  for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
-    const int64_t seen =
-        config.window(layer) == 0 ? context : std::min(config.window(layer), context);
-    kv_read += static_cast<double>(
-                   KvPageBytes(options.kv_type, config.num_key_value_heads, config.head_dim)) *
-               seen / kPageTokens;
+  // Bytes that a step of several sequences reads: the weights once, the keys and values of each.
+  Result<double> StepBytes(int64_t streams, int64_t context) const {
+    ASSIGN_OR_RETURN(const EngineOptions options, BenchEngineOptions(o_, context, streams));
+    return static_cast<double>(subject_->bytes_per_token) +
+           static_cast<double>(streams) *
+               KvBytesRead(subject_->model().config(), options.kv_type, context);
   }
-  const int64_t one = 1;
-  double begin = 0;
-  int64_t steps = 0;
-  while (static_cast<int64_t>(sequence->tokens.size()) < context) {
-    const Tensor logits = runner.Run(pool, spans, std::span<const int64_t>(&one, 1), false);
-    if (steps++ == 0) begin = Now();
-    sequence->computed = static_cast<int64_t>(sequence->tokens.size());
-    sequence->tokens.push_back(subject.kernels->argmax(logits.row(0), logits.cols()));
-    spans = scheduler.Schedule(&impossible);
+  double compute_rate() const {
+    return 1e9 * (int8() ? limits_.int8 : fp32() ? limits_.fp32 : limits_.bf16);
   }
-  const double rate = static_cast<double>(steps - 1) / (Now() - begin);
-  const double limit = limits.read * 1e9 / (static_cast<double>(subject.bytes_per_token) + kv_read);
-  return Json{{"name", "decode_long_context"},
-              {"value", rate},
-              {"unit", "tok/s"},
-              {"limit", "bandwidth"},
-              {"share_of_limit", rate / limit},
-              {"context", context},
-              {"kv_bytes", kv_bytes},
-              {"peak_bytes", PeakResidentBytes()}};
+  const char* compute_name() const { return int8() ? "int8" : fp32() ? "fp32" : "bf16"; }
+  bool int8() const { return o_.activations == "int8"; }
+  bool fp32() const { return o_.compute == "fp32" || limits_.bf16 == 0; }
+
+  const BenchOptions& o_;
+  ThreadPool pool_;
+  Limits limits_;
+  std::unique_ptr<Subject> subject_;
+  Json json_;
+};
+
+// Called again after the runs: the higher rates count, since the clock drifts too.
+Status Bench::MeasureMachine() {
+  ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
+  for (const RateLimits& rates : MeasureRates(pool_)) {
+    Json& best = json_["machine"]["isas"][std::string(IsaName(rates.isa))];
+    if (best.is_null()) best = Json::object();
+    const auto keep = [&best](const char* name, double rate) {
+      return (best[name] = std::max(best.value(name, 0.0), rate)).get<double>();
+    };
+    const double bf16 = keep("bf16_gflops", rates.bf16_gflops),
+                 fp32 = keep("fp32_gflops", rates.fp32_gflops);
+    const double int8 = keep("int8_gops", rates.int8_gops);
+    if (rates.isa <= isa) limits_ = {std::max(bf16, limits_.bf16), fp32, int8};
+  }
+  json_["machine"]["isa"] = IsaName(isa);
+  json_["machine"]["bf16_gflops"] = limits_.bf16;
+  json_["machine"]["fp32_gflops"] = limits_.fp32;
+  json_["machine"]["int8_gops"] = limits_.int8;
+  return OkStatus();
 }
 
-Status Bench(const BenchOptions& o) {
+// From nothing to the first token of an answer to 8 tokens, and what is resident then.
+Status Bench::MeasureLoad() {
+  constexpr int64_t kPrompt = 8;
+  ResetPeakResidentBytes();
+  ASSIGN_OR_RETURN(subject_, OpenSubject(o_));
+  Add("load", subject_->load_seconds, "s", "none", 0, PeakResidentBytes());
+  ASSIGN_OR_RETURN(const BenchRun run, RandomRun(kPrompt, 1, 1, 7));
+  Add("first_token", subject_->load_seconds + run.prefill_seconds, "s", "none", 0, run.peak_bytes);
+  json_["results"].back()["resident_bytes"] = ResidentBytes();
+  return OkStatus();
+}
+
+Status Bench::MeasureSingle(Bandwidth* bandwidth) {
+  std::vector<double> prefill, decode, shares;
+  ASSIGN_OR_RETURN(const double bytes, StepBytes(1, o_.prompt + o_.generate / 2));
+  int64_t peak = 0;
+  for (int i = 0; i < o_.repeat; ++i) {
+    ASSIGN_OR_RETURN(const BenchRun run, RandomRun(o_.prompt, o_.generate + 1, 1, i + 1));
+    prefill.push_back(static_cast<double>(o_.prompt) / run.prefill_seconds);
+    decode.push_back(static_cast<double>(run.decoded) / run.decode_seconds);
+    peak = std::max(peak, run.peak_bytes);
+    shares.push_back(decode.back() * bytes / bandwidth->AfterRun());
+  }
+  RETURN_IF_ERROR(MeasureMachine());
+  const double prompt = static_cast<double>(o_.prompt);
+  const double flops = 2.0 * static_cast<double>(subject_->weights_per_token) * prompt +
+                       AttentionFlops(subject_->model().config(), o_.prompt) +
+                       2.0 * static_cast<double>(subject_->head_weights);
+  Add("prefill", Median(prefill), "tok/s", compute_name(),
+      Median(prefill) / (compute_rate() / flops * prompt), peak);
+  Add("decode", Median(decode), "tok/s", "bandwidth", Median(shares), peak);
+  return OkStatus();
+}
+
+Status Bench::MeasureStreams(Bandwidth* bandwidth) {
+  const double flops =
+      2.0 * static_cast<double>(subject_->weights_per_token + subject_->head_weights);
+  std::vector<double> values, shares;
+  ASSIGN_OR_RETURN(const double bytes, StepBytes(o_.streams, 16 + o_.generate / 2));
+  bool compute_bound = false;
+  int64_t peak = 0;
+  for (int i = 0; i < o_.repeat; ++i) {
+    ASSIGN_OR_RETURN(const BenchRun run, RandomRun(16, o_.generate + 1, o_.streams, 99 + i));
+    peak = std::max(peak, run.peak_bytes);
+    values.push_back(static_cast<double>(run.decoded) / run.decode_seconds);
+    const double read_limit = bandwidth->AfterRun() / bytes * static_cast<double>(o_.streams);
+    compute_bound = compute_rate() / flops < read_limit;
+    shares.push_back(values.back() / std::min(compute_rate() / flops, read_limit));
+  }
+  Add("decode_streams", Median(values), "tok/s", compute_bound ? compute_name() : "bandwidth",
+      Median(shares), peak);
+  return OkStatus();
+}
+
+Result<Json> Bench::Run() {
+  json_["results"] = Json::array();
+  RETURN_IF_ERROR(MeasureMachine());
+  RETURN_IF_ERROR(MeasureLoad());
+  Bandwidth bandwidth(&pool_);
+  RETURN_IF_ERROR(MeasureSingle(&bandwidth));
+  if (o_.streams > 1) RETURN_IF_ERROR(MeasureStreams(&bandwidth));
+  if (!o_.repeated_file.empty()) {
+    ASSIGN_OR_RETURN(Json result, MeasureSpeculation(*subject_, o_));
+    json_["results"].push_back(std::move(result));
+  }
+  if (o_.long_context > 0) {
+    ASSIGN_OR_RETURN(Json result, MeasureLongContext(*subject_, o_, bandwidth.best_gb_per_s()));
+    json_["results"].push_back(std::move(result));
+  }
+  json_["machine"]["read_gb_per_s"] = bandwidth.best_gb_per_s();
+  json_["machine"]["read_pattern"] = bandwidth.pattern();
+  json_["model"] = {{"bytes_per_token", subject_->bytes_per_token},
+                    {"prompt", o_.prompt},
+                    {"generate", o_.generate}};
+  return json_;
+}
+
+Status RunBench(const BenchOptions& o) {
   if (o.model.empty() == o.shape.empty())
     return InvalidArgument("give a model or --shape, not both");
-  Json json;
-  ThreadPool limit_pool(o.threads > 0 ? o.threads : AvailableProcessors());
-  ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
-  Limits limits;
-  for (const RateLimits& rates : MeasureRates(limit_pool)) {
-    json["machine"]["isas"][std::string(IsaName(rates.isa))] = {{"fp32_gflops", rates.fp32_gflops},
-                                                                {"bf16_gflops", rates.bf16_gflops},
-                                                                {"int8_gops", rates.int8_gops}};
-    if (rates.isa <= isa)
-      limits = {std::max(rates.bf16_gflops, limits.bf16), rates.fp32_gflops, rates.int8_gops, 0};
-  }
-  std::string pattern;
-  limits.read = MeasureReadBandwidth(limit_pool, &pattern);
-  ASSIGN_OR_RETURN(const std::unique_ptr<Subject> subject, OpenSubject(o));
-  const ModelConfig& config = subject->model().config();
-  json["results"] = Json::array();
-
-  // The same request alone, several times; the bandwidth again between the runs, since shared
-  // machines drift.
-  std::vector<double> prefill, decode, shares;
-  for (int i = 0; i < o.repeat; ++i) {
-    limits.read = std::max(limits.read, MeasureReadBandwidth(limit_pool, &pattern));
-    ASSIGN_OR_RETURN(const Run run, Measure(*subject, o, o.prompt, o.generate + 1, 1, i + 1));
-    prefill.push_back(static_cast<double>(o.prompt) / run.prefill_seconds);
-    decode.push_back(static_cast<double>(run.decoded) / run.decode_seconds);
-  }
-  const double flops = 2.0 * subject->weights_per_token * static_cast<double>(o.prompt) +
-                       AttentionFlops(config, o.prompt) + 2.0 * subject->head_weights;
-  const bool int8 = o.activations == "int8", fp32 = o.compute == "fp32" || limits.bf16 == 0;
-  const double rate = int8 ? limits.int8 : fp32 ? limits.fp32 : limits.bf16;
-  const char* rate_name = int8 ? "int8" : fp32 ? "fp32" : "bf16";
-  const double prefill_limit = rate * 1e9 / flops * static_cast<double>(o.prompt);
-  const double decode_limit = limits.read * 1e9 / static_cast<double>(subject->bytes_per_token);
-  const auto add = [&](const char* name, double value, const char* unit, const char* limit,
-                       double share) {
-    json["results"].push_back({{"name", name},
-                               {"value", value},
-                               {"unit", unit},
-                               {"limit", limit},
-                               {"share_of_limit", share},
-                               {"peak_bytes", PeakResidentBytes()}});
-  };
-  add("load", subject->load_seconds, "s", "none", 0);
-  add("prefill", Median(prefill), "tok/s", rate_name, Median(prefill) / prefill_limit);
-  add("decode", Median(decode), "tok/s", "bandwidth", Median(decode) / decode_limit);
-  if (o.streams > 1) {
-    ASSIGN_OR_RETURN(const Run run, Measure(*subject, o, 16, o.generate + 1, o.streams, 99));
-    const double value = static_cast<double>(run.decoded) / run.decode_seconds;
-    const double flops_limit =
-        rate * 1e9 /
-        (2.0 * static_cast<double>(subject->weights_per_token + subject->head_weights));
-    const bool compute_bound = flops_limit < decode_limit * static_cast<double>(o.streams);
-    add("decode_streams", value, "tok/s", compute_bound ? rate_name : "bandwidth",
-        value / std::min(flops_limit, decode_limit * static_cast<double>(o.streams)));
-  }
-  if (o.long_context > 0) {
-    ASSIGN_OR_RETURN(Json result, MeasureLongContext(*subject, o, limits));
-    json["results"].push_back(std::move(result));
-  }
-  json["machine"]["isa"] = IsaName(isa);
-  json["machine"]["bf16_gflops"] = limits.bf16;
-  json["machine"]["fp32_gflops"] = limits.fp32;
-  json["machine"]["int8_gops"] = limits.int8;
-  json["machine"]["read_gb_per_s"] = limits.read;
-  json["machine"]["read_pattern"] = pattern;
-  json["model"] = {{"bytes_per_token", subject->bytes_per_token},
-                   {"prompt", o.prompt},
-                   {"generate", o.generate}};
+  ASSIGN_OR_RETURN(const Json json, Bench(o).Run());
   if (o.json) {
     std::cout << json.dump() << "\n";
     return OkStatus();
   }
+  const Json& machine = json["machine"];
   std::printf("%s: bf16 %.0f, fp32 %.0f GFLOP/s, int8 %.0f GOP/s, read %.1f GB/s\n",
-              IsaName(isa).data(), limits.bf16, limits.fp32, limits.int8, limits.read);
+              machine["isa"].get<std::string>().c_str(), machine["bf16_gflops"].get<double>(),
+              machine["fp32_gflops"].get<double>(), machine["int8_gops"].get<double>(),
+              machine["read_gb_per_s"].get<double>());
   for (const Json& result : json["results"]) {
-    std::printf("%-20s %10.2f %-6s %5.1f %% of %s\n", result["name"].get<std::string>().c_str(),
-                result["value"].get<double>(), result["unit"].get<std::string>().c_str(),
-                100 * result["share_of_limit"].get<double>(),
-                result["limit"].get<std::string>().c_str());
+    std::printf("%-20s %10.2f %-6s", result["name"].get<std::string>().c_str(),
+                result["value"].get<double>(), result["unit"].get<std::string>().c_str());
+    const std::string limit = result["limit"].get<std::string>();
+    if (limit != "none")
+      std::printf(" %5.1f %% of %s", 100 * result["share_of_limit"].get<double>(), limit.c_str());
+    std::printf("\n");
   }
   std::printf("peak memory          %s\n", FormatBytes(PeakResidentBytes()).c_str());
   return OkStatus();
@@ -343,12 +252,14 @@ void AddBench(CLI::App& app, Action* action) {
   verb->add_option("--batch", o->streams, "The same as --streams")->check(CLI::Range(0, 4096));
   verb->add_option("--context", o->long_context,
                    "Also decode at the end of a context of so many tokens");
+  verb->add_option("--repeated", o->repeated_file,
+                   "Also speculate on the text of this file, which the prompt holds twice");
   verb->add_option("--repeat", o->repeat, "Runs, of which the median counts")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   AddComputeOptions(*verb, o.get());
   verb->add_flag("--json", o->json, "One JSON object");
-  verb->callback([o, action] { *action = [o] { return Bench(*o); }; });
+  verb->callback([o, action] { *action = [o] { return RunBench(*o); }; });
 }
 
 }  // namespace galen::cli

@@ -34,6 +34,6 @@ sed -i 's/_tile_loadconfig(&tc);/__asm__ volatile("ldtilecfg %0" :: "m"(tc));/' 
 cmake -S "$root/vendor/llama.cpp" -B "$root/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON \
   -DLLAMA_CURL=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DBUILD_SHARED_LIBS=OFF \
   -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_BUILD_UI=OFF >&2
-nice -n 10 cmake --build "$root/build" -j "$jobs" --target llama-bench llama-quantize llama-server >&2
+nice -n 10 cmake --build "$root/build" -j "$jobs" --target llama-bench llama-quantize llama-server llama-mtmd-cli >&2
 touch "$root/.complete"
 echo "$bin"

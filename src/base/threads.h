@@ -2,6 +2,8 @@
 // regions, then sleep.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -71,6 +73,49 @@ class WorkQueue {
   alignas(64) std::atomic<int64_t> next_{0};
   const int64_t total_;
   const int64_t grain_;
+};
+
+// The same with a contiguous stripe of the range for each worker, so that each reads memory forwards; whoever is done with
+// its own helps with the others'.
+class StripedQueue {
+ public:
+  // Stripes begin at multiples of grain.
+  StripedQueue(int64_t total, int64_t grain, int workers) : grain_(grain), num_stripes_(std::min(workers, kMaxStripes)) {
+    const int64_t pieces = (total + grain - 1) / grain;
+    for (int i = 0; i < num_stripes_; ++i) {
+      stripes_[i].next.store(First(i, total, pieces), std::memory_order_relaxed);
+      stripes_[i].end = First(i + 1, total, pieces);
+    }
+  }
+  // Where the worker's own stripe begins.
+  int64_t begin(int worker) const { return stripes_[worker % num_stripes_].next.load(std::memory_order_relaxed); }
+  // As WorkQueue::Next.
+  bool Next(int worker, int64_t* begin, int64_t* end) {
+    for (int i = 0; i < num_stripes_; ++i) {
+      Stripe& stripe = stripes_[(worker + i) % num_stripes_];
+      if (stripe.next.load(std::memory_order_relaxed) >= stripe.end) continue;
+      const int64_t first = stripe.next.fetch_add(grain_, std::memory_order_relaxed);
+      if (first >= stripe.end) continue;
+      *begin = first;
+      *end = std::min(first + grain_, stripe.end);
+      return true;
+    }
+    return false;
+  }
+
+ private:
+  static constexpr int kMaxStripes = 64;
+  struct alignas(64) Stripe {
+    std::atomic<int64_t> next;
+    int64_t end;
+  };
+  int64_t First(int stripe, int64_t total, int64_t pieces) const {
+    return std::min(pieces * stripe / num_stripes_ * grain_, total);
+  }
+
+  const int64_t grain_;
+  const int num_stripes_;
+  std::array<Stripe, kMaxStripes> stripes_;
 };
 
 }  // namespace galen

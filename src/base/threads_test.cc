@@ -53,5 +53,37 @@ TEST(WorkQueue, CoversTheRangeOnce) {
   for (const auto& hit : hits) EXPECT_EQ(hit, 1);
 }
 
+TEST(StripedQueue, CoversTheRangeOnce) {
+  for (const int64_t total : {1, 6, 7, 8, 100, 1001}) {
+    for (const int workers : {1, 2, 3, 70}) {
+      StripedQueue queue(total, 7, workers);
+      std::vector<int> hits(total);
+      for (int turn = 0, idle = 0; idle < workers; ++turn) {
+        int64_t begin, end;
+        if (!queue.Next(turn % workers, &begin, &end)) {
+          ++idle;
+          continue;
+        }
+        ASSERT_LT(begin, end);
+        for (int64_t i = begin; i < end; ++i) ++hits[i];
+      }
+      EXPECT_EQ(hits, std::vector<int>(total, 1)) << total << " among " << workers;
+    }
+  }
+}
+
+TEST(StripedQueue, WorkersReadForwardsThenHelp) {
+  StripedQueue queue(40, 10, 2);
+  EXPECT_EQ(queue.begin(0), 0);
+  EXPECT_EQ(queue.begin(1), 20);
+  int64_t begin, end;
+  for (const int64_t first : {20, 30, 0, 10}) {
+    ASSERT_TRUE(queue.Next(1, &begin, &end));
+    EXPECT_EQ(begin, first);
+    EXPECT_EQ(end, first + 10);
+  }
+  EXPECT_FALSE(queue.Next(0, &begin, &end));
+}
+
 }  // namespace
 }  // namespace galen

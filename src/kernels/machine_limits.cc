@@ -27,8 +27,8 @@ double BestRate(ThreadPool& pool, double ops, void (*fn)(int64_t)) {
   return best;
 }
 
-// Sums `bytes` of memory as words, in `streams` interleaved parts, fetching `ahead` bytes in front.
-uint64_t ReadAll(const uint8_t* data, int64_t bytes, int64_t streams, int64_t ahead) {
+// RateLoops::read where there is no better one.
+uint64_t ReadWords(const uint8_t* data, int64_t bytes, int64_t streams, int64_t ahead) {
   constexpr int64_t kStep = 256;
   const int64_t part = bytes / streams;
   uint64_t sums[8] = {};
@@ -71,20 +71,21 @@ std::vector<RateLimits> MeasureRates(ThreadPool& pool) {
 
 double MeasureReadBandwidth(ThreadPool& pool, std::string* pattern) {
   constexpr int64_t kBytes = int64_t{512} << 20;
+  constexpr int64_t kSlack = 8192;  // prefetches run ahead of the end
   Result<PageBuffer> memory = PageBuffer::Allocate(kBytes, "the bandwidth measurement");
   if (!memory.ok()) return 0;
-  const int64_t share = kBytes / pool.size() / 4096 * 4096;
+  const RateLoops loops = RateLoopsFor(SupportedIsas().back());
+  const auto read = loops.read == nullptr ? ReadWords : loops.read;
+  const int64_t share = (kBytes - kSlack) / pool.size() / 4096 * 4096;
   pool.Run([&](int worker) { std::memset(memory->data() + worker * share, 1, share); });
   std::vector<uint64_t> sums(pool.size() * 16);
   double best = 0;
   for (int round = 0; round < 2; ++round) {
-    for (int64_t streams : {1, 4}) {
+    for (int64_t streams : {1, 2, 4}) {
       for (int64_t ahead : {0, 512, 1024, 2048, 4096}) {
         const double begin = Now();
-        pool.Run([&](int worker) {
-          sums[worker * 16] ^= ReadAll(memory->data() + worker * share, share - 8192, streams, ahead);
-        });
-        const double rate = static_cast<double>(share - 8192) * pool.size() / (Now() - begin) / 1e9;
+        pool.Run([&](int worker) { sums[worker * 16] ^= read(memory->data() + worker * share, share, streams, ahead); });
+        const double rate = static_cast<double>(share) * pool.size() / (Now() - begin) / 1e9;
         if (rate <= best) continue;
         best = rate;
         *pattern = std::to_string(streams) + " streams, prefetch " + std::to_string(ahead) + " bytes";

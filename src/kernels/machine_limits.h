@@ -24,7 +24,7 @@ struct MachineLimits {
 
 // Arithmetic with all workers of the pool, a few tenths of a second each.
 std::vector<RateLimits> MeasureRates(ThreadPool& pool);
-// Best read bandwidth over several patterns (streams, prefetch distance) on 512 MiB of huge pages.
+// Best read bandwidth over several patterns (streams, prefetch distance) of the widest loads on 512 MiB of huge pages.
 double MeasureReadBandwidth(ThreadPool& pool, std::string* pattern);
 
 }  // namespace galen

@@ -20,7 +20,9 @@ int64_t LinearBytes(const KernelTable& kernels, int threads, int64_t m, int64_t 
   int64_t operand = 0;
   int64_t scratch = 0;
   for (const LinearPlan plan : kPlans) {
-    operand = std::max(operand, kernels.linear_operand_bytes(plan, m, k));
+    // Each worker has a copy of a single row.
+    operand = std::max({operand, kernels.linear_operand_bytes(plan, m, k) + 64,
+                        threads * (kernels.linear_operand_bytes(plan, 1, k) + 64)});
     scratch = std::max(scratch, kernels.linear_scratch_bytes(plan, m, k) + 64);
   }
   return 2 * operand + threads * scratch;

@@ -15,11 +15,11 @@ constexpr int64_t kBackwardColumns = 256;  // linear_backward_input's granularit
 
 int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
-// Units of one piece of the queue. Few rows: the pieces stream weights, ~8 for each worker. Many rows: a kernel unpacks a
+// Units of one piece of the queue. Few rows: the pieces stream weights, ~16 for each worker. Many rows: a kernel unpacks a
 // panel of 8 or 16 units once for all rows, so a piece is a panel unless that would leave too few of them.
 int64_t PieceUnits(int64_t total, int workers, int64_t m) {
   constexpr int64_t kManyRows = 16;
-  if (m < kManyRows) return std::max<int64_t>(1, total / (workers * 8));
+  if (m < kManyRows) return std::max<int64_t>(1, total / (workers * 16));
   for (int64_t panel = 16; panel > 1; panel /= 2) {
     if (total >= panel * workers * 4) return panel;
   }
@@ -38,7 +38,7 @@ struct Part {
 struct Product {
   std::array<Part, kMaxShared> parts;
   int num_parts = 0;
-  std::array<LinearOperand, kMaxPlans> operands;
+  std::array<LinearOperand, kMaxPlans> operands;  // without data
   int num_operands = 0;
   int64_t total_units = 0;
   int64_t scratch_bytes = 0;  // per worker
@@ -53,57 +53,93 @@ int FindOrAddOperand(Product* product, LinearPlan plan, int64_t m, int64_t k) {
   return product->num_operands++;
 }
 
-void ComputePiece(const KernelTable& kernels, const Product& product, int64_t begin, int64_t end, void* scratch) {
+using Operands = std::array<LinearOperand, kMaxPlans>;
+
+void ComputePiece(const KernelTable& kernels, const Product& product, const Operands& operands, int64_t begin, int64_t end,
+                  void* scratch) {
   for (int j = 0; j < product.num_parts; ++j) {
     const Part& part = product.parts[j];
     const int64_t first = std::max(begin, part.first_unit);
     const int64_t last = std::min(end, part.first_unit + part.units);
     if (first >= last) continue;
-    kernels.linear_compute(part.view, product.operands[part.operand], first - part.first_unit, last - part.first_unit,
-                           part.out, scratch);
+    kernels.linear_compute(part.view, operands[part.operand], first - part.first_unit, last - part.first_unit, part.out,
+                           scratch);
   }
 }
 
-void Multiply(const ExecContext& ctx, const Tensor& x, Product* product) {
+// Asks for the first weights from `unit` on, which arrive while x is prepared.
+void FetchAhead(const KernelTable& kernels, const Product& product, int64_t unit) {
+  constexpr int64_t kBytes = 2048;
+  for (int j = 0; j < product.num_parts; ++j) {
+    const Part& part = product.parts[j];
+    if (unit < part.first_unit || unit >= part.first_unit + part.units) continue;
+    const WeightView& w = part.view;
+    const int64_t bytes =
+        w.layout == WeightLayout::kRows ? w.rows * RowBytes(w.dtype, w.cols) : kernels.packed_bytes(w.dtype, w.rows, w.cols);
+    const uint8_t* first = w.data + bytes / part.units * (unit - part.first_unit);
+    for (int64_t i = 0; i < kBytes; i += 64) __builtin_prefetch(first + i);
+  }
+}
+
+int64_t OperandBytes(const KernelTable& kernels, const Product& product) {
+  int64_t bytes = 0;
+  for (int i = 0; i < product.num_operands; ++i) {
+    const LinearOperand& operand = product.operands[i];
+    bytes += RoundUp(kernels.linear_operand_bytes(operand.plan, operand.m, operand.k), 64);
+  }
+  return bytes;
+}
+
+// The operands in OperandBytes of memory.
+Operands PlaceOperands(const KernelTable& kernels, const Product& product, uint8_t* memory) {
+  Operands operands = product.operands;
+  for (int i = 0; i < product.num_operands; ++i) {
+    operands[i].data = memory;
+    memory += RoundUp(kernels.linear_operand_bytes(operands[i].plan, operands[i].m, operands[i].k), 64);
+  }
+  return operands;
+}
+
+void Multiply(const ExecContext& ctx, const Tensor& x, const Product& product) {
   const KernelTable& kernels = *ctx.kernels;
   const int64_t m = x.rows(), k = x.cols();
   const ArenaScope scope(ctx.arena);
-  for (int i = 0; i < product->num_operands; ++i) {
-    LinearOperand& operand = product->operands[i];
-    operand.data = ctx.arena->Allocate(kernels.linear_operand_bytes(operand.plan, m, k));
-  }
   int64_t products = 0;
-  for (int j = 0; j < product->num_parts; ++j) products += m * k * product->parts[j].view.rows;
+  for (int j = 0; j < product.num_parts; ++j) products += m * k * product.parts[j].view.rows;
   const bool alone = ctx.pool->size() == 1 || products < kInlineProducts;
   const int workers = alone ? 1 : ctx.pool->size();
-  const int64_t scratch_stride = RoundUp(product->scratch_bytes, 64);
+  const int64_t scratch_stride = RoundUp(product.scratch_bytes, 64);
   uint8_t* scratch = static_cast<uint8_t*>(ctx.arena->Allocate(scratch_stride * workers));
-  const auto prepare = [&](int64_t begin, int64_t end) {
-    for (int i = 0; i < product->num_operands; ++i) {
-      kernels.linear_prepare(x.f32(), k, begin, end, product->operands[i]);
-    }
+  // A single row is prepared by every worker for itself, which saves a barrier.
+  const bool single = m == 1;
+  const int64_t operand_stride = OperandBytes(kernels, product);
+  uint8_t* memory = static_cast<uint8_t*>(ctx.arena->Allocate(operand_stride * (single ? workers : 1)));
+  const auto prepare = [&](int64_t begin, int64_t end, const Operands& operands) {
+    for (int i = 0; i < product.num_operands; ++i) kernels.linear_prepare(x.f32(), k, begin, end, operands[i]);
   };
   if (alone) {
-    prepare(0, m);
-    ComputePiece(kernels, *product, 0, product->total_units, scratch);
+    const Operands operands = PlaceOperands(kernels, product, memory);
+    prepare(0, m, operands);
+    ComputePiece(kernels, product, operands, 0, product.total_units, scratch);
     return;
   }
-  // A few rows are prepared before the region, which saves its barrier.
-  constexpr int64_t kFewElements = 16384;
-  const bool few = m * k <= kFewElements;
-  if (few) prepare(0, m);
-  WorkQueue queue(product->total_units, PieceUnits(product->total_units, workers, m));
+  StripedQueue queue(product.total_units, PieceUnits(product.total_units, workers, m), workers);
   ctx.pool->Run([&](int worker) {
-    if (!few) {
-      constexpr int64_t kRowsAtOnce = 32;  // whole panels of every operand form
-      const int64_t share = RoundUp((m + workers - 1) / workers, kRowsAtOnce);
+    FetchAhead(kernels, product, queue.begin(worker));
+    const Operands operands = PlaceOperands(kernels, product, memory + (single ? worker * operand_stride : 0));
+    if (single) {
+      prepare(0, m, operands);
+    } else {
+      const int64_t share = (m + workers - 1) / workers;
       const int64_t begin = std::min(worker * share, m);
       const int64_t end = std::min(begin + share, m);
-      if (begin < end) prepare(begin, end);
+      if (begin < end) prepare(begin, end, operands);
       ctx.pool->Barrier();
     }
     int64_t begin, end;
-    while (queue.Next(&begin, &end)) ComputePiece(kernels, *product, begin, end, scratch + worker * scratch_stride);
+    while (queue.Next(worker, &begin, &end)) {
+      ComputePiece(kernels, product, operands, begin, end, scratch + worker * scratch_stride);
+    }
   });
 }
 
@@ -220,7 +256,7 @@ void Linears(ExecContext& ctx, const Tensor& x, std::span<const Weight* const> w
     product.scratch_bytes = std::max(product.scratch_bytes, ctx.kernels->linear_scratch_bytes(plan, m, k));
   }
   if (m == 0) return;
-  Multiply(ctx, x, &product);
+  Multiply(ctx, x, product);
   if (ctx.tape != nullptr) RecordLinears(ctx, x, weights, biases, outputs);
 }
 

@@ -2,6 +2,7 @@
 // after vec-inl.h. A quantised format's value is code * d + m with an unsigned code. A format type has
 //   kSub      columns that share a scale: 16 or 32; 0: a plain format, whose Value is the value itself
 //   kMaxCode  largest code
+//   kCodeBytes  of a chunk's codes
 //   kFold     0: Value is the code; else Value is 1 + code / kFold, which costs no conversion
 //   Planes: the registers of one chunk; Planes Load(codes, lane)          lane: first of the Vec::kLanes rows
 //   I Codes<g>(planes)                 columns 4g..4g+3 as the four bytes of each lane
@@ -97,6 +98,7 @@ struct ScaleNibbles {
 
 struct NibbleCodes {
   static constexpr int kMaxCode = 15;
+  static constexpr int64_t kCodeBytes = tile16::kNibBytes;
   static constexpr int kFold = 0;
   using Planes = NibPlanes;
 #if defined(GALEN_VEC_AVX2)
@@ -127,6 +129,7 @@ struct NibbleCodes {
 // IQ4: a nibble chooses one of 16 uneven values; the code is that value + 128.
 struct IQ4Codes {
   static constexpr int kMaxCode = 241;
+  static constexpr int64_t kCodeBytes = tile16::kNibBytes;
   static constexpr int kFold = 0;
   using Planes = NibPlanes;
   struct Consts {
@@ -150,6 +153,7 @@ struct IQ4Codes {
 // A nibble and a bit.
 struct FiveBitCodes {
   static constexpr int kMaxCode = 31;
+  static constexpr int64_t kCodeBytes = tile16::kNibBytes + tile16::kBit1Bytes;
   static constexpr int kFold = 32;
   using Consts = Nothing;
   struct Planes {
@@ -173,6 +177,7 @@ struct FiveBitCodes {
 // A nibble and two bits.
 struct SixBitCodes {
   static constexpr int kMaxCode = 63;
+  static constexpr int64_t kCodeBytes = tile16::kNibBytes + tile16::kBit2Bytes;
   static constexpr int kFold = 64;
   using Consts = Nothing;
   struct Planes {
@@ -197,6 +202,7 @@ struct SixBitCodes {
 // Two bits and one above them.
 struct ThreeBitCodes {
   static constexpr int kMaxCode = 7;
+  static constexpr int64_t kCodeBytes = tile16::kBit2Bytes + tile16::kBit1Bytes;
   static constexpr int kFold = 8;
   using Consts = Nothing;
   struct Planes {
@@ -221,6 +227,7 @@ struct ThreeBitCodes {
 
 struct TwoBitCodes {
   static constexpr int kMaxCode = 3;
+  static constexpr int64_t kCodeBytes = tile16::kBit2Bytes;
   static constexpr int kFold = 4;
   using Consts = Nothing;
   struct Planes {
@@ -246,6 +253,7 @@ struct MemoryPlanes {
 // A byte, 128 added.
 struct ByteCodes {
   static constexpr int kMaxCode = 255;
+  static constexpr int64_t kCodeBytes = tile16::kByteBytes;
   static constexpr int kFold = 256;
   using Planes = MemoryPlanes;
   using Consts = Nothing;
@@ -278,6 +286,7 @@ struct PlainFormat {
   static Planes Load(const uint8_t* codes, int lane) { return {codes, lane}; }
 };
 struct FormatBF16 : PlainFormat {
+  static constexpr int64_t kCodeBytes = tile16::kWord2Bytes;
   template <int k>
   static Vec::F Value(const Planes& p, const Consts&) {
     const Vec::I pair = Vec::LoadI(p.codes + 64 * (k / 2) + 4 * p.lane);
@@ -286,6 +295,7 @@ struct FormatBF16 : PlainFormat {
   }
 };
 struct FormatF16 : PlainFormat {
+  static constexpr int64_t kCodeBytes = tile16::kWord2Bytes;
   template <int k>
   static Vec::F Value(const Planes& p, const Consts&) {
     const Vec::I pair = Vec::LoadI(p.codes + 64 * (k / 2) + 4 * p.lane);
@@ -294,6 +304,7 @@ struct FormatF16 : PlainFormat {
   }
 };
 struct FormatF32 : PlainFormat {
+  static constexpr int64_t kCodeBytes = tile16::kFloatBytes;
   template <int k>
   static Vec::F Value(const Planes& p, const Consts&) {
     return Vec::Load(reinterpret_cast<const float*>(p.codes + 64 * k + 4 * p.lane));

@@ -2,15 +2,31 @@
 // of one instruction set, after vec-inl.h and formats-inl.h. Bound by reading the weights.
 
 constexpr int kHalves = 16 / Vec::kLanes;
-constexpr int64_t kPrefetchBytes = 2048;
+#if defined(GALEN_PREFETCH_BYTES)
+constexpr int64_t kPrefetchBytes = GALEN_PREFETCH_BYTES;
+#else
+constexpr int64_t kPrefetchBytes = 256;
+#endif
 
 inline int64_t PadCols(int64_t k) { return (k + 31) / 32 * 32; }
 
-inline void PrefetchChunk(const uint8_t* codes, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += 64) {
-    _mm_prefetch(reinterpret_cast<const char*>(codes + kPrefetchBytes + i), _MM_HINT_T0);
+// Fetches a weight's bytes in the order of memory, scales and codes alike, a chunk's share of them at each chunk. Where codes
+// alone are fetched, the scales of each group break the stream, and the processor's own prefetching with it.
+struct Prefetcher {
+  const uint8_t* next;
+  int64_t share;
+  Prefetcher(const tile16::Shape& shape, const uint8_t* group)
+      : next(group + kPrefetchBytes), share(shape.group_bytes / shape.chunks) {}
+  // lines: cache lines of a chunk's share, rounded up; of U adjacent groups.
+  template <int lines, int U = 1>
+  void Next(const tile16::Shape& shape) {
+    for (int u = 0; u < U; ++u) {
+      const uint8_t* line = next + u * shape.group_bytes;
+      for (int i = 0; i < lines; ++i) _mm_prefetch(reinterpret_cast<const char*>(line + 64 * i), _MM_HINT_T0);
+    }
+    next += share;
   }
-}
+};
 
 // Writes the sums of one unit for row m of the batch: bias, accumulation and the border of N.
 inline void StoreUnit(const WeightView& w, const LinearOutput& out, int64_t m, int64_t unit, const float* sums) {
@@ -39,16 +55,17 @@ void PlainUnit(const WeightView& w, const tile16::Shape& shape, int64_t unit, co
                const LinearOutput& out) {
   constexpr int kSums = M == 1 ? 4 : M == 2 ? 2 : 1;  // independent sums hide the latency of the additions
   const typename Format::Consts consts;
-  const uint8_t* group = w.data + unit * shape.group_bytes + shape.scale_bytes;
+  const uint8_t* group = w.data + unit * shape.group_bytes;
   alignas(64) float result[M][16];
   for (int h = 0; h < kHalves; ++h) {
-    const uint8_t* codes = group;
+    const uint8_t* codes = group + shape.scale_bytes;
+    Prefetcher prefetch(shape, group);
     Vec::F sum[M][kSums];
     for (int m = 0; m < M; ++m) {
       for (int i = 0; i < kSums; ++i) sum[m][i] = Vec::Zero();
     }
     for (int64_t c = 0; c < shape.chunks; ++c, codes += shape.code_bytes) {
-      PrefetchChunk(codes, shape.code_bytes);
+      prefetch.Next<Format::kCodeBytes / 64>(shape);
       const typename Format::Planes planes = Format::Load(codes, h * Vec::kLanes);
       Unroll<32>([&](auto k) __attribute__((always_inline)) {
         const Vec::F value = Format::template Value<k>(planes, consts);
@@ -119,73 +136,104 @@ void PrepareDigits(const float* x, int64_t k, uint8_t* row) {
   }
 }
 
-// sums[m][16] of one unit. one: there is a single row, whose sums stay in registers.
-template <class Format, int D, bool one>
+// Units that share the digits of x in registers where several rows are multiplied.
+#if defined(GALEN_VEC_AVX512)
+constexpr int kDigitsUnits = 2;
+#else
+constexpr int kDigitsUnits = 1;
+#endif
+
+// sums[m][U][16] of U adjacent units. one: there is a single row, whose sums stay in registers.
+template <class Format, int D, int U, bool one>
 void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t* x, int64_t stride, int64_t rows,
                 float* sums) {
   constexpr int kSubs = 32 / Format::kSub, kGroups = 8 / kSubs;
-  constexpr bool kWide = Format::kMaxCode > 128;
   const uint8_t* codes = group + shape.scale_bytes;
+  Prefetcher prefetch(shape, group);
   const int64_t info_at = shape.chunks * 32 * D;
-  Vec::F single[kHalves];
-  for (int h = 0; h < kHalves; ++h) single[h] = Vec::Zero();
-  if constexpr (!one) std::memset(sums, 0, rows * 16 * sizeof(float));
+  Vec::F single[U][kHalves];
+  for (auto& unit : single) {
+    for (Vec::F& half : unit) half = Vec::Zero();
+  }
+  if constexpr (!one) std::memset(sums, 0, rows * U * 16 * sizeof(float));
   for (int64_t c = 0; c < shape.chunks; ++c, codes += shape.code_bytes) {
-    PrefetchChunk(codes, shape.code_bytes);
+    prefetch.template Next<Format::kCodeBytes / 64 + 1, U>(shape);
     for (int h = 0; h < kHalves; ++h) {
       const int lane = h * Vec::kLanes;
-      const typename Format::Planes planes = Format::Load(codes, lane);
-      Vec::I bytes[8];
-      Unroll<8>([&](auto g) __attribute__((always_inline)) { bytes[g] = Format::template Codes<g>(planes); });
-      Vec::F d[kSubs], offset[kSubs];
-      for (int sub = 0; sub < kSubs; ++sub) Format::Scales(group, c, sub, lane, &d[sub], &offset[sub]);
+      Vec::I bytes[U][8];
+      Vec::F d[U][kSubs], offset[U][kSubs];
+      for (int u = 0; u < U; ++u) {
+        const typename Format::Planes planes = Format::Load(codes + u * shape.group_bytes, lane);
+        Unroll<8>([&](auto g) __attribute__((always_inline)) { bytes[u][g] = Format::template Codes<g>(planes); });
+        for (int sub = 0; sub < kSubs; ++sub) {
+          Format::Scales(group + u * shape.group_bytes, c, sub, lane, &d[u][sub], &offset[u][sub]);
+        }
+      }
       for (int64_t m = 0; m < (one ? 1 : rows); ++m) {
         const uint8_t* digits = x + m * stride + c * 32 * D;
         const float* info = reinterpret_cast<const float*>(x + m * stride + info_at) + 4 * c;
-        Vec::F total = one ? single[h] : Vec::Load(sums + 16 * m + lane);
+        float* row_sums = sums + 16 * U * m + lane;
         const Vec::F scale = Vec::Set1(info[0]);
+        Vec::F total[U];
+        for (int u = 0; u < U; ++u) total[u] = one ? single[u][h] : Vec::Load(row_sums + 16 * u);
         for (int sub = 0; sub < kSubs; ++sub) {
-          Vec::I dot[D];
+          Vec::I dot[D][U];
           for (int digit = 0; digit < D; ++digit) {
-            dot[digit] = Vec::ZeroI();
-            for (int g = sub * kGroups; g < (sub + 1) * kGroups; ++g) {
-              int32_t four;
-              std::memcpy(&four, digits + 32 * digit + 4 * g, 4);
-              dot[digit] = Vec::template Dot<kWide>(dot[digit], bytes[g], Vec::Set1I(four));
-            }
+            Vec::template DotBytes<Format::kMaxCode, kGroups>(bytes, sub * kGroups,
+                                                              digits + 32 * digit + 4 * sub * kGroups, dot[digit]);
           }
-          Vec::F value = Vec::ToFloat(dot[0]);
-          for (int digit = 1; digit < D; ++digit) value = Vec::Fma(value, Vec::Set1(128.0f), Vec::ToFloat(dot[digit]));
-          total = Vec::Fma(value, Vec::Mul(d[sub], scale), total);
-          total = Vec::Fma(offset[sub], Vec::Set1(info[kSubs == 1 ? 3 : 1 + sub]), total);
+          const Vec::F row_sum = Vec::Set1(info[kSubs == 1 ? 3 : 1 + sub]);
+          for (int u = 0; u < U; ++u) {
+            // Two digits fit an int32: at most 32 codes of 255 times 128 * 128.
+            Vec::F value = Vec::ToFloat(D == 1 ? dot[0][u] : Vec::AddI(Vec::template Sll<7>(dot[0][u]), dot[D > 1][u]));
+            if constexpr (D == 3) value = Vec::Fma(value, Vec::Set1(128.0f), Vec::ToFloat(dot[2][u]));
+            total[u] = Vec::Fma(value, Vec::Mul(d[u][sub], scale), total[u]);
+            total[u] = Vec::Fma(offset[u][sub], row_sum, total[u]);
+          }
         }
-        if constexpr (one) single[h] = total;
-        else Vec::Store(sums + 16 * m + lane, total);
+        for (int u = 0; u < U; ++u) {
+          if constexpr (one) single[u][h] = total[u];
+          else Vec::Store(row_sums + 16 * u, total[u]);
+        }
       }
     }
   }
   if constexpr (one) {
-    for (int h = 0; h < kHalves; ++h) Vec::Store(sums + h * Vec::kLanes, single[h]);
+    for (int u = 0; u < U; ++u) {
+      for (int h = 0; h < kHalves; ++h) Vec::Store(sums + 16 * u + h * Vec::kLanes, single[u][h]);
+    }
   }
 }
 
-constexpr int64_t kDigitsRows = 64;  // rows of x per pass over a unit: their digits of a few chunks stay in L1
+constexpr int64_t kDigitsRows = 64;  // rows of x per pass over units: their digits of a few chunks stay in L1
+
+template <class Format, int D, int U>
+void DigitsPass(const WeightView& w, const tile16::Shape& shape, const LinearOperand& operand, int64_t unit,
+                const LinearOutput& out) {
+  const int64_t stride = DigitsBytes(shape.chunks, D);
+  const uint8_t* x = static_cast<const uint8_t*>(operand.data);
+  const uint8_t* group = w.data + unit * shape.group_bytes;
+  alignas(64) float sums[kDigitsRows * U * 16];
+  for (int64_t m = 0; m < operand.m; m += kDigitsRows) {
+    const int64_t rows = std::min(kDigitsRows, operand.m - m);
+    if (rows == 1) DigitsUnit<Format, D, U, true>(shape, group, x + m * stride, stride, 1, sums);
+    else DigitsUnit<Format, D, U, false>(shape, group, x + m * stride, stride, rows, sums);
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int u = 0; u < U; ++u) StoreUnit(w, out, m + i, unit + u, sums + 16 * (U * i + u));
+    }
+  }
+}
 
 template <class Format, int D>
 void DigitsUnits(const WeightView& w, const tile16::Shape& shape, const LinearOperand& operand, int64_t unit0,
                  int64_t unit1, const LinearOutput& out) {
-  const int64_t stride = DigitsBytes(shape.chunks, D);
-  const uint8_t* x = static_cast<const uint8_t*>(operand.data);
-  alignas(64) float sums[kDigitsRows * 16];
-  for (int64_t unit = unit0; unit < unit1; ++unit) {
-    const uint8_t* group = w.data + unit * shape.group_bytes;
-    for (int64_t m = 0; m < operand.m; m += kDigitsRows) {
-      const int64_t rows = std::min(kDigitsRows, operand.m - m);
-      if (rows == 1) DigitsUnit<Format, D, true>(shape, group, x + m * stride, stride, 1, sums);
-      else DigitsUnit<Format, D, false>(shape, group, x + m * stride, stride, rows, sums);
-      for (int64_t i = 0; i < rows; ++i) StoreUnit(w, out, m + i, unit, sums + 16 * i);
+  int64_t unit = unit0;
+  if (operand.m > 1) {
+    for (; unit + kDigitsUnits <= unit1; unit += kDigitsUnits) {
+      DigitsPass<Format, D, kDigitsUnits>(w, shape, operand, unit, out);
     }
   }
+  for (; unit < unit1; ++unit) DigitsPass<Format, D, 1>(w, shape, operand, unit, out);
 }
 
 inline void ComputeRows(const WeightView& w, const LinearOperand& operand, int64_t unit0, int64_t unit1,

@@ -54,7 +54,7 @@ inline void ComputeLinear(const WeightView& w, const LinearOperand& operand, int
 }
 
 // Up to this many rows, decoding in registers beats unpacking a panel. Measured in docs/SPEED.md.
-constexpr int64_t kMaxRowsInRegisters = 8;
+constexpr int64_t kMaxRowsInRegisters = 32;
 
 inline LinearPlan PlanLinear(const WeightView& w, int64_t m, Compute compute, bool invariant) {
   const bool plain = FormatOf(w.dtype).block_elems == 1;

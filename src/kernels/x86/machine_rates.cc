@@ -48,10 +48,45 @@ void Int8Avx2(int64_t n) {
 #pragma GCC unroll 12
   for (__m256i& s : sums) asm volatile("" ::"x"(s));
 }
+// Four sums hide the latency of the exclusive or.
+uint64_t ReadAvx2(const uint8_t* data, int64_t bytes, int64_t streams, int64_t ahead) {
+  const int64_t part = bytes / streams;
+  __m256i sums[4] = {};
+  for (int64_t i = 0; i + 256 <= part; i += 256) {
+    for (int64_t s = 0; s < streams; ++s) {
+      const uint8_t* p = data + s * part + i;
+      for (int line = 0; line < 256; line += 64) {
+        if (ahead > 0) _mm_prefetch(reinterpret_cast<const char*>(p + ahead + line), _MM_HINT_T0);
+        for (int half = 0; half < 64; half += 32) {
+          const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + line + half));
+          sums[line / 64] = _mm256_xor_si256(sums[line / 64], v);
+        }
+      }
+    }
+  }
+  const __m256i sum = _mm256_xor_si256(_mm256_xor_si256(sums[0], sums[1]), _mm256_xor_si256(sums[2], sums[3]));
+  return static_cast<uint64_t>(_mm256_extract_epi64(sum, 0) ^ _mm256_extract_epi64(sum, 1));
+}
 #pragma GCC pop_options
 
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512vnni,avx512bf16")
+uint64_t ReadAvx512(const uint8_t* data, int64_t bytes, int64_t streams, int64_t ahead) {
+  const int64_t part = bytes / streams;
+  __m512i sums[4] = {};
+  for (int64_t i = 0; i + 256 <= part; i += 256) {
+    for (int64_t s = 0; s < streams; ++s) {
+      const uint8_t* p = data + s * part + i;
+#pragma GCC unroll 4
+      for (int line = 0; line < 4; ++line) {
+        if (ahead > 0) _mm_prefetch(reinterpret_cast<const char*>(p + ahead + 64 * line), _MM_HINT_T0);
+        sums[line] = _mm512_xor_si512(sums[line], _mm512_loadu_si512(p + 64 * line));
+      }
+    }
+  }
+  const __m512i sum = _mm512_xor_si512(_mm512_xor_si512(sums[0], sums[1]), _mm512_xor_si512(sums[2], sums[3]));
+  return static_cast<uint64_t>(_mm512_reduce_add_epi64(sum));
+}
 void Fp32Avx512(int64_t n) {
   __m512 sums[kSums];
 #pragma GCC unroll 12
@@ -151,6 +186,7 @@ RateLoops RateLoopsFor(Isa isa) {
     case Isa::kAvx2:
       loops.fp32 = Fp32Avx2, loops.fp32_ops = kSums * 8 * 2;
       loops.int8 = Int8Avx2, loops.int8_ops = kSums * 32 * 2;
+      loops.read = ReadAvx2;
       break;
     case Isa::kAmx:
     case Isa::kAvx512Bf16:
@@ -159,6 +195,7 @@ RateLoops RateLoopsFor(Isa isa) {
     case Isa::kAvx512:
       loops.fp32 = Fp32Avx512, loops.fp32_ops = kSums * 16 * 2;
       loops.int8 = Int8Avx512, loops.int8_ops = kSums * 64 * 2;
+      loops.read = ReadAvx512;
       break;
   }
   if (isa == Isa::kAmx) {  // an iteration is an eighth of a round of four tiles

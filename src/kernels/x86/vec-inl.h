@@ -52,9 +52,21 @@ struct Vec {
   static float ReduceMax(F v) { return _mm512_reduce_max_ps(v); }
   static int32_t ReduceAdd(I v) { return _mm512_reduce_add_epi32(v); }
   static void StoreI8(int8_t* p, I v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v)); }
-  // sum + the four products of bytes in each lane; a unsigned, b signed.
-  template <bool wide>
-  static I Dot(I sum, I a, I b) { return _mm512_dpbusd_epi32(sum, a, b); }
+  // sum[u], per lane: the sum of n times four products of bytes: codes a[u][first + i], 0..max_code, with the digits
+  // b[4i..4i+3], -127..127, which are the same for all lanes.
+  template <int max_code, int n, int U>
+  __attribute__((always_inline)) static void DotBytes(const I (&a)[U][8], int first, const uint8_t* b, I (&sum)[U]) {
+    for (int u = 0; u < U; ++u) sum[u] = ZeroI();
+    for (int i = 0; i < n; ++i) {
+      const I digits = Set1Bytes(b + 4 * i);
+      for (int u = 0; u < U; ++u) sum[u] = _mm512_dpbusd_epi32(sum[u], a[u][first + i], digits);
+    }
+  }
+  static I Set1Bytes(const uint8_t* four) {
+    int32_t word;
+    std::memcpy(&word, four, sizeof(word));
+    return Set1I(word);
+  }
   // A table of 16 bytes, looked up by bytes 0..15.
   static I Shuffle(const int8_t* table, I index) {
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))), index);
@@ -127,15 +139,39 @@ struct Vec {
     const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
   }
-  // wide: a may exceed 128, so that a pair of products could overflow the 16 bits of vpmaddubsw; then by nibbles.
-  template <bool wide>
-  static I Dot(I sum, I a, I b) {
-    const I ones = _mm256_set1_epi16(1);
-    if constexpr (!wide) return AddI(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), ones));
-    const I nibbles = Set1I(0x0F0F0F0F);
-    const I low = _mm256_maddubs_epi16(And(a, nibbles), b);
-    const I high = _mm256_maddubs_epi16(And(_mm256_srli_epi32(a, 4), nibbles), b);
-    return AddI(sum, AddI(_mm256_madd_epi16(low, ones), _mm256_madd_epi16(high, _mm256_set1_epi16(16))));
+  // As above. Products are summed in 16 bits for as long as they cannot overflow; codes of eight bits go by nibbles.
+  template <int max_code, int n, int U>
+  __attribute__((always_inline)) static void DotBytes(const I (&a)[U][8], int first, const uint8_t* b, I (&sum)[U]) {
+    for (int u = 0; u < U; ++u) sum[u] = DotBytes<max_code, n>(a[u] + first, b);
+  }
+  template <int max_code, int n>
+  __attribute__((always_inline)) static I DotBytes(const I* a, const uint8_t* b) {
+    constexpr int kAtOnce = 32767 / (2 * 127 * std::min(max_code, 128));
+    const I ones = _mm256_set1_epi16(1), nibbles = Set1I(0x0F0F0F0F);
+    if constexpr (max_code > 128) {
+      static_assert(n <= 32767 / (2 * 127 * 15));
+      I low = ZeroI(), high = ZeroI();
+      for (int i = 0; i < n; ++i) {
+        const I digits = Set1Bytes(b + 4 * i);
+        low = _mm256_add_epi16(low, _mm256_maddubs_epi16(And(a[i], nibbles), digits));
+        high = _mm256_add_epi16(high, _mm256_maddubs_epi16(And(_mm256_srli_epi32(a[i], 4), nibbles), digits));
+      }
+      return AddI(_mm256_madd_epi16(low, ones), _mm256_madd_epi16(high, _mm256_set1_epi16(16)));
+    }
+    I sum = ZeroI();
+    for (int i = 0; i < n; i += kAtOnce) {
+      I words = _mm256_maddubs_epi16(a[i], Set1Bytes(b + 4 * i));
+      for (int j = i + 1; j < std::min(i + kAtOnce, n); ++j) {
+        words = _mm256_add_epi16(words, _mm256_maddubs_epi16(a[j], Set1Bytes(b + 4 * j)));
+      }
+      sum = AddI(sum, _mm256_madd_epi16(words, ones));
+    }
+    return sum;
+  }
+  static I Set1Bytes(const uint8_t* four) {
+    int32_t word;
+    std::memcpy(&word, four, sizeof(word));
+    return Set1I(word);
   }
   static I Shuffle(const int8_t* table, I index) {
     return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))), index);
