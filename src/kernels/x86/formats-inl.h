@@ -7,7 +7,7 @@
 //   Planes: the registers of one chunk; Planes Load(codes, lane)          lane: first of the Vec::kLanes rows
 //   I Codes<g>(planes)                 columns 4g..4g+3 as the four bytes of each lane
 //   F Value<k>(planes, consts)         column k
-//   void Scales(scales, chunk, sub, lane, &d, &m)
+//   void Scales(strip, chunk, sub, lane, &d, &m)      chunk: of the strip, 0..7
 
 struct NibPlanes {
   Vec::I nib[4];
@@ -68,10 +68,8 @@ struct ScaleDM {
 // Q4_K, Q5_K: f16 d, dmin; a byte of scale and of min for each 32 columns.
 struct ScaleMins {
   static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
-    const uint8_t* unit = s + chunk / 8 * 320;
-    const int64_t g = chunk % 8;
-    *d = Vec::Mul(Vec::FromHalf(unit + 2 * lane), Vec::FromU8(unit + 64 + 16 * g + lane));
-    *m = Vec::Sub(Vec::Zero(), Vec::Mul(Vec::FromHalf(unit + 32 + 2 * lane), Vec::FromU8(unit + 192 + 16 * g + lane)));
+    *d = Vec::Mul(Vec::FromHalf(s + 2 * lane), Vec::FromU8(s + 64 + 16 * chunk + lane));
+    *m = Vec::Sub(Vec::Zero(), Vec::Mul(Vec::FromHalf(s + 32 + 2 * lane), Vec::FromU8(s + 192 + 16 * chunk + lane)));
   }
 };
 // Q6_K, Q3_K, IQ4_XS: f16 d; a signed byte of scale for each kSub columns.
@@ -79,18 +77,16 @@ template <int sub_columns, int centre>
 struct ScaleI8 {
   static void Scales(const uint8_t* s, int64_t chunk, int sub, int lane, Vec::F* d, Vec::F* m) {
     constexpr int kPerChunk = 32 / sub_columns;
-    const uint8_t* unit = s + chunk / 8 * (32 + 8 * kPerChunk * 16);
-    *d = Vec::Mul(Vec::FromHalf(unit + 2 * lane), Vec::FromI8(unit + 32 + 16 * (kPerChunk * (chunk % 8) + sub) + lane));
+    *d = Vec::Mul(Vec::FromHalf(s + 2 * lane), Vec::FromI8(s + 32 + 16 * (kPerChunk * chunk + sub) + lane));
     *m = Vec::Mul(*d, Vec::Set1(-static_cast<float>(centre)));
   }
 };
 // Q2_K: f16 d, dmin; nibbles of scale and min for each 16 columns.
 struct ScaleNibbles {
   static void Scales(const uint8_t* s, int64_t chunk, int sub, int lane, Vec::F* d, Vec::F* m) {
-    const uint8_t* unit = s + chunk / 8 * 320;
-    const Vec::I both = Vec::WidenU8(unit + 64 + 16 * (2 * (chunk % 8) + sub) + lane);
-    *d = Vec::Mul(Vec::FromHalf(unit + 2 * lane), Vec::ToFloat(Vec::And(both, Vec::Set1I(15))));
-    *m = Vec::Sub(Vec::Zero(), Vec::Mul(Vec::FromHalf(unit + 32 + 2 * lane), Vec::ToFloat(Vec::Srl<4>(both))));
+    const Vec::I both = Vec::WidenU8(s + 64 + 16 * (2 * chunk + sub) + lane);
+    *d = Vec::Mul(Vec::FromHalf(s + 2 * lane), Vec::ToFloat(Vec::And(both, Vec::Set1I(15))));
+    *m = Vec::Sub(Vec::Zero(), Vec::Mul(Vec::FromHalf(s + 32 + 2 * lane), Vec::ToFloat(Vec::Srl<4>(both))));
   }
 };
 

@@ -2,16 +2,12 @@
 // of one instruction set, after vec-inl.h and formats-inl.h. Bound by reading the weights.
 
 constexpr int kHalves = 16 / Vec::kLanes;
-#if defined(GALEN_PREFETCH_BYTES)
-constexpr int64_t kPrefetchBytes = GALEN_PREFETCH_BYTES;
-#else
 constexpr int64_t kPrefetchBytes = 256;
-#endif
 
 inline int64_t PadCols(int64_t k) { return (k + 31) / 32 * 32; }
 
-// Fetches a weight's bytes in the order of memory, scales and codes alike, a chunk's share of them at each chunk. Where codes
-// alone are fetched, the scales of each group break the stream, and the processor's own prefetching with it.
+// Fetches a group's bytes in their order, a chunk's share of them at each chunk. Far ahead is worse than not at all on Zen 4:
+// the processor's own prefetching, which follows what is read, works best.
 struct Prefetcher {
   const uint8_t* next;
   int64_t share;
@@ -58,7 +54,7 @@ void PlainUnit(const WeightView& w, const tile16::Shape& shape, int64_t unit, co
   const uint8_t* group = w.data + unit * shape.group_bytes;
   alignas(64) float result[M][16];
   for (int h = 0; h < kHalves; ++h) {
-    const uint8_t* codes = group + shape.scale_bytes;
+    const uint8_t* codes = group;
     Prefetcher prefetch(shape, group);
     Vec::F sum[M][kSums];
     for (int m = 0; m < M; ++m) {
@@ -148,7 +144,8 @@ template <class Format, int D, int U, bool one>
 void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t* x, int64_t stride, int64_t rows,
                 float* sums) {
   constexpr int kSubs = 32 / Format::kSub, kGroups = 8 / kSubs;
-  const uint8_t* codes = group + shape.scale_bytes;
+  const uint8_t* strip = group;
+  const uint8_t* codes = group;
   Prefetcher prefetch(shape, group);
   const int64_t info_at = shape.chunks * 32 * D;
   Vec::F single[U][kHalves];
@@ -157,6 +154,10 @@ void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t*
   }
   if constexpr (!one) std::memset(sums, 0, rows * U * 16 * sizeof(float));
   for (int64_t c = 0; c < shape.chunks; ++c, codes += shape.code_bytes) {
+    if (c % tile16::kStripChunks == 0) {  // a strip begins where the one before it ends
+      strip = codes;
+      codes += shape.ScaleBytes(c);
+    }
     prefetch.template Next<Format::kCodeBytes / 64 + 1, U>(shape);
     for (int h = 0; h < kHalves; ++h) {
       const int lane = h * Vec::kLanes;
@@ -166,7 +167,7 @@ void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t*
         const typename Format::Planes planes = Format::Load(codes + u * shape.group_bytes, lane);
         Unroll<8>([&](auto g) __attribute__((always_inline)) { bytes[u][g] = Format::template Codes<g>(planes); });
         for (int sub = 0; sub < kSubs; ++sub) {
-          Format::Scales(group + u * shape.group_bytes, c, sub, lane, &d[u][sub], &offset[u][sub]);
+          Format::Scales(strip + u * shape.group_bytes, c % tile16::kStripChunks, sub, lane, &d[u][sub], &offset[u][sub]);
         }
       }
       for (int64_t m = 0; m < (one ? 1 : rows); ++m) {

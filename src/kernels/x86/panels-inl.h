@@ -7,13 +7,13 @@
 template <class Format, class Store>
 __attribute__((always_inline)) inline void ForColumns(const tile16::Shape& shape, const uint8_t* group, int64_t chunk,
                                                       int lane, const typename Format::Consts& consts, Store&& store) {
-  const typename Format::Planes planes = Format::Load(group + shape.scale_bytes + chunk * shape.code_bytes, lane);
+  const typename Format::Planes planes = Format::Load(group + shape.CodesOffset(chunk), lane);
   if constexpr (Format::kSub == 0) {
     Unroll<32>([&](auto k) __attribute__((always_inline)) { store(k, Format::template Value<k>(planes, consts)); });
   } else {
     Unroll<32 / Format::kSub>([&](auto sub) __attribute__((always_inline)) {
       Vec::F d, m;
-      Format::Scales(group, chunk, sub, lane, &d, &m);
+      Format::Scales(group + shape.StripOffset(chunk), chunk % tile16::kStripChunks, sub, lane, &d, &m);
       if constexpr (Format::kFold != 0) {  // value = 1 + code / kFold
         d = Vec::Mul(d, Vec::Set1(Format::kFold));
         m = Vec::Sub(m, d);

@@ -270,8 +270,7 @@ struct GroupArgs {
   int64_t row_bytes;
   int64_t rows;          // 1..16
   int64_t cols;
-  uint8_t* scales;
-  uint8_t* codes;
+  uint8_t* group;
   const Shape* shape;
 };
 
@@ -279,18 +278,18 @@ template <class Block>
 void PackGroup32(const GroupArgs& g, int64_t scale_unit) {
   for (int64_t c = 0; c < g.cols / 32; ++c) {
     for (int64_t r = 0; r < g.rows; ++r) {
-      PackBlock32(reinterpret_cast<const Block*>(g.src + r * g.row_bytes)[c], g.scales + c * scale_unit,
-                  g.codes + c * g.shape->code_bytes, r);
+      PackBlock32(reinterpret_cast<const Block*>(g.src + r * g.row_bytes)[c],
+                  g.group + g.shape->StripOffset(c) + c % kStripChunks * scale_unit, g.group + g.shape->CodesOffset(c), r);
     }
   }
 }
 
 template <class Block>
-void PackGroupSuper(const GroupArgs& g, int64_t scale_unit) {
+void PackGroupSuper(const GroupArgs& g) {
   for (int64_t s = 0; s < g.cols / kSuper; ++s) {
     for (int64_t r = 0; r < g.rows; ++r) {
-      PackSuper(reinterpret_cast<const Block*>(g.src + r * g.row_bytes)[s], g.scales + s * scale_unit,
-                g.codes + 8 * s * g.shape->code_bytes, r);
+      uint8_t* strip = g.group + s * g.shape->strip_bytes;
+      PackSuper(reinterpret_cast<const Block*>(g.src + r * g.row_bytes)[s], strip, strip + g.shape->scale_bytes, r);
     }
   }
 }
@@ -299,7 +298,7 @@ void PackGroupWords(const GroupArgs& g) {
   for (int64_t r = 0; r < g.rows; ++r) {
     const uint8_t* row = g.src + r * g.row_bytes;
     for (int64_t k = 0; k < g.cols; ++k) {
-      std::memcpy(g.codes + (k / 2) * 64 + 4 * r + 2 * (k % 2), row + 2 * k, 2);
+      std::memcpy(g.group + (k / 2) * 64 + 4 * r + 2 * (k % 2), row + 2 * k, 2);
     }
   }
 }
@@ -307,7 +306,7 @@ void PackGroupWords(const GroupArgs& g) {
 void PackGroupFloats(const GroupArgs& g) {
   for (int64_t r = 0; r < g.rows; ++r) {
     for (int64_t k = 0; k < g.cols; ++k) {
-      std::memcpy(g.codes + k * 64 + 4 * r, g.src + r * g.row_bytes + 4 * k, 4);
+      std::memcpy(g.group + k * 64 + 4 * r, g.src + r * g.row_bytes + 4 * k, 4);
     }
   }
 }
@@ -338,10 +337,14 @@ int64_t ScaleUnitBytes(DType dtype) {
 Shape ShapeOf(DType dtype, int64_t rows, int64_t cols) {
   Shape shape;
   shape.chunks = (cols + kChunk - 1) / kChunk;
-  const int64_t units = IsSuperblock(dtype) ? cols / kSuper : shape.chunks;
-  shape.scale_bytes = RoundUp(units * ScaleUnitBytes(dtype), 64);
   shape.code_bytes = CodeBytes(dtype);
-  shape.group_bytes = shape.scale_bytes + shape.chunks * shape.code_bytes;
+  const int64_t unit = ScaleUnitBytes(dtype);
+  shape.scale_bytes = RoundUp(IsSuperblock(dtype) ? unit : kStripChunks * unit, 64);
+  shape.strip_bytes = shape.scale_bytes + kStripChunks * shape.code_bytes;
+  const int64_t last = shape.chunks % kStripChunks;
+  shape.last_scale_bytes = RoundUp(last * unit, 64);
+  shape.group_bytes =
+      shape.chunks / kStripChunks * shape.strip_bytes + shape.last_scale_bytes + last * shape.code_bytes;
   shape.groups = (rows + kRows - 1) / kRows;
   return shape;
 }
@@ -359,7 +362,7 @@ void PackRows(DType dtype, const uint8_t* src, int64_t rows, int64_t cols, int64
   for (int64_t row = row0; row < row1; row += kRows) {
     uint8_t* group = dst + row / kRows * shape.group_bytes;
     const GroupArgs args{src + row * RowBytes(dtype, cols), RowBytes(dtype, cols), std::min(kRows, row1 - row), cols,
-                         group, group + shape.scale_bytes, &shape};
+                         group, &shape};
     if (args.rows < kRows || padded) std::memset(group, 0, shape.group_bytes);
     switch (dtype) {
       case DType::kQ4_0: PackGroup32<BlockQ4_0>(args, unit); break;
@@ -368,12 +371,12 @@ void PackRows(DType dtype, const uint8_t* src, int64_t rows, int64_t cols, int64
       case DType::kQ5_1: PackGroup32<BlockQ5_1>(args, unit); break;
       case DType::kQ8_0: PackGroup32<BlockQ8_0>(args, unit); break;
       case DType::kIQ4_NL: PackGroup32<BlockIQ4_NL>(args, unit); break;
-      case DType::kQ2_K: PackGroupSuper<BlockQ2_K>(args, unit); break;
-      case DType::kQ3_K: PackGroupSuper<BlockQ3_K>(args, unit); break;
-      case DType::kQ4_K: PackGroupSuper<BlockQ4_K>(args, unit); break;
-      case DType::kQ5_K: PackGroupSuper<BlockQ5_K>(args, unit); break;
-      case DType::kQ6_K: PackGroupSuper<BlockQ6_K>(args, unit); break;
-      case DType::kIQ4_XS: PackGroupSuper<BlockIQ4_XS>(args, unit); break;
+      case DType::kQ2_K: PackGroupSuper<BlockQ2_K>(args); break;
+      case DType::kQ3_K: PackGroupSuper<BlockQ3_K>(args); break;
+      case DType::kQ4_K: PackGroupSuper<BlockQ4_K>(args); break;
+      case DType::kQ5_K: PackGroupSuper<BlockQ5_K>(args); break;
+      case DType::kQ6_K: PackGroupSuper<BlockQ6_K>(args); break;
+      case DType::kIQ4_XS: PackGroupSuper<BlockIQ4_XS>(args); break;
       case DType::kF16: case DType::kBF16: PackGroupWords(args); break;
       case DType::kF32: PackGroupFloats(args); break;
       default: GALEN_CHECK(!"a weight format");
