@@ -1,4 +1,5 @@
-// Every image format: decoded with small limits, the second frame too, and probed; what comes out has the size that it claims.
+// Every image format: decoded with small limits, the second frame too, and probed; what comes out
+// has the size that it claims.
 #include <cstddef>
 #include <cstdint>
 #include <span>

@@ -173,6 +173,46 @@ TEST(DecodeTest, HugeSizesAreRefusedBeforeAllocation) {
   EXPECT_EQ(DecodeImage(gif).status().code(), StatusCode::kResourceExhausted);
 }
 
+// Little-endian; the tags are LONGs of one value each.
+void AddDirectory(std::vector<uint8_t>* tiff, std::vector<std::pair<uint16_t, uint32_t>> tags,
+                  uint32_t next) {
+  const auto put = [&](uint32_t value, int size) {
+    for (int i = 0; i < size; ++i) tiff->push_back(static_cast<uint8_t>(value >> (8 * i)));
+  };
+  put(static_cast<uint32_t>(tags.size()), 2);
+  for (const auto& [tag, value] : tags) {
+    put(tag, 2), put(4, 2), put(1, 4), put(value, 4);
+  }
+  put(next, 4);
+}
+
+TEST(DecodeTest, BrokenPageOfTiff) {
+  std::vector<uint8_t> tiff = {'I', 'I', '*', 0, 8, 0, 0, 0};
+  constexpr uint32_t kSecond = 8 + 2 + 7 * 12 + 4;
+  AddDirectory(&tiff, {{256, 4}, {257, 1}, {258, 8}, {262, 1}, {273, 0}, {278, 1}, {279, 4}},
+               kSecond);
+  AddDirectory(&tiff, {{256, 4}}, 0);  // no height
+  EXPECT_EQ(ProbeImage(tiff)->frames, 2);
+  EXPECT_EQ(DecodeImage(tiff)->pixels,
+            (std::vector<uint8_t>{'I', 'I', 'I', 'I', 'I', 'I', '*', '*', '*', 0, 0, 0}));
+  DecodeOptions options;
+  options.frame = 1;
+  EXPECT_EQ(DecodeImage(tiff, options).status().code(), StatusCode::kDataLoss);
+  options.frame = 2;
+  EXPECT_EQ(DecodeImage(tiff, options).status().code(), StatusCode::kInvalidArgument);
+  options.frame = int64_t{1} << 40;
+  EXPECT_EQ(DecodeImage(tiff, options).status().code(), StatusCode::kInvalidArgument);
+}
+
+// A palette beyond the end: libtiff would take the indices for greys.
+TEST(DecodeTest, TiffWithoutItsPalette) {
+  auto bytes = ReadBytes("tiff_P_tiff_lzw.tif");
+  bytes.resize(1200);
+  const auto image = DecodeImage(bytes);
+  EXPECT_EQ(image.status().code(), StatusCode::kDataLoss);
+  EXPECT_NE(image.status().message().find("palette"), std::string::npos);
+}
+
 TEST(DecodeTest, LimitsAreOptions) {
   const auto bytes = ReadBytes("jpeg_L_75_17.jpg");
   DecodeOptions options;

@@ -28,6 +28,8 @@ class PngFile {
     if (setjmp(jump_)) return false;
     // The largest that a header can say; what is too many pixels is the caller's to decide.
     png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+    // Of any chunk but the pixels: Debian's libpng has no limit of its own.
+    png_set_chunk_malloc_max(png_, 8'000'000);
     png_set_option(png_, PNG_SKIP_sRGB_CHECK_PROFILE, PNG_OPTION_ON);
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, 0);
     png_set_benign_errors(png_, 1);

@@ -12,7 +12,7 @@
 namespace galen {
 namespace {
 
-constexpr int64_t kRows = 8;
+constexpr int64_t kRows = 4;
 constexpr int64_t kPairs = kRows / 2;
 
 struct Sums {

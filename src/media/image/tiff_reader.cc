@@ -135,9 +135,10 @@ Result<Raster> Decode(Bytes bytes, const DecodeOptions& options, Warnings* warni
   const TiffFile file(bytes, max_bytes);
   if (!file.ok()) return file.Error();
   if (options.frame > 0 &&
-      (options.frame > UINT16_MAX ||
+      (options.frame > INT32_MAX ||
        TIFFSetDirectory(file.get(), static_cast<tdir_t>(options.frame)) == 0)) {
-    return CheckFrame(options.frame, TIFFNumberOfDirectories(file.get()));
+    RETURN_IF_ERROR(CheckFrame(options.frame, TIFFNumberOfDirectories(file.get())));
+    return file.Error();  // the page is there and broken
   }
   const TiffTags tags = ReadTags(file);
   const Ycbcr ycbcr = FindYcbcr(file, tags);
