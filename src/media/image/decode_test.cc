@@ -213,6 +213,14 @@ TEST(DecodeTest, TiffWithoutItsPalette) {
   EXPECT_NE(image.status().message().find("palette"), std::string::npos);
 }
 
+// A text of a gigabyte in a file of a few bytes is not allocated.
+TEST(DecodeTest, PngChunkBeyondTheEnd) {
+  auto bytes = ReadBytes("png_profile8.png");
+  PutBigEndian(&bytes, 33, 0x41000000);
+  const auto image = DecodeImage(bytes);
+  EXPECT_EQ(image.status().message(), "PNG: truncated before the pixels");
+}
+
 TEST(DecodeTest, LimitsAreOptions) {
   const auto bytes = ReadBytes("jpeg_L_75_17.jpg");
   DecodeOptions options;

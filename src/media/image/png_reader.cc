@@ -11,6 +11,20 @@
 namespace galen {
 namespace {
 
+// False where a chunk before the pixels claims more bytes than the file has: libpng would allocate
+// them.
+bool HeadIsComplete(Bytes bytes) {
+  constexpr size_t kAround = 12;  // length, type, checksum
+  for (size_t at = 8; at + kAround <= bytes.size();) {
+    const size_t length =
+        size_t{bytes[at]} << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
+    if (std::memcmp(bytes.data() + at + 4, "IDAT", 4) == 0) return true;
+    if (length > bytes.size() - at - kAround) return false;
+    at += kAround + length;
+  }
+  return false;
+}
+
 // libpng leaves by longjmp. The functions that call setjmp hold nothing that has a destructor.
 class PngFile {
  public:
@@ -25,11 +39,14 @@ class PngFile {
   // False: see message().
   bool ReadHeader() {
     if (info_ == nullptr) return false;
+    if (!HeadIsComplete(bytes_)) {
+      std::strcpy(message_, "truncated before the pixels");
+      return false;
+    }
     if (setjmp(jump_)) return false;
     // The largest that a header can say; what is too many pixels is the caller's to decide.
     png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-    // Of any chunk but the pixels: Debian's libpng has no limit of its own.
-    png_set_chunk_malloc_max(png_, 8'000'000);
+    png_set_chunk_malloc_max(png_, 8'000'000);  // of what a compressed chunk grows to
     png_set_option(png_, PNG_SKIP_sRGB_CHECK_PROFILE, PNG_OPTION_ON);
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, 0);
     png_set_benign_errors(png_, 1);
