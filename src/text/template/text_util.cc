@@ -372,6 +372,8 @@ std::vector<std::string_view> SplitLines(std::string_view s, bool keep_ends) {
 size_t FindText(std::string_view s, std::string_view needle, size_t from) {
   if (from > s.size()) return std::string_view::npos;
   if (needle.empty()) return from;
+  // Also for the sanitizers, whose memmem looks at the whole rest of the text each time.
+  if (needle.size() == 1) return s.find(needle[0], from);
   // glibc's memmem is linear (two-way); string_view::find is quadratic at worst, which a template
   // could exploit.
   const void* hit = memmem(s.data() + from, s.size() - from, needle.data(), needle.size());
