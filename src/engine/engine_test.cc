@@ -17,8 +17,10 @@ struct Answer {
   FinishReason finish = FinishReason::kNone;
   std::string error;
   bool operator==(const Answer& other) const {
+    // Bits, so that equal NaNs are equal; memcmp may not be given the null of an empty vector.
     return tokens == other.tokens && finish == other.finish && logprobs.size() == other.logprobs.size() &&
-           std::memcmp(logprobs.data(), other.logprobs.data(), logprobs.size() * sizeof(float)) == 0;
+           (logprobs.empty() ||
+            std::memcmp(logprobs.data(), other.logprobs.data(), logprobs.size() * sizeof(float)) == 0);
   }
 };
 
