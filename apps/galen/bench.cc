@@ -1,17 +1,17 @@
 // galen bench: the machine's limits, then each figure as a share of them.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <iostream>
 
-#include "base/files.h"
+#include "bench_limits.h"
+#include "bench_tower.h"
 #include "commands.h"
 #include "engine/engine.h"
 #include "engine/memory_plan.h"
 #include "kernels/machine_limits.h"
 #include "models/random_model.h"
+#include "models/random_tower.h"
 #include "session.h"
 
 namespace galen::cli {
@@ -35,10 +35,6 @@ struct Subject {
   int64_t head_weights = 0;       // multiply-adds of the output head
 
   const CausalLM& model() const { return loaded.model ? *loaded.model : *random.model; }
-};
-
-struct Limits {
-  double bf16 = 0, fp32 = 0, int8 = 0, read = 0;
 };
 
 Result<std::unique_ptr<Subject>> OpenSubject(const BenchOptions& o) {
@@ -71,20 +67,6 @@ Result<std::unique_ptr<Subject>> OpenSubject(const BenchOptions& o) {
     (head ? subject->head_weights : subject->weights_per_token) += view.rows * view.cols;
   }
   return subject;
-}
-
-int64_t PeakResidentBytes() {
-  rusage usage;
-  ::getrusage(RUSAGE_SELF, &usage);
-  return int64_t{1024} * usage.ru_maxrss;
-}
-
-int64_t ResidentBytes() {
-  const Result<std::string> text = ReadFile("/proc/self/statm", 4096);
-  if (!text.ok()) return 0;
-  long long total = 0, resident = 0;
-  if (std::sscanf(text->c_str(), "%lld %lld", &total, &resident) != 2) return 0;
-  return resident * 4096;
 }
 
 // Ids that differ from run to run, so that nothing can be remembered.
@@ -236,19 +218,15 @@ Result<Json> MeasureLongContext(const Subject& subject, const BenchOptions& o,
 }
 
 Status Bench(const BenchOptions& o) {
+  if (o.model.empty() && IsTowerShape(o.shape)) {
+    return BenchTower({o.shape, std::max<int64_t>(o.streams, 1), o.repeat}, o);
+  }
   if (o.model.empty() == o.shape.empty())
     return InvalidArgument("give a model or --shape, not both");
   Json json;
   ThreadPool limit_pool(o.threads > 0 ? o.threads : AvailableProcessors());
   ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
-  Limits limits;
-  for (const RateLimits& rates : MeasureRates(limit_pool)) {
-    json["machine"]["isas"][std::string(IsaName(rates.isa))] = {{"fp32_gflops", rates.fp32_gflops},
-                                                                {"bf16_gflops", rates.bf16_gflops},
-                                                                {"int8_gops", rates.int8_gops}};
-    if (rates.isa <= isa)
-      limits = {std::max(rates.bf16_gflops, limits.bf16), rates.fp32_gflops, rates.int8_gops, 0};
-  }
+  Limits limits = MeasureLimits(limit_pool, isa, &json["machine"]);
   std::string pattern;
   limits.read = MeasureReadBandwidth(limit_pool, &pattern);
   ASSIGN_OR_RETURN(const std::unique_ptr<Subject> subject, OpenSubject(o));
@@ -330,7 +308,7 @@ void AddBench(CLI::App& app, Action* action) {
   verb->add_option("model", o->model, "A GGUF file or a Hugging Face directory");
   verb->add_option(
       "--shape", o->shape,
-      "Random weights of a published shape: medgemma-4b, gemma3-270m, smollm2-135m, ...");
+      "Random weights of a published shape: medgemma-4b, gemma3-270m, siglip-896, ...");
   verb->add_option("--type", o->type, "Block format of the random weights")->capture_default_str();
   verb->add_option("--prompt", o->prompt, "Tokens of the prompt")
       ->check(CLI::Range(1, 1 << 20))
@@ -340,7 +318,9 @@ void AddBench(CLI::App& app, Action* action) {
       ->capture_default_str();
   verb->add_option("--streams", o->streams, "Also so many requests at once")
       ->check(CLI::Range(0, 4096));
-  verb->add_option("--batch", o->streams, "The same as --streams")->check(CLI::Range(0, 4096));
+  verb->add_option("--batch", o->streams,
+                   "The same as --streams; of an image tower: images at once")
+      ->check(CLI::Range(0, 4096));
   verb->add_option("--context", o->long_context,
                    "Also decode at the end of a context of so many tokens");
   verb->add_option("--repeat", o->repeat, "Runs, of which the median counts")
