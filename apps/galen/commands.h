@@ -18,5 +18,6 @@ void AddTokenize(CLI::App& app, Action* action);
 void AddShow(CLI::App& app, Action* action);
 void AddBench(CLI::App& app, Action* action);
 void AddDoctor(CLI::App& app, Action* action);
+void AddVerify(CLI::App& app, Action* action);
 
 }  // namespace galen::cli

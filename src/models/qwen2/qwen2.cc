@@ -4,6 +4,7 @@
 #include "models/decoder_step.h"
 #include "models/param_table.h"
 #include "models/qwen2/config.h"
+#include "models/qwen2_5_vl/vision.h"
 #include "nn/layers.h"
 
 namespace galen {
@@ -50,8 +51,7 @@ Tensor Qwen2::Block(ExecContext& ctx, const Layer& layer, const AttentionCall& c
 
 Tensor Qwen2::Forward(ExecContext& ctx, const Batch& batch) const {
   DecoderStep step(ctx, config_, frequencies_, batch);
-  Tensor x = Embedding(ctx, embed_tokens_, batch.tokens, config_.embedding_scale);
-  Observe(ctx, "embed_tokens", x);
+  Tensor x = EmbedTokens(ctx, embed_tokens_, config_, batch);
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
     x = Block(ctx, layers_[i], step.attention(i), x);
     if (x.empty()) return x;
@@ -110,6 +110,7 @@ const Architecture kQwen2 = {
     .make = [](ModelConfig config) -> std::unique_ptr<CausalLM> {
       return std::make_unique<Qwen2>(std::move(config));
     },
+    .vision = &kQwen2_5VLVision,
 };
 
 }  // namespace galen
