@@ -104,6 +104,14 @@ TEST(JpegHeader, RefusesWhatContradictsTheImage) {
   }
 }
 
+TEST(JpegHeader, BoundsScans) {
+  std::vector<uint8_t> stream = {0xFF, 0xD8, 0xFF, 0xC0, 0, 11, 8, 0, 4, 0, 5, 1, 1, 0x11, 0};
+  for (int i = 0; i < 100; ++i) stream.insert(stream.end(), {0xFF, 0xDA, 0, 2});
+  EXPECT_TRUE(ReadJpegHeader(stream, Grey8(4, 5)).ok());
+  stream.insert(stream.end(), {0xFF, 0xDA, 0, 2});
+  EXPECT_EQ(ReadJpegHeader(stream, Grey8(4, 5)).status().code(), StatusCode::kResourceExhausted);
+}
+
 TEST(Colour, ExpandsSegmentsWithinBounds) {
   const std::vector<uint16_t> plain = {
       0, 2, 10, 20, 1, 3, 50, 2, 1, 0, 0};  // discrete, linear, the first segment again

@@ -8,6 +8,20 @@
 namespace galen::dicom {
 namespace {
 
+constexpr int kMaxScans = 100;
+
+// Scans of a stream. In entropy-coded data FF is followed by 00, so that FF DA is a marker there.
+int CountScans(std::span<const uint8_t> bytes) {
+  int scans = 0;
+  const uint8_t* end = bytes.data() + bytes.size();
+  for (const uint8_t* p = bytes.data(); end - p >= 2; ++p) {
+    p = static_cast<const uint8_t*>(std::memchr(p, 0xFF, static_cast<size_t>(end - p - 1)));
+    if (p == nullptr) break;
+    scans += p[1] == 0xDA;
+  }
+  return scans;
+}
+
 bool IsFrameHeader(int marker) {
   if (marker == 0xF7) return true;
   return marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
@@ -71,6 +85,9 @@ Result<JpegHeader> ReadJpegHeader(std::span<const uint8_t> bytes, const PixelFor
       for (int c = 0; c < header.components; ++c)
         header.ids[c] = body[6 + 3 * static_cast<size_t>(c)];
       RETURN_IF_ERROR(Check(header, format));
+      if (CountScans(bytes) > kMaxScans) {
+        return ResourceExhausted("JPEG frame of more than " + std::to_string(kMaxScans) + " scans");
+      }
       return header;
     }
     at += 2 + length;

@@ -24,7 +24,8 @@ struct JpegHeader {
   bool rgb_ids() const;  // the components are named R, G, B
 };
 
-// Fails when there is no frame header, or when it contradicts the image module.
+// Fails when there is no frame header, when it contradicts the image module, or when the stream has
+// more than 100 scans: each costs a pass over the image, and a hostile stream holds thousands.
 Result<JpegHeader> ReadJpegHeader(std::span<const uint8_t> bytes, const PixelFormat& format);
 
 }  // namespace galen::dicom

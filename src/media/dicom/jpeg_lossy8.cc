@@ -11,18 +11,10 @@
 namespace galen::dicom {
 namespace {
 
-// A progressive stream may hold thousands of scans that each cost a pass over the image.
-constexpr int kMaxScans = 100;
-
 struct Errors {
   jpeg_error_mgr base;
   jmp_buf jump;
   bool truncated = false;
-};
-
-struct Progress {
-  jpeg_progress_mgr base;
-  bool too_many_scans = false;
 };
 
 [[noreturn]] void OnError(j_common_ptr info) {
@@ -36,19 +28,11 @@ void OnMessage(j_common_ptr info, int level) {
     reinterpret_cast<Errors*>(info->err)->truncated = true;
 }
 
-void OnProgress(j_common_ptr info) {
-  auto* decoder = reinterpret_cast<j_decompress_ptr>(info);
-  if (decoder->input_scan_number <= kMaxScans) return;
-  reinterpret_cast<Progress*>(info->progress)->too_many_scans = true;
-  OnError(info);
-}
-
 // No object with a destructor lives here: errors jump out of it.
 bool Decode(std::span<const uint8_t> bytes, const JpegHeader& header, Errors* errors,
-            Progress* progress, jpeg_decompress_struct* decoder, uint8_t* out) {
+            jpeg_decompress_struct* decoder, uint8_t* out) {
   if (setjmp(errors->jump) != 0) return false;
   jpeg_create_decompress(decoder);
-  decoder->progress = &progress->base;
   jpeg_mem_src(decoder, bytes.data(),
                static_cast<unsigned long>(bytes.size()));  // NOLINT: the library's type
   if (jpeg_read_header(decoder, TRUE) != JPEG_HEADER_OK) return false;
@@ -75,19 +59,15 @@ Result<std::vector<uint8_t>> DecodeJpegLossy8(std::span<const uint8_t> bytes,
                                               const JpegHeader& header) {
   std::vector<uint8_t> out(static_cast<size_t>(header.rows * header.columns * header.components));
   Errors errors;
-  Progress progress = {};
-  progress.base.progress_monitor = OnProgress;
   jpeg_decompress_struct decoder = {};
   decoder.err = jpeg_std_error(&errors.base);
   errors.base.error_exit = OnError;
   errors.base.emit_message = OnMessage;
-  const bool ok = Decode(bytes, header, &errors, &progress, &decoder, out.data());
+  const bool ok = Decode(bytes, header, &errors, &decoder, out.data());
   char message[JMSG_LENGTH_MAX] = "the frame contradicts its header";
   if (!ok && errors.base.msg_code != 0)
     errors.base.format_message(reinterpret_cast<j_common_ptr>(&decoder), message);
   jpeg_destroy_decompress(&decoder);
-  if (progress.too_many_scans)
-    return ResourceExhausted("JPEG frame of more than " + std::to_string(kMaxScans) + " scans");
   if (!ok) return DataLoss(std::string("JPEG frame: ") + message);
   if (errors.truncated) return DataLoss("JPEG frame is cut off");
   return out;
