@@ -1,8 +1,12 @@
 // Hostile and odd input to the parts that unpack frames.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "media/dicom/colour.h"
 #include "media/dicom/frame_index.h"
+#include "media/dicom/isolated.h"
+#include "media/dicom/jpeg2000.h"
 #include "media/dicom/jpeg_header.h"
 #include "media/dicom/native_pixels.h"
 #include "media/dicom/rle.h"
@@ -110,6 +114,35 @@ TEST(JpegHeader, BoundsScans) {
   EXPECT_TRUE(ReadJpegHeader(stream, Grey8(4, 5)).ok());
   stream.insert(stream.end(), {0xFF, 0xDA, 0, 2});
   EXPECT_EQ(ReadJpegHeader(stream, Grey8(4, 5)).status().code(), StatusCode::kResourceExhausted);
+}
+
+TEST(Isolated, SurvivesWhatTheChildDoes) {
+  const auto good = RunIsolated(2, 5, [](std::span<uint8_t> out) {
+    out[1] = 7;
+    return true;
+  });
+  ASSERT_TRUE(good.ok()) << good.status().message();
+  EXPECT_EQ(*good, (std::vector<uint8_t>{0, 7}));
+  EXPECT_EQ(RunIsolated(2, 5, [](std::span<uint8_t>) { return false; }).status().code(),
+            StatusCode::kDataLoss);
+  EXPECT_EQ(RunIsolated(2, 5, [](std::span<uint8_t>) -> bool { std::abort(); }).status().code(),
+            StatusCode::kDataLoss);
+  const auto endless = RunIsolated(2, 1, [](std::span<uint8_t> out) {
+    while (out[0] == 0) {
+      asm volatile("" : : "r"(out.data()) : "memory");
+    }
+    return true;
+  });
+  EXPECT_EQ(endless.status().code(), StatusCode::kResourceExhausted);
+}
+
+TEST(Jpeg2000, TellsHighThroughputBlocks) {
+  // SOC, then COD of twelve bytes whose style of code blocks is the last but one.
+  std::vector<uint8_t> stream = {0xFF, 0x4F, 0xFF, 0x52, 0,    12, 0, 0, 0, 1,
+                                 1,    5,    4,    4,    0x40, 1,  0, 0, 0, 0};
+  EXPECT_TRUE(MayHaveHighThroughputBlocks(stream));
+  stream[14] = 0;
+  EXPECT_FALSE(MayHaveHighThroughputBlocks(stream));
 }
 
 TEST(Colour, ExpandsSegmentsWithinBounds) {

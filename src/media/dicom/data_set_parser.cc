@@ -106,8 +106,11 @@ class Parser {
   Status ParseBody(size_t end, bool until_item_end, int depth, Encoding encoding, DataSet* out) {
     while (!stop_ && position_ < end) {
       if (end - position_ < 8) {
-        if (depth == 0) return OkStatus();  // an odd byte or two of padding
-        return Error("an item ends inside an element", position_);
+        const std::span<const uint8_t> rest = bytes_.subspan(position_, end - position_);
+        const bool padding =
+            std::all_of(rest.begin(), rest.end(), [](uint8_t b) { return b == 0; });
+        if (depth == 0 && padding) return OkStatus();
+        return Error("the data ends inside an element", position_);
       }
       if (until_item_end) {
         const uint8_t* p = bytes_.data() + position_;

@@ -20,7 +20,7 @@ bool Has(const DicomWarnings& warnings, const std::string& code) {
   return false;
 }
 
-const std::string kImages = std::string(GALEN_SOURCE_DIR) + "/tests/data/images/";
+const std::string kImages = std::string(GALEN_SOURCE_DIR) + "/tests/data/dicom/";
 
 TEST(DicomFile, ReadsStoredValues) {
   const Result<DicomFile> file = DicomFile::Parse(TestImage().File());

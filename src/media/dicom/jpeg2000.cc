@@ -7,8 +7,12 @@
 #include <memory>
 #include <string>
 
+#include "media/dicom/isolated.h"
+
 namespace galen::dicom {
 namespace {
+
+constexpr int kChildSeconds = 60;  // of processor time for one frame
 
 struct Source {
   std::span<const uint8_t> bytes;
@@ -76,9 +80,7 @@ Status CheckShape(const opj_image_t& image, const PixelFormat& format) {
   return OkStatus();
 }
 
-}  // namespace
-
-Result<Jpeg2000Frame> DecodeJpeg2000(std::span<const uint8_t> bytes, const PixelFormat& format) {
+Result<Jpeg2000Frame> Decode(std::span<const uint8_t> bytes, const PixelFormat& format) {
   if (bytes.size() < 12) return DataLoss("the JPEG 2000 frame is cut off");
   const bool boxed = std::memcmp(bytes.data() + 4, "jP  ", 4) == 0;
   const std::unique_ptr<opj_codec_t, DestroyCodec> codec(
@@ -124,6 +126,53 @@ Result<Jpeg2000Frame> DecodeJpeg2000(std::span<const uint8_t> bytes, const Pixel
       frame.values[p * samples + c] = from[p];
   }
   return frame;
+}
+
+// What a child leaves in the shared bytes, in front of the values.
+struct Header {
+  int32_t precision = 0;
+  int32_t is_signed = 0;
+};
+
+Result<Jpeg2000Frame> DecodeInChild(std::span<const uint8_t> bytes, const PixelFormat& format) {
+  const size_t values = static_cast<size_t>(format.values());
+  const auto work = [&](std::span<uint8_t> out) {
+    const Result<Jpeg2000Frame> frame = Decode(bytes, format);
+    if (!frame.ok()) return false;
+    const Header header = {frame->precision, frame->is_signed};
+    std::memcpy(out.data(), &header, sizeof(header));
+    std::memcpy(out.data() + sizeof(header), frame->values.data(), values * sizeof(int32_t));
+    return true;
+  };
+  const Result<std::vector<uint8_t>> out =
+      RunIsolated(sizeof(Header) + values * sizeof(int32_t), kChildSeconds, work);
+  if (!out.ok()) return out.status().WithContext("HTJ2K frame");
+  Header header;
+  std::memcpy(&header, out->data(), sizeof(header));
+  Jpeg2000Frame frame;
+  frame.precision = header.precision;
+  frame.is_signed = header.is_signed != 0;
+  frame.values.resize(values);
+  std::memcpy(frame.values.data(), out->data() + sizeof(header), values * sizeof(int32_t));
+  return frame;
+}
+
+}  // namespace
+
+bool MayHaveHighThroughputBlocks(std::span<const uint8_t> bytes) {
+  constexpr uint8_t kHighThroughput = 0x40;  // bit 6 of the style of code blocks
+  for (size_t i = 0; i + 14 < bytes.size(); ++i) {
+    if (bytes[i] != 0xFF || (bytes[i + 1] != 0x52 && bytes[i + 1] != 0x53)) continue;
+    const size_t length = static_cast<size_t>(bytes[i + 2]) << 8 | bytes[i + 3];
+    const size_t style =
+        bytes[i + 1] == 0x52 ? 12 : 9;  // after the marker; a component's index takes one byte
+    if (length <= 64 && (bytes[i + style] & kHighThroughput) != 0) return true;
+  }
+  return false;
+}
+
+Result<Jpeg2000Frame> DecodeJpeg2000(std::span<const uint8_t> bytes, const PixelFormat& format) {
+  return MayHaveHighThroughputBlocks(bytes) ? DecodeInChild(bytes, format) : Decode(bytes, format);
 }
 
 }  // namespace galen::dicom

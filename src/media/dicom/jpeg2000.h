@@ -17,6 +17,10 @@ struct Jpeg2000Frame {
   bool is_signed = false;
 };
 
+// Whether some coding style marker (COD or COC, ITU T.800 A.6.1, T.814 A.4) asks for
+// high-throughput blocks. May be true by chance for a stream without, never false for one with.
+bool MayHaveHighThroughputBlocks(std::span<const uint8_t> bytes);
+
 // Decodes a code stream, or a JP2 file (which PS3.5 forbids and some writers produce). Its size
 // must be that of the image.
 Result<Jpeg2000Frame> DecodeJpeg2000(std::span<const uint8_t> bytes, const PixelFormat& format);

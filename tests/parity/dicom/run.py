@@ -3,12 +3,12 @@
 
     run.py [--driver FILE] [--only PATTERN]
 
-Files: those inside of pydicom's wheel, tests/data/images, fixtures/ (make_fixtures.py), variants that DCMTK's tools make here,
+Files: those inside of pydicom's wheel, tests/data/dicom, fixtures/ (make_fixtures.py), variants that DCMTK's tools make here,
 and sets that sets.py makes. What is left out is printed with its reason. The driver is dicom_driver of the build in
 $GALEN_BUILD; 77 when it is not built.
 
 Lossy JPEG of 8 bits is compared with pydicom's Pillow plug-in (libjpeg-turbo), not with pylibjpeg, whose IDCT rounds
-otherwise: the slide in tests/data/images decodes to its published picture only by the former. Lossy JPEG of 12 bits is
+otherwise: the slide in tests/data/dicom decodes to its published picture only by the former. Lossy JPEG of 12 bits is
 compared with DCMTK's dcmdjpeg; pylibjpeg differs from both by at most 1, which ISO 10918-2 allows and this test checks.
 """
 
@@ -209,7 +209,7 @@ def dcmtk_variants(folder, tally):
 
 def compare_slide(driver, tally):
     """The tiled slide put together equals the picture beside it."""
-    path = ROOT / "tests/data/images/multiframe_camelyon_challenge_image.dcm"
+    path = ROOT / "tests/data/dicom/multiframe_camelyon_challenge_image.dcm"
     reply, _ = driver.ask("info", path)
     width, height = reply["matrix"]
     canvas = np.zeros((height + 256, width + 256, 3), np.uint8)
@@ -238,7 +238,7 @@ def main():
     tally = Tally()
     with Driver(args.driver) as driver, tempfile.TemporaryDirectory() as folder:
         files = sorted((WHEEL / "test_files").glob("*.dcm")) + sorted((WHEEL / "charset_files").glob("*.dcm"))
-        files += sorted((ROOT / "tests/data/images").glob("*.dcm")) + sorted((HERE / "fixtures").glob("*.dcm"))
+        files += sorted((ROOT / "tests/data/dicom").glob("*.dcm")) + sorted((HERE / "fixtures").glob("*.dcm"))
         files += sorted(p for p in (WHEEL / "test_files/dicomdirtests").rglob("*") if p.is_file() and p.suffix == "" and
                         not p.name.startswith(("DICOMDIR", "README")))
         named = [(p.name, p) for p in files] + list(dcmtk_variants(folder, tally)) + list(sets.make_images(folder))
