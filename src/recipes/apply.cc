@@ -1,0 +1,169 @@
+#include "recipes/apply.h"
+
+#include <algorithm>
+
+#include "media/slide/dicom_slide.h"
+#include "recipes/sources.h"
+#include "recipes/square.h"
+
+namespace galen {
+namespace {
+
+std::string Replace(std::string text, std::string_view what, const std::string& by) {
+  const size_t at = text.find(what);
+  if (at != text.npos) text.replace(at, what.size(), by);
+  return text;
+}
+
+Result<std::vector<MediaFile>> WithKinds(std::span<const MediaFile> files) {
+  std::vector<MediaFile> known(files.begin(), files.end());
+  for (MediaFile& file : known) {
+    if (file.kind != MediaKind::kAuto) continue;
+    ASSIGN_OR_RETURN(file.kind, DetectKind(file.path));
+  }
+  return known;
+}
+
+void AddText(std::string text, MediaInput* input) {
+  if (text.empty()) return;
+  PromptPart part;
+  part.text = std::move(text);
+  input->parts.push_back(std::move(part));
+}
+
+Status LayOut(const Recipe& recipe, const MediaOptions& options, MediaInput* input) {
+  std::string question = options.question.empty() ? recipe.default_question : options.question;
+  if (question.empty()) {
+    return InvalidArgument("the recipe '" + recipe.name + "' needs a question");
+  }
+  if (!recipe.question_template.empty()) {
+    question = Replace(recipe.question_template, "{question}", question);
+  }
+  for (const Recipe::Piece piece : recipe.layout) {
+    if (piece == Recipe::Piece::kInstruction) AddText(recipe.instruction, input);
+    if (piece == Recipe::Piece::kQuestion) AddText(question, input);
+    if (piece != Recipe::Piece::kImages) continue;
+    for (size_t i = 0; i < input->images.size(); ++i) {
+      PromptPart part;
+      part.kind = PromptPart::kImage;
+      part.image = static_cast<int>(i);
+      input->parts.push_back(part);
+      AddText(Replace(recipe.label, "{k}", std::to_string(i + 1)), input);
+    }
+  }
+  return OkStatus();
+}
+
+Status AddFile(const MediaFile& file, const Recipe& recipe, const MediaOptions& options,
+               MediaInput* input) {
+  switch (recipe.input) {
+    case Recipe::Input::kPhoto:
+      return AddPhoto(file, recipe, options, input);
+    case Recipe::Input::kSeries:
+      return AddSeries(file, recipe, options, input);
+    case Recipe::Input::kSlide:
+      return AddSlide(file, recipe, options, input);
+    case Recipe::Input::kPage:
+      return AddPages(file, recipe, options, input);
+  }
+  return InvalidArgument("a recipe of an unknown kind");
+}
+
+// The built-in recipe that is the default of a DICOM modality, or "image".
+std::string RecipeOfModality(const std::string& modality) {
+  for (const Recipe& recipe : BuiltinRecipes()) {
+    const auto& list = recipe.modalities;
+    if (std::find(list.begin(), list.end(), modality) != list.end()) return recipe.name;
+  }
+  return "image";
+}
+
+Result<std::string> DefaultName(const std::vector<MediaFile>& files, const MediaOptions& options) {
+  std::string name;
+  for (const MediaFile& file : files) {
+    std::string wanted = "image";
+    if (file.kind == MediaKind::kPdf) wanted = "page";
+    if (file.kind == MediaKind::kSlide) wanted = "slide";
+    if (file.kind == MediaKind::kVolume) {
+      ASSIGN_OR_RETURN(const SliceStack stack, OpenVolumeStack(file.path, options));
+      wanted = stack.modality == "CT" ? "ct" : "mr";
+    }
+    if (file.kind == MediaKind::kDicom) {
+      ASSIGN_OR_RETURN(const auto modalities, DicomModalities(file.path, options));
+      wanted = RecipeOfModality(modalities.empty() ? "" : modalities[0]);
+      // A folder with two radiographs is the pair over time as well.
+      if (wanted == "xray" && modalities.size() == 2) wanted = "xray-pair";
+    }
+    if (!name.empty() && name != wanted) return std::string("image");
+    name = wanted;
+  }
+  return files.size() == 2 && name == "xray" ? std::string("xray-pair") : name;
+}
+
+}  // namespace
+
+Result<MediaInput> ApplyRecipe(const Recipe& recipe, std::span<const MediaFile> files,
+                               const MediaOptions& options) {
+  const int64_t count = static_cast<int64_t>(files.size());
+  if (count < 1 || count > recipe.max_files) {
+    return InvalidArgument("the recipe '" + recipe.name + "' takes " +
+                           (recipe.max_files == 1
+                                ? std::string("one file")
+                                : "up to " + std::to_string(recipe.max_files) + " files") +
+                           ", not " + std::to_string(count));
+  }
+  MediaInput input;
+  input.recipe = recipe.name;
+  input.recipe_version = recipe.version;
+  input.recipe_source = recipe.source;
+  input.official = recipe.official;
+  input.system = recipe.system;
+  input.pan_and_scan = recipe.pan_and_scan;
+  input.max_new_tokens = recipe.max_new_tokens;
+  if (!recipe.official) {
+    input.warnings.push_back("the recipe '" + recipe.name +
+                             "' is galen's own, not one that the model was published with");
+  }
+  ASSIGN_OR_RETURN(const std::vector<MediaFile> known, WithKinds(files));
+  RETURN_IF_ERROR(CheckSamePatient(known, options));
+  for (const MediaFile& file : known) {
+    RETURN_IF_ERROR(AddFile(file, recipe, options, &input));
+  }
+  const int64_t most = options.max_images > 0 ? options.max_images : recipe.max_images;
+  const int64_t images = static_cast<int64_t>(input.images.size());
+  if (images < recipe.min_files) {
+    return InvalidArgument("the recipe '" + recipe.name + "' needs " +
+                           std::to_string(recipe.min_files) + " images, not " +
+                           std::to_string(images));
+  }
+  if (images > most) {
+    return ResourceExhausted(std::to_string(images) + " images; the recipe '" + recipe.name +
+                             "' shows at most " + std::to_string(most));
+  }
+  if (recipe.pad_square) {
+    for (SeenImage& seen : input.images) PadToSquare(&seen);
+    input.facts.emplace_back("padding", "black, to a square");
+  }
+  RETURN_IF_ERROR(LayOut(recipe, options, &input));
+  FinishDigest(&input);
+  return input;
+}
+
+Result<Recipe> DefaultRecipe(std::span<const MediaFile> files, const MediaOptions& options) {
+  ASSIGN_OR_RETURN(const std::vector<MediaFile> known, WithKinds(files));
+  ASSIGN_OR_RETURN(const std::string name, DefaultName(known, options));
+  return FindRecipe(name);
+}
+
+Result<MediaInput> BuildInput(std::span<const MediaFile> files, const std::string& recipe,
+                              const MediaOptions& options) {
+  if (files.empty()) return InvalidArgument("no file was given");
+  if (recipe.empty()) {
+    ASSIGN_OR_RETURN(const Recipe chosen, DefaultRecipe(files, options));
+    return ApplyRecipe(chosen, files, options);
+  }
+  ASSIGN_OR_RETURN(const Recipe chosen, FindRecipe(recipe));
+  return ApplyRecipe(chosen, files, options);
+}
+
+}  // namespace galen

@@ -1,0 +1,57 @@
+#include "recipes/files.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+
+#include "base/files.h"
+#include "media/slide/slide.h"
+
+namespace galen {
+namespace {
+
+// "DICM" follows a preamble of 128 bytes (PS3.10 7.1).
+constexpr size_t kDicomAt = 128;
+constexpr size_t kHead = 1024;
+
+bool HasEnding(const std::string& path, std::initializer_list<std::string_view> endings) {
+  std::string lower = path;
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::any_of(endings.begin(), endings.end(), [&](std::string_view end) {
+    return lower.size() >= end.size() &&
+           std::string_view(lower).substr(lower.size() - end.size()) == end;
+  });
+}
+
+}  // namespace
+
+std::string_view MediaKindName(MediaKind kind) {
+  static constexpr std::array<std::string_view, 6> kNames = {"auto", "image",  "DICOM",
+                                                             "PDF",  "volume", "slide"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+Result<MediaKind> DetectKind(const std::string& path) {
+  if (path == "-" || path.substr(0, 5) == "data:") return MediaKind::kImage;
+  if (IsDirectory(path)) return MediaKind::kDicom;
+  if (!FileExists(path)) return NotFound("there is no file " + path);
+  std::ifstream file(path, std::ios::binary);
+  std::string head(kHead, '\0');
+  file.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<size_t>(std::max<std::streamsize>(0, file.gcount())));
+  if (head.find("%PDF-") != head.npos) return MediaKind::kPdf;
+  if (head.size() >= kDicomAt + 4 && head.compare(kDicomAt, 4, "DICM") == 0) {
+    return MediaKind::kDicom;
+  }
+  if (HasEnding(path, {".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img.gz"})) return MediaKind::kVolume;
+  if (HasEnding(path, {".dcm", ".zip", ".tar", ".tgz", ".tar.gz"})) return MediaKind::kDicom;
+  // Any tiled TIFF may be a slide; without a maker's marks it is taken for an image, unless the
+  // user says otherwise.
+  if (const auto format = DetectSlideFormat(path); format && *format != "generic-tiff") {
+    return MediaKind::kSlide;
+  }
+  return MediaKind::kImage;
+}
+
+}  // namespace galen

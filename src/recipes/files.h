@@ -1,0 +1,42 @@
+// Files that a user names, and what they are.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/status.h"
+#include "media/document/pdf.h"
+#include "media/image/decode.h"
+#include "media/volume/volume.h"
+
+namespace galen {
+
+enum class MediaKind { kAuto, kImage, kDicom, kPdf, kVolume, kSlide };
+std::string_view MediaKindName(MediaKind kind);
+
+struct MediaFile {
+  std::string path;
+  MediaKind kind = MediaKind::kAuto;
+};
+
+struct MediaOptions {
+  std::string question;
+  std::string pages;              // of PDF files, as ParsePageRange; empty: all
+  double dpi = 0;                 // of pages; 0: the recipe's
+  int64_t max_images = 0;         // 0: the recipe's
+  uint64_t seed = 0;              // for the choice of patches
+  Plane plane = Plane::kAxial;    // of volumes
+  int64_t frame = 0;              // of volumes with a fourth dimension
+  std::optional<int64_t> series;  // number of the DICOM series, where a folder holds several
+  bool allow_mixed_patients = false;
+  PdfLimits pdf;
+  VolumeLimits volume;
+  DecodeOptions image;
+};
+
+// By the first bytes, the ending, and whether it is a folder; never kAuto. What nothing else claims
+// is an image.
+Result<MediaKind> DetectKind(const std::string& path);
+
+}  // namespace galen

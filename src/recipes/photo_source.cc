@@ -1,0 +1,99 @@
+// Pictures and pages.
+#include <algorithm>
+#include <cstdio>
+
+#include "media/document/page_range.h"
+#include "recipes/sources.h"
+
+namespace galen {
+namespace {
+
+SeenImage WholeImage(Image image, std::string source, const Recipe& recipe) {
+  SeenImage seen;
+  seen.to_source.source_width = image.width;
+  seen.to_source.source_height = image.height;
+  seen.image = ToRgb(std::move(image));
+  seen.source = std::move(source);
+  seen.recipe = recipe.Id();
+  return seen;
+}
+
+Result<Image> ReadPicture(const std::string& path, const DecodeOptions& options,
+                          std::vector<std::string>* warnings) {
+  if (path.substr(0, 5) != "data:") return ReadImage(path, options, warnings);
+  ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, DecodeDataUrl(path, options.max_bytes));
+  return DecodeImage(bytes, options, warnings);
+}
+
+}  // namespace
+
+std::string Millimetres(std::initializer_list<double> sizes) {
+  std::string text;
+  for (const double size : sizes) {
+    char number[32];
+    std::snprintf(number, sizeof(number), "%.4g", size);
+    text += (text.empty() ? "" : " x ") + std::string(number);
+  }
+  return text + " mm";
+}
+
+Image ToRgb(Image image) {
+  if (image.channels == 3) return image;
+  std::vector<uint8_t> pixels(image.pixels.size() * 3);
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = image.pixels[i / 3];
+  image.pixels = std::move(pixels);
+  image.channels = 3;
+  return image;
+}
+
+Status AddPhoto(const MediaFile& file, const Recipe& recipe, const MediaOptions& options,
+                MediaInput* input) {
+  if (file.kind == MediaKind::kDicom) return AddDicomPhotos(file.path, recipe, options, input);
+  if (file.kind == MediaKind::kPdf) return AddPages(file, recipe, options, input);
+  if (file.kind != MediaKind::kImage) {
+    return InvalidArgument("the recipe '" + recipe.name + "' takes pictures; " + file.path +
+                           " is a " + std::string(MediaKindName(file.kind)));
+  }
+  ASSIGN_OR_RETURN(Image image, ReadPicture(file.path, options.image, &input->warnings));
+  const bool data = file.path.substr(0, 5) == "data:";
+  input->images.push_back(WholeImage(std::move(image), data ? "data URL" : file.path, recipe));
+  return OkStatus();
+}
+
+Status AddPages(const MediaFile& file, const Recipe& recipe, const MediaOptions& options,
+                MediaInput* input) {
+  if (file.kind == MediaKind::kImage || file.kind == MediaKind::kDicom) {
+    return AddPhoto(file, recipe, options, input);  // a scan or a photograph of a page
+  }
+  if (file.kind != MediaKind::kPdf) {
+    return InvalidArgument("the recipe '" + recipe.name + "' takes PDF files and pictures; " +
+                           file.path + " is a " + std::string(MediaKindName(file.kind)));
+  }
+  ASSIGN_OR_RETURN(const PdfDocument pdf, PdfDocument::Open(file.path, options.pdf));
+  const int64_t most = options.max_images > 0 ? options.max_images : recipe.max_images;
+  ASSIGN_OR_RETURN(const std::vector<int64_t> pages,
+                   ParsePageRange(options.pages, pdf.num_pages(), most));
+  const double dpi = options.dpi > 0 ? options.dpi : recipe.dpi;
+  for (const int64_t page : pages) {
+    const std::string name = file.path + " page " + std::to_string(page);
+    ASSIGN_OR_RETURN(PageImage drawn, pdf.Render(page, dpi));
+    if (drawn.lowered) {
+      char text[64];
+      std::snprintf(text, sizeof(text), "%.4g", drawn.dpi);
+      input->warnings.push_back(name + ": drawn at " + text + " dpi to stay within " +
+                                std::to_string(options.pdf.side) + " pixels a side");
+    }
+    input->images.push_back(WholeImage(std::move(drawn.image), name, recipe));
+  }
+  char text[64];
+  std::snprintf(text, sizeof(text), "%.4g dpi", dpi);
+  input->facts.emplace_back("resolution", text);
+  input->facts.emplace_back(
+      "pages", std::to_string(pages.size()) + " of " + std::to_string(pdf.num_pages()));
+  if (pdf.copying_forbidden()) {
+    input->warnings.push_back(file.path + ": its author forbids copying its text");
+  }
+  return OkStatus();
+}
+
+}  // namespace galen
