@@ -14,6 +14,7 @@ using Action = std::function<Status()>;
 
 void AddRun(CLI::App& app, Action* action);
 void AddScore(CLI::App& app, Action* action);
+void AddLook(CLI::App& app, Action* action);
 void AddTokenize(CLI::App& app, Action* action);
 void AddShow(CLI::App& app, Action* action);
 void AddBench(CLI::App& app, Action* action);

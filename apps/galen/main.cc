@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   galen::cli::Action action;
   galen::cli::AddRun(app, &action);
   galen::cli::AddScore(app, &action);
+  galen::cli::AddLook(app, &action);
   galen::cli::AddTokenize(app, &action);
   galen::cli::AddShow(app, &action);
   galen::cli::AddBench(app, &action);

@@ -1,0 +1,55 @@
+#include "media_options.h"
+
+namespace galen::cli {
+
+void AddMediaOptions(CLI::App& verb, MediaCliOptions* o) {
+  verb.add_option("--image", o->images,
+                  "An image file (JPEG, PNG, WebP, TIFF, GIF, BMP), - or a data URL");
+  verb.add_option("--dicom", o->dicom, "A DICOM file, folder or archive");
+  verb.add_option("--pdf", o->pdf, "A PDF file");
+  verb.add_option("--volume", o->volumes, "A NIfTI volume");
+  verb.add_option("--slide", o->slides, "A whole slide");
+  verb.add_option(
+      "--recipe", o->recipe,
+      "How files become images and words: a name or a file (default: by what they are)");
+  verb.add_option("--pages", o->media.pages, "Pages of the PDF: 1-3,7 or 2-");
+  verb.add_option("--dpi", o->media.dpi, "Resolution of pages")->check(CLI::Range(1.0, 2400.0));
+  verb.add_option("--max-images", o->media.max_images, "At most so many (default: the recipe's)")
+      ->check(CLI::Range(1, 1000));
+  verb.add_option("--seed", o->media.seed, "For the choice of a slide's patches");
+  verb.add_option("--plane", o->plane, "Of a volume")
+      ->check(CLI::IsMember({"axial", "coronal", "sagittal"}));
+  verb.add_option("--frame", o->media.frame, "Of a volume in time, from 0");
+  verb.add_option("--series", o->series, "Number of the DICOM series")
+      ->check(CLI::NonNegativeNumber);
+  verb.add_flag("--allow-mixed-patients", o->media.allow_mixed_patients,
+                "A folder with several patients is not refused");
+}
+
+std::vector<MediaFile> MediaFilesOf(const MediaCliOptions& o) {
+  std::vector<MediaFile> files;
+  const auto add = [&](const std::vector<std::string>& paths, MediaKind kind) {
+    for (const std::string& path : paths) files.push_back({path, kind});
+  };
+  add(o.files, MediaKind::kAuto);
+  add(o.images, MediaKind::kImage);
+  add(o.dicom, MediaKind::kDicom);
+  add(o.pdf, MediaKind::kPdf);
+  add(o.volumes, MediaKind::kVolume);
+  // A DICOM slide is told from OpenSlide's formats by its own bytes.
+  for (const std::string& path : o.slides) {
+    const Result<MediaKind> kind = DetectKind(path);
+    const bool dicom = kind.ok() && *kind == MediaKind::kDicom;
+    files.push_back({path, dicom ? MediaKind::kDicom : MediaKind::kSlide});
+  }
+  return files;
+}
+
+Result<MediaInput> BuildInput(const MediaCliOptions& o) {
+  MediaOptions media = o.media;
+  ASSIGN_OR_RETURN(media.plane, ParsePlane(o.plane));
+  if (o.series >= 0) media.series = o.series;
+  return galen::BuildInput(MediaFilesOf(o), o.recipe, media);
+}
+
+}  // namespace galen::cli

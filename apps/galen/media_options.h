@@ -1,0 +1,32 @@
+// Options of the verbs that take images, pages, series and slides.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "recipes/apply.h"
+
+namespace galen::cli {
+
+struct MediaCliOptions {
+  std::vector<std::string> files;  // of any kind
+  std::vector<std::string> images, dicom, pdf, volumes, slides;
+  std::string recipe;
+  std::string plane = "axial";
+  int64_t series = -1;
+  MediaOptions media;
+
+  bool any() const {
+    return !files.empty() || !images.empty() || !dicom.empty() || !pdf.empty() ||
+           !volumes.empty() || !slides.empty();
+  }
+};
+
+// Without the positional files: verbs differ in those.
+void AddMediaOptions(CLI::App& verb, MediaCliOptions* options);
+// The files in the order positional, images, DICOM, PDF, volumes, slides, each group as given.
+std::vector<MediaFile> MediaFilesOf(const MediaCliOptions& options);
+Result<MediaInput> BuildInput(const MediaCliOptions& options);
+
+}  // namespace galen::cli
