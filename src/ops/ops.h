@@ -45,6 +45,9 @@ Tensor Add(ExecContext& ctx, const Tensor& a, const Tensor& b);
 // x [n * rows, cols] + a table of [rows, cols] values, repeated for each of n images (learned positions).
 Tensor AddRows(ExecContext& ctx, const Tensor& x, const VectorParam& table);
 
+// `row` [cols] in front of the rows of each of n groups (a class token): x [n * rows, cols] -> [n * (rows + 1), cols].
+Tensor PrependRow(ExecContext& ctx, const Tensor& x, const VectorParam& row, int64_t rows);
+
 // Rows of x in the given order (logits of requested tokens only): [n, cols].
 Tensor GatherRows(ExecContext& ctx, const Tensor& x, std::span<const int32_t> rows);
 
@@ -69,6 +72,15 @@ struct EncoderAttentionShape {
 // [T,H,D]; cu_seqlens starts with 0, ascends and ends with T; empty segments are allowed. Returns [T, H * D].
 Tensor EncoderAttention(ExecContext& ctx, const EncoderAttentionShape& shape, std::span<const int32_t> cu_seqlens,
                         const Tensor& q, const Tensor& k, const Tensor& v);
+
+// One query for all groups: y[i] = sum over the rows t of group i of softmax_t(scale q.k_t) v_t, head by head. q [1, H * D];
+// k, v [n * rows, H * D] -> [n, H * D].
+Tensor PoolAttention(ExecContext& ctx, const EncoderAttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
+                     int64_t rows);
+
+// exp(log_scale) a b^T + bias, in fp32 whatever ctx.compute: a [n, cols], b [m, cols], log_scale and bias of one value, bias
+// may be null or empty. [n, m].
+Tensor Similarity(ExecContext& ctx, const Tensor& a, const Tensor& b, const VectorParam& log_scale, const VectorParam* bias);
 
 // Mean over the counted tokens of -log softmax(logits)[target]; target -100 is not counted. Returns [1].
 Tensor CrossEntropy(ExecContext& ctx, const Tensor& logits, std::span<const int32_t> targets);
