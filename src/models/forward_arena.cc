@@ -1,32 +1,14 @@
 // The memory of one Forward, added up op by op in the order of the models' blocks. A test runs the
 // models and compares.
 #include <algorithm>
-#include <array>
 
+#include "models/arena_bytes.h"
 #include "models/causal_lm.h"
 
 namespace galen {
 namespace {
 
 constexpr int64_t kFloat = sizeof(float);
-
-constexpr std::array kPlans = {LinearPlan::kF32Rows,    LinearPlan::kF32Panels,
-                               LinearPlan::kBf16Panels, LinearPlan::kDigits1,
-                               LinearPlan::kDigits2,    LinearPlan::kDigits3};
-
-// Operands and scratch of one product of m rows: weights of different formats that share x may want
-// two plans at once.
-int64_t LinearBytes(const KernelTable& kernels, int threads, int64_t m, int64_t k) {
-  int64_t operand = 0;
-  int64_t scratch = 0;
-  for (const LinearPlan plan : kPlans) {
-    // Each worker has a copy of a single row.
-    operand = std::max({operand, kernels.linear_operand_bytes(plan, m, k) + 64,
-                        threads * (kernels.linear_operand_bytes(plan, 1, k) + 64)});
-    scratch = std::max(scratch, kernels.linear_scratch_bytes(plan, m, k) + 64);
-  }
-  return 2 * operand + threads * scratch;
-}
 
 // Paged attention: scratch of the workers, and partial sums over segments of keys: of spans of few
 // rows together, of longer spans for each worker (ops/paged_attention.cc).
@@ -78,11 +60,11 @@ int64_t ForwardArenaBytes(const ModelConfig& config, const KernelTable& kernels,
   // o; norm; gathered residual; sum; norm; gate, up, product; down; norm; sum.
   const int64_t block = t * (9 * hidden + 5 * q + 4 * kv + 3 * inner) * kFloat;
   const int64_t widest = std::max({hidden, q, inner});
-  const int64_t scratch = std::max({LinearBytes(kernels, num_threads, t, widest),
+  const int64_t scratch = std::max({LinearArenaBytes(kernels, num_threads, t, widest),
                                     PagedBytes(c, kernels, num_threads, t, num_sequences, context),
                                     VarlenBytes(c, kernels, num_threads, t)});
   const int64_t head = num_logit_rows * (hidden + c.vocab_size) * kFloat +
-                       LinearBytes(kernels, num_threads, num_logit_rows, hidden);
+                       LinearArenaBytes(kernels, num_threads, num_logit_rows, hidden);
   constexpr int64_t kRounding = 64 * 64;  // each allocation is rounded up to 64 bytes
   return fixed + std::max(block + scratch, head) + kRounding;
 }

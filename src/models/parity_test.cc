@@ -14,24 +14,6 @@ namespace {
 
 constexpr float kEpsilon = 0x1p-24f;  // half an ulp of fp32, relative
 
-// Largest difference between a and b, and the root mean square of b.
-struct Distance {
-  float largest = 0.0f;
-  float rms = 0.0f;
-};
-
-Distance Compare(std::span<const float> a, std::span<const float> b) {
-  Distance d;
-  double squares = 0;
-  for (size_t i = 0; i < b.size(); ++i) {
-    const float difference = std::fabs(a[i] - b[i]);
-    if (!(difference <= d.largest)) d.largest = difference;  // NaN stays
-    squares += static_cast<double>(b[i]) * b[i];
-  }
-  d.rms = static_cast<float>(std::sqrt(squares / static_cast<double>(b.size())));
-  return d;
-}
-
 // Bound on the error of one value after n roundings in sequence, relative to the root mean square
 // of its tensor. The K <= 96 partial sums of a product are each rounded (uniformly, variance 1/3 of
 // the square of half an ulp) and grow from 0 to the result, so that one product errs by sqrt(K / 6)

@@ -4,9 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +35,24 @@ inline std::vector<int32_t> ReadInts(const Checkpoint& file, const std::string& 
   std::vector<int32_t> values(static_cast<size_t>(tensor.NumElements()));
   std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
   return values;
+}
+
+// Largest difference between a and b, and the root mean square of b.
+struct Distance {
+  float largest = 0.0f;
+  float rms = 0.0f;
+};
+
+inline Distance Compare(std::span<const float> a, std::span<const float> b) {
+  Distance d;
+  double squares = 0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    const float difference = std::fabs(a[i] - b[i]);
+    if (!(difference <= d.largest)) d.largest = difference;  // NaN stays
+    squares += static_cast<double>(b[i]) * b[i];
+  }
+  d.rms = static_cast<float>(std::sqrt(squares / static_cast<double>(b.size())));
+  return d;
 }
 
 // A loaded model and its rows.
