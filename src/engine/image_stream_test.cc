@@ -1,0 +1,56 @@
+#include "engine/image_stream.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+namespace galen {
+namespace {
+
+std::vector<std::string> Names(int n) {
+  std::vector<std::string> names;
+  for (int i = 0; i < n; ++i) names.push_back(std::to_string(i));
+  return names;
+}
+
+Result<Image> Make(const std::string& path) {
+  if (path == "3") return DataLoss(path + " is broken");
+  return Image{std::stoll(path) + 1, 1, 1, {}};
+}
+
+TEST(ImageStream, OrderAndErrors) {
+  ImageStream stream(Names(50), 4, Make);
+  for (int64_t i = 0; i < 50; ++i) {
+    const auto next = stream.Next();
+    ASSERT_TRUE(next.has_value());
+    EXPECT_EQ(next->index, i);
+    EXPECT_EQ(next->status.ok(), i != 3);
+    if (i != 3) EXPECT_EQ(next->image.width, i + 1);
+  }
+  EXPECT_FALSE(stream.Next().has_value());
+  EXPECT_FALSE(stream.Next().has_value());
+}
+
+TEST(ImageStream, NeverFarAhead) {
+  std::atomic<int> made{0};
+  ImageStream stream(Names(40), 3, [&](const std::string& path) {
+    ++made;
+    return Make(path);
+  });
+  for (int taken = 1; taken <= 40; ++taken) {
+    ASSERT_TRUE(stream.Next().has_value());
+    EXPECT_LE(made.load(), taken + 3);
+  }
+}
+
+TEST(ImageStream, EndsEarly) {
+  for (const int take : {0, 1, 7}) {
+    ImageStream stream(Names(1000), 2, Make);
+    for (int i = 0; i < take; ++i) ASSERT_TRUE(stream.Next().has_value());
+  }
+  ImageStream empty({}, 2, Make);
+  EXPECT_FALSE(empty.Next().has_value());
+}
+
+}  // namespace
+}  // namespace galen
