@@ -19,5 +19,7 @@ void AddTokenize(CLI::App& app, Action* action);
 void AddShow(CLI::App& app, Action* action);
 void AddBench(CLI::App& app, Action* action);
 void AddDoctor(CLI::App& app, Action* action);
+void AddClassify(CLI::App& app, Action* action);
+void AddEmbed(CLI::App& app, Action* action);
 
 }  // namespace galen::cli

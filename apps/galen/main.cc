@@ -26,6 +26,8 @@ int main(int argc, char** argv) {
   galen::cli::AddShow(app, &action);
   galen::cli::AddBench(app, &action);
   galen::cli::AddDoctor(app, &action);
+  galen::cli::AddClassify(app, &action);
+  galen::cli::AddEmbed(app, &action);
   try {
     if (argc > 1 && argv[1][0] != '-') {
       std::string verbs;

@@ -4,7 +4,9 @@
 
 #include "commands.h"
 #include "engine/memory_plan.h"
+#include "models/dual_encoder/open_dual_encoder.h"
 #include "session.h"
+#include "show_image_text.h"
 
 namespace galen::cli {
 namespace {
@@ -31,6 +33,7 @@ Json ConfigJson(const ModelConfig& c) {
 }
 
 Status Show(const ModelOptions& o) {
+  if (IsDualEncoderPath(o.model)) return ShowImageText(o.model, o.json);
   ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model));
   const ModelConfig& c = files.config;
   const int64_t context = o.context > 0 ? std::min(o.context, c.max_position_embeddings)

@@ -1,0 +1,200 @@
+#include "image_text_session.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+
+#include "base/files.h"
+#include "engine/memory_plan.h"
+#include "media/image/decode.h"
+#include "progress.h"
+
+namespace galen::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool IsImageName(const fs::path& path) {
+  constexpr auto kKnown = std::to_array<std::string_view>(
+      {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"});
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::find(kKnown.begin(), kKnown.end(), extension) != kKnown.end();
+}
+
+Result<Framing> FramingOf(const ImageTextOptions& options, const DualEncoderConfig& config,
+                          bool classify) {
+  const Framing own = classify && config.classifier ? config.classifier->framing : Framing::kPlain;
+  if (options.preprocessing.empty()) return own;
+  ASSIGN_OR_RETURN(const Framing wanted, FramingFromName(options.preprocessing));
+  if (classify && config.classifier && wanted != own) {
+    return InvalidArgument("the head of " + options.model + " was trained with '" +
+                           std::string(FramingName(own)) + "'; with --preprocessing " +
+                           options.preprocessing + " its scores would mean nothing");
+  }
+  return wanted;
+}
+
+}  // namespace
+
+void AddImageTextOptions(CLI::App& verb, ImageTextOptions* o) {
+  verb.add_option("model", o->model, "The Hugging Face directory of a SigLIP or CLIP model")
+      ->required();
+  verb.add_option("--image", o->images, "Image files and folders of them (- is standard input)");
+  verb.add_option("--preprocessing", o->preprocessing,
+                  "What comes before the processor's own steps: plain, pad_to_square, center_crop")
+      ->check(CLI::IsMember({"plain", "pad_to_square", "center_crop"}));
+  verb.add_option("--compute", o->compute, "Arithmetic: bf16, or fp32 (the reference mode)")
+      ->check(CLI::IsMember({"bf16", "fp32"}))
+      ->capture_default_str();
+  verb.add_option("--activations", o->activations, "bf16, or int8; what that costs is measured")
+      ->check(CLI::IsMember({"bf16", "int8"}))
+      ->capture_default_str();
+  verb.add_option("--batch", o->batch, "Images that the tower sees at a time")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  verb.add_option("--threads", o->threads, "Threads that compute (0: all processors)")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+}
+
+Result<std::unique_ptr<ImageTextSession>> OpenImageTextSession(const ImageTextOptions& options,
+                                                               bool images, bool texts) {
+  auto session = std::make_unique<ImageTextSession>();
+  ASSIGN_OR_RETURN(const DualEncoderFiles files, ReadDualEncoder(options.model));
+  const std::string& directory = files.checkpoint->directory();
+  // What can be refused is refused before the weights are read.
+  if (images && files.config.vision) {
+    ASSIGN_OR_RETURN(session->framing, FramingOf(options, files.config, !texts));
+    ASSIGN_OR_RETURN(const ImageProcessorConfig processor,
+                     ReadImageProcessor(directory, files.config.family));
+    const Result<ImagePreparer> preparer =
+        ImagePreparer::Create(processor, *files.config.vision, session->framing);
+    if (!preparer.ok()) return preparer.status().WithContext(directory);
+    session->preparer = *preparer;
+  }
+  if (texts && files.config.text) {
+    ASSIGN_OR_RETURN(session->text,
+                     TextInput::Open(directory, files.config.family, *files.config.text));
+  }
+  if (options.activations == "int8") {
+    if (options.compute == "fp32") {
+      return InvalidArgument("--activations int8 and --compute fp32 exclude each other");
+    }
+    session->compute = Compute::kInt8;
+  } else {
+    session->compute = options.compute == "fp32" ? Compute::kFp32 : Compute::kBf16;
+  }
+  ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
+  session->kernels = &KernelsFor(isa);
+  session->threads =
+      std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : AvailableProcessors());
+  DualEncoderRunnerOptions run;
+  run.compute = session->compute;
+  run.max_images = options.batch;
+  OpenDualEncoderOptions open;
+  open.vision = images;
+  open.text = texts;
+  open.admit = [&](const DualEncoder& model, const WeightPlan& weights) {
+    MemoryPlan plan;
+    plan.weights = weights.allocated();
+    plan.activations =
+        DualEncoderRunner::ArenaBytes(model, *session->kernels, session->threads->size(), run);
+    return CheckMemory(plan, AvailableMemory()).WithContext(options.model);
+  };
+  ASSIGN_OR_RETURN(session->loaded,
+                   OpenDualEncoder(options.model, open, *session->kernels, *session->threads));
+  ASSIGN_OR_RETURN(
+      session->runner,
+      DualEncoderRunner::Create(*session->loaded.model, *session->kernels, *session->threads, run));
+  return session;
+}
+
+Result<std::vector<std::string>> ExpandImagePaths(const std::vector<std::string>& paths) {
+  std::vector<std::string> files;
+  for (const std::string& path : paths) {
+    if (!IsDirectory(path)) {
+      files.push_back(path);  // what is wrong with it becomes its row
+      continue;
+    }
+    std::vector<std::string> found;
+    std::error_code error;
+    for (fs::recursive_directory_iterator it(path, error), end; !error && it != end;
+         it.increment(error)) {
+      if (it->is_regular_file(error) && IsImageName(it->path())) {
+        found.push_back(it->path().string());
+      }
+    }
+    if (error) return IoError(path + ": " + error.message());
+    if (found.empty()) {
+      return NotFound(path + " holds no image (jpg, png, webp, tif, bmp, gif)");
+    }
+    std::sort(found.begin(), found.end());
+    files.insert(files.end(), found.begin(), found.end());
+  }
+  return files;
+}
+
+Result<std::vector<std::vector<int32_t>>> EncodeTexts(const TextInput& input,
+                                                      const std::vector<std::string>& texts,
+                                                      std::vector<std::string>* notes) {
+  std::vector<std::vector<int32_t>> rows;
+  for (const std::string& text : texts) {
+    bool truncated = false;
+    ASSIGN_OR_RETURN(std::vector<int32_t> ids, input.EncodePadded(text, &truncated));
+    if (truncated) {
+      notes->push_back("'" + text.substr(0, 60) + "...' has more than " +
+                       std::to_string(input.max_length()) + " tokens; its end is not seen");
+    }
+    rows.push_back(std::move(ids));
+  }
+  return rows;
+}
+
+Json AgreementJson(const Agreement& agreement, size_t images) {
+  return {{"against", "bf16"},
+          {"images", images},
+          {"cosine_min", agreement.least},
+          {"cosine_mean", agreement.mean}};
+}
+
+std::string AgreementText(const Json& agreement) {
+  char text[160];
+  std::snprintf(text, sizeof(text),
+                "int8 activations: cosine to bf16 at least %.6f, %.6f on average, over the first "
+                "%d images",
+                agreement["cosine_min"].get<double>(), agreement["cosine_mean"].get<double>(),
+                agreement["images"].get<int>());
+  return text;
+}
+
+Status VisitImages(const ImageTextSession& session, const std::vector<std::string>& paths,
+                   int64_t batch, const ImageVisitor& visitor) {
+  ImageStream stream(paths, 2 * batch, [&](const std::string& path) -> Result<Image> {
+    ASSIGN_OR_RETURN(const Image image, ReadImage(path));
+    Result<Image> fitted = session.preparer->Fit(image);
+    if (!fitted.ok()) return fitted.status().WithContext(path);
+    return fitted;
+  });
+  Progress progress("images", static_cast<int64_t>(paths.size()));
+  std::vector<StreamedImage> items;
+  std::vector<Image> images;
+  const auto flush = [&]() -> Status {
+    if (items.empty()) return OkStatus();
+    RETURN_IF_ERROR(visitor(items, images));
+    progress.Add(static_cast<int64_t>(items.size()));
+    items.clear();
+    images.clear();
+    return OkStatus();
+  };
+  while (std::optional<StreamedImage> item = stream.Next()) {
+    if (item->status.ok()) images.push_back(std::move(item->image));
+    items.push_back(std::move(*item));
+    if (static_cast<int64_t>(images.size()) == batch) RETURN_IF_ERROR(flush());
+  }
+  return flush();
+}
+
+}  // namespace galen::cli
