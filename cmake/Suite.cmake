@@ -65,11 +65,7 @@ foreach(path ${parity})
   get_filename_component(name ${path} DIRECTORY)
   get_filename_component(name ${name} NAME)
   set(environment "GALEN_BIN=$<TARGET_FILE:galen>;GALEN_BUILD=${PROJECT_BINARY_DIR}")
-  set(parity_when)
-  if(name STREQUAL "templates")  # failed when last run: in test-all until the cause is known
-    set(parity_when ALL)
-  endif()
-  galen_suite_test(parity.${name} ${parity_when} COMMAND ${oracle} ${path} LABELS parity TIMEOUT 1800 ENVIRONMENT "${environment}")
+  galen_suite_test(parity.${name} COMMAND ${oracle} ${path} LABELS parity TIMEOUT 1800 ENVIRONMENT "${environment}")
   file(STRINGS ${path} knows_all REGEX "\"--all\"")
   if(knows_all)
     galen_suite_test(parity_all.${name} ALL COMMAND ${oracle} ${path} --all LABELS parity TIMEOUT 7200 ENVIRONMENT "${environment}")
@@ -81,11 +77,7 @@ file(GLOB cases CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/cases/*/run.py)
 foreach(path ${cases})
   get_filename_component(name ${path} DIRECTORY)
   get_filename_component(name ${name} NAME)
-  set(cases_when)
-  if(name STREQUAL "chat")  # failed when last run: in test-all until the cause is known
-    set(cases_when ALL)
-  endif()
-  galen_suite_test(cases.${name} ${cases_when} COMMAND ${Python3_EXECUTABLE} ${path} LABELS cases
+  galen_suite_test(cases.${name} COMMAND ${Python3_EXECUTABLE} ${path} LABELS cases
                    ENVIRONMENT "GALEN_BIN=$<TARGET_FILE:galen>")
   galen_suite_test(asan.cases.${name} COMMAND ${Python3_EXECUTABLE} ${path} LABELS asan TIMEOUT 1800
                    ENVIRONMENT "GALEN_BIN=${build_root}/asan/galen;GALEN_SLOW=1")

@@ -158,9 +158,11 @@ Status Chat(const RunOptions& o) {
   request.max_tokens = o.max_tokens > 0 ? o.max_tokens : context;
   request.stop_strings = o.stop;
   request.cancelled = [] { return interrupted.load(); };
+  // For the whole conversation: a Ctrl-C that comes a moment after the answer must not end it.
+  const InterruptScope scope;
   return Converse(*engine, session->files(), o.system, request,
                   [](const std::function<Status()>& answer) {
-                    const InterruptScope scope;
+                    interrupted = false;
                     return answer();
                   });
 }

@@ -139,6 +139,14 @@ rlimit Limit(int resource, rlim_t wanted) {
   return {wanted, wanted};
 }
 
+// At the lower limit SIGXCPU tells why the child ends; at the upper one the kernel kills it
+// without a word, so that one lies a second further.
+rlimit ProcessorLimit(double seconds) {
+  const rlim_t wanted = static_cast<rlim_t>(seconds);
+  const rlim_t upper = Limit(RLIMIT_CPU, wanted + 1).rlim_max;
+  return {std::min(wanted, upper), upper};
+}
+
 // A started child. Killed with its group and reaped when the object goes.
 class Child {
  public:
@@ -279,7 +287,7 @@ Result<ChildOutput> RunChild(const ChildRequest& request) {
                          err.write.fd,
                          failure.write.fd,
                          Limit(RLIMIT_AS, request.limits.memory_bytes),
-                         Limit(RLIMIT_CPU, static_cast<rlim_t>(cpu_seconds)),
+                         ProcessorLimit(cpu_seconds),
                          Limit(RLIMIT_FSIZE, request.limits.file_bytes)};
   const pid_t pid = ::fork();
   if (pid < 0) return SystemError("cannot start " + request.argv[0]);

@@ -33,7 +33,10 @@ class Terminal:
         self.process, self.master = pty.fork()
         if self.process == 0:
             os.environ["TERM"] = "dumb"
-            os.execvp(GALEN, [GALEN, *args])
+            try:
+                os.execvp(GALEN, [GALEN, *args])
+            finally:
+                os._exit(127)
         self.text = ""
 
     def read(self, seconds):
@@ -54,6 +57,25 @@ class Terminal:
                 raise AssertionError(f"no {pattern!r} in {self.text[-2000:]!r}")
         self.text = self.text[found.end():]
         return found
+
+    def interrupt(self):
+        """Ctrl-C, then the prompt. The terminal drops what it has not passed on yet at a Ctrl-C, the prompt as well:
+        an empty line brings it again."""
+        self.send("\x03")
+        end = time.monotonic() + PATIENCE
+        while not self.shows(">>> ", 2):
+            if time.monotonic() > end:
+                raise AssertionError(f"no prompt after Ctrl-C in {self.text[-2000:]!r}")
+            self.send("\n")
+
+    def shows(self, pattern, seconds):
+        """Whether the pattern comes in that time; drops everything up to its end."""
+        end = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.text)):
+            if time.monotonic() > end or not self.read(max(0, end - time.monotonic())):
+                return False
+        self.text = self.text[found.end():]
+        return True
 
     def send(self, text):
         os.write(self.master, text.encode())
@@ -117,13 +139,12 @@ class Chat(unittest.TestCase):
 
     def test_ctrl_c_stops_the_answer_and_not_the_program(self):
         chat = Terminal("run", self.model("{{ messages[-1].content }}"), "--context", "500000", "--temperature", "0", "--logit-bias", "2=-inf")
+        chat.expect(">>> ")
         for question in ("hello", "abc"):
-            chat.expect(">>> ")
             chat.send(question + "\n")
             chat.expect(question + r"[\r\n]+")
             chat.expect(r"\w")  # of the answer
-            chat.send("\x03")
-        chat.expect(">>> ")
+            chat.interrupt()
         chat.send("/exit\n")
         self.assertEqual(chat.wait(), 0)
 
