@@ -21,5 +21,6 @@ void AddBench(CLI::App& app, Action* action);
 void AddDoctor(CLI::App& app, Action* action);
 void AddClassify(CLI::App& app, Action* action);
 void AddEmbed(CLI::App& app, Action* action);
+void AddVerify(CLI::App& app, Action* action);
 
 }  // namespace galen::cli

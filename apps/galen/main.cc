@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   galen::cli::AddDoctor(app, &action);
   galen::cli::AddClassify(app, &action);
   galen::cli::AddEmbed(app, &action);
+  galen::cli::AddVerify(app, &action);
   try {
     if (argc > 1 && argv[1][0] != '-') {
       std::string verbs;

@@ -9,6 +9,7 @@
 #include "chat.h"
 #include "commands.h"
 #include "engine/generation.h"
+#include "media_input.h"
 #include "session.h"
 
 namespace galen::cli {
@@ -20,6 +21,8 @@ constexpr int64_t kMaxCount = int64_t{1} << 30;
 
 struct RunOptions : ModelOptions {
   std::string prompt, file, system;
+  MediaOptions media;
+  std::string think = "hide";
   bool raw = false;
   int64_t max_tokens = 0;
   SamplingParams sampling;
@@ -68,27 +71,30 @@ Result<std::string> UserText(const RunOptions& o) {
   return text;
 }
 
-Result<std::vector<int32_t>> PromptTokens(const ModelFiles& files, const RunOptions& o,
-                                          const std::string& text) {
+Think ThinkOf(const RunOptions& o) {
+  return o.think == "show" ? Think::kShow : o.think == "off" ? Think::kOff : Think::kHide;
+}
+
+Result<EncodedPrompt> EncodeQuestion(const ModelFiles& files, const RunOptions& o,
+                                     const std::string& text, const MediaContent& media,
+                                     std::span<const PreparedViews> images) {
   RETURN_IF_ERROR(files.tokenizer_status);
   const bool raw = o.raw || files.chat_template.empty();
   if (!o.raw && raw)
     std::cerr << "galen: this model has no chat template; the text goes in as it is (--raw)\n";
-  if (raw) {
-    EncodeOptions options;
-    options.add_bos = true;
-    return files.tokenizer->Encode(o.system.empty() ? text : o.system + "\n\n" + text, options);
-  }
+  if (raw) return EncodeRaw(files, o.system.empty() ? text : o.system + "\n\n" + text, images);
   OrderedJson messages = OrderedJson::array();
   if (!o.system.empty()) messages.push_back({{"role", "system"}, {"content", o.system}});
-  messages.push_back({{"role", "user"}, {"content", text}});
-  return EncodeChat(files, messages);
+  messages.push_back({{"role", "user"}, {"content", MessageContent(media.parts, text)}});
+  return EncodeChat(files, messages, images);
 }
 
 Json ResultJson(const Session& session, const std::vector<int32_t>& prompt,
-                const TextResult& result, bool logprobs) {
+                const TextResult& result, const Json& media, double encode_seconds, bool logprobs) {
   Json json;
   json["text"] = result.text;
+  if (FindThinkingMarkers(*session.files().tokenizer).open) json["thinking"] = result.thinking;
+  if (!media.empty()) json["media"] = media;
   json["finish_reason"] = FinishReasonName(result.finish);
   json["prompt_tokens"] = prompt;
   json["tokens"] = Json::array();
@@ -108,63 +114,88 @@ Json ResultJson(const Session& session, const std::vector<int32_t>& prompt,
       {"prefill_tokens_per_s",
        static_cast<double>(prompt.size()) / std::max(result.prefill_seconds, 1e-9)},
       {"decode_tokens_per_s", decoded > 0 ? decoded / std::max(result.decode_seconds, 1e-9) : 0.0}};
+  if (!media.empty()) json["timings"]["encode_images_s"] = encode_seconds;
   return json;
 }
 
-Status Answer(const RunOptions& o) {
+// Thoughts go where they do not mix with the answer.
+void ShowText(bool answer, std::string_view piece) {
+  (answer ? std::cout : std::cerr) << piece << std::flush;
+}
+
+TextRequest RequestOf(const RunOptions& o) {
+  TextRequest request;
+  request.sampling = o.sampling;
+  request.stop_strings = o.stop;
+  request.think = ThinkOf(o);
+  request.cancelled = [] { return interrupted.load(); };
+  if (o.json) return request;
+  request.on_text = [](std::string_view piece) { ShowText(true, piece); };
+  request.on_thinking = [](std::string_view piece) { ShowText(false, piece); };
+  return request;
+}
+
+Status Answer(RunOptions o) {
   ASSIGN_OR_RETURN(const std::string text, UserText(o));
+  ASSIGN_OR_RETURN(MediaContent media, ReadMedia(o.media));
   // The context follows from the prompt, so the tokenizer comes first; the weights are opened once
   // it is known.
-  ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model));
-  ASSIGN_OR_RETURN(const std::vector<int32_t> prompt, PromptTokens(files, o, text));
+  ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model, ReadOptionsOf(o)));
+  ASSIGN_OR_RETURN(const std::vector<PreparedViews> images,
+                   PrepareImages(files, o.media.image, media.images, &media.report));
+  ASSIGN_OR_RETURN(const EncodedPrompt prompt, EncodeQuestion(files, o, text, media, images));
   const int64_t limit = files.config.max_position_embeddings;
   const int64_t max_tokens = o.max_tokens > 0 ? o.max_tokens : kDefaultMaxTokens;
-  const int64_t size = static_cast<int64_t>(prompt.size());
-  if (size >= (o.context > 0 ? o.context : limit)) {
-    return ResourceExhausted(
-        "the prompt has " + std::to_string(size) + " tokens and the context only " +
-        std::to_string(o.context > 0 ? o.context : limit) +
-        "; shorten it or raise --context (the model allows " + std::to_string(limit) + ")");
-  }
+  RETURN_IF_ERROR(CheckContext(prompt, images, o.context > 0 ? o.context : limit, limit));
+  const int64_t size = static_cast<int64_t>(prompt.tokens.size());
   const int64_t context = o.context > 0 ? o.context : std::min(limit, size + max_tokens);
+  o.images = !images.empty();
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenSession(o, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, OpenEngine(*session, o, context));
-  TextRequest request;
-  request.prompt = prompt;
-  request.sampling = o.sampling;
+  for (const Json& entry : media.report) {
+    for (const Json& warning : entry["warnings"]) {
+      std::cerr << "galen: " << entry["source"].get<std::string>() << ": "
+                << warning.get<std::string>() << "\n";
+    }
+  }
+  TextRequest request = RequestOf(o);
+  const double begin = Now();
+  if (o.images) {
+    ASSIGN_OR_RETURN(request.media, session->images->EncodePrompt(prompt, images));
+  }
+  const double encode_seconds = Now() - begin;
+  request.prompt = prompt.tokens;
   request.max_tokens = max_tokens;
-  request.stop_strings = o.stop;
-  if (!o.json) request.on_text = [](std::string_view piece) { std::cout << piece << std::flush; };
   const InterruptScope scope;
-  request.cancelled = [] { return interrupted.load(); };
   ASSIGN_OR_RETURN(const TextResult result, Generate(*engine, session->files(), request));
-  if (o.json)
-    std::cout << ResultJson(*session, prompt, result, o.sampling.logprobs >= 0)
+  if (o.json) {
+    std::cout << ResultJson(*session, prompt.tokens, result, media.report, encode_seconds,
+                            o.sampling.logprobs >= 0)
                      .dump(-1, ' ', false, Json::error_handler_t::replace)
               << "\n";
-  else
+  } else {
     std::cout << "\n";
+  }
   return OkStatus();
 }
 
-Status Chat(const RunOptions& o) {
-  ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model));
+Status Chat(RunOptions o) {
+  ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model, ReadOptionsOf(o)));
   const int64_t limit = files.config.max_position_embeddings;
   const int64_t context = o.context > 0 ? o.context : std::min(limit, kChatContext);
+  o.images = files.vision_status.ok();
+  if (!o.media.images.empty()) RETURN_IF_ERROR(files.vision_status);
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenSession(o, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, OpenEngine(*session, o, context));
-  TextRequest request;
-  request.sampling = o.sampling;
-  request.max_tokens = o.max_tokens > 0 ? o.max_tokens : context;
-  request.stop_strings = o.stop;
-  request.cancelled = [] { return interrupted.load(); };
+  ChatContext chat{*engine,      session->files(), session->images.get(), o.system, o.media,
+                   RequestOf(o), context};
+  chat.request.max_tokens = o.max_tokens > 0 ? o.max_tokens : context;
   // For the whole conversation: a Ctrl-C that comes a moment after the answer must not end it.
   const InterruptScope scope;
-  return Converse(*engine, session->files(), o.system, request,
-                  [](const std::function<Status()>& answer) {
-                    interrupted = false;
-                    return answer();
-                  });
+  return Converse(chat, [](const std::function<Status()>& answer) {
+    interrupted = false;
+    return answer();
+  });
 }
 
 }  // namespace
@@ -177,6 +208,12 @@ void AddRun(CLI::App& app, Action* action) {
   verb->add_option("prompt", o->prompt, "What to ask");
   verb->add_option("--file", o->file, "Text that goes before the prompt (- is standard input)");
   verb->add_option("--system", o->system, "System text");
+  AddMediaOptions(*verb, &o->media);
+  AddProjectorOption(*verb, o.get());
+  verb->add_option("--think", o->think,
+                   "Thoughts of models that think: show (on standard error), hide, or off")
+      ->check(CLI::IsMember({"show", "hide", "off"}))
+      ->capture_default_str();
   verb->add_flag("--raw", o->raw, "No chat template; BOS as the tokenizer says");
   verb->add_option("--context", o->context,
                    "Tokens of prompt and answer together (0: as many as needed)")
@@ -208,6 +245,8 @@ void AddRun(CLI::App& app, Action* action) {
   verb->callback([o, action] {
     *action = [o]() -> Status {
       RETURN_IF_ERROR(ParseBias(o->bias, &o->sampling));
+      RETURN_IF_ERROR(ResolveModel(o.get()));
+      if (o->system.empty()) o->system = o->default_system;
       if (!o->prompt.empty() || !o->file.empty()) return Answer(*o);
       if (::isatty(STDIN_FILENO) && !o->json) return Chat(*o);
       o->file = "-";

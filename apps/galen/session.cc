@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "engine/memory_plan.h"
+#include "store/ollama_store.h"
 
 namespace galen::cli {
 
@@ -12,7 +13,29 @@ double Now() {
 }
 
 void AddModelArgument(CLI::App& verb, ModelOptions* options) {
-  verb.add_option("model", options->model, "A GGUF file or a Hugging Face directory")->required();
+  verb.add_option("model", options->model,
+                  "A GGUF file, a Hugging Face directory, or ollama:NAME[:TAG]")
+      ->required();
+}
+
+void AddProjectorOption(CLI::App& verb, ModelOptions* options) {
+  verb.add_option("--mmproj", options->mmproj,
+                  "Image projector file of a GGUF model (default: the one beside it that fits)");
+}
+
+Status ResolveModel(ModelOptions* options) {
+  if (!IsOllamaName(options->model)) return OkStatus();
+  ASSIGN_OR_RETURN(const OllamaModel found, FindOllamaModel(options->model));
+  options->model = found.model;
+  options->default_system = found.system;
+  if (options->mmproj.empty()) options->mmproj = found.projector;
+  return OkStatus();
+}
+
+ReadModelOptions ReadOptionsOf(const ModelOptions& options) {
+  ReadModelOptions read;
+  read.mmproj = options.mmproj;
+  return read;
 }
 
 void AddComputeOptions(CLI::App& verb, ModelOptions* o) {
@@ -85,17 +108,33 @@ Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_
   OpenModelOptions open;
   open.kernels = session->kernels;
   open.pool = session->threads.get();
-  open.admit = [&](const ModelConfig& config, const WeightPlan& weights) {
+  ImageEncoderOptions image_options;
+  image_options.compute = runner.compute;
+  image_options.batch_invariant = runner.batch_invariant;
+  open.read = ReadOptionsOf(options);
+  open.images = options.images;
+  open.admit = [&](const ModelConfig& config, const WeightPlan& weights, const ImageTower* tower) {
     MemoryPlan plan;
     plan.weights = weights.allocated();
     const int64_t tokens = std::min(context, config.max_position_embeddings);
     plan.kv_cache = KvCacheBytes(config, kv_type, tokens, runner.max_batch_tokens);
     plan.activations = ForwardArenaBytes(config, *session->kernels, session->threads->size(),
                                          std::min(tokens, runner.max_batch_tokens), 1);
+    if (tower != nullptr) {
+      plan.activations += ImageEncoder::ReservedBytes(*tower, *session->kernels,
+                                                      session->threads->size(), image_options);
+    }
     return CheckMemory(plan, AvailableMemory()).WithContext(options.model);
   };
   ASSIGN_OR_RETURN(session->loaded, OpenModel(options.model, open));
+  if (session->loaded.tower != nullptr) {
+    ASSIGN_OR_RETURN(session->images,
+                     ImageEncoder::Create(*session->loaded.tower, *session->files().image_processor,
+                                          *session->kernels, *session->threads, image_options));
+  }
   if (options.speculate != "off" && options.speculate != "ngram") {
+    open.read = {};
+    open.images = false;
     ASSIGN_OR_RETURN(session->draft, OpenModel(options.speculate, open));
   }
   session->load_seconds = Now() - begin;

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/threads.h"
 #include "engine/engine.h"
+#include "engine/image_encoder.h"
 #include "engine/score.h"
 #include "models/open_model.h"
 
@@ -23,9 +24,16 @@ struct ModelOptions {
   int threads = 0;      // 0: all processors
   bool batch_invariant = false;
   bool json = false;
+  std::string mmproj;          // image projector file of a GGUF model
+  bool images = false;         // open the image part too
+  std::string default_system;  // system text that an Ollama model carries
 };
 
 void AddModelArgument(CLI::App& verb, ModelOptions* options);
+void AddProjectorOption(CLI::App& verb, ModelOptions* options);
+// Replaces the name of a model in Ollama's store by the paths of its files.
+Status ResolveModel(ModelOptions* options);
+ReadModelOptions ReadOptionsOf(const ModelOptions& options);
 void AddComputeOptions(CLI::App& verb, ModelOptions* options);
 
 // Compute mode and cache type; "int8" names int8 activations.
@@ -38,7 +46,8 @@ struct Session {
   const KernelTable* kernels = nullptr;
   std::unique_ptr<ThreadPool> threads;
   LoadedModel loaded;
-  LoadedModel draft;  // --speculate MODEL
+  LoadedModel draft;                     // --speculate MODEL
+  std::unique_ptr<ImageEncoder> images;  // null unless asked for
   double load_seconds = 0;
 
   const ModelFiles& files() const { return loaded.files; }

@@ -32,9 +32,25 @@ Json ConfigJson(const ModelConfig& c) {
   return json;
 }
 
-Status Show(const ModelOptions& o) {
+Json VisionJson(const ModelFiles& files) {
+  if (!files.vision_status.ok()) return {{"error", files.vision_status.message()}};
+  const VisionConfig& c = files.vision;
+  return {{"path", files.vision_checkpoint->path()},
+          {"hidden_size", c.hidden_size},
+          {"intermediate_size", c.intermediate_size},
+          {"num_hidden_layers", c.num_hidden_layers},
+          {"num_attention_heads", c.num_attention_heads},
+          {"image_size", c.image_size},
+          {"patch_size", c.patch_size},
+          {"tokens_per_image", c.tokens_per_image},
+          {"parameters", c.num_parameters()},
+          {"preprocessing", files.image_processor->version()}};
+}
+
+Status Show(ModelOptions o) {
+  RETURN_IF_ERROR(ResolveModel(&o));
   if (IsDualEncoderPath(o.model)) return ShowImageText(o.model, o.json);
-  ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model));
+  ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model, ReadOptionsOf(o)));
   const ModelConfig& c = files.config;
   const int64_t context = o.context > 0 ? std::min(o.context, c.max_position_embeddings)
                                         : std::min<int64_t>(4096, c.max_position_embeddings);
@@ -56,6 +72,7 @@ Status Show(const ModelOptions& o) {
                {"config", ConfigJson(c)},
                {"memory", {{"context", context}, {"weights_bytes", bytes}, {"kv_cache_bytes", kv}}},
                {"chat_template", files.chat_template_origin},
+               {"vision", VisionJson(files)},
                {"notes", files.notes}};
   for (const auto& [name, figures] : formats) {
     json["tensors"][name] = {{"count", figures.first}, {"bytes", figures.second}};
@@ -84,6 +101,15 @@ Status Show(const ModelOptions& o) {
   std::cout << "memory at a context of " << context << ": weights " << FormatBytes(bytes)
             << ", KV cache " << FormatBytes(kv) << "\nchat template: "
             << (files.chat_template.empty() ? "none" : files.chat_template_origin) << "\n";
+  if (files.vision_status.ok()) {
+    const VisionConfig& v = files.vision;
+    std::cout << "images: " << v.num_parameters() / 1000000 << " M parameters, "
+              << v.num_hidden_layers << " layers, hidden " << v.hidden_size << ", " << v.image_size
+              << " x " << v.image_size << " pixels become " << v.tokens_per_image << " tokens ("
+              << files.vision_checkpoint->path() << ")\n";
+  } else {
+    std::cout << "images: none: " << files.vision_status.message() << "\n";
+  }
   for (const std::string& note : files.notes) std::cout << "note: " << note << "\n";
   if (!files.tokenizer_status.ok())
     std::cout << "tokenizer: " << files.tokenizer_status.message() << "\n";
@@ -97,6 +123,7 @@ void AddShow(CLI::App& app, Action* action) {
   CLI::App* verb =
       app.add_subcommand("show", "Architecture, hyper-parameters, tensors and memory of a model");
   AddModelArgument(*verb, o.get());
+  AddProjectorOption(*verb, o.get());
   verb->add_option("--context", o->context, "Tokens for the memory figure (default 4096)")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 30));
   verb->add_option("--kv", o->kv, "Type of the KV cache")

@@ -48,6 +48,27 @@ int64_t RowsLikeSingleOnes(const KernelTable& kernels, const RunnerOptions& opti
   return rows;
 }
 
+// What a request's images must satisfy. most_rows: tokens of a step that one prompt may take.
+Status CheckMedia(const Request& request, int64_t hidden_size, int64_t most_rows) {
+  int64_t next = 0;
+  for (const MediaSpan& media : request.media) {
+    const MediaEmbedding* e = media.embedding.get();
+    if (e == nullptr || e->rows < 1 || e->cols != hidden_size || static_cast<int64_t>(e->values.size()) != e->rows * e->cols) {
+      return InvalidArgument("an image embedding of the request does not have rows of " + std::to_string(hidden_size) +
+                             " values (hidden_size)");
+    }
+    if (media.begin < next || media.end() > static_cast<int64_t>(request.prompt.size())) {
+      return InvalidArgument("the images of a request must lie inside its prompt, in order and without overlap");
+    }
+    if (media.bidirectional && e->rows > most_rows) {
+      return InvalidArgument("an image of " + std::to_string(e->rows) + " tokens does not fit into a step of " +
+                             std::to_string(most_rows) + " tokens; raise max_batch_tokens");
+    }
+    next = media.end();
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 const char* FinishReasonName(FinishReason reason) {
@@ -137,6 +158,9 @@ Result<int64_t> Engine::Submit(Request request) {
   }
   if (request.max_tokens < 0) return InvalidArgument("max_tokens must not be negative");
   RETURN_IF_ERROR(CheckSamplingParams(request.sampling, config.vocab_size));
+  // Sequences that generate come first in a step, with all their guesses.
+  RETURN_IF_ERROR(CheckMedia(request, config.hidden_size,
+                             options_.runner.max_batch_tokens - options_.runner.max_logit_rows + 1));
   auto sequence = std::make_unique<Sequence>();
   sequence->id = next_id_++;
   sequence->tokens = request.prompt;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace galen {
 
@@ -14,10 +15,26 @@ Digest128 PrefixCache::Root(uint64_t salt) const {
   return SipHash128(key_, bytes);
 }
 
-Digest128 PrefixCache::Next(const Digest128& parent, std::span<const int32_t> tokens) const {
-  uint8_t bytes[sizeof(Digest128) + kPageTokens * sizeof(int32_t)];
-  std::memcpy(bytes, &parent, sizeof(parent));
-  std::memcpy(bytes + sizeof(parent), tokens.data(), kPageTokens * sizeof(int32_t));
+PrefixCache::Content PrefixCache::ContentOf(const Sequence& sequence, int64_t page) {
+  const int64_t begin = page * kPageTokens, end = begin + kPageTokens;
+  Content content{{sequence.tokens.data() + begin, kPageTokens}, {}};
+  for (const MediaSpan& media : sequence.request.media) {
+    if (media.begin >= end || media.end() <= begin) continue;
+    const Digest128& digest = media.embedding->digest;
+    const uint64_t numbers[] = {digest.low, digest.high, static_cast<uint64_t>(media.begin)};
+    content.media.insert(content.media.end(), std::begin(numbers), std::end(numbers));
+  }
+  return content;
+}
+
+Digest128 PrefixCache::Next(const Digest128& parent, const Content& content) const {
+  std::vector<uint8_t> bytes(sizeof(parent) + content.tokens.size_bytes() + content.media.size() * sizeof(uint64_t));
+  std::memcpy(bytes.data(), &parent, sizeof(parent));
+  std::memcpy(bytes.data() + sizeof(parent), content.tokens.data(), content.tokens.size_bytes());
+  if (!content.media.empty()) {
+    std::memcpy(bytes.data() + sizeof(parent) + content.tokens.size_bytes(), content.media.data(),
+                content.media.size() * sizeof(uint64_t));
+  }
   return SipHash128(key_, bytes);
 }
 
@@ -27,12 +44,13 @@ void PrefixCache::Attach(Sequence* sequence) {
   std::vector<Lru::iterator> chain;
   Digest128 digest = Root(sequence->request.cache_salt);
   for (int64_t page = 0; page < most; ++page) {
-    const std::span<const int32_t> tokens(sequence->tokens.data() + page * kPageTokens, kPageTokens);
-    const Digest128 next = Next(digest, tokens);
+    const Content content = ContentOf(*sequence, page);
+    const Digest128 next = Next(digest, content);
     const auto found = entries_.find(next);
     if (found == entries_.end()) break;
     const Entry& entry = *found->second;
-    if (!(entry.parent == digest) || !std::equal(tokens.begin(), tokens.end(), entry.tokens.begin())) break;
+    const bool same_tokens = std::equal(content.tokens.begin(), content.tokens.end(), entry.tokens.begin());
+    if (!(entry.parent == digest) || !same_tokens || content.media != entry.media) break;
     chain.push_back(found->second);
     digest = next;
   }
@@ -86,16 +104,17 @@ void PrefixCache::Insert(Sequence* sequence, int64_t tokens_end) {
   GALEN_CHECK(tokens_end <= sequence->computed);
   const int64_t full = tokens_end / kPageTokens;
   for (int64_t page = static_cast<int64_t>(sequence->digests.size()); page < full; ++page) {
-    const std::span<const int32_t> tokens(sequence->tokens.data() + page * kPageTokens, kPageTokens);
+    const Content content = ContentOf(*sequence, page);
     const Digest128 parent = page == 0 ? Root(sequence->request.cache_salt) : sequence->digests[page - 1];
-    const Digest128 digest = Next(parent, tokens);
+    const Digest128 digest = Next(parent, content);
     sequence->digests.push_back(digest);
     if (const auto found = entries_.find(digest); found != entries_.end()) {
       KeepWindows(&*found->second, *sequence, page);
       Touch(found->second);
       continue;
     }
-    Entry entry{digest, parent, {tokens.begin(), tokens.end()}, std::vector<int32_t>(pool_->num_groups(), -1)};
+    Entry entry{digest, parent, {content.tokens.begin(), content.tokens.end()}, content.media,
+                std::vector<int32_t>(pool_->num_groups(), -1)};
     for (int g = 0; g < pool_->num_groups(); ++g) {
       if (pool_->group(g).window != 0) continue;
       entry.pages[g] = sequence->tables[g].pages[page];

@@ -1,5 +1,6 @@
-// Pages of prompts that were computed before. A page is known by a 128-bit keyed digest over the salt and every token up to
-// its end; on a hit the tokens themselves are compared as well. Sliding-window layers need only the pages that the window
+// Pages of prompts that were computed before. A page is known by a 128-bit keyed digest over the salt, every token up to its
+// end and the digests of all images that begin before it; on a hit the tokens and images of the page are compared as well.
+// Sliding-window layers need only the pages that the window
 // still sees from a border, and only those are kept for the most recently used borders.
 #pragma once
 
@@ -34,9 +35,15 @@ class PrefixCache {
   int64_t hit_tokens() const { return hit_tokens_; }
 
  private:
+  // What one page holds: its tokens, and of each image that overlaps it the digest and where it begins.
+  struct Content {
+    std::span<const int32_t> tokens;  // kPageTokens
+    std::vector<uint64_t> media;      // three numbers for each
+  };
   struct Entry {
     Digest128 digest, parent;
     std::vector<int32_t> tokens;  // kPageTokens
+    std::vector<uint64_t> media;  // as in Content
     std::vector<int32_t> pages;   // per group; -1: not kept
     int64_t children = 0;         // entries whose parent this is
   };
@@ -46,7 +53,8 @@ class PrefixCache {
   };
 
   // The digest of the page that follows `parent`.
-  Digest128 Next(const Digest128& parent, std::span<const int32_t> tokens) const;
+  Digest128 Next(const Digest128& parent, const Content& content) const;
+  static Content ContentOf(const Sequence& sequence, int64_t page);
   Digest128 Root(uint64_t salt) const;
   void Touch(Lru::iterator entry) { lru_.splice(lru_.begin(), lru_, entry); }
   // Takes the sequence's window pages into an entry that has none.

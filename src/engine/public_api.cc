@@ -69,7 +69,7 @@ std::unique_ptr<Model> Model::Open(const std::string& path, const ModelOptions& 
     OpenModelOptions open;
     open.kernels = impl->kernels;
     open.pool = impl->threads.get();
-    open.admit = [&](const ModelConfig& config, const WeightPlan& weights) {
+    open.admit = [&](const ModelConfig& config, const WeightPlan& weights, const ImageTower*) {
       MemoryPlan plan;
       plan.weights = weights.allocated();
       const int64_t tokens = std::min(options.context, config.max_position_embeddings);

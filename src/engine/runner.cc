@@ -1,5 +1,7 @@
 #include "engine/runner.h"
 
+#include <algorithm>
+
 namespace galen {
 
 int64_t ModelRunner::ArenaBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,
@@ -22,10 +24,28 @@ Result<ModelRunner> ModelRunner::Create(const CausalLM& model, const KernelTable
   return runner;
 }
 
+// The images of a sequence that the span touches; its first row in the batch is `row`.
+void ModelRunner::AddMedia(const ScheduledSpan& span, int64_t row) {
+  const int64_t span_end = span.begin + span.count;
+  for (const MediaSpan& media : span.sequence->request.media) {
+    const int64_t begin = std::max(media.begin, span.begin), end = std::min(media.end(), span_end);
+    if (begin >= end) continue;
+    const MediaEmbedding& from = *media.embedding;
+    // The model only reads the values.
+    const Tensor values = MakeTensor(const_cast<float*>(from.values.data()), {from.rows, from.cols});
+    embeddings_.push_back({values, begin - media.begin, row + begin - span.begin, end - begin});
+    if (!media.bidirectional) continue;
+    GALEN_CHECK(end == media.end());  // the scheduler never cuts such a block
+    look_ahead_.resize(tokens_.size(), -1);
+    for (int64_t t = begin; t < end; ++t) look_ahead_[row + t - span.begin] = static_cast<int32_t>(end - 1);
+  }
+}
+
 Tensor ModelRunner::Run(const KvPool& pool, std::span<const ScheduledSpan> spans, std::span<const int64_t> logit_counts,
                         bool prompt) {
   const int64_t layers = pool.num_layers();
   tokens_.clear(), positions_.clear(), logit_rows_.clear(), addresses_.clear(), kv_.clear(), spans_.clear();
+  embeddings_.clear(), look_ahead_.clear();
   int64_t num_addresses = 0;
   for (const ScheduledSpan& span : spans) {
     for (int g = 0; g < pool.num_groups(); ++g) {
@@ -43,6 +63,7 @@ Tensor ModelRunner::Run(const KvPool& pool, std::span<const ScheduledSpan> spans
       positions_.push_back(static_cast<int32_t>(t));
     }
     const int64_t end = static_cast<int64_t>(tokens_.size());
+    AddMedia(span, row);
     for (int64_t r = end - logit_counts[i]; r < end; ++r) logit_rows_.push_back(static_cast<int32_t>(r));
     const KvPages* kv = kv_.data() + kv_.size();
     for (int64_t layer = 0; layer < layers; ++layer) {
@@ -57,6 +78,11 @@ Tensor ModelRunner::Run(const KvPool& pool, std::span<const ScheduledSpan> spans
   batch.positions = positions_;
   batch.spans = spans_;
   batch.logit_rows = logit_rows_;
+  batch.embeddings = embeddings_;
+  if (!look_ahead_.empty()) {
+    look_ahead_.resize(tokens_.size(), -1);  // rows without an image see no further than themselves
+    batch.look_ahead = look_ahead_.data();
+  }
   batch.kv_type = pool.type();
   arena_->Rewind(0);
   // Prompts are computed invariantly always: the bits of a cached prefix do not depend on how it was cut into chunks.

@@ -37,6 +37,7 @@ class ModelRunner {
 
  private:
   ModelRunner() = default;
+  void AddMedia(const ScheduledSpan& span, int64_t row);
 
   const CausalLM* model_ = nullptr;
   RunnerOptions options_;
@@ -47,6 +48,8 @@ class ModelRunner {
   std::vector<uint8_t*> addresses_;
   std::vector<KvPages> kv_;
   std::vector<SequenceSpan> spans_;
+  std::vector<RowSource> embeddings_;
+  std::vector<int32_t> look_ahead_;
 };
 
 }  // namespace galen

@@ -83,6 +83,16 @@ std::unique_ptr<Sequence> Scheduler::Remove(Sequence* sequence) {
   GALEN_CHECK(!"a sequence of this scheduler");
 }
 
+// Tokens of the sequence that the next step may compute out of `budget`.
+int64_t Scheduler::ChunkOf(const Sequence& sequence, int64_t budget) const {
+  int64_t end = sequence.computed + std::min(sequence.pending(), budget);
+  for (const MediaSpan& media : sequence.request.media) {
+    // Where a cached prefix ends inside an image, its other tokens follow in one piece: the cached ones have seen them.
+    if (media.bidirectional && media.begin < end && end < media.end()) end = std::max(media.begin, sequence.computed);
+  }
+  return end - sequence.computed;
+}
+
 std::vector<ScheduledSpan> Scheduler::Schedule(std::vector<Sequence*>* impossible) {
   std::vector<ScheduledSpan> spans;
   int64_t budget = options_.max_batch_tokens;
@@ -103,7 +113,7 @@ std::vector<ScheduledSpan> Scheduler::Schedule(std::vector<Sequence*>* impossibl
       const bool generates = sequence->computed >= sequence->prompt_size() && sequence->computed > 0;
       if (generates != generating || !is_running(sequence)) continue;
       sequence->KeepGuesses(std::max<int64_t>(0, budget - (sequence->pending() - sequence->guesses)));
-      const int64_t count = std::min(sequence->pending(), budget);
+      const int64_t count = ChunkOf(*sequence, budget);
       if (count == 0 || add(sequence, count)) continue;
       if (alone()) impossible->push_back(sequence);
       else if (is_running(sequence)) Preempt(sequence);
@@ -116,7 +126,8 @@ std::vector<ScheduledSpan> Scheduler::Schedule(std::vector<Sequence*>* impossibl
     if (cache_ != nullptr) cache_->Attach(sequence);
     running_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
-    const int64_t count = std::min(sequence->pending(), budget);
+    const int64_t count = ChunkOf(*sequence, budget);
+    if (count == 0) break;  // an image that the rest of this step has no room for
     if (add(sequence, count)) continue;
     if (alone()) {
       impossible->push_back(sequence);

@@ -1,6 +1,7 @@
 // Which tokens of which sequences the next step computes, and the pages for them. Pure bookkeeping: no tensors, no model.
 // Rules: every sequence that generates gets its next token first, with as many guesses as fit; what is left of the step's
-// budget goes to prompts in order of arrival, in chunks. When pages run out, unused cached prefixes go first, then the sequence that came last gives
+// budget goes to prompts in order of arrival, in chunks that cut no image whose tokens see each other in both directions
+// (max_batch_tokens must have room for one beside the generating sequences). When pages run out, unused cached prefixes go first, then the sequence that came last gives
 // its pages back and is computed again later.
 #pragma once
 
@@ -55,6 +56,7 @@ class Scheduler {
   bool AllocatePages(Sequence* sequence, int64_t end);
   void DropPassedPages(Sequence* sequence);
   void Release(Sequence* sequence);
+  int64_t ChunkOf(const Sequence& sequence, int64_t budget) const;
 
   KvPool* pool_;
   PrefixCache* cache_;

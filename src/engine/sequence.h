@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,27 @@ enum class FinishReason : uint8_t { kNone, kStop, kLength, kContext, kCancelled,
 // "stop" (an end token or a stop string), "length" (max_tokens), "context" (the context is full), "cancelled", "error".
 const char* FinishReasonName(FinishReason reason);
 
+// Vectors that stand in for tokens of a prompt: one image. Immutable, shared by requests and caches.
+struct MediaEmbedding {
+  // Of everything that the values depend on (pixels, sizes, preprocessing, model): equal digests mean equal values.
+  Digest128 digest;
+  int64_t rows = 0;           // tokens
+  int64_t cols = 0;           // hidden_size
+  std::vector<float> values;  // [rows, cols]
+};
+
+// Where it stands: tokens [begin, begin + embedding->rows) of the prompt, which hold placeholders.
+struct MediaSpan {
+  int64_t begin = 0;
+  std::shared_ptr<const MediaEmbedding> embedding;
+  // Its tokens see each other in both directions (Gemma 3), so one step computes them all. Otherwise they are causal.
+  bool bidirectional = false;
+  int64_t end() const { return begin + embedding->rows; }
+};
+
 struct Request {
   std::vector<int32_t> prompt;  // at least one token
+  std::vector<MediaSpan> media;  // ascending, without overlap
   SamplingParams sampling;
   int64_t max_tokens = 1 << 30;
   std::vector<int32_t> stop_tokens;  // end the answer and are not part of it

@@ -88,13 +88,22 @@ class CheckpointOpener {
                       "; name a GGUF file or the directory of a Hugging Face checkpoint");
     }
     RETURN_IF_ERROR(IsDirectory(checkpoint_->path_) ? OpenDirectory() : OpenFile());
+    return Finish();
+  }
+
+  Result<std::shared_ptr<const Checkpoint>> Open(std::span<const uint8_t> bytes) {
+    RETURN_IF_ERROR(OpenBytes(bytes));
+    return Finish();
+  }
+
+ private:
+  std::shared_ptr<const Checkpoint> Finish() {
     for (size_t i = 0; i < checkpoint_->tensors_.size(); ++i) {
       checkpoint_->by_name_.emplace(checkpoint_->tensors_[i].name, i);
     }
     return std::shared_ptr<const Checkpoint>(std::move(checkpoint_));
   }
 
- private:
   Result<std::shared_ptr<MappedFile>> Map(const std::string& path) {
     Result<std::shared_ptr<MappedFile>> file = MappedFile::Open(path);
     if (file.ok()) checkpoint_->files_.push_back(*file);
@@ -102,9 +111,12 @@ class CheckpointOpener {
   }
 
   Status OpenFile() {
+    ASSIGN_OR_RETURN(const std::shared_ptr<MappedFile> file, Map(checkpoint_->path_));
+    return OpenBytes(file->bytes());
+  }
+
+  Status OpenBytes(std::span<const uint8_t> bytes) {
     const std::string& path = checkpoint_->path_;
-    ASSIGN_OR_RETURN(const std::shared_ptr<MappedFile> file, Map(path));
-    const std::span<const uint8_t> bytes = file->bytes();
     if (bytes.empty()) return DataLoss(path + ": the file is empty; download or copy it again");
     // A safetensors header length has zeros in its upper bytes, and its header starts with "{".
     if (bytes.size() > 8 && bytes[7] == 0 && bytes[8] == '{') return OpenSafetensors(bytes);
@@ -227,6 +239,11 @@ void Checkpoint::DropPages(const TensorInfo& tensor) const {
 
 Result<std::shared_ptr<const Checkpoint>> OpenCheckpoint(const std::string& path) {
   return CheckpointOpener(path).Open();
+}
+
+Result<std::shared_ptr<const Checkpoint>> CheckpointFromBytes(std::span<const uint8_t> bytes,
+                                                              const std::string& name) {
+  return CheckpointOpener(name).Open(bytes);
 }
 
 }  // namespace galen

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,5 +59,10 @@ class Checkpoint {
 // Opens `path`: a .gguf file, a .safetensors file, or a directory with config.json and
 // *.safetensors. Files are told apart by their first bytes, not by their names.
 Result<std::shared_ptr<const Checkpoint>> OpenCheckpoint(const std::string& path);
+
+// The same from the bytes of a .gguf or .safetensors file, which must outlive the result. `name` is
+// what path() will say.
+Result<std::shared_ptr<const Checkpoint>> CheckpointFromBytes(std::span<const uint8_t> bytes,
+                                                              const std::string& name);
 
 }  // namespace galen

@@ -11,8 +11,25 @@
 #include "formats/hf_config.h"
 #include "models/causal_lm.h"
 #include "models/model_config.h"
+#include "models/vision/image_processor.h"
+#include "models/vision/image_tower.h"
 
 namespace galen {
+
+// What a family knows of images.
+struct VisionArchitecture {
+  // The fields of the image part; the text part's config is complete. Ranges are checked by
+  // ValidateVisionConfig afterwards.
+  // directory: where preprocessor_config.json may lie.
+  Result<VisionConfig> (*config_from_hf)(const HfConfig& file, const std::string& directory,
+                                         const ModelConfig& text);
+  // A projector file of llama.cpp (general.architecture "clip"), or the model's own file where it
+  // holds both parts. NotFound: it has no image part.
+  Result<VisionConfig> (*config_from_gguf)(const GgufFile& file, const ModelConfig& text);
+  // Models without weights. The config must be valid.
+  std::unique_ptr<ImageTower> (*make_tower)(VisionConfig config);
+  std::unique_ptr<ImageProcessor> (*make_processor)(const VisionConfig& config);
+};
 
 struct Architecture {
   const char* name;                                  // "gemma3"; ModelConfig::architecture
@@ -23,6 +40,7 @@ struct Architecture {
   Result<ModelConfig> (*config_from_hf)(const HfConfig& file);
   // A model without weights. The config must be valid.
   std::unique_ptr<CausalLM> (*make)(ModelConfig config);
+  const VisionArchitecture* vision = nullptr;  // null: no model of this family sees
 };
 
 std::span<const Architecture* const> Architectures();

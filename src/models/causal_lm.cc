@@ -37,6 +37,42 @@ Status CheckSpans(const ModelConfig& config, const Batch& batch) {
   return OkStatus();
 }
 
+Status CheckEmbeddings(const ModelConfig& config, const Batch& batch) {
+  const int64_t tokens = static_cast<int64_t>(batch.tokens.size());
+  int64_t next = 0;
+  for (const RowSource& source : batch.embeddings) {
+    if (source.values.cols() != config.hidden_size) {
+      return InvalidArgument("embeddings of " + Number(source.values.cols()) +
+                             " values a row, but hidden_size is " + Number(config.hidden_size));
+    }
+    if (source.count < 0 || source.first < 0 ||
+        source.first + source.count > source.values.rows()) {
+      return InvalidArgument("embeddings from row " + Number(source.first) + " on, " +
+                             Number(source.count) + " of " + Number(source.values.rows()));
+    }
+    if (source.row < next || source.row + source.count > tokens) {
+      return InvalidArgument("embeddings for rows [" + Number(source.row) + ", " +
+                             Number(source.row + source.count) + ") of " + Number(tokens) +
+                             ", after row " + Number(next));
+    }
+    next = source.row + source.count;
+  }
+  return OkStatus();
+}
+
+// No row looks beyond the last row of its own span.
+Status CheckLookAhead(const Batch& batch) {
+  if (batch.look_ahead == nullptr) return OkStatus();
+  for (const SequenceSpan& span : batch.spans) {
+    for (int64_t row = span.begin; row < span.end; ++row) {
+      if (batch.look_ahead[row] < span.position + (span.end - span.begin)) continue;
+      return InvalidArgument("row " + Number(row) + " looks ahead to position " +
+                             Number(batch.look_ahead[row]) + ", beyond its span");
+    }
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 Status CheckBatch(const ModelConfig& config, const Batch& batch) {
@@ -57,7 +93,9 @@ Status CheckBatch(const ModelConfig& config, const Batch& batch) {
       return InvalidArgument("logits wanted of row " + Number(row) + " of " + Number(tokens));
     }
   }
-  return CheckSpans(config, batch);
+  RETURN_IF_ERROR(CheckSpans(config, batch));
+  RETURN_IF_ERROR(CheckEmbeddings(config, batch));
+  return CheckLookAhead(batch);
 }
 
 }  // namespace galen

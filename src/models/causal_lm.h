@@ -11,6 +11,7 @@
 #include "models/model_config.h"
 #include "models/param_spec.h"
 #include "ops/exec_context.h"
+#include "ops/ops.h"
 #include "tensor/tensor.h"
 
 namespace galen {
@@ -31,6 +32,10 @@ struct Batch {
   std::span<const int32_t> tokens;      // [T], each 0 <= id < config().vocab_size
   std::span<const int32_t> positions;   // [T], for the rotary embedding
   std::span<const SequenceSpan> spans;  // cover [0, T) in order
+  // Vectors that stand in for the embeddings of some rows (images): cols is hidden_size, ranges
+  // ascend. They are taken as they are, without embedding_scale; the tokens of those rows are only
+  // checked for range.
+  std::span<const RowSource> embeddings;
   const int32_t* look_ahead = nullptr;  // null (causal), or [T] as in kernels/attention.h
   std::span<const int32_t> logit_rows;  // rows whose logits are wanted
   KvType kv_type = KvType::kBf16;       // of the pages

@@ -92,7 +92,9 @@ Status RefuseHfVariants(const HfConfig& file) {
 
 }  // namespace
 
-Result<ModelConfig> ReadGgufDecoder(const GgufFile& file, const GgufView& view) {
+Result<ModelConfig> ReadGgufDecoder(const GgufFile& file, const GgufView& view,
+                                    double default_rms_norm_eps) {
+  constexpr const char* kEpsilon = "attention.layer_norm_rms_epsilon";
   ModelConfig c;
   RETURN_IF_ERROR(RefuseGgufVariants(view));
   const GgufView general(file, "general.");
@@ -122,7 +124,11 @@ Result<ModelConfig> ReadGgufDecoder(const GgufFile& file, const GgufView& view) 
                        "; partial rotation is not supported");
   }
   ASSIGN_OR_RETURN(c.max_position_embeddings, view.GetInt("context_length", 1, kMaxPositions));
-  ASSIGN_OR_RETURN(c.rms_norm_eps, view.GetDouble("attention.layer_norm_rms_epsilon", 1e-12, 1e-2));
+  if (default_rms_norm_eps == 0 || view.Has(kEpsilon)) {
+    ASSIGN_OR_RETURN(c.rms_norm_eps, view.GetDouble(kEpsilon, 1e-12, 1e-2));
+  } else {
+    c.rms_norm_eps = static_cast<float>(default_rms_norm_eps);
+  }
 
   const TensorInfo* table = FindTensor(file, "token_embd.weight");
   if (table == nullptr) return DataLoss(file.name() + ": the tensor token_embd.weight is missing");

@@ -52,6 +52,14 @@ AttentionCall DecoderStep::attention(int64_t layer) {
   return call;
 }
 
+Tensor EmbedTokens(ExecContext& ctx, const Weight& table, const ModelConfig& config,
+                   const Batch& batch) {
+  const Tensor x = ReplaceRows(ctx, Embedding(ctx, table, batch.tokens, config.embedding_scale),
+                               batch.embeddings);
+  Observe(ctx, "embed_tokens", x);
+  return x;
+}
+
 Tensor WantedRows(ExecContext& ctx, const AttentionCall& call, const Tensor& x) {
   return call.all_rows ? x : GatherRows(ctx, x, call.rows);
 }

@@ -37,6 +37,11 @@ class DecoderStep {
   Tensor cos_sin_sliding_;
 };
 
+// What enters the first layer, [T, hidden_size]: rows of the table, scaled, and the batch's own
+// embeddings in place of some. Observed as "embed_tokens".
+Tensor EmbedTokens(ExecContext& ctx, const Weight& table, const ModelConfig& config,
+                   const Batch& batch);
+
 // The rows of x that leave the layer of this call.
 Tensor WantedRows(ExecContext& ctx, const AttentionCall& call, const Tensor& x);
 

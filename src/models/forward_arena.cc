@@ -19,7 +19,10 @@ int64_t PagedBytes(const ModelConfig& c, const KernelTable& kernels, int threads
   int64_t bytes = 0;
   for (int64_t layer = 0; layer < c.num_hidden_layers; ++layer) {
     AttentionShape shape = c.attention_shape(layer, KvType::kF32);
-    const int64_t keys = shape.window == 0 ? context : std::min(context, shape.window + kBlockRows);
+    // Rows of an image see keys ahead of them, all in the same batch.
+    const int64_t keys = shape.window == 0
+                             ? context
+                             : std::min(context, shape.window + std::max(kBlockRows, tokens));
     const int64_t segments = keys / kSegmentTokens + 2;
     const int64_t partial_row = (c.head_dim + 2) * kFloat;
     const int64_t few = std::min(tokens, kFewRows * sequences) * c.num_attention_heads;

@@ -80,13 +80,14 @@ TEST_F(ModelsTest, TensorsOfAnotherArchitectureAreRefused) {
   EXPECT_SAYS(Refused(folder), "_proj.bias");
 }
 
-TEST_F(ModelsTest, VisionTensorsAreNoted) {
+TEST_F(ModelsTest, TheImagePartIsFoundAndLoadedOnRequestOnly) {
   const auto tiny = OpenTiny(TinyFolder("gemma3-multimodal"), WeightUse::kMapped, Best(), pool_);
   ASSERT_TRUE(tiny.ok()) << tiny.status().message();
-  std::string notes;
-  for (const std::string& note : tiny->files.notes) notes += note + "\n";
-  EXPECT_SAYS(notes, "'vision_tower'");
-  EXPECT_SAYS(notes, "'multi_modal_projector'");
+  EXPECT_TRUE(tiny->files.vision_status.ok()) << tiny->files.vision_status.message();
+  EXPECT_EQ(tiny->files.vision.hidden_size, 16);
+  EXPECT_EQ(tiny->files.vision.tokens_per_image, 4);
+  EXPECT_EQ(tiny->tower, nullptr);
+  EXPECT_TRUE(tiny->files.notes.empty()) << tiny->files.notes[0];
 }
 
 TEST_F(ModelsTest, HyperParametersAreChecked) {

@@ -6,6 +6,7 @@
 #include "formats/hf_config.h"
 #include "models/param_sources.h"
 #include "models/text_files.h"
+#include "models/vision_files.h"
 
 namespace galen {
 namespace {
@@ -50,7 +51,7 @@ Status ReadHfConfig(ModelFiles* files) {
   return OkStatus();
 }
 
-Result<ModelFiles> ReadHeaders(const std::string& path) {
+Result<ModelFiles> ReadHeaders(const std::string& path, const ReadModelOptions& options) {
   ModelFiles files;
   ASSIGN_OR_RETURN(files.checkpoint, OpenCheckpoint(path));
   const bool gguf = files.checkpoint->kind() == CheckpointKind::kGguf;
@@ -60,6 +61,17 @@ Result<ModelFiles> ReadHeaders(const std::string& path) {
   }
   const Status valid = ValidateConfig(files.config, files.checkpoint->path());
   if (!valid.ok()) return BadConfig(valid);
+  Result<VisionFiles> vision =
+      FindVision(*files.architecture, files.checkpoint, files.config, options.mmproj);
+  if (vision.ok()) {
+    files.vision_checkpoint = std::move(vision->checkpoint);
+    files.vision = vision->config;
+    files.image_processor = files.architecture->vision->make_processor(files.vision);
+  } else {
+    // A file that was named must fit; a model without images is no error.
+    if (!options.mmproj.empty()) return vision.status();
+    files.vision_status = vision.status();
+  }
   return files;
 }
 
@@ -87,6 +99,14 @@ void ReadText(ModelFiles* files) {
   }
 }
 
+void AddTo(WeightPlan* sum, const WeightPlan& plan) {
+  sum->matrix_bytes += plan.matrix_bytes;
+  sum->vector_bytes += plan.vector_bytes;
+  sum->gradient_bytes += plan.gradient_bytes;
+  sum->mapped_bytes += plan.mapped_bytes;
+}
+
+// Plans both parts before either is loaded.
 Status LoadWeights(const OpenModelOptions& options, LoadedModel* loaded,
                    std::vector<std::string>* notes) {
   const ModelFiles& files = loaded->files;
@@ -100,7 +120,21 @@ Status LoadWeights(const OpenModelOptions& options, LoadedModel* loaded,
   ASSIGN_OR_RETURN(ParamSources sources, FindParams(*files.checkpoint, specs));
   *notes = std::move(sources.notes);
   loaded->plan = WeightStore::Plan(*files.checkpoint, sources.params, options.use, *kernels);
-  if (options.admit) RETURN_IF_ERROR(options.admit(files.config, loaded->plan));
+  std::vector<ParamSpec> tower_specs;
+  ParamSources tower_sources;
+  if (options.images) {
+    RETURN_IF_ERROR(files.vision_status);
+    loaded->tower = files.architecture->vision->make_tower(files.vision);
+    tower_specs = loaded->tower->Params();
+    ASSIGN_OR_RETURN(tower_sources,
+                     FindParams(*files.vision_checkpoint, tower_specs, VisionScope()));
+    notes->insert(notes->end(), tower_sources.notes.begin(), tower_sources.notes.end());
+    AddTo(&loaded->plan,
+          WeightStore::Plan(*files.vision_checkpoint, tower_sources.params, options.use, *kernels));
+  }
+  if (options.admit) {
+    RETURN_IF_ERROR(options.admit(files.config, loaded->plan, loaded->tower.get()));
+  }
   std::unique_ptr<ThreadPool> own_pool;
   ThreadPool* pool = options.pool;
   if (pool == nullptr) {
@@ -109,20 +143,24 @@ Status LoadWeights(const OpenModelOptions& options, LoadedModel* loaded,
   }
   ASSIGN_OR_RETURN(loaded->weights, WeightStore::Load(files.checkpoint, sources.params, options.use,
                                                       *kernels, *pool));
+  if (!options.images) return OkStatus();
+  ASSIGN_OR_RETURN(loaded->tower_weights,
+                   WeightStore::Load(files.vision_checkpoint, tower_sources.params, options.use,
+                                     *kernels, *pool));
   return OkStatus();
 }
 
 }  // namespace
 
 Result<ModelFiles> ReadModel(const std::string& path, const ReadModelOptions& options) {
-  ASSIGN_OR_RETURN(ModelFiles files, ReadHeaders(path));
+  ASSIGN_OR_RETURN(ModelFiles files, ReadHeaders(path, options));
   if (options.tokenizer) ReadText(&files);
   return files;
 }
 
 Result<LoadedModel> OpenModel(const std::string& path, const OpenModelOptions& options) {
   LoadedModel loaded;
-  ASSIGN_OR_RETURN(loaded.files, ReadHeaders(path));
+  ASSIGN_OR_RETURN(loaded.files, ReadHeaders(path, options.read));
   // The tokenizer and the weights touch nothing in common but the mapped file.
   auto text = std::async(std::launch::async, [files = loaded.files]() mutable {
     ReadText(&files);

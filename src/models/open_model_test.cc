@@ -26,7 +26,7 @@ TEST(OpenModel, ReadsTheTextPartsToo) {
 TEST(OpenModel, AdmissionComesBeforeMemory) {
   OpenModelOptions options;
   int64_t asked = 0;
-  options.admit = [&](const ModelConfig& config, const WeightPlan& plan) {
+  options.admit = [&](const ModelConfig& config, const WeightPlan& plan, const ImageTower*) {
     EXPECT_EQ(config.num_hidden_layers, 7);
     asked = plan.allocated();
     return ResourceExhausted("needs more than there is");

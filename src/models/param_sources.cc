@@ -2,13 +2,19 @@
 
 #include <map>
 #include <unordered_set>
+#include <utility>
+
+#include "models/vision/vision_names.h"
 
 namespace galen {
 namespace {
 
 constexpr std::string_view kTextPrefixes[] = {"model.", "language_model.model.",
                                               "model.language_model.", ""};
+constexpr std::string_view kNoPrefix[] = {""};
 constexpr ParamScope kTextScope = {kTextPrefixes, "layers.", "blk.", true};
+constexpr ParamScope kVisionScope = {kNoPrefix, "vision_tower.encoder.layers.", "v.blk.", false,
+                                     CanonicalVisionName};
 constexpr std::string_view kHeadPrefixes[] = {"", "language_model.", "model."};
 
 std::string Shape(const std::vector<int64_t>& dims) {
@@ -39,9 +45,15 @@ class NameMap {
         prefix_ = prefix;
       }
     }
+    if (scope.canonical != nullptr) ReadAliases(specs);
   }
 
   std::string Find(const ParamSpec& spec) const {
+    if (scope_.canonical != nullptr) {
+      const std::string name = gguf_ ? Unswapped(spec.gguf_name) : spec.name;
+      const auto found = aliases_.find(name);
+      return found == aliases_.end() ? name : found->second->name;
+    }
     if (gguf_) return spec.gguf_name;
     if (!spec.name.starts_with("lm_head.")) return prefix_ + spec.name;
     for (const std::string_view prefix : kHeadPrefixes) {
@@ -52,7 +64,10 @@ class NameMap {
   }
 
   // Whether a tensor belongs to the layers of this part.
-  bool InLayers(std::string_view name) const {
+  bool InLayers(std::string_view tensor) const {
+    const std::string canonical =
+        scope_.canonical == nullptr ? "" : scope_.canonical(checkpoint_.kind(), tensor);
+    const std::string_view name = scope_.canonical == nullptr ? tensor : canonical;
     if (gguf_) return name.starts_with(scope_.gguf_layers);
     if (!name.starts_with(prefix_ + std::string(scope_.hf_layers))) return false;
     // Old LLaMA files carry the rotary frequencies, which follow from the configuration.
@@ -60,19 +75,50 @@ class NameMap {
   }
 
  private:
+  void ReadAliases(std::span<const ParamSpec> specs) {
+    for (const TensorInfo& tensor : checkpoint_.tensors()) {
+      const std::string name = scope_.canonical(checkpoint_.kind(), tensor.name);
+      if (!name.empty()) aliases_.emplace(name, &tensor);
+    }
+    for (const ParamSpec& spec : specs) {
+      if (!gguf_ || !spec.gguf_name.ends_with("ffn_down.weight") || spec.rows == spec.cols)
+        continue;
+      const auto down = aliases_.find(spec.gguf_name);
+      // It has the shape of ffn_up.
+      swapped_ = down != aliases_.end() &&
+                 down->second->shape == std::vector<int64_t>{spec.cols, spec.rows};
+      return;
+    }
+  }
+
+  std::string Unswapped(std::string name) const {
+    constexpr std::string_view kUp = "ffn_up.";
+    constexpr std::string_view kDown = "ffn_down.";
+    if (!swapped_) return name;
+    if (const size_t up = name.find(kUp); up != std::string::npos) {
+      return name.replace(up, kUp.size(), kDown);
+    }
+    if (const size_t down = name.find(kDown); down != std::string::npos) {
+      return name.replace(down, kDown.size(), kUp);
+    }
+    return name;
+  }
+
   const Checkpoint& checkpoint_;
   const ParamScope& scope_;
   bool gguf_;
+  bool swapped_ = false;
   std::string prefix_;
+  std::map<std::string, const TensorInfo*> aliases_;  // by canonical name
 };
 
 // The weight that `spec` names inside a tensor of the file.
 Result<TensorInfo> Part(const std::string& path, const ParamSpec& spec, const TensorInfo& tensor,
                         bool gguf) {
   const int64_t slices = gguf ? 1 : spec.hf_slices;
-  const std::vector<int64_t> expected = spec.is_vector()
-                                            ? std::vector<int64_t>{spec.rows * slices}
-                                            : std::vector<int64_t>{spec.rows * slices, spec.cols};
+  std::vector<int64_t> expected = {spec.rows * slices};
+  if (!spec.is_vector()) expected.push_back(spec.cols);
+  if (spec.transposed) std::swap(expected[0], expected[1]);
   const std::string where = path + ": tensor '" + tensor.name + "': ";
   const int64_t elements = spec.rows * slices * (spec.is_vector() ? 1 : spec.cols);
   const bool same_values = spec.flat && tensor.NumElements() == elements &&
@@ -85,6 +131,10 @@ Result<TensorInfo> Part(const std::string& path, const ParamSpec& spec, const Te
   if (format.decode == nullptr) {
     return Unsupported(where + "expected a floating-point or block-quantised type, found " +
                        std::string(tensor.type_name));
+  }
+  if (spec.transposed && format.block_elems > 1) {
+    return Unsupported(where + "a matrix that is transposed when it is loaded cannot be " +
+                       std::string(tensor.type_name) + "; expected F32, F16 or BF16");
   }
   const int64_t cols = spec.is_vector() ? spec.rows : spec.cols;
   if (cols % format.block_elems != 0) {
@@ -117,6 +167,7 @@ std::string Group(std::string_view name) {
 }  // namespace
 
 const ParamScope& TextScope() { return kTextScope; }
+const ParamScope& VisionScope() { return kVisionScope; }
 
 Result<ParamSources> FindParams(const Checkpoint& checkpoint, std::span<const ParamSpec> specs,
                                 const ParamScope& scope) {
@@ -142,7 +193,8 @@ Result<ParamSources> FindParams(const Checkpoint& checkpoint, std::span<const Pa
                          "' has no place in this architecture; without it the model would answer "
                          "differently from what it was trained to");
     }
-    ++unused[Group(tensor.name)];
+    // The image part is loaded on its own.
+    if (CanonicalVisionName(checkpoint.kind(), tensor.name).empty()) ++unused[Group(tensor.name)];
   }
   if (!scope.note_unused) unused.clear();
   for (const auto& [group, count] : unused) {

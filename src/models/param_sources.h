@@ -33,10 +33,16 @@ struct ParamScope {
   std::string_view hf_layers;
   std::string_view gguf_layers;
   bool note_unused = false;  // tell of the tensors of all other parts
+  // Where files spell the names of this part in several ways: the one spelling that specs use, or
+  // "" for tensors of other parts (CanonicalVisionName). Null: names are as they are.
+  std::string (*canonical)(CheckpointKind kind, std::string_view name) = nullptr;
 };
 // The text decoder: model., language_model.model. (old multimodal files), model.language_model.
 // (new ones) or no prefix.
 const ParamScope& TextScope();
+// The image part of a multimodal model. In the first GGUF files of it ffn_up and ffn_down have
+// changed places, which the shape of the latter tells.
+const ParamScope& VisionScope();
 
 // NotFound: a weight is missing. DataLoss: it has another shape. Unsupported: a type that holds no
 // weights, or a tensor inside the part's layers that this architecture does not know. Each names

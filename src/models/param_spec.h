@@ -35,6 +35,9 @@ struct ParamSpec {
   // [out, in, height, width], a single row [1, 1, n].
   bool flat = false;
 
+  // Files hold the matrix as [cols, rows], in a plain type.
+  bool transposed = false;
+
   bool is_vector() const { return vector != nullptr; }
 };
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/param_spec.h"
+#include "nn/layers.h"
 
 namespace galen {
 
@@ -35,6 +36,13 @@ class ParamTable {
     ParamSpec& spec = Row(name, gguf_name, size, 0);
     spec.vector = slot;
     return spec;
+  }
+
+  // NAME.weight [rows, cols] and NAME.bias [rows].
+  void Linear(const std::string& name, const std::string& gguf_name, int64_t rows, int64_t cols,
+              LinearLayer* layer) {
+    Matrix(name + ".weight", gguf_name + ".weight", rows, cols, &layer->weight);
+    Vector(name + ".bias", gguf_name + ".bias", rows, &layer->bias);
   }
 
   std::vector<ParamSpec> Take() { return std::move(rows_); }

@@ -20,6 +20,15 @@ void GatherHalfSplitRows(const uint8_t* src, int64_t row_bytes, int64_t head_dim
   }
 }
 
+void GatherColumns(const uint8_t* src, int64_t value_bytes, int64_t rows, int64_t cols,
+                   int64_t row0, int64_t row1, uint8_t* dst) {
+  for (int64_t row = row0; row < row1; ++row) {
+    for (int64_t col = 0; col < cols; ++col, dst += value_bytes) {
+      std::memcpy(dst, src + (col * rows + row) * value_bytes, static_cast<size_t>(value_bytes));
+    }
+  }
+}
+
 void FillVector(const ParamSpec& spec, const TensorInfo& tensor, bool gguf, float* dst) {
   const BlockFormat& format = FormatOf(tensor.dtype);
   format.decode(tensor.bytes.data(), dst, spec.rows / format.block_elems);

@@ -38,7 +38,7 @@ Placement Place(const ParamSource& source, WeightUse use, const KernelTable& ker
   // Plain types at odd addresses (safetensors aligns to nothing) and re-ordered rows need a copy.
   const bool plain = FormatOf(place.dtype).block_elems == 1;
   const bool odd = reinterpret_cast<uintptr_t>(source.tensor.bytes.data()) % 4 != 0;
-  if ((plain && odd) || (gguf && spec.gguf_interleaved_heads > 0)) {
+  if ((plain && odd) || (gguf && spec.gguf_interleaved_heads > 0) || spec.transposed) {
     place.bytes = static_cast<int64_t>(source.tensor.bytes.size());
   }
   return place;
@@ -82,7 +82,12 @@ void FillPiece(const ParamSource& source, const Placement& place, const KernelTa
   }
   const int64_t row_bytes = RowBytes(tensor.dtype, spec.cols);
   const uint8_t* rows = tensor.bytes.data() + row0 * row_bytes;
-  if (gguf && spec.gguf_interleaved_heads > 0) {
+  if (spec.transposed) {
+    scratch->resize(static_cast<size_t>((row1 - row0) * row_bytes));
+    GatherColumns(tensor.bytes.data(), FormatOf(tensor.dtype).block_bytes, spec.rows, spec.cols,
+                  row0, row1, scratch->data());
+    rows = scratch->data();
+  } else if (gguf && spec.gguf_interleaved_heads > 0) {
     scratch->resize(static_cast<size_t>((row1 - row0) * row_bytes));
     GatherHalfSplitRows(tensor.bytes.data(), row_bytes, spec.rows / spec.gguf_interleaved_heads,
                         row0, row1, scratch->data());
@@ -171,8 +176,11 @@ Result<WeightStore> WeightStore::Load(std::shared_ptr<const Checkpoint> checkpoi
       const ParamSource& source = params[piece.param];
       FillPiece(source, places[piece.param], kernels, gguf, piece.row0, piece.row1,
                 addresses[piece.param], &scratch);
-      // Re-ordered rows come from all over a head: their pages stay until the whole is done.
-      if (use == WeightUse::kInference && !(gguf && source.spec->gguf_interleaved_heads > 0)) {
+      // Re-ordered rows come from all over a head, transposed ones from the whole: their pages stay
+      // until all is done.
+      const bool scattered =
+          source.spec->transposed || (gguf && source.spec->gguf_interleaved_heads > 0);
+      if (use == WeightUse::kInference && !scattered) {
         DropRows(*checkpoint, source.tensor, source.spec->is_vector() ? 1 : source.spec->rows,
                  piece.row0, piece.row1);
       }

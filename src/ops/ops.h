@@ -47,12 +47,30 @@ Tensor AddRows(ExecContext& ctx, const Tensor& x, const VectorParam& table);
 
 // `row` [cols] in front of the rows of each of n groups (a class token): x [n * rows, cols] -> [n * (rows + 1), cols].
 Tensor PrependRow(ExecContext& ctx, const Tensor& x, const VectorParam& row, int64_t rows);
+struct GridSize {
+  int64_t height = 0;
+  int64_t width = 0;
+};
+// As AddRows with a table of [from.height * from.width, cols], interpolated to `to`: bicubic as in PyTorch's interpolate with
+// align_corners=False. x has `to.height * to.width` rows for each of n images.
+Tensor AddInterpolatedRows(ExecContext& ctx, const Tensor& x, const VectorParam& table, GridSize from, GridSize to);
 
 // Rows of x in the given order (logits of requested tokens only): [n, cols].
 Tensor GatherRows(ExecContext& ctx, const Tensor& x, std::span<const int32_t> rows);
 
 // y[i] = mean of the rows rows[i * group .. (i + 1) * group) of x: [rows.size() / group, cols].
 Tensor MeanRows(ExecContext& ctx, const Tensor& x, std::span<const int32_t> rows, int64_t group);
+
+// `count` rows of `values` from row `first` on, for the rows of another matrix from `row` on.
+struct RowSource {
+  Tensor values;
+  int64_t first = 0;
+  int64_t row = 0;
+  int64_t count = 0;
+};
+// x with some rows replaced (image embeddings in place of placeholders). Consumes x, which no other op may have read: it is
+// changed in place and returned. The ranges of rows do not overlap. Values get gradients where the tape needs them.
+Tensor ReplaceRows(ExecContext& ctx, const Tensor& x, std::span<const RowSource> sources);
 
 // Attention, variable-length form: q [T,H,D], k, v [T,G,D]; spans cover the batch. Differentiable. look_ahead as in
 // kernels/attention.h. Returns [T, H * D].

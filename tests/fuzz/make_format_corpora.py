@@ -4,6 +4,7 @@
 Needs nothing but Python. usage: make_format_corpora.py [corpus directory, default: corpus/ beside this script]
 """
 import json
+import math
 import os
 import struct
 import sys
@@ -78,6 +79,47 @@ def gguf_corpus():
     save("gguf_fuzz", "old_magic", b"tjgg\x03\0\0\0" + bytes(16))
 
 
+def mmproj_corpus():
+    """A tower of one layer: hidden 4, inner 6, 2 x 2 patches of 2 x 2 pixels, one token of 8 values."""
+    layer = {"ln1.weight": [4], "ln1.bias": [4], "ln2.weight": [4], "ln2.bias": [4], "ffn_up.weight": [4, 6], "ffn_up.bias": [6],
+             "ffn_down.weight": [6, 4], "ffn_down.bias": [4]}
+    layer |= {f"attn_{part}.{kind}": [4, 4] if kind == "weight" else [4] for part in ("q", "k", "v", "out")
+              for kind in ("weight", "bias")}
+    shapes = {"v.patch_embd.weight": [2, 2, 3, 4], "v.patch_embd.bias": [4], "v.position_embd.weight": [4, 4],
+              "v.post_ln.weight": [4], "v.post_ln.bias": [4], "mm.soft_emb_norm.weight": [4],
+              "mm.input_projection.weight": [8, 4]} | {f"v.blk.0.{name}": dims for name, dims in layer.items()}
+    sizes = {"embedding_length": 4, "feed_forward_length": 6, "block_count": 1, "attention.head_count": 2, "image_size": 4,
+             "patch_size": 2}
+
+    def file(names, entries):
+        tensors, offset = [], 0
+        for name, dims in shapes.items():
+            tensors.append(tensor(names(name), dims, 0, offset))
+            offset += -(-4 * math.prod(dims) // 32) * 32
+        return gguf(entries, tensors, bytes(offset))
+
+    clip = [entry("general.architecture", STRING, "clip"), entry("clip.has_vision_encoder", BOOL, True),
+            entry("clip.projector_type", STRING, "gemma3"), entry("clip.vision.projection_dim", U32, 8),
+            entry("clip.vision.projector.scale_factor", U32, 2),
+            entry("clip.vision.attention.layer_norm_epsilon", F32, 1e-6),
+            entry("clip.vision.image_mean", ARRAY, (F32, [0.5] * 3)), entry("clip.vision.image_std", ARRAY, (F32, [0.5] * 3))]
+    clip += [entry("clip.vision." + key, U32, n) for key, n in sizes.items()]
+    save("mmproj_fuzz", "new", file(lambda name: name, clip))
+    swap = {"ffn_up": "ffn_down", "ffn_down": "ffn_up"}
+    save("mmproj_fuzz", "old", file(lambda name: ".".join(swap.get(p, p) for p in name.split(".")), clip))
+    own = [entry("general.architecture", STRING, "gemma3"), entry("gemma3.mm.tokens_per_image", U32, 1)]
+    own += [entry("gemma3.vision." + key, U32, n) for key, n in sizes.items()]
+    spell = {"v.patch_embd": "v.patch_embedding", "v.position_embd": "v.position_embedding", "v.post_ln": "v.post_layernorm",
+             "mm.soft": "mm.mm_soft", "mm.input": "mm.mm_input", ".ln": ".layer_norm", "attn_out": "attn_output",
+             "ffn_up": "mlp.fc1", "ffn_down": "mlp.fc2"}
+
+    def ollama(name):
+        for old, new in spell.items():
+            name = name.replace(old, new)
+        return name
+    save("mmproj_fuzz", "ollama", file(ollama, own))
+
+
 def safetensors(header, size):
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + bytes(size)
@@ -124,5 +166,6 @@ def config_corpus():
 
 
 gguf_corpus()
+mmproj_corpus()
 safetensors_corpus()
 config_corpus()

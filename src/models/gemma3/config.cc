@@ -36,7 +36,8 @@ Status RefuseSoftCap(const GgufView& view, const ModelConfig& c) {
 
 Result<ModelConfig> Gemma3ConfigFromGguf(const GgufFile& file) {
   const GgufView view(file, "gemma3.");
-  ASSIGN_OR_RETURN(ModelConfig c, ReadGgufDecoder(file, view));
+  // Ollama's conversions of the multimodal models leave the epsilon out.
+  ASSIGN_OR_RETURN(ModelConfig c, ReadGgufDecoder(file, view, 1e-6));
   c.architecture = "gemma3";
   RETURN_IF_ERROR(RefuseSoftCap(view, c));
   c.hidden_activation = GateKind::kGeluTanh;

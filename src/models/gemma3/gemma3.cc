@@ -5,6 +5,7 @@
 #include "models/architecture.h"
 #include "models/decoder_step.h"
 #include "models/gemma3/config.h"
+#include "models/gemma3/vision.h"
 #include "models/param_table.h"
 #include "nn/layers.h"
 
@@ -58,8 +59,7 @@ Tensor Gemma3::Block(ExecContext& ctx, const Layer& layer, const AttentionCall& 
 
 Tensor Gemma3::Forward(ExecContext& ctx, const Batch& batch) const {
   DecoderStep step(ctx, config_, frequencies_, batch);
-  Tensor x = Embedding(ctx, embed_tokens_, batch.tokens, config_.embedding_scale);
-  Observe(ctx, "embed_tokens", x);
+  Tensor x = EmbedTokens(ctx, embed_tokens_, config_, batch);
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
     x = Block(ctx, layers_[i], step.attention(i), x);
     if (x.empty()) return x;
@@ -124,6 +124,7 @@ const Architecture kGemma3 = {
     .make = [](ModelConfig config) -> std::unique_ptr<CausalLM> {
       return std::make_unique<Gemma3>(std::move(config));
     },
+    .vision = &kGemma3Vision,
 };
 
 }  // namespace galen

@@ -50,8 +50,7 @@ Tensor Qwen2::Block(ExecContext& ctx, const Layer& layer, const AttentionCall& c
 
 Tensor Qwen2::Forward(ExecContext& ctx, const Batch& batch) const {
   DecoderStep step(ctx, config_, frequencies_, batch);
-  Tensor x = Embedding(ctx, embed_tokens_, batch.tokens, config_.embedding_scale);
-  Observe(ctx, "embed_tokens", x);
+  Tensor x = EmbedTokens(ctx, embed_tokens_, config_, batch);
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
     x = Block(ctx, layers_[i], step.attention(i), x);
     if (x.empty()) return x;

@@ -211,7 +211,8 @@ def hf_name(name, gemma):
 
 def load_gguf(tiny, model, path):
     """Puts the values that a GGUF file decodes to into the model."""
-    heads = model.config.num_attention_heads, model.config.num_key_value_heads
+    config = model.config.get_text_config()
+    heads = config.num_attention_heads, config.num_key_value_heads
     text = dict(decoder(model).named_parameters())
     for tensor in gguf.GGUFReader(path).tensors:
         value = torch.from_numpy(np.array(gguf.dequantize(tensor.data, tensor.tensor_type), dtype=np.float32))

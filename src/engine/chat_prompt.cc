@@ -1,0 +1,170 @@
+#include "engine/chat_prompt.h"
+
+#include <optional>
+#include <string>
+
+namespace galen {
+namespace {
+
+std::optional<std::string> Spelling(const Tokenizer& tokenizer, std::optional<TokenId> id) {
+  if (!id.has_value()) return std::nullopt;
+  return std::string(tokenizer.TokenText(*id));
+}
+
+// Collects text and images; text is encoded in pieces as long as possible, since tokens merge
+// across them.
+class PromptBuilder {
+ public:
+  PromptBuilder(const ModelFiles& files, std::span<const PreparedViews> images)
+      : tokenizer_(*files.tokenizer), processor_(files.image_processor.get()), images_(images) {
+    if (processor_ == nullptr) return;
+    soft_token_ = tokenizer_.FindToken(processor_->soft_token()).value_or(-1);
+    // Quantised files may end their embedding table before the placeholder. Its row is not read:
+    // any id will do.
+    if (soft_token_ < 0 || soft_token_ >= files.config.vocab_size)
+      soft_token_ = std::max(0, files.config.pad_token_id);
+  }
+
+  // Text in which control tokens and placeholders count.
+  Status Template(std::string_view text) {
+    while (processor_ != nullptr) {
+      const std::string_view placeholder = processor_->placeholder();
+      const size_t at = text.find(placeholder);
+      if (at == std::string_view::npos) break;
+      pending_ += text.substr(0, at);
+      text.remove_prefix(at + placeholder.size());
+      RETURN_IF_ERROR(AddImage());
+    }
+    pending_ += text;
+    return OkStatus();
+  }
+  // Text that stays text.
+  Status Plain(std::string_view text) {
+    RETURN_IF_ERROR(Flush());
+    return Encode(text, false);
+  }
+  Status Flush() {
+    RETURN_IF_ERROR(Encode(pending_, true));
+    pending_.clear();
+    return OkStatus();
+  }
+  Result<EncodedPrompt> Take() {
+    RETURN_IF_ERROR(Flush());
+    if (placeholders_ == images_.size()) return std::move(prompt_);
+    return InvalidArgument(
+        "the prompt has places for " + std::to_string(placeholders_) + " images, " +
+        std::to_string(images_.size()) + " were given" +
+        (placeholders_ < images_.size() ? "; this model's chat template may not know images" : ""));
+  }
+  void AddIds(std::span<const TokenId> ids) {
+    prompt_.tokens.insert(prompt_.tokens.end(), ids.begin(), ids.end());
+  }
+
+ private:
+  Status Encode(std::string_view text, bool parse_special) {
+    if (text.empty()) return OkStatus();
+    EncodeOptions options;
+    options.parse_special = parse_special;
+    ASSIGN_OR_RETURN(const std::vector<TokenId> ids, tokenizer_.Encode(text, options));
+    AddIds(ids);
+    return OkStatus();
+  }
+
+  Status AddImage() {
+    const size_t image = placeholders_++;
+    if (image >= images_.size()) return OkStatus();  // Take says so
+    const PreparedViews& views = images_[image];
+    for (const PromptPiece& piece : processor_->Expand(static_cast<int64_t>(views.size()))) {
+      if (piece.view < 0) {
+        pending_ += piece.text;
+        continue;
+      }
+      RETURN_IF_ERROR(Flush());
+      const auto view = static_cast<size_t>(piece.view);
+      const int64_t count = views[view].tokens;
+      prompt_.places.push_back({static_cast<int64_t>(prompt_.tokens.size()), count, image, view});
+      prompt_.tokens.insert(prompt_.tokens.end(), static_cast<size_t>(count), soft_token_);
+    }
+    return OkStatus();
+  }
+
+  const Tokenizer& tokenizer_;
+  const ImageProcessor* processor_;
+  std::span<const PreparedViews> images_;
+  TokenId soft_token_ = 0;
+  size_t placeholders_ = 0;
+  std::string pending_;
+  EncodedPrompt prompt_;
+};
+
+Status CheckReady(const ModelFiles& files, std::span<const PreparedViews> images) {
+  RETURN_IF_ERROR(files.tokenizer_status);
+  return images.empty() ? OkStatus() : files.vision_status;
+}
+
+}  // namespace
+
+Result<EncodedPrompt> EncodeChat(const ModelFiles& files, const OrderedJson& messages,
+                                 std::span<const PreparedViews> images) {
+  RETURN_IF_ERROR(CheckReady(files, images));
+  if (files.chat_template.empty()) {
+    return Unsupported(files.checkpoint->path() +
+                       " has no chat template and none is built in for it; use --raw");
+  }
+  const Tokenizer& tokenizer = *files.tokenizer;
+  const auto blame = [&](const Status& status) -> Status {
+    return {status.code(), files.checkpoint->path() + ": " + status.message() +
+                               "; change the messages, or leave the template out with --raw"};
+  };
+  const Result<ChatTemplate> chat = ChatTemplate::Parse(files.chat_template);
+  if (!chat.ok()) return blame(chat.status());
+  ChatInput input;
+  input.messages = messages;
+  input.add_generation_prompt = true;
+  input.bos_token = Spelling(tokenizer, tokenizer.special().bos);
+  input.eos_token = Spelling(tokenizer, tokenizer.special().eos);
+  for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
+    if (tokenizer.IsControl(id)) input.control_tokens.emplace_back(tokenizer.TokenText(id));
+  }
+  // A message that spells the placeholder is text, whether or not the vocabulary calls it a control
+  // token.
+  if (files.image_processor != nullptr)
+    input.control_tokens.emplace_back(files.image_processor->placeholder());
+  const Result<RenderedChat> result = chat->RenderWithSpans(input);
+  if (!result.ok()) return blame(result.status());
+  const RenderedChat& rendered = *result;
+  PromptBuilder builder(files, images);
+  const std::string_view text = rendered.text;
+  size_t at = 0;
+  for (const TextSpan& plain : rendered.plain_spans) {
+    RETURN_IF_ERROR(builder.Template(text.substr(at, plain.begin - at)));
+    RETURN_IF_ERROR(builder.Plain(text.substr(plain.begin, plain.end - plain.begin)));
+    at = plain.end;
+  }
+  RETURN_IF_ERROR(builder.Template(text.substr(at)));
+  return builder.Take();
+}
+
+Result<std::vector<int32_t>> EncodeChat(const ModelFiles& files, const OrderedJson& messages) {
+  ASSIGN_OR_RETURN(EncodedPrompt prompt, EncodeChat(files, messages, {}));
+  return std::move(prompt.tokens);
+}
+
+Result<EncodedPrompt> EncodeRaw(const ModelFiles& files, std::string_view text,
+                                std::span<const PreparedViews> images) {
+  RETURN_IF_ERROR(CheckReady(files, images));
+  PromptBuilder builder(files, images);
+  builder.AddIds(files.tokenizer->prefix_ids());
+  if (images.empty()) {
+    RETURN_IF_ERROR(builder.Plain(text));
+    return builder.Take();
+  }
+  const std::string_view placeholder = files.image_processor->placeholder();
+  if (text.find(placeholder) == std::string_view::npos) {
+    for (size_t i = 0; i < images.size(); ++i) RETURN_IF_ERROR(builder.Template(placeholder));
+  }
+  RETURN_IF_ERROR(builder.Template(text));
+  return builder.Take();
+}
+
+}  // namespace galen

@@ -1,0 +1,48 @@
+// From a conversation with images to token ids and the places of the images among them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "models/open_model.h"
+#include "models/vision/image_processor.h"
+#include "text/template/chat_template.h"
+
+namespace galen {
+
+// The views of one image, as ImageProcessor::Prepare gives them.
+using PreparedViews = std::vector<PreparedImage>;
+
+// One view's tokens: [begin, begin + count) of the prompt hold placeholders.
+struct ImagePlace {
+  int64_t begin = 0;
+  int64_t count = 0;
+  size_t image = 0;
+  size_t view = 0;
+};
+
+struct EncodedPrompt {
+  std::vector<int32_t> tokens;
+  std::vector<ImagePlace> places;  // in the order of the tokens
+};
+
+// The ids of a conversation, as apply_chat_template(tokenize=True, add_generation_prompt=True)
+// gives them. Control tokens come from the template alone: where a message spells one, it stays
+// text. No BOS but the template's own.
+//
+// images: one for each {"type": "image"} part, in the order of the conversation. InvalidArgument:
+// another number of images than the template wrote placeholders. Each placeholder becomes what
+// ImageProcessor::Expand says before the text is turned into tokens, so that line breaks merge with
+// their neighbours as in transformers.
+Result<EncodedPrompt> EncodeChat(const ModelFiles& files, const OrderedJson& messages,
+                                 std::span<const PreparedViews> images);
+Result<std::vector<int32_t>> EncodeChat(const ModelFiles& files, const OrderedJson& messages);
+
+// A text without a template; BOS as the tokenizer says. Placeholders in the text stand for images;
+// a text without any has all images in front.
+Result<EncodedPrompt> EncodeRaw(const ModelFiles& files, std::string_view text,
+                                std::span<const PreparedViews> images);
+
+}  // namespace galen

@@ -1,0 +1,281 @@
+// Images in the engine: chunks, batches, the prefix cache, preemption.
+#include <cmath>
+
+#include "engine/engine_test_util.h"
+#include "engine/image_encoder.h"
+#include "models/tiny_models_test.h"
+
+namespace galen {
+namespace {
+
+constexpr int64_t kImageTokens = 40;  // more than a page, no multiple of one, as long as the window
+constexpr int32_t kSoftToken = 99;
+
+struct Answer {
+  std::vector<int32_t> tokens;
+  std::vector<float> logprobs;
+  FinishReason finish = FinishReason::kNone;
+  std::string error;
+  bool operator==(const Answer&) const = default;
+};
+
+std::shared_ptr<const MediaEmbedding> MakeEmbedding(int64_t hidden, uint64_t seed,
+                                                    int64_t rows = kImageTokens) {
+  auto e = std::make_shared<MediaEmbedding>();
+  e->digest = {seed, ~seed};
+  e->rows = rows;
+  e->cols = hidden;
+  for (const int32_t x : TestTokens(rows * hidden, seed, 2001))
+    e->values.push_back(static_cast<float>(x - 1000) / 300.0f);
+  return e;
+}
+
+class MediaTest : public ::testing::Test {
+ protected:
+  MediaTest() : kernels_(&KernelsFor(*ChooseIsa())) {
+    test_ = MakeTestModel(TestConfig("gemma3"), *kernels_, threads_);
+  }
+
+  EngineOptions Options(int64_t chunk = 256) const {
+    EngineOptions options;
+    options.context = 512;
+    options.runner.max_batch_tokens = chunk;
+    options.runner.batch_invariant = true;
+    return options;
+  }
+  std::unique_ptr<Engine> Make(const EngineOptions& options) {
+    auto engine = Engine::Create(*test_.model, *kernels_, threads_, options);
+    EXPECT_TRUE(engine.ok()) << engine.status().message();
+    return *std::move(engine);
+  }
+  // Text, and an image for each seed with some text behind it.
+  Request Question(const std::vector<uint64_t>& seeds, Answer* answer, int64_t max_tokens = 8) {
+    Request request;
+    request.prompt = TestTokens(17, 5);
+    for (const uint64_t seed : seeds) {
+      request.media.push_back({static_cast<int64_t>(request.prompt.size()),
+                               MakeEmbedding(test_.model->config().hidden_size, seed), true});
+      request.prompt.insert(request.prompt.end(), kImageTokens, kSoftToken);
+      const std::vector<int32_t> text = TestTokens(9, 6);
+      request.prompt.insert(request.prompt.end(), text.begin(), text.end());
+    }
+    request.max_tokens = max_tokens;
+    request.sampling.logprobs = 0;
+    request.on_token = [answer](const TokenChoice& choice) {
+      answer->tokens.push_back(choice.token);
+      answer->logprobs.push_back(choice.logprob);
+      return true;
+    };
+    request.on_finish = [answer](FinishReason reason, const std::string& error) {
+      answer->finish = reason;
+      answer->error = error;
+    };
+    return request;
+  }
+  Answer Ask(Engine& engine, const std::vector<uint64_t>& seeds) {
+    Answer answer;
+    const auto id = engine.Submit(Question(seeds, &answer));
+    EXPECT_TRUE(id.ok()) << id.status().message();
+    while (engine.Step()) {
+    }
+    return answer;
+  }
+
+  ThreadPool threads_{1};
+  const KernelTable* kernels_;
+  TestModel test_;
+};
+
+TEST_F(MediaTest, ImagesMatterAndChunksDoNot) {
+  const auto whole = Make(Options());
+  const Answer one = Ask(*whole, {1, 2});
+  ASSERT_EQ(one.tokens.size(), 8u) << one.error;
+  EXPECT_FALSE(Ask(*Make(Options()), {1, 3}) == one);
+  EXPECT_FALSE(Ask(*Make(Options()), {2, 1}) == one);
+  for (const int64_t chunk : {kImageTokens, kImageTokens + 1, kImageTokens + 13, int64_t{100}}) {
+    EXPECT_TRUE(Ask(*Make(Options(chunk)), {1, 2}) == one) << "chunks of " << chunk;
+  }
+}
+
+TEST_F(MediaTest, AnImageThatNoStepHasRoomForIsRefused) {
+  Answer answer;
+  const auto engine = Make(Options(kImageTokens - 1));
+  const auto id = engine->Submit(Question({1}, &answer));
+  EXPECT_EQ(id.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(id.status().message().find("max_batch_tokens"), std::string::npos);
+}
+
+TEST_F(MediaTest, EqualTokensOfDifferentImagesShareNothing) {
+  const auto engine = Make(Options());
+  const auto cached = [&](const std::vector<uint64_t>& seeds) {
+    const int64_t before = engine->counters().cached_tokens;
+    EXPECT_TRUE(Ask(*engine, seeds) == Ask(*Make(Options()), seeds));
+    return engine->counters().cached_tokens - before;
+  };
+  EXPECT_EQ(cached({1, 2}), 0);
+  // The same first image, another second one: pages up to where the second begins.
+  EXPECT_EQ(cached({1, 4}), (17 + kImageTokens + 9) / kPageTokens * kPageTokens);
+  // The first page ends inside the first image.
+  EXPECT_EQ(cached({3, 2}), 0);
+  EXPECT_EQ(cached({4, 1}), 0);
+}
+
+// The cached prefix ends inside an image, whose other tokens are computed then.
+TEST_F(MediaTest, AHitGivesTheBitsOfNone) {
+  const Answer alone = Ask(*Make(Options()), {1, 2});
+  const auto engine = Make(Options());
+  EXPECT_TRUE(Ask(*engine, {1, 2}) == alone);
+  EXPECT_TRUE(Ask(*engine, {1, 2}) == alone);
+  EXPECT_GT(engine->counters().cached_tokens, 0);
+  EXPECT_TRUE(Ask(*engine, {1}) == Ask(*Make(Options()), {1}));
+}
+
+TEST_F(MediaTest, PreemptedAndResumed) {
+  const Answer alone = Ask(*Make(Options()), {1, 2});
+  for (const int64_t chunk : {kImageTokens, int64_t{256}}) {
+    Answer answer;
+    EngineOptions options = Options(chunk);
+    options.prefix_cache = false;
+    const auto engine = Make(options);
+    const auto id = engine->Submit(Question({1, 2}, &answer));
+    ASSERT_TRUE(id.ok());
+    for (int step = 0; engine->Step(); ++step) {
+      if (step == 1 || step == 5) engine->PreemptForTest(*id);
+    }
+    EXPECT_TRUE(answer == alone) << chunk;
+  }
+}
+
+TEST_F(MediaTest, InABatch) {
+  const Answer alone = Ask(*Make(Options()), {1, 2});
+  EngineOptions options = Options(kImageTokens + 8);
+  options.max_sequences = 6;
+  const auto engine = Make(options);
+  std::vector<Answer> answers(6);
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const std::vector<uint64_t> seeds =
+        i % 2 == 0 ? std::vector<uint64_t>{1, 2} : std::vector<uint64_t>{i};
+    ASSERT_TRUE(engine->Submit(Question(seeds, &answers[i])).ok());
+  }
+  while (engine->Step()) {
+  }
+  for (size_t i = 0; i < answers.size(); i += 2) EXPECT_TRUE(answers[i] == alone) << i;
+}
+
+TEST_F(MediaTest, MediaThatDoNotFitTheirPromptAreRefused) {
+  const auto engine = Make(Options());
+  Answer answer;
+  Request late = Question({1}, &answer), narrow = Question({1}, &answer),
+          crossed = Question({1, 2}, &answer);
+  late.media[0].begin = 30;
+  narrow.media[0].embedding = MakeEmbedding(63, 1);
+  crossed.media[1].begin = crossed.media[0].begin + 1;
+  for (Request* request : {&late, &narrow, &crossed}) {
+    EXPECT_EQ(engine->Submit(*request).status().code(), StatusCode::kInvalidArgument);
+  }
+}
+
+class ImageEncoderTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    OpenModelOptions options;
+    options.images = true;
+    auto loaded = OpenModel(TinyFolder("gemma3-vision"), options);
+    ASSERT_TRUE(loaded.ok()) << loaded.status().message();
+    loaded_ = *std::move(loaded);
+  }
+  std::unique_ptr<ImageEncoder> Make(const ImageEncoderOptions& options = {}) {
+    auto encoder = ImageEncoder::Create(*loaded_.tower, *loaded_.files.image_processor,
+                                        KernelsFor(*ChooseIsa()), threads_, options);
+    EXPECT_TRUE(encoder.ok()) << encoder.status().message();
+    return *std::move(encoder);
+  }
+  PreparedImage Picture(uint64_t seed, int64_t tokens = 0) {
+    Image image{40, 30, 3, {}};
+    for (const int32_t x : TestTokens(40 * 30 * 3, seed, 256))
+      image.pixels.push_back(static_cast<uint8_t>(x));
+    ImageOptions options;
+    options.tokens = tokens;
+    auto views = loaded_.files.image_processor->Prepare(image, options);
+    EXPECT_TRUE(views.ok()) << views.status().message();
+    return (*views)[0];
+  }
+
+  LoadedModel loaded_;
+  ThreadPool threads_{2};
+};
+
+TEST_F(ImageEncoderTest, TheSameImageIsComputedOnce) {
+  const auto encoder = Make();
+  const PreparedImage a = Picture(1), b = Picture(2), small = Picture(1, 1);
+  const PreparedImage* first[] = {&a, &b, &small, &a};
+  const auto one = encoder->Encode(first);
+  ASSERT_TRUE(one.ok()) << one.status().message();
+  EXPECT_EQ((*one)[0]->rows, 4);
+  EXPECT_EQ((*one)[2]->rows, 1);
+  EXPECT_EQ((*one)[0]->values, (*one)[3]->values);
+  EXPECT_FALSE((*one)[0]->digest == (*one)[2]->digest);
+  EXPECT_FALSE((*one)[0]->values == (*one)[1]->values);
+  EXPECT_EQ(encoder->counters().encoded, 3);
+  const PreparedImage copy = Picture(1);
+  const PreparedImage* second[] = {&copy};
+  const auto again = encoder->Encode(second);
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ((*again)[0].get(), (*one)[0].get());
+  EXPECT_EQ(encoder->counters().encoded, 3);
+}
+
+TEST_F(ImageEncoderTest, ABatchHasTheBitsOfSingleImages) {
+  ImageEncoderOptions options;
+  options.batch_invariant = true;
+  options.max_patches = 64;
+  const auto together = Make(options), alone = Make(options);
+  const PreparedImage a = Picture(1), b = Picture(2), c = Picture(3);
+  const PreparedImage* all[] = {&a, &b, &c};
+  const auto batch = together->Encode(all);
+  ASSERT_TRUE(batch.ok());
+  for (size_t i = 0; i < 3; ++i) {
+    const auto one = alone->Encode(std::span(all).subspan(i, 1));
+    ASSERT_TRUE(one.ok());
+    EXPECT_EQ((*one)[0]->values, (*batch)[i]->values) << i;
+  }
+}
+
+TEST_F(ImageEncoderTest, TheCacheIsBounded) {
+  const int64_t bytes = 4 * 32 * 4 + static_cast<int64_t>(sizeof(MediaEmbedding));
+  ImageEncoderOptions options;
+  options.cache_bytes = 2 * bytes;
+  const auto encoder = Make(options);
+  const PreparedImage pictures[] = {Picture(1), Picture(2), Picture(3)};
+  const auto ask = [&](size_t i) {
+    const PreparedImage* image[] = {&pictures[i]};
+    EXPECT_TRUE(encoder->Encode(image).ok());
+    EXPECT_LE(encoder->cached_bytes(), options.cache_bytes);
+    return encoder->counters().encoded;
+  };
+  EXPECT_EQ(ask(0), 1);
+  EXPECT_EQ(ask(1), 2);
+  EXPECT_EQ(ask(0), 2);
+  EXPECT_EQ(ask(2), 3);  // image 1 goes, the one used least recently
+  EXPECT_EQ(ask(0), 3);
+  EXPECT_EQ(ask(1), 4);
+}
+
+TEST_F(ImageEncoderTest, ActivationsStayWithinTheReserve) {
+  for (const Compute compute : {Compute::kFp32, Compute::kBf16}) {
+    ImageEncoderOptions options;
+    options.compute = compute;
+    options.max_patches = 48;
+    const auto encoder = Make(options);
+    const PreparedImage a = Picture(1), b = Picture(2), c = Picture(3);
+    const PreparedImage* all[] = {&a, &b, &c};
+    ASSERT_TRUE(encoder->Encode(all).ok());
+    const int64_t reserved = ImageEncoder::ReservedBytes(*loaded_.tower, KernelsFor(*ChooseIsa()),
+                                                         threads_.size(), options);
+    EXPECT_LE(encoder->arena_high_water(), reserved);
+    EXPECT_GT(encoder->arena_high_water(), reserved / 4);
+  }
+}
+
+}  // namespace
+}  // namespace galen

@@ -1,0 +1,40 @@
+// SigLIP's image encoder: patches, learned positions, pre-norm transformer blocks, a final norm.
+// https://arxiv.org/abs/2303.15343; reference transformers 5.23, models/siglip. Part of Gemma 3's
+// tower and of stand-alone SigLIP models, which add what follows the last norm.
+#pragma once
+
+#include <vector>
+
+#include "models/param_table.h"
+#include "models/vision/image_tower.h"
+#include "nn/encoder.h"
+
+namespace galen {
+
+class SiglipVisionEncoder {
+ public:
+  explicit SiglipVisionEncoder(const VisionConfig& config);
+
+  // [patches, hidden_size] after post_layernorm. A grid of another size than the position table's
+  // gets its positions by bicubic interpolation, as transformers' interpolate_pos_encoding. All
+  // grids of a batch have one size. Observed: "vision.embeddings", "vision.layers.N",
+  // "vision.post_layernorm".
+  Tensor Forward(ExecContext& ctx, const ImageBatch& batch) const;
+
+  // Adds the rows of all weights, under the names of VisionScope.
+  static ParamTable Table() { return ParamTable("vision_tower.encoder.layers.", "v.blk."); }
+  void AddParams(ParamTable* table);
+
+  // Upper bound of Forward's temporaries.
+  int64_t ArenaBytes(const KernelTable& kernels, int num_threads, int64_t num_patches) const;
+
+ private:
+  const VisionConfig config_;
+  LinearLayer patch_embedding_;
+  VectorParam position_embedding_;  // [side * side, hidden_size]
+  std::vector<EncoderLayer> layers_;
+  VectorParam post_layernorm_w_;
+  VectorParam post_layernorm_b_;
+};
+
+}  // namespace galen

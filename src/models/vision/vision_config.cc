@@ -1,0 +1,106 @@
+#include "models/vision/vision_config.h"
+
+#include <cmath>
+#include <vector>
+
+#include "models/model_config.h"
+
+namespace galen {
+namespace {
+
+Status CheckRange(const char* field, int64_t value, int64_t low, int64_t high) {
+  if (value >= low && value <= high) return OkStatus();
+  return DataLoss(std::string("image tower: ") + field + " is " + std::to_string(value) +
+                  ", expected " + std::to_string(low) + ".." + std::to_string(high));
+}
+
+Status Validate(const VisionConfig& c) {
+  RETURN_IF_ERROR(CheckRange("hidden_size", c.hidden_size, 1, kMaxHiddenSize));
+  RETURN_IF_ERROR(CheckRange("intermediate_size", c.intermediate_size, 1, kMaxIntermediateSize));
+  RETURN_IF_ERROR(CheckRange("num_hidden_layers", c.num_hidden_layers, 1, kMaxLayers));
+  RETURN_IF_ERROR(CheckRange("num_attention_heads", c.num_attention_heads, 1, kMaxHeads));
+  RETURN_IF_ERROR(CheckRange("patch_size", c.patch_size, 1, kMaxPatchSize));
+  RETURN_IF_ERROR(CheckRange("image_size", c.image_size, c.patch_size, kMaxImageSize));
+  RETURN_IF_ERROR(CheckRange("num_channels", c.num_channels, 3, 3));
+  RETURN_IF_ERROR(CheckRange("projection_dim", c.projection_dim, 1, kMaxHiddenSize));
+  const int64_t side = c.patches_per_side();
+  RETURN_IF_ERROR(CheckRange("mm_tokens_per_image", c.tokens_per_image, 1, side * side));
+  if (c.hidden_size % c.num_attention_heads != 0 || c.head_dim() % 2 != 0) {
+    return DataLoss("image tower: hidden_size " + std::to_string(c.hidden_size) +
+                    " does not divide into " + std::to_string(c.num_attention_heads) +
+                    " heads of an even size");
+  }
+  if (c.image_size % c.patch_size != 0) {
+    return DataLoss("image tower: image_size " + std::to_string(c.image_size) +
+                    " is no multiple of patch_size " + std::to_string(c.patch_size));
+  }
+  if (!(c.layer_norm_eps >= 1e-12f && c.layer_norm_eps <= 1e-2f)) {
+    return DataLoss("image tower: layer_norm_eps is " + std::to_string(c.layer_norm_eps) +
+                    ", expected 1e-12..1e-2");
+  }
+  for (size_t i = 0; i < c.image_mean.size(); ++i) {
+    if (!(std::fabs(c.image_mean[i]) <= 10 && c.image_std[i] >= 1e-3f && c.image_std[i] <= 1e3f)) {
+      return DataLoss("image tower: image_mean or image_std is out of range");
+    }
+  }
+  return OkStatus();
+}
+
+Status ReadThree(const JsonView& view, const char* key, std::array<float, 3>* values) {
+  if (!view.Has(key)) return OkStatus();
+  const Json& list = view.json()[key];
+  if (!list.is_array() || list.size() != 3) {
+    return DataLoss(view.Describe(key) + ": expected three numbers");
+  }
+  for (size_t i = 0; i < 3; ++i) {
+    if (!list[i].is_number()) return DataLoss(view.Describe(key) + ": expected three numbers");
+    (*values)[i] = list[i].get<float>();
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+int64_t VisionConfig::num_parameters() const {
+  const int64_t side = patches_per_side();
+  const int64_t layer = 4 * hidden_size * hidden_size + 2 * hidden_size * intermediate_size;
+  return num_hidden_layers * layer + (patch_values() + side * side + projection_dim) * hidden_size;
+}
+
+Status ValidateVisionConfig(const VisionConfig& config, const std::string& source) {
+  return Validate(config).WithContext(source);
+}
+
+Status ReadPreprocessorConfig(std::string_view text, const std::string& path, int64_t filter,
+                              VisionConfig* config) {
+  if (text.empty()) return OkStatus();
+  const Result<Json> json = ParseJson(text);
+  if (!json.ok()) return json.status().WithContext(path);
+  if (!json->is_object()) return DataLoss(path + ": expected a JSON object");
+  const JsonView view(*json, path);
+  RETURN_IF_ERROR(ReadThree(view, "image_mean", &config->image_mean));
+  RETURN_IF_ERROR(ReadThree(view, "image_std", &config->image_std));
+  ASSIGN_OR_RETURN(const int64_t resample, view.GetIntOr("resample", filter, 0, 5));
+  if (resample != filter) {
+    return Unsupported(view.Describe("resample") + " is " + std::to_string(resample) +
+                       ", this model's images are resized with filter " + std::to_string(filter));
+  }
+  ASSIGN_OR_RETURN(const double rescale, view.GetDoubleOr("rescale_factor", 1.0 / 255, 0, 1));
+  if (std::fabs(rescale * 255 - 1) > 1e-6) {
+    return Unsupported(view.Describe("rescale_factor") + " is " + std::to_string(rescale) +
+                       ", expected 1/255");
+  }
+  if (view.Has("size") && view.json()["size"].is_object()) {
+    ASSIGN_OR_RETURN(const JsonView size, view.Object("size"));
+    for (const char* key : {"height", "width"}) {
+      ASSIGN_OR_RETURN(const int64_t n, size.GetIntOr(key, config->image_size, 1, kMaxImageSize));
+      if (n != config->image_size) {
+        return Unsupported(size.Describe(key) + " is " + std::to_string(n) +
+                           ", but the tower's image_size is " + std::to_string(config->image_size));
+      }
+    }
+  }
+  return OkStatus();
+}
+
+}  // namespace galen

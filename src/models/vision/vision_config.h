@@ -1,0 +1,53 @@
+// VisionConfig: the hyper-parameters of a model's image part (tower, projector, preprocessing),
+// validated, whatever files they came from.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "base/status.h"
+#include "formats/hf_config.h"
+
+namespace galen {
+
+// Limits far above every published tower.
+inline constexpr int64_t kMaxImageSize = 1 << 14;
+inline constexpr int64_t kMaxPatchSize = 256;
+
+struct VisionConfig {
+  int64_t hidden_size = 0;
+  int64_t intermediate_size = 0;
+  int64_t num_hidden_layers = 0;
+  int64_t num_attention_heads = 0;
+  int64_t image_size = 0;  // side of the square that the position table is for, in pixels
+  int64_t patch_size = 0;
+  int64_t num_channels = 3;
+  float layer_norm_eps = 1e-6f;
+
+  int64_t tokens_per_image =
+      0;  // of an image of image_size; a square number where tokens form a grid
+  int64_t projection_dim = 0;  // width of the tokens: hidden_size of the text model
+
+  // Preprocessing: pixel / 255, minus mean, divided by std, channel by channel.
+  std::array<float, 3> image_mean = {0.5f, 0.5f, 0.5f};
+  std::array<float, 3> image_std = {0.5f, 0.5f, 0.5f};
+
+  int64_t head_dim() const { return hidden_size / num_attention_heads; }
+  int64_t patches_per_side() const { return image_size / patch_size; }
+  int64_t patch_values() const { return num_channels * patch_size * patch_size; }
+  // Weights of all matrices and tables.
+  int64_t num_parameters() const;
+};
+
+// Checks every field against its range, and products against overflow. `source` (the file) begins
+// the message.
+Status ValidateVisionConfig(const VisionConfig& config, const std::string& source);
+
+// Mean, std, size and filter from preprocessor_config.json. text empty: nothing changes. The file
+// must agree with config.image_size and `filter` (Pillow's number) and rescale by 1/255, else
+// Unsupported says what differs.
+Status ReadPreprocessorConfig(std::string_view text, const std::string& path, int64_t filter,
+                              VisionConfig* config);
+
+}  // namespace galen

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Questions about images from outside, on the tiny random checkpoints of tests/parity/models (their words mean nothing).
+
+GALEN_BIN names the program. Needs the Python standard library alone.
+"""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import struct
+import subprocess
+import tempfile
+import unittest
+import zlib
+from pathlib import Path
+
+GALEN = os.environ.get("GALEN_BIN", "galen")
+TINY = Path(__file__).resolve().parents[2] / "parity/models/tiny"
+VISION = TINY / "gemma3-vision"
+SOFT = 8  # id of <image_soft_token>
+
+
+def png(width, height, seed):
+    """A PNG file of random RGB pixels."""
+    rows = b"".join(b"\0" + random.Random(seed * 1000 + y).randbytes(3 * width) for y in range(height))
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+class Images(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.at = Path(self.folder.name)
+        self.images = []
+        for seed in range(4):
+            path = self.at / f"{seed}.png"
+            path.write_bytes(png(40 + seed, 30, seed))
+            self.images.append(path)
+
+    def galen(self, *args, code=0, env=None):
+        done = subprocess.run([GALEN, *map(str, args)], capture_output=True, text=True, timeout=600,
+                              env=os.environ | (env or {}), stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+    def ask(self, model, images, *more, question="bin dos", max_tokens=6, env=None):
+        options = [word for image in images for word in ("--image", image)]
+        done = self.galen("run", model, question, *options, "--max-tokens", max_tokens, "--compute", "fp32", "--json", *more, env=env)
+        return json.loads(done.stdout)
+
+    def refused(self, *args, says, env=None):
+        done = self.galen(*args, code=1, env=env)
+        self.assertEqual(done.stdout, "")
+        for part in says:
+            self.assertIn(part, done.stderr)
+
+    def test_media_and_tokens(self):
+        answer = self.ask(VISION, self.images[:2])
+        self.assertEqual(answer["prompt_tokens"].count(SOFT), 8)
+        self.assertEqual(len(answer["media"]), 2)
+        for entry, path in zip(answer["media"], self.images):
+            self.assertEqual(entry["source"], str(path))
+            self.assertEqual(entry["sha256"], hashlib.sha256(path.read_bytes()).hexdigest())
+            self.assertEqual((entry["recipe"], entry["height"], entry["tokens"], entry["warnings"]), ("image", 30, 4, []))
+            self.assertEqual(entry["views"], [{"height": 28, "tokens": 4, "width": 28}])
+        self.assertIn("encode_images_s", answer["timings"])
+        self.assertIn("thinking", answer)
+
+    def test_images_matter(self):
+        by_order = {tuple(order): self.ask(VISION, [self.images[i] for i in order], "--logprobs", 3)
+                    for order in ([0], [1], [0, 1], [1, 0])}
+        logprobs = [json.dumps(answer["logprobs"]) for answer in by_order.values()]
+        self.assertEqual(len(set(logprobs)), 4)
+
+    def test_every_container_answers_alike(self):
+        shutil.copy(VISION / "q8_0.gguf", self.at / "model.gguf")
+        self.refused("run", self.at / "model.gguf", "bin", "--image", self.images[0], says=["--mmproj"])
+        named = self.ask(self.at / "model.gguf", self.images[:2], "--mmproj", VISION / "mmproj-old.gguf", "--logprobs", 2)
+        shutil.copy(VISION / "mmproj-f16.gguf", self.at / "mmproj-model-f16.gguf")
+        found = self.ask(self.at / "model.gguf", self.images[:2], "--logprobs", 2)
+        single = self.ask(VISION / "ollama.gguf", self.images[:2], "--logprobs", 2)
+        for other in (found, single):
+            self.assertEqual(other["logprobs"], named["logprobs"])
+            self.assertEqual(other["prompt_tokens"], named["prompt_tokens"])
+
+    def test_ollama_store(self):
+        def blob(path):
+            data = path.read_bytes()
+            digest = hashlib.sha256(data).hexdigest()
+            (self.at / "store/blobs").mkdir(parents=True, exist_ok=True)
+            (self.at / "store/blobs" / f"sha256-{digest}").write_bytes(data)
+            return "sha256:" + digest
+
+        def manifest(name, **layers):
+            path = self.at / "store/manifests/registry.ollama.ai/library" / name / "latest"
+            path.parent.mkdir(parents=True)
+            path.write_text(json.dumps({"schemaVersion": 2, "layers": [
+                {"mediaType": "application/vnd.ollama.image." + kind, "digest": blob(file), "size": 1}
+                for kind, file in layers.items()]}))
+        manifest("single", model=VISION / "ollama.gguf")
+        manifest("two", model=VISION / "q8_0.gguf", projector=VISION / "mmproj-f16.gguf")
+        env = {"OLLAMA_MODELS": str(self.at / "store")}
+        answers = [self.ask(name, self.images[:1], "--logprobs", 2, env=env) for name in ("ollama:single", "ollama:two")]
+        self.assertEqual(answers[0]["logprobs"], answers[1]["logprobs"])
+        self.refused("run", "ollama:none", "x", says=["no manifest", "OLLAMA_MODELS"], env=env)
+
+    def test_a_projector_of_another_model(self):
+        self.refused("run", TINY / "gemma3/q8_0.gguf", "x", "--mmproj", TINY / "llama/f32.gguf", says=["no image projector file"])
+        other = Path(__file__).resolve().parents[2] / "fuzz/corpus/mmproj_fuzz/new"
+        self.refused("run", VISION / "q8_0.gguf", "x", "--mmproj", other, says=[str(other), "belongs to another model", " 8 ", " 32"])
+        self.refused("run", TINY / "llama/f32.gguf", "x", "--image", self.images[0], says=["takes no images", "llama"])
+
+    def test_fewer_tokens(self):
+        answer = self.ask(VISION, self.images[:1], "--image-tokens", 1)
+        self.assertEqual(answer["prompt_tokens"].count(SOFT), 1)
+        self.refused("run", VISION, "x", "--image", self.images[0], "--image-tokens", 3, says=["no square number"])
+
+    def test_crops(self):
+        wide = self.at / "wide.png"
+        wide.write_bytes(png(700, 300, 9))
+        answer = self.ask(VISION, [wide], "--pan-and-scan")
+        self.assertEqual(answer["prompt_tokens"].count(SOFT), 12)
+        self.assertEqual(len(answer["media"][0]["views"]), 3)
+
+    def test_too_many_images_for_the_context(self):
+        images = self.images * 5
+        options = [word for image in images for word in ("--image", image)]
+        self.refused("run", VISION, "bin", *options, "--context", 100, says=["of the 20 images fit", "--context"])
+
+    def test_files_that_are_no_images(self):
+        broken = self.at / "broken.png"
+        broken.write_bytes(self.images[0].read_bytes()[:100])
+        text = self.at / "note.txt"
+        text.write_text("no image")
+        for path in (broken, text, self.at / "absent.png"):
+            self.refused("run", VISION, "x", "--image", path, says=[str(path)])
+
+    def test_thinking_is_hidden(self):
+        answer = self.ask(VISION, self.images[:1], "--logit-bias", "9=100", max_tokens=3)
+        self.assertEqual(answer["text"], "")
+        self.assertEqual(answer["tokens"], [9, 9, 9])
+        off = self.ask(VISION, self.images[:1], "--logit-bias", "9=100", "--think", "off")
+        self.assertNotIn(9, off["tokens"])
+
+    def test_verify(self):
+        result = json.loads(self.galen("verify", "all", "--json").stdout)
+        self.assertTrue(result["pass"])
+        self.assertGreaterEqual(len(result["results"]), 8)
+        of_model = json.loads(self.galen("verify", VISION, "--json").stdout)
+        self.assertEqual({r["vectors"] for r in of_model["results"]}, {"gemma3", "gemma3-vision"})
+        for isa in ("ref", "avx2"):
+            self.assertEqual(json.loads(self.galen("verify", "gemma3", "--json", env={"GALEN_ISA": isa}).stdout)["isa"], isa)
+
+    def test_show(self):
+        shown = json.loads(self.galen("show", VISION, "--json").stdout)["vision"]
+        self.assertEqual((shown["image_size"], shown["tokens_per_image"], shown["hidden_size"]), (28, 4, 72))
+        self.assertIn("error", json.loads(self.galen("show", TINY / "llama", "--json").stdout)["vision"])
+
+
+if __name__ == "__main__":
+    unittest.main()
