@@ -72,6 +72,7 @@ class Conversation {
     ASSIGN_OR_RETURN(MediaContent content, ReadMedia(options));
     ASSIGN_OR_RETURN(std::vector<PreparedViews> views,
                      PrepareImages(chat_.files, options.image, content.images, &content.report));
+    ShowWarnings(content.report);
     for (PreparedViews& view : views) attached_.push_back(std::move(view));
     return OkStatus();
   }

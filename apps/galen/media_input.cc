@@ -1,5 +1,7 @@
 #include "media_input.h"
 
+#include <iostream>
+
 #include "base/files.h"
 #include "base/sha256.h"
 #include "media/image/decode.h"
@@ -11,15 +13,23 @@ namespace {
 // side.
 constexpr int64_t kTokensAround = 4;
 
-Status AddImageFile(const std::string& path, MediaContent* content) {
+// A file, standard input ("-") or a data URL.
+Result<std::vector<uint8_t>> ReadSource(const std::string& source, size_t max_bytes) {
+  if (source.starts_with("data:")) return DecodeDataUrl(source, max_bytes);
+  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(source, max_bytes));
+  return std::vector<uint8_t>(bytes.begin(), bytes.end());
+}
+
+Status AddImage(const std::string& source, MediaContent* content) {
   const DecodeOptions limits;
-  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, limits.max_bytes));
-  const std::span<const uint8_t> span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  // Of a data URL, which is the image itself, its beginning says which it was.
+  const std::string name = source.starts_with("data:") ? source.substr(0, 40) : source;
+  ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, ReadSource(source, limits.max_bytes));
   std::vector<std::string> warnings;
-  Result<Image> image = DecodeImage(span, limits, &warnings);
-  if (!image.ok()) return image.status().WithContext(path);
-  content->report.push_back({{"source", path},
-                             {"sha256", Sha256Hex(span)},
+  Result<Image> image = DecodeImage(bytes, limits, &warnings);
+  if (!image.ok()) return image.status().WithContext(name);
+  content->report.push_back({{"source", name},
+                             {"sha256", Sha256Hex(bytes)},
                              {"width", image->width},
                              {"height", image->height},
                              {"recipe", "image"},
@@ -33,7 +43,8 @@ Status AddImageFile(const std::string& path, MediaContent* content) {
 
 void AddMediaOptions(CLI::App& verb, MediaOptions* o) {
   verb.add_option("--image", o->images,
-                  "An image that the question is about (again for more; they go before the text)");
+                  "An image that the question is about: a file, - for standard input, or a data URL (again "
+                  "for more; they go before the text)");
   verb.add_option("--image-tokens", o->image.tokens,
                   "Tokens of each image; fewer mean a smaller image (default: the model's)");
   verb.add_flag("--pan-and-scan", o->image.pan_and_scan,
@@ -42,7 +53,7 @@ void AddMediaOptions(CLI::App& verb, MediaOptions* o) {
 
 Result<MediaContent> ReadMedia(const MediaOptions& options) {
   MediaContent content;
-  for (const std::string& path : options.images) RETURN_IF_ERROR(AddImageFile(path, &content));
+  for (const std::string& path : options.images) RETURN_IF_ERROR(AddImage(path, &content));
   return content;
 }
 
@@ -70,6 +81,15 @@ Result<std::vector<PreparedViews>> PrepareImages(const ModelFiles& files,
     prepared.push_back(std::move(views));
   }
   return prepared;
+}
+
+void ShowWarnings(const Json& report) {
+  for (const Json& entry : report) {
+    for (const Json& warning : entry["warnings"]) {
+      std::cerr << "galen: " << entry["source"].get<std::string>() << ": "
+                << warning.get<std::string>() << "\n";
+    }
+  }
 }
 
 OrderedJson MessageContent(const OrderedJson& parts, const std::string& text) {

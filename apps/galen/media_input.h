@@ -13,7 +13,7 @@
 namespace galen::cli {
 
 struct MediaOptions {
-  std::vector<std::string> images;  // files
+  std::vector<std::string> images;  // files, "-", data URLs
   ImageOptions image;
 };
 void AddMediaOptions(CLI::App& verb, MediaOptions* options);
@@ -32,6 +32,9 @@ Result<MediaContent> ReadMedia(const MediaOptions& options);
 Result<std::vector<PreparedViews>> PrepareImages(const ModelFiles& files,
                                                  const ImageOptions& options,
                                                  std::span<const Image> images, Json* report);
+
+// The warnings of a report, on standard error.
+void ShowWarnings(const Json& report);
 
 // The content of a message: the text alone, or the parts and then the text.
 OrderedJson MessageContent(const OrderedJson& parts, const std::string& text);

@@ -152,12 +152,7 @@ Status Answer(RunOptions o) {
   o.images = !images.empty();
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenSession(o, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, OpenEngine(*session, o, context));
-  for (const Json& entry : media.report) {
-    for (const Json& warning : entry["warnings"]) {
-      std::cerr << "galen: " << entry["source"].get<std::string>() << ": "
-                << warning.get<std::string>() << "\n";
-    }
-  }
+  ShowWarnings(media.report);
   TextRequest request = RequestOf(o);
   const double begin = Now();
   if (o.images) {

@@ -39,7 +39,9 @@ TEST(OpenModel, AdmissionComesBeforeMemory) {
 }
 
 TEST(OpenModel, AModelWithoutTokenizerOpens) {
-  const auto files = ReadModel(TinyFolder("llama"), {.tokenizer = false});
+  ReadModelOptions no_tokenizer;
+  no_tokenizer.tokenizer = false;
+  const auto files = ReadModel(TinyFolder("llama"), no_tokenizer);
   ASSERT_TRUE(files.ok());
   EXPECT_EQ(files->tokenizer, nullptr);
   namespace fs = std::filesystem;

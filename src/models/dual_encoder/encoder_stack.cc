@@ -103,21 +103,24 @@ Tensor EncoderStack::Forward(ExecContext& ctx, std::span<const int32_t> cu_seqle
 }
 
 void EncoderStack::AddParams(ParamTable* table) {
+  ParamTable& t = *table;
   const int64_t hidden = config_.hidden_size;
   const int64_t inner = config_.intermediate_size;
   for (size_t i = 0; i < layers_.size(); ++i) {
     EncoderLayer& l = layers_[i];
-    table->BeginLayer(static_cast<int64_t>(i));
-    AddNormParams(table, "layer_norm1", hidden, &l.layer_norm1_w, &l.layer_norm1_b);
-    AddLinearParams(table, "self_attn.q_proj", hidden, hidden, true, &l.q_proj);
-    AddLinearParams(table, "self_attn.k_proj", hidden, hidden, true, &l.k_proj);
-    AddLinearParams(table, "self_attn.v_proj", hidden, hidden, true, &l.v_proj);
-    AddLinearParams(table, "self_attn.out_proj", hidden, hidden, true, &l.out_proj);
-    AddNormParams(table, "layer_norm2", hidden, &l.layer_norm2_w, &l.layer_norm2_b);
-    AddLinearParams(table, "mlp.fc1", inner, hidden, true, &l.fc1);
-    AddLinearParams(table, "mlp.fc2", hidden, inner, true, &l.fc2);
+    t.BeginLayer(static_cast<int64_t>(i));
+    t.Vector("layer_norm1.weight", "ln1.weight", hidden, &l.layer_norm1_w);
+    t.Vector("layer_norm1.bias", "ln1.bias", hidden, &l.layer_norm1_b);
+    t.Linear("self_attn.q_proj", "attn_q", hidden, hidden, &l.q_proj);
+    t.Linear("self_attn.k_proj", "attn_k", hidden, hidden, &l.k_proj);
+    t.Linear("self_attn.v_proj", "attn_v", hidden, hidden, &l.v_proj);
+    t.Linear("self_attn.out_proj", "attn_out", hidden, hidden, &l.out_proj);
+    t.Vector("layer_norm2.weight", "ln2.weight", hidden, &l.layer_norm2_w);
+    t.Vector("layer_norm2.bias", "ln2.bias", hidden, &l.layer_norm2_b);
+    t.Linear("mlp.fc1", "ffn_up", inner, hidden, &l.fc1);
+    t.Linear("mlp.fc2", "ffn_down", hidden, inner, &l.fc2);
   }
-  table->EndLayers();
+  t.EndLayers();
 }
 
 int64_t EncoderStack::ArenaBytes(const KernelTable& kernels, int num_threads, int64_t num_tokens,

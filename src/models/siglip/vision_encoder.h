@@ -1,13 +1,12 @@
-// SigLIP's image encoder: patches, learned positions, pre-norm transformer blocks, a final norm.
-// https://arxiv.org/abs/2303.15343; reference transformers 5.23, models/siglip. Part of Gemma 3's
-// tower and of stand-alone SigLIP models, which add what follows the last norm.
+// SigLIP's image encoder as part of a multimodal model: patches, learned positions, which may be
+// interpolated, pre-norm transformer blocks, a final norm. https://arxiv.org/abs/2303.15343;
+// reference transformers 5.23, models/siglip. Models that compare images with texts have
+// dual_encoder/vision_encoder.h.
 #pragma once
 
-#include <vector>
-
+#include "models/dual_encoder/encoder_stack.h"
 #include "models/param_table.h"
 #include "models/vision/image_tower.h"
-#include "nn/encoder.h"
 
 namespace galen {
 
@@ -32,7 +31,7 @@ class SiglipVisionEncoder {
   const VisionConfig config_;
   LinearLayer patch_embedding_;
   VectorParam position_embedding_;  // [side * side, hidden_size]
-  std::vector<EncoderLayer> layers_;
+  EncoderStack stack_;
   VectorParam post_layernorm_w_;
   VectorParam post_layernorm_b_;
 };
