@@ -6,6 +6,8 @@
 #include <iostream>
 #include <optional>
 
+#include "media_report.h"
+
 namespace galen::cli {
 namespace {
 
@@ -13,7 +15,7 @@ constexpr const char* kHelp =
     "  \"\"\"          begins and ends a text of several lines; a \\ at the end of a line goes on, "
     "too\n"
     "  /clear       forgets the conversation\n"
-    "  /image FILE  shows an image with the next question\n"
+    "  /image FILE  shows an image, page, series or slide with the next question (more for several)\n"
     "  /system ...  sets the system text and forgets the conversation\n"
     "  /exit        ends (so does Ctrl-D); Ctrl-C stops an answer\n";
 
@@ -64,31 +66,54 @@ class Conversation {
     system_ = std::move(text);
     Clear();
   }
-  // Images for the next question.
-  Status Attach(const std::vector<std::string>& paths) {
-    if (paths.empty()) return OkStatus();
-    MediaOptions options = chat_.media;
-    options.images = paths;
-    ASSIGN_OR_RETURN(MediaContent content, ReadMedia(options));
+  // Files for the next question; all of them are laid out by one recipe.
+  Status Attach(const MediaCliOptions& files) {
+    MediaCliOptions probe = files;
+    probe.media.question = "?";  // a recipe may have none of its own; Ask sets the true one
+    ASSIGN_OR_RETURN(MediaInput input, BuildInput(probe));
+    Json report = MediaReport(input);
     ASSIGN_OR_RETURN(std::vector<PreparedViews> views,
-                     PrepareImages(chat_.files, options.image, content.images, &content.report));
-    ShowWarnings(content.report);
-    for (PreparedViews& view : views) attached_.push_back(std::move(view));
+                     PrepareImages(chat_.files, chat_.image, input, &report));
+    ShowWarnings(input);
+    attached_ = files;
+    input_ = std::move(input);
+    views_ = std::move(views);
     return OkStatus();
   }
+  Status Attach(const std::string& path) {
+    MediaCliOptions files = attached_.value_or(chat_.media);
+    if (!attached_) {
+      for (auto* paths : {&files.files, &files.images, &files.dicom, &files.pdf, &files.volumes,
+                          &files.slides}) {
+        paths->clear();
+      }
+    }
+    files.files.push_back(path);
+    return Attach(files);
+  }
   Status Ask(const std::string& text) {
-    OrderedJson parts = OrderedJson::array();
-    for (size_t i = 0; i < attached_.size(); ++i) parts.push_back({{"type", "image"}});
-    const size_t before = images_.size();
-    images_.insert(images_.end(), attached_.begin(), attached_.end());
-    messages_.push_back({{"role", "user"}, {"content", MessageContent(parts, text)}});
+    OrderedJson content = MessageContent(text);
+    if (attached_) {
+      ASSIGN_OR_RETURN(const Recipe recipe, FindRecipe(attached_->recipe.empty()
+                                                           ? input_.recipe
+                                                           : attached_->recipe));
+      RETURN_IF_ERROR(LayOutWords(recipe, text, &input_));
+      content = MessageContent(input_);
+    }
+    const OrderedJson messages_before = messages_;
+    const size_t images_before = images_.size();
+    if (attached_ && messages_.empty() && !input_.system.empty())
+      messages_.push_back({{"role", "system"}, {"content", input_.system}});
+    images_.insert(images_.end(), views_.begin(), views_.end());
+    messages_.push_back({{"role", "user"}, {"content", content}});
     const Result<std::string> answer = Answer();
     if (!answer.ok()) {
-      messages_.erase(messages_.size() - 1);
-      images_.resize(before);
+      messages_ = messages_before;
+      images_.resize(images_before);
       return answer.status();
     }
-    attached_.clear();
+    attached_.reset();
+    views_.clear();
     messages_.push_back({{"role", "assistant"}, {"content", *answer}});
     return OkStatus();
   }
@@ -110,8 +135,11 @@ class Conversation {
   const ChatContext& chat_;
   std::string system_;
   OrderedJson messages_;
-  std::vector<PreparedViews> images_;    // of all messages
-  std::vector<PreparedViews> attached_;  // of the next one
+  std::vector<PreparedViews> images_;  // of all messages
+  // Of the next question.
+  std::optional<MediaCliOptions> attached_;
+  MediaInput input_;
+  std::vector<PreparedViews> views_;
 };
 
 void Report(const Status& status) {
@@ -124,7 +152,7 @@ Status Converse(const ChatContext& chat,
                 const std::function<Status(const std::function<Status()>& answer)>& guard) {
   ::using_history();
   Conversation conversation(chat);
-  RETURN_IF_ERROR(conversation.Attach(chat.media.images));
+  if (chat.media.any()) RETURN_IF_ERROR(conversation.Attach(chat.media));
   std::cerr << "Type a question; /help lists the commands.\n";
   while (const std::optional<std::string> message = ReadMessage()) {
     if (message->empty()) continue;
@@ -136,7 +164,7 @@ Status Converse(const ChatContext& chat,
     } else if (message->starts_with("/system")) {
       conversation.SetSystem(message->size() > 8 ? message->substr(8) : "");
     } else if (message->starts_with("/image ")) {
-      Report(conversation.Attach({message->substr(7)}));
+      Report(conversation.Attach(message->substr(7)));
     } else {
       const Status status = guard([&] { return conversation.Ask(*message); });
       std::cout << std::endl;

@@ -6,7 +6,8 @@
 
 #include "engine/generation.h"
 #include "engine/image_encoder.h"
-#include "media_input.h"
+#include "media_options.h"
+#include "prompt_media.h"
 
 namespace galen::cli {
 
@@ -15,7 +16,8 @@ struct ChatContext {
   const ModelFiles& files;
   ImageEncoder* encoder;  // null: no images
   std::string system;
-  MediaOptions media;   // images of the first message; how all are prepared
+  MediaCliOptions media;  // files of the first message; the recipe of all
+  ImageOptions image;
   TextRequest request;  // sampling, limits, where text goes
   int64_t context = 0;
 };

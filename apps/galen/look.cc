@@ -8,11 +8,16 @@
 #include "gallery.h"
 #include "media/image/png_writer.h"
 #include "media_options.h"
+#include "media_report.h"
+#include "prompt_media.h"
+#include "session.h"
 
 namespace galen::cli {
 namespace {
 
 struct LookOptions : MediaCliOptions {
+  ModelOptions model;  // the path alone: no weights are read
+  ImageOptions image;
   std::string out;
   bool gallery = false;
   bool json = false;
@@ -21,6 +26,12 @@ struct LookOptions : MediaCliOptions {
 
 struct Written {
   std::vector<std::string> images, overviews;  // names inside of the folder
+};
+
+// What a model makes of the input: --model.
+struct ModelSight {
+  std::vector<PreparedViews> views;
+  EncodedPrompt prompt;
 };
 
 std::string Numbered(const char* name, size_t i) {
@@ -38,58 +49,65 @@ Status WriteImages(const std::vector<SeenImage>& images, const char* name,
   return OkStatus();
 }
 
-Json ToJson(const MediaInput& input, const Written& written) {
-  Json images = Json::array();
+Json ToJson(const MediaInput& input, Json report, const Written& written) {
   for (size_t i = 0; i < input.images.size(); ++i) {
-    const SeenImage& seen = input.images[i];
-    const PixelMap& map = seen.to_source;
-    images.push_back({{"source", seen.source},
-                      {"png", i < written.images.size() ? Json(written.images[i]) : Json()},
-                      {"width", seen.image.width},
-                      {"height", seen.image.height},
-                      {"recipe", seen.recipe},
-                      {"to_source",
-                       {{"scale", {map.scale_x, map.scale_y}},
-                        {"offset", {map.offset_x, map.offset_y}},
-                        {"width", map.source_width},
-                        {"height", map.source_height}}}});
+    report["images"][i]["png"] = i < written.images.size() ? Json(written.images[i]) : Json();
   }
-  Json facts = Json::array();
-  for (const auto& [name, value] : input.facts) facts.push_back({{"name", name}, {"value", value}});
-  return {{"recipe",
-           {{"name", input.recipe},
-            {"version", input.recipe_version},
-            {"source", input.recipe_source},
-            {"official", input.official}}},
-          {"images", images},
-          {"system", input.system},
-          {"prompt", PromptForPeople(input)},
-          {"pan_and_scan", input.pan_and_scan},
-          {"facts", facts},
-          {"warnings", input.warnings},
-          {"digest", input.digest}};
+  report["system"] = input.system;
+  report["prompt"] = PromptForPeople(input);
+  return report;
 }
 
-// File names may be in any encoding.
-std::string Dump(const Json& json, int indent) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+Result<ModelSight> SeeWithModel(LookOptions o, const MediaInput& input, Json* report) {
+  RETURN_IF_ERROR(ResolveModel(&o.model));
+  ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model.model, ReadOptionsOf(o.model)));
+  ModelSight sight;
+  ASSIGN_OR_RETURN(sight.views, PrepareImages(files, o.image, input, report));
+  ASSIGN_OR_RETURN(sight.prompt, EncodeChat(files, MessagesOf(input.system, MessageContent(input)),
+                                            sight.views));
+  (*report)["tokens"] = sight.prompt.tokens;
+  (*report)["layout"] = Json::array();
+  for (const ImagePlace& place : sight.prompt.places) {
+    (*report)["layout"].push_back({{"begin", place.begin},
+                                   {"count", place.count},
+                                   {"image", place.image + 1},
+                                   {"view", place.view + 1}});
+  }
+  return sight;
 }
 
-Status WriteFolder(const MediaInput& input, const LookOptions& o, Written* written) {
+// The pixels after the model's own resizing.
+Status WriteViews(const ModelSight& sight, const std::string& folder, Json* report) {
+  for (size_t i = 0; i < sight.views.size(); ++i) {
+    for (size_t v = 0; v < sight.views[i].size(); ++v) {
+      char name[64];
+      std::snprintf(name, sizeof(name), "model-%03zu-%zu.png", i + 1, v + 1);
+      RETURN_IF_ERROR(WritePng(folder + "/" + name, sight.views[i][v].pixels));
+      (*report)["images"][i]["views"][v]["png"] = name;
+    }
+  }
+  return OkStatus();
+}
+
+Status WriteFolder(const MediaInput& input, const ModelSight& sight, const LookOptions& o,
+                   Written* written, Json* report) {
   std::error_code error;
   std::filesystem::create_directories(o.out, error);
   if (error) return IoError("cannot make the folder " + o.out + ": " + error.message());
   RETURN_IF_ERROR(WriteImages(input.images, "image", o.out, &written->images));
   RETURN_IF_ERROR(WriteImages(input.overviews, "overview", o.out, &written->overviews));
+  RETURN_IF_ERROR(WriteViews(sight, o.out, report));
   RETURN_IF_ERROR(WriteFileAtomically(o.out + "/prompt.txt", PromptForPeople(input) + "\n"));
   if (o.gallery) {
     RETURN_IF_ERROR(WriteFileAtomically(o.out + "/index.html",
                                         GalleryPage(input, written->images, written->overviews)));
   }
-  return WriteFileAtomically(o.out + "/look.json", Dump(ToJson(input, *written), 2) + "\n");
+  return WriteFileAtomically(o.out + "/look.json",
+                             DumpReport(ToJson(input, *report, *written), 2) + "\n");
 }
 
-void Print(const MediaInput& input, const LookOptions& o, const Written& written) {
+void Print(const MediaInput& input, const ModelSight& sight, const LookOptions& o,
+           const Written& written) {
   std::cout << "recipe      " << input.recipe << " " << input.recipe_version
             << (input.official ? " (official): " : ": ") << input.recipe_source << "\n";
   for (const auto& [name, value] : input.facts) {
@@ -104,6 +122,15 @@ void Print(const MediaInput& input, const LookOptions& o, const Written& written
               << seen.source;
     if (i < written.images.size()) std::cout << "  -> " << o.out << "/" << written.images[i];
     std::cout << "\n";
+  }
+  if (!sight.prompt.tokens.empty()) {
+    std::cout << "\nprompt  " << sight.prompt.tokens.size() << " tokens\n";
+    for (const ImagePlace& place : sight.prompt.places) {
+      const Image& view = sight.views[place.image][place.view].pixels;
+      std::cout << "tokens " << place.begin << " to " << place.begin + place.count - 1
+                << "  image " << place.image + 1 << " view " << place.view + 1 << " ("
+                << view.width << "x" << view.height << ")\n";
+    }
   }
   for (const std::string& warning : input.warnings) std::cout << "warning: " << warning << "\n";
   if (o.gallery) std::cout << "\nopen " << o.out << "/index.html\n";
@@ -126,12 +153,17 @@ Status Look(const LookOptions& o) {
     return InvalidArgument("name a file to look at, or use --recipes for the list of recipes");
   if (o.gallery && o.out.empty()) return InvalidArgument("--gallery needs --out DIR");
   ASSIGN_OR_RETURN(const MediaInput input, BuildInput(o));
+  Json report = MediaReport(input);
+  ModelSight sight;
+  if (!o.model.model.empty()) {
+    ASSIGN_OR_RETURN(sight, SeeWithModel(o, input, &report));
+  }
   Written written;
-  if (!o.out.empty()) RETURN_IF_ERROR(WriteFolder(input, o, &written));
+  if (!o.out.empty()) RETURN_IF_ERROR(WriteFolder(input, sight, o, &written, &report));
   if (o.json) {
-    std::cout << Dump(ToJson(input, written), -1) << "\n";
+    std::cout << DumpReport(ToJson(input, report, written), -1) << "\n";
   } else {
-    Print(input, o, written);
+    Print(input, sight, o, written);
   }
   return OkStatus();
 }
@@ -145,6 +177,11 @@ void AddLook(CLI::App& app, Action* action) {
   verb->add_option("files", o->files, "Files and folders of any kind");
   AddMediaOptions(*verb, o.get());
   verb->add_option("--question", o->media.question, "Instead of the recipe's default question");
+  verb->add_option("--seed", o->media.seed, "For the choice of a slide's patches");
+  verb->add_option("--model", o->model.model,
+                   "Also what this model makes of it: its own resizing and the tokens of the prompt");
+  AddProjectorOption(*verb, &o->model);
+  AddImageOptions(*verb, &o->image);
   verb->add_option("--out", o->out, "Folder for the images (PNG), prompt.txt and look.json");
   verb->add_flag("--gallery", o->gallery, "Also index.html, to check by eye");
   verb->add_flag("--recipes", o->list, "List the recipes");

@@ -16,7 +16,6 @@ void AddMediaOptions(CLI::App& verb, MediaCliOptions* o) {
   verb.add_option("--dpi", o->media.dpi, "Resolution of pages")->check(CLI::Range(1.0, 2400.0));
   verb.add_option("--max-images", o->media.max_images, "At most so many (default: the recipe's)")
       ->check(CLI::Range(1, 1000));
-  verb.add_option("--seed", o->media.seed, "For the choice of a slide's patches");
   verb.add_option("--plane", o->plane, "Of a volume")
       ->check(CLI::IsMember({"axial", "coronal", "sagittal"}));
   verb.add_option("--frame", o->media.frame, "Of a volume in time, from 0");

@@ -23,7 +23,7 @@ struct MediaCliOptions {
   }
 };
 
-// Without the positional files: verbs differ in those.
+// Without the positional files and the seed: verbs differ in those.
 void AddMediaOptions(CLI::App& verb, MediaCliOptions* options);
 // The files in the order positional, images, DICOM, PDF, volumes, slides, each group as given.
 std::vector<MediaFile> MediaFilesOf(const MediaCliOptions& options);

@@ -5,11 +5,14 @@
 #include <csignal>
 #include <iostream>
 
+#include "answer_boxes.h"
 #include "base/files.h"
 #include "chat.h"
 #include "commands.h"
 #include "engine/generation.h"
-#include "media_input.h"
+#include "media_options.h"
+#include "media_report.h"
+#include "prompt_media.h"
 #include "session.h"
 
 namespace galen::cli {
@@ -21,7 +24,9 @@ constexpr int64_t kMaxCount = int64_t{1} << 30;
 
 struct RunOptions : ModelOptions {
   std::string prompt, file, system;
-  MediaOptions media;
+  MediaCliOptions media;
+  ImageOptions image;
+  std::string box;
   std::string think = "hide";
   bool raw = false;
   int64_t max_tokens = 0;
@@ -75,26 +80,43 @@ Think ThinkOf(const RunOptions& o) {
   return o.think == "show" ? Think::kShow : o.think == "off" ? Think::kOff : Think::kHide;
 }
 
+// What the media options bring; without any, a text alone.
+Result<MediaInput> ReadMedia(const RunOptions& o, const std::string& text) {
+  if (!o.media.any()) return MediaInput();
+  MediaCliOptions media = o.media;
+  media.media.question = text;
+  media.media.seed = o.sampling.seed;
+  if (!o.box.empty() && media.recipe.empty()) media.recipe = "localise";
+  Result<MediaInput> input = BuildInput(media);
+  if (input.ok() || !text.empty()) return input;
+  // Options of files take every word up to the next option.
+  return Status(input.status().code(),
+                input.status().message() +
+                    " (a question goes before the options of files, or after --)");
+}
+
 Result<EncodedPrompt> EncodeQuestion(const ModelFiles& files, const RunOptions& o,
-                                     const std::string& text, const MediaContent& media,
+                                     const std::string& text, const MediaInput& media,
                                      std::span<const PreparedViews> images) {
   RETURN_IF_ERROR(files.tokenizer_status);
   const bool raw = o.raw || files.chat_template.empty();
   if (!o.raw && raw)
     std::cerr << "galen: this model has no chat template; the text goes in as it is (--raw)\n";
-  if (raw) return EncodeRaw(files, o.system.empty() ? text : o.system + "\n\n" + text, images);
-  OrderedJson messages = OrderedJson::array();
-  if (!o.system.empty()) messages.push_back({{"role", "system"}, {"content", o.system}});
-  messages.push_back({{"role", "user"}, {"content", MessageContent(media.parts, text)}});
-  return EncodeChat(files, messages, images);
+  const std::string& system = o.system.empty() ? media.system : o.system;
+  if (raw) return EncodeRaw(files, system.empty() ? text : system + "\n\n" + text, images);
+  return EncodeChat(
+      files, MessagesOf(system, images.empty() ? MessageContent(text) : MessageContent(media)),
+      images);
 }
 
 Json ResultJson(const Session& session, const std::vector<int32_t>& prompt,
-                const TextResult& result, const Json& media, double encode_seconds, bool logprobs) {
+                const TextResult& result, const Json& media, const Json& boxes,
+                double encode_seconds, bool logprobs) {
   Json json;
   json["text"] = result.text;
   if (FindThinkingMarkers(*session.files().tokenizer).open) json["thinking"] = result.thinking;
   if (!media.empty()) json["media"] = media;
+  if (!boxes.empty()) json["boxes"] = boxes;
   json["finish_reason"] = FinishReasonName(result.finish);
   json["prompt_tokens"] = prompt;
   json["tokens"] = Json::array();
@@ -137,22 +159,26 @@ TextRequest RequestOf(const RunOptions& o) {
 
 Status Answer(RunOptions o) {
   ASSIGN_OR_RETURN(const std::string text, UserText(o));
-  ASSIGN_OR_RETURN(MediaContent media, ReadMedia(o.media));
+  ASSIGN_OR_RETURN(const MediaInput media, ReadMedia(o, text));
+  if (!o.box.empty() && media.images.size() != 1)
+    return InvalidArgument("--box wants one image, not " + std::to_string(media.images.size()));
   // The context follows from the prompt, so the tokenizer comes first; the weights are opened once
   // it is known.
   ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model, ReadOptionsOf(o)));
+  Json report = media.images.empty() ? Json() : MediaReport(media);
   ASSIGN_OR_RETURN(const std::vector<PreparedViews> images,
-                   PrepareImages(files, o.media.image, media.images, &media.report));
+                   PrepareImages(files, o.image, media, &report));
   ASSIGN_OR_RETURN(const EncodedPrompt prompt, EncodeQuestion(files, o, text, media, images));
   const int64_t limit = files.config.max_position_embeddings;
-  const int64_t max_tokens = o.max_tokens > 0 ? o.max_tokens : kDefaultMaxTokens;
+  const int64_t usual = media.images.empty() ? kDefaultMaxTokens : media.max_new_tokens;
+  const int64_t max_tokens = o.max_tokens > 0 ? o.max_tokens : usual;
   RETURN_IF_ERROR(CheckContext(prompt, images, o.context > 0 ? o.context : limit, limit));
   const int64_t size = static_cast<int64_t>(prompt.tokens.size());
   const int64_t context = o.context > 0 ? o.context : std::min(limit, size + max_tokens);
   o.images = !images.empty();
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenSession(o, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, OpenEngine(*session, o, context));
-  ShowWarnings(media.report);
+  ShowWarnings(media);
   TextRequest request = RequestOf(o);
   const double begin = Now();
   if (o.images) {
@@ -163,14 +189,19 @@ Status Answer(RunOptions o) {
   request.max_tokens = max_tokens;
   const InterruptScope scope;
   ASSIGN_OR_RETURN(const TextResult result, Generate(*engine, session->files(), request));
-  if (o.json) {
-    std::cout << ResultJson(*session, prompt.tokens, result, media.report, encode_seconds,
-                            o.sampling.logprobs >= 0)
-                     .dump(-1, ' ', false, Json::error_handler_t::replace)
-              << "\n";
-  } else {
-    std::cout << "\n";
+  Json boxes;
+  if (!o.box.empty()) {
+    ASSIGN_OR_RETURN(boxes, DrawAnswerBoxes(result.text, media, o.box));
   }
+  if (o.json) {
+    std::cout << DumpReport(ResultJson(*session, prompt.tokens, result, report, boxes,
+                                       encode_seconds, o.sampling.logprobs >= 0),
+                            -1)
+              << "\n";
+    return OkStatus();
+  }
+  std::cout << "\n";
+  if (!boxes.empty()) std::cout << DumpReport(boxes, -1) << "\n";
   return OkStatus();
 }
 
@@ -179,11 +210,13 @@ Status Chat(RunOptions o) {
   const int64_t limit = files.config.max_position_embeddings;
   const int64_t context = o.context > 0 ? o.context : std::min(limit, kChatContext);
   o.images = files.vision_status.ok();
-  if (!o.media.images.empty()) RETURN_IF_ERROR(files.vision_status);
+  if (o.media.any()) RETURN_IF_ERROR(files.vision_status);
+  if (!o.box.empty()) return InvalidArgument("--box wants a question on the command line");
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenSession(o, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, OpenEngine(*session, o, context));
-  ChatContext chat{*engine,      session->files(), session->images.get(), o.system, o.media,
-                   RequestOf(o), context};
+  ChatContext chat{*engine, session->files(), session->images.get(), o.system,
+                   o.media, o.image,          RequestOf(o),           context};
+  chat.media.media.seed = o.sampling.seed;
   chat.request.max_tokens = o.max_tokens > 0 ? o.max_tokens : context;
   // For the whole conversation: a Ctrl-C that comes a moment after the answer must not end it.
   const InterruptScope scope;
@@ -204,6 +237,10 @@ void AddRun(CLI::App& app, Action* action) {
   verb->add_option("--file", o->file, "Text that goes before the prompt (- is standard input)");
   verb->add_option("--system", o->system, "System text");
   AddMediaOptions(*verb, &o->media);
+  AddImageOptions(*verb, &o->image);
+  verb->add_option("--box", o->box,
+                   "PNG file for the image with the boxes of the answer (asks with the recipe "
+                   "'localise' unless --recipe names another)");
   AddProjectorOption(*verb, o.get());
   verb->add_option("--think", o->think,
                    "Thoughts of models that think: show (on standard error), hide, or off")
@@ -213,7 +250,7 @@ void AddRun(CLI::App& app, Action* action) {
   verb->add_option("--context", o->context,
                    "Tokens of prompt and answer together (0: as many as needed)")
       ->check(CLI::Range(int64_t{0}, kMaxCount));
-  verb->add_option("--max-tokens", o->max_tokens, "Tokens of the answer (default 1024)")
+  verb->add_option("--max-tokens", o->max_tokens, "Tokens of the answer (default 1024; with images, the recipe's)")
       ->check(CLI::Range(int64_t{1}, kMaxCount));
   verb->add_option("--temperature", o->sampling.temperature, "0: always the most likely token")
       ->capture_default_str();
@@ -227,7 +264,7 @@ void AddRun(CLI::App& app, Action* action) {
                    "Subtracted for each use in the answer");
   verb->add_option("--presence-penalty", o->sampling.presence_penalty,
                    "Subtracted once if used in the answer");
-  verb->add_option("--seed", o->sampling.seed, "Of the draws");
+  verb->add_option("--seed", o->sampling.seed, "Of the draws, and for the choice of a slide's patches");
   verb->add_option("--logit-bias", o->bias,
                    "ID=VALUE, added to the logit of a token; -inf bans it");
   verb->add_option("--stop", o->stop, "Text that ends the answer and is left out of it");

@@ -107,6 +107,10 @@ struct Launch {
   struct sigaction action = {};
   action.sa_handler = SIG_DFL;
   for (int s = 1; s < NSIG; ++s) ::sigaction(s, &action, nullptr);  // exec keeps what is ignored
+  // A write beyond the file limit is an error to the program and not its end: fontconfig renews its
+  // cache where it may, and goes on where it may not.
+  action.sa_handler = SIG_IGN;
+  ::sigaction(SIGXFSZ, &action, nullptr);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -242,10 +246,6 @@ Status SignalError(const std::string& name, int signal, const ChildLimits& limit
   if (signal == SIGXCPU) {
     return ResourceExhausted(name + " used more than the limit of " +
                              Seconds(std::ceil(limits.seconds)) + " s of processor time");
-  }
-  if (signal == SIGXFSZ) {
-    return ResourceExhausted(name + " wrote a file larger than the limit of " +
-                             std::to_string(limits.file_bytes) + " bytes");
   }
   return DataLoss(name + " ended by signal " + std::to_string(signal) + " (" + ::strsignal(signal) +
                   ") under a memory limit of " + std::to_string(limits.memory_bytes >> 20) +

@@ -18,7 +18,7 @@ namespace galen {
 struct ChildLimits {
   double seconds = 30;  // wall clock; processor time has the same limit, rounded up
   size_t memory_bytes = size_t{1} << 30;    // address space (RLIMIT_AS)
-  size_t file_bytes = 0;                    // largest file that it may write
+  size_t file_bytes = 0;                    // of any file; writing beyond fails (EFBIG)
   size_t output_bytes = size_t{256} << 20;  // more on standard output is an error
   size_t error_bytes = size_t{64} << 10;    // more on standard error is read and dropped
 };

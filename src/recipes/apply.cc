@@ -31,29 +31,6 @@ void AddText(std::string text, MediaInput* input) {
   input->parts.push_back(std::move(part));
 }
 
-Status LayOut(const Recipe& recipe, const MediaOptions& options, MediaInput* input) {
-  std::string question = options.question.empty() ? recipe.default_question : options.question;
-  if (question.empty()) {
-    return InvalidArgument("the recipe '" + recipe.name + "' needs a question");
-  }
-  if (!recipe.question_template.empty()) {
-    question = Replace(recipe.question_template, "{question}", question);
-  }
-  for (const Recipe::Piece piece : recipe.layout) {
-    if (piece == Recipe::Piece::kInstruction) AddText(recipe.instruction, input);
-    if (piece == Recipe::Piece::kQuestion) AddText(question, input);
-    if (piece != Recipe::Piece::kImages) continue;
-    for (size_t i = 0; i < input->images.size(); ++i) {
-      PromptPart part;
-      part.kind = PromptPart::kImage;
-      part.image = static_cast<int>(i);
-      input->parts.push_back(part);
-      AddText(Replace(recipe.label, "{k}", std::to_string(i + 1)), input);
-    }
-  }
-  return OkStatus();
-}
-
 Status AddFile(const MediaFile& file, const Recipe& recipe, const MediaOptions& options,
                MediaInput* input) {
   switch (recipe.input) {
@@ -102,6 +79,31 @@ Result<std::string> DefaultName(const std::vector<MediaFile>& files, const Media
 
 }  // namespace
 
+Status LayOutWords(const Recipe& recipe, const std::string& asked, MediaInput* input) {
+  std::string question = asked.empty() ? recipe.default_question : asked;
+  if (question.empty()) {
+    return InvalidArgument("the recipe '" + recipe.name + "' needs a question");
+  }
+  if (!recipe.question_template.empty()) {
+    question = Replace(recipe.question_template, "{question}", question);
+  }
+  input->parts.clear();
+  for (const Recipe::Piece piece : recipe.layout) {
+    if (piece == Recipe::Piece::kInstruction) AddText(recipe.instruction, input);
+    if (piece == Recipe::Piece::kQuestion) AddText(question, input);
+    if (piece != Recipe::Piece::kImages) continue;
+    for (size_t i = 0; i < input->images.size(); ++i) {
+      PromptPart part;
+      part.kind = PromptPart::kImage;
+      part.image = static_cast<int>(i);
+      input->parts.push_back(part);
+      AddText(Replace(recipe.label, "{k}", std::to_string(i + 1)), input);
+    }
+  }
+  FinishDigest(input);
+  return OkStatus();
+}
+
 Result<MediaInput> ApplyRecipe(const Recipe& recipe, std::span<const MediaFile> files,
                                const MediaOptions& options) {
   const int64_t count = static_cast<int64_t>(files.size());
@@ -144,8 +146,7 @@ Result<MediaInput> ApplyRecipe(const Recipe& recipe, std::span<const MediaFile> 
     for (SeenImage& seen : input.images) PadToSquare(&seen);
     input.facts.emplace_back("padding", "black, to a square");
   }
-  RETURN_IF_ERROR(LayOut(recipe, options, &input));
-  FinishDigest(&input);
+  RETURN_IF_ERROR(LayOutWords(recipe, options.question, &input));
   return input;
 }
 

@@ -14,6 +14,10 @@ namespace galen {
 Result<MediaInput> ApplyRecipe(const Recipe& recipe, std::span<const MediaFile> files,
                                const MediaOptions& options);
 
+// Sets the words around the images that *input holds, and the digest. question empty: the recipe's
+// own; kInvalidArgument where it has none.
+Status LayOutWords(const Recipe& recipe, const std::string& question, MediaInput* input);
+
 // The recipe for what the files are: pages for PDF, the slide's for slides, the one of the modality
 // for DICOM ("xray-pair" for two radiographs), "ct" or "mr" for a volume, "image" for anything
 // else.

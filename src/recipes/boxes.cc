@@ -7,7 +7,6 @@
 namespace galen {
 namespace {
 
-constexpr double kScale = 1000;
 constexpr size_t kMostBoxes = 1000;
 
 // The text between the last ```json and the fence after it, or a list behind "Final Answer:".
@@ -33,7 +32,7 @@ std::optional<LabelledBox> ReadBox(const Json& item) {
   for (size_t i = 0; i < 4; ++i) {
     if (!(*box)[i].is_number()) return std::nullopt;
     values[i] = (*box)[i].get<double>();
-    if (!(values[i] >= 0 && values[i] <= kScale)) return std::nullopt;
+    if (!(values[i] >= 0 && values[i] <= kBoxScale)) return std::nullopt;
   }
   LabelledBox result;
   if (label != item.end() && label->is_string()) result.label = label->get<std::string>();
@@ -65,8 +64,8 @@ Result<BoxAnswer> ParseBoxes(std::string_view answer) {
 }
 
 void MapBoxes(const SeenImage& seen, std::vector<LabelledBox>* boxes) {
-  const double width = static_cast<double>(seen.image.width) / kScale;
-  const double height = static_cast<double>(seen.image.height) / kScale;
+  const double width = static_cast<double>(seen.image.width) / kBoxScale;
+  const double height = static_cast<double>(seen.image.height) / kBoxScale;
   for (LabelledBox& box : *boxes) {
     const Box& n = box.normalised;
     box.source =

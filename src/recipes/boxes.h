@@ -10,6 +10,8 @@
 
 namespace galen {
 
+inline constexpr double kBoxScale = 1000;  // width and height of what the model saw
+
 struct LabelledBox {
   std::string label;
   Box normalised;  // 0 to 1000 of what the model saw

@@ -63,14 +63,49 @@ class Images(unittest.TestCase):
     def test_media_and_tokens(self):
         answer = self.ask(VISION, self.images[:2])
         self.assertEqual(answer["prompt_tokens"].count(SOFT), 8)
-        self.assertEqual(len(answer["media"]), 2)
-        for entry, path in zip(answer["media"], self.images):
-            self.assertEqual(entry["source"], str(path))
-            self.assertEqual(entry["sha256"], hashlib.sha256(path.read_bytes()).hexdigest())
-            self.assertEqual((entry["recipe"], entry["height"], entry["tokens"], entry["warnings"]), ("image", 30, 4, []))
+        media = answer["media"]
+        self.assertEqual((media["recipe"]["name"], media["warnings"], len(media["digest"])), ("image", [], 32))
+        self.assertEqual([entry["source"] for entry in media["images"]], [str(path) for path in self.images[:2]])
+        for entry in media["images"]:
+            self.assertEqual((entry["recipe"], entry["height"], entry["tokens"]), ("image 1", 30, 4))
             self.assertEqual(entry["views"], [{"height": 28, "tokens": 4, "width": 28}])
+        self.assertEqual(self.ask(VISION, self.images[:2])["media"]["digest"], media["digest"])
+        self.assertNotEqual(self.ask(VISION, self.images[1:3])["media"]["digest"], media["digest"])
         self.assertIn("encode_images_s", answer["timings"])
         self.assertIn("thinking", answer)
+
+    def test_files_of_every_kind(self):
+        examples = Path(__file__).resolve().parents[3] / "examples"
+        for option, file, recipe, images, words in (
+                ("--dicom", "images/encapsulated_cxr.dcm", "xray", 1, 0), ("--slide", "images/multiframe_camelyon_challenge_image.dcm", "slide", 1, 0),
+                ("--pdf", "documents/lab_report.pdf", "page", 1, 0), ("--volume", "volumes/head.nii.gz", "ct", 6, 6)):
+            answer = json.loads(self.galen("run", VISION, "bin", option, examples / file, "--max-images", 6, "--max-tokens", 2, "--json").stdout)
+            media = answer["media"]
+            self.assertEqual((media["recipe"]["name"], len(media["images"])), (recipe, images))
+            self.assertEqual(answer["prompt_tokens"].count(SOFT), 4 * images)
+            seen = json.loads(self.galen("look", examples / file, "--question", "bin", "--max-images", 6, "--model", VISION, "--json").stdout)
+            self.assertEqual(seen["tokens"], answer["prompt_tokens"])
+            self.assertEqual(seen["digest"], media["digest"])
+            self.assertEqual([place["count"] for place in seen["layout"]], [4] * images)
+            self.assertEqual(seen["prompt"].count("SLICE"), words)
+        self.refused("run", VISION, "--image", self.images[0], "bin", says=["bin", "before the options of files"])
+
+    def test_what_the_model_sees(self):
+        out = self.at / "look"
+        seen = json.loads(self.galen("look", self.images[0], "--model", VISION, "--out", out, "--json").stdout)
+        view = seen["images"][0]["views"][0]
+        self.assertEqual((view["width"], view["height"]), (28, 28))
+        data = (out / view["png"]).read_bytes()
+        self.assertEqual(struct.unpack(">II", data[16:24]), (28, 28))
+        self.assertEqual(json.loads((out / "look.json").read_text()), seen)
+
+    def test_boxes(self):
+        answer = self.ask(VISION, self.images[:1], "--box", self.at / "boxes.png")
+        self.assertEqual(answer["media"]["recipe"]["name"], "localise")
+        self.assertEqual((answer["boxes"]["boxes"], answer["boxes"]["png"]), ([], None))
+        self.assertIn("no list of boxes", answer["boxes"]["warnings"][0])
+        self.assertFalse((self.at / "boxes.png").exists())
+        self.refused("run", VISION, "bin", "--image", *self.images[:2], "--recipe", "image", "--box", self.at / "boxes.png", says=["one image"])
 
     def test_images_matter(self):
         by_order = {tuple(order): self.ask(VISION, [self.images[i] for i in order], "--logprobs", 3)
@@ -126,7 +161,7 @@ class Images(unittest.TestCase):
         wide.write_bytes(png(700, 300, 9))
         answer = self.ask(VISION, [wide], "--pan-and-scan")
         self.assertEqual(answer["prompt_tokens"].count(SOFT), 12)
-        self.assertEqual(len(answer["media"][0]["views"]), 3)
+        self.assertEqual(len(answer["media"]["images"][0]["views"]), 3)
 
     def test_too_many_images_for_the_context(self):
         images = self.images * 5

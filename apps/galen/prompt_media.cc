@@ -1,0 +1,89 @@
+#include "prompt_media.h"
+
+namespace galen::cli {
+namespace {
+
+// Tokens around the placeholders of a view: its two markers and a token of line breaks on either
+// side.
+constexpr int64_t kTokensAround = 4;
+
+}  // namespace
+
+void AddImageOptions(CLI::App& verb, ImageOptions* o) {
+  verb.add_option("--image-tokens", o->tokens,
+                  "Tokens of each image; fewer mean a smaller image (default: the model's)");
+  verb.add_flag("--pan-and-scan", o->pan_and_scan, "Long images also as crops along their long side");
+}
+
+Result<std::vector<PreparedViews>> PrepareImages(const ModelFiles& files, ImageOptions options,
+                                                 const MediaInput& input, Json* report) {
+  std::vector<PreparedViews> prepared;
+  if (input.images.empty()) return prepared;
+  RETURN_IF_ERROR(files.vision_status);
+  options.pan_and_scan = options.pan_and_scan || input.pan_and_scan;
+  for (const SeenImage& seen : input.images) {
+    Result<PreparedViews> views = files.image_processor->Prepare(seen.image, options);
+    if (!views.ok()) return views.status().WithContext(seen.source);
+    Json& entry = (*report)["images"][prepared.size()];
+    entry["views"] = Json::array();
+    int64_t tokens = 0;
+    for (const PreparedImage& view : *views) {
+      entry["views"].push_back({{"width", view.pixels.width},
+                                {"height", view.pixels.height},
+                                {"tokens", view.tokens}});
+      tokens += view.tokens;
+    }
+    entry["tokens"] = tokens;
+    entry["preprocessing"] = files.image_processor->version();
+    prepared.push_back(*std::move(views));
+  }
+  return prepared;
+}
+
+OrderedJson MessageContent(const std::string& text) { return text; }
+
+OrderedJson MessageContent(const MediaInput& input) {
+  OrderedJson content = OrderedJson::array();
+  for (const PromptPart& part : input.parts) {
+    if (part.kind == PromptPart::kImage) {
+      content.push_back({{"type", "image"}});
+    } else {
+      content.push_back({{"type", "text"}, {"text", part.text}});
+    }
+  }
+  return content;
+}
+
+OrderedJson MessagesOf(const std::string& system, const OrderedJson& content) {
+  OrderedJson messages = OrderedJson::array();
+  if (!system.empty()) messages.push_back({{"role", "system"}, {"content", system}});
+  messages.push_back({{"role", "user"}, {"content", content}});
+  return messages;
+}
+
+Status CheckContext(const EncodedPrompt& prompt, std::span<const PreparedViews> images,
+                    int64_t context, int64_t model_limit) {
+  const int64_t size = static_cast<int64_t>(prompt.tokens.size());
+  if (size < context) return OkStatus();
+  std::string message = "the prompt has " + std::to_string(size) + " tokens and the context only " +
+                        std::to_string(context);
+  if (images.empty()) {
+    return ResourceExhausted(message + "; shorten it or raise --context (the model allows " +
+                             std::to_string(model_limit) + ")");
+  }
+  std::vector<int64_t> cost(images.size(), 0);
+  int64_t text = size;
+  for (const ImagePlace& place : prompt.places) {
+    cost[place.image] += place.count + kTokensAround;
+    text -= place.count + kTokensAround;
+  }
+  size_t fit = 0;
+  for (int64_t used = text; fit < cost.size() && (used += cost[fit]) < context;) ++fit;
+  return ResourceExhausted(
+      message + ": " + std::to_string(fit) + " of the " + std::to_string(images.size()) +
+      " images fit beside this text; give fewer, make them smaller with --image-tokens, or raise "
+      "--context (the model allows " +
+      std::to_string(model_limit) + ")");
+}
+
+}  // namespace galen::cli
