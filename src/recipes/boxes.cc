@@ -1,8 +1,10 @@
 #include "recipes/boxes.h"
 
+#include <cmath>
 #include <optional>
 
 #include "base/json.h"
+#include "media/image/draw.h"
 
 namespace galen {
 namespace {
@@ -41,6 +43,19 @@ std::optional<LabelledBox> ReadBox(const Json& item) {
   return result;
 }
 
+constexpr Rgb kColors[] = {{230, 60, 50}, {40, 160, 80}, {50, 110, 230}, {240, 160, 20}, {160, 70, 200}};
+
+PixelBox Rounded(const Box& box) {
+  return {std::llround(box.x0), std::llround(box.y0), std::llround(box.x1), std::llround(box.y1)};
+}
+
+// Whether the image holds the whole source at its own scale, perhaps with a frame.
+bool HoldsSource(const SeenImage& seen) {
+  const PixelMap& map = seen.to_source;
+  return map.scale_x == 1 && map.scale_y == 1 && map.source_width <= seen.image.width &&
+         map.source_height <= seen.image.height;
+}
+
 }  // namespace
 
 Result<BoxAnswer> ParseBoxes(std::string_view answer) {
@@ -71,6 +86,24 @@ void MapBoxes(const SeenImage& seen, std::vector<LabelledBox>* boxes) {
     box.source =
         seen.to_source.ToSource({n.x0 * width, n.y0 * height, n.x1 * width, n.y1 * height});
   }
+}
+
+Image DrawBoxes(const SeenImage& seen, std::span<const LabelledBox> boxes) {
+  const PixelMap& map = seen.to_source;
+  const bool source = HoldsSource(seen);
+  Image image = source ? Crop(seen.image, std::llround(-map.offset_x), std::llround(-map.offset_y),
+                              map.source_width, map.source_height)
+                       : seen.image;
+  for (size_t i = 0; i < boxes.size(); ++i) {
+    const Box& n = boxes[i].normalised;
+    const double width = static_cast<double>(image.width) / kBoxScale;
+    const double height = static_cast<double>(image.height) / kBoxScale;
+    const Box box = source ? boxes[i].source
+                           : Box{n.x0 * width, n.y0 * height, n.x1 * width, n.y1 * height};
+    if (!(box.x0 < box.x1 && box.y0 < box.y1)) continue;  // wholly in padding
+    DrawLabelledBox(&image, Rounded(box), boxes[i].label, kColors[i % std::size(kColors)]);
+  }
+  return image;
 }
 
 }  // namespace galen

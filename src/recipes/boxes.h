@@ -1,6 +1,7 @@
 // Boxes in a model's answer, and where they lie on the source.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,5 +32,9 @@ Result<BoxAnswer> ParseBoxes(std::string_view answer);
 
 // Sets `source` of each box: through the size of the seen image, without its padding.
 void MapBoxes(const SeenImage& seen, std::vector<LabelledBox>* boxes);
+
+// The source with boxes (of MapBoxes) and labels, without padding; where the source is no single
+// picture (a patch of a slide), what the model saw, with the boxes on it.
+Image DrawBoxes(const SeenImage& seen, std::span<const LabelledBox> boxes);
 
 }  // namespace galen

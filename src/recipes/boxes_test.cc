@@ -94,6 +94,33 @@ TEST(Boxes, ScaleIsApplied) {
   boxes[0].normalised = {500, 0, 1000, 1000};
   MapBoxes(seen, &boxes);
   EXPECT_EQ(boxes[0].source, (Box{1200, 2000, 1400, 2200}));
+  EXPECT_EQ(DrawBoxes(seen, boxes).width, 100);  // the patch, since the slide is no picture
+}
+
+TEST(Boxes, DrawnOnTheSourceWithoutItsPadding) {
+  SeenImage seen = Seen(400, 200);
+  const Image before = seen.image;
+  PadToSquare(&seen);
+  std::vector<LabelledBox> boxes(2);
+  boxes[0].normalised = {100, 300, 500, 700};  // y from 120 of 400: 20 of the source's 200
+  boxes[1].normalised = {0, 0, 1000, 200};     // padding alone
+  MapBoxes(seen, &boxes);
+  EXPECT_EQ(boxes[0].source, (Box{40, 20, 200, 180}));
+  const Image drawn = DrawBoxes(seen, boxes);
+  ASSERT_EQ(drawn.width, 400);
+  ASSERT_EQ(drawn.height, 200);
+  const auto changed = [&](int64_t x, int64_t y) {
+    return drawn.row(y)[3 * x] != before.row(y)[3 * x];
+  };
+  EXPECT_TRUE(changed(40, 100));
+  EXPECT_TRUE(changed(199, 100));
+  EXPECT_TRUE(changed(100, 20));
+  EXPECT_TRUE(changed(100, 179));
+  EXPECT_FALSE(changed(39, 100));
+  EXPECT_FALSE(changed(200, 100));
+  EXPECT_FALSE(changed(100, 100));
+  EXPECT_FALSE(changed(100, 180));
+  EXPECT_FALSE(changed(300, 0));
 }
 
 }  // namespace
