@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """galen beside its peers on this machine, in one run: a table with each figure's share of the machine's limit.
 
-    run.py [--galen FILE] [--models DIR] [--out DIR] [--rounds N] [--only NAME]... [--peers llama,openvino|none]
+    run.py [--galen FILE] [--models DIR] [--out DIR] [--rounds N] [--only NAME]... [--peers llama,openvino,torch,openvino-tower|none]
 
 Writes bench.json (every sample) and bench.md. Tools take turns within each round, so that a machine whose speed drifts treats
 them alike; the figure is the best of the rounds, the median stands beside it. What cannot run is named with its reason and never filled in.
@@ -93,6 +93,41 @@ class Llama:
                 for row in rows}
 
 
+class Torch:
+    """PyTorch with transformers, bf16: image towers."""
+
+    name = "PyTorch"
+
+    def __init__(self, options):
+        self.python = oracle()
+        self.threads = options.threads
+
+    def measure(self, case):
+        return measure_tower(case, [self.python, PEERS / "torch_tower.py"], self.threads)
+
+
+class OpenVinoTower:
+    """OpenVINO, bf16: image towers, converted from PyTorch once."""
+
+    name = "OpenVINO tower"
+
+    def __init__(self, options):
+        self.python = oracle()
+        self.cache = child([PEERS / "make_openvino_tower.sh", self.python]).strip()
+        self.threads = options.threads
+
+    def measure(self, case):
+        return measure_tower(case, [self.python, PEERS / "openvino_tower.py"], self.threads, self.cache)
+
+
+def measure_tower(case, command, threads, *more):
+    if "tower" not in case:
+        return {}
+    shape, batch = case["tower"]
+    answer = json.loads(child([*command, shape, batch, threads, *more]).splitlines()[-1])
+    return {"encode_image": {"value": answer["encode_image"], "unit": "s"}}
+
+
 class OpenVino:
     """OpenVINO GenAI with int4 weights; only Gemma 270M is exported."""
 
@@ -114,7 +149,7 @@ class OpenVino:
         return {name: {"value": answer[name], "unit": "tok/s"} for name in ("prefill", "decode")}
 
 
-TOOLS = {"galen": Galen, "llama": Llama, "openvino": OpenVino}
+TOOLS = {"galen": Galen, "llama": Llama, "openvino": OpenVino, "torch": Torch, "openvino-tower": OpenVinoTower}
 
 
 def say(text):
@@ -166,6 +201,12 @@ def make_cases(options):
          "galen": [*big, "--context", "131072", "--prompt", "1", "--generate", "4", "--repeat", "1"]},
         {"name": "4b-128k-int8", "title": "MedGemma-4B shape, cache in int8",
          "galen": [*big, "--context", "131072", "--kv", "int8", "--prompt", "1", "--generate", "4", "--repeat", "1"]},
+        {"name": "tower-896", "title": "MedGemma image tower, 896 x 896", "tower": ("siglip-896", 1),
+         "galen": ["--shape", "siglip-896"]},
+        {"name": "tower-896-int8", "title": "MedGemma image tower, int8 activations", "tower": ("siglip-896", 1),
+         "galen": ["--shape", "siglip-896", "--activations", "int8"]},
+        {"name": "tower-448", "title": "MedSigLIP image tower, 448 x 448, 8 images", "tower": ("medsiglip-448", 8),
+         "galen": ["--shape", "medsiglip-448", "--batch", "8"]},
     ]
     chosen = [c for c in cases if not options.only or c["name"] in options.only]
     unknown = set(options.only) - {c["name"] for c in cases}
@@ -266,13 +307,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--only", action="append", default=[], help="measure this case only (may be repeated)")
-    parser.add_argument("--peers", default="llama,openvino", help="which to compare with; none for galen alone")
+    parser.add_argument("--peers", default="llama,openvino,torch,openvino-tower", help="which to compare with; none for galen alone")
     options = parser.parse_args()
     cases = make_cases(options)
     tools, missing = [Galen(options)], {}
     for name in [n for n in options.peers.split(",") if n and n != "none"]:
         if name not in TOOLS:
-            parser.error(f"unknown peer {name}; known: llama, openvino, none")
+            parser.error(f"unknown peer {name}; known: {', '.join(list(TOOLS)[1:])}, none")
         try:
             tools.append(TOOLS[name](options))
         except Unavailable as error:

@@ -3,22 +3,16 @@
 #include <cstdio>
 #include <iostream>
 
+#include "bench_limits.h"
 #include "bench_subject.h"
+#include "bench_tower.h"
 #include "commands.h"
 #include "engine/memory_plan.h"
 #include "kernels/machine_limits.h"
+#include "models/random_tower.h"
 
 namespace galen::cli {
 namespace {
-
-struct Limits {
-  double bf16 = 0, fp32 = 0, int8 = 0;
-};
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 // Key-value products of attention over a prompt: 2 products of head_dim for each visible (query,
 // key) pair.
@@ -76,16 +70,18 @@ class Bench {
                                 {"share_of_limit", share},
                                 {"peak_bytes", peak_bytes}});
   }
-  Result<BenchRun> RandomRun(int64_t prompt, int64_t generate, int64_t streams,
+  Result<std::unique_ptr<Engine>> MakeEngine(int64_t context, int64_t streams) const {
+    ASSIGN_OR_RETURN(const EngineOptions options, BenchEngineOptions(o_, context, streams));
+    return Engine::Create(subject_->model(), *subject_->kernels, *subject_->threads, options);
+  }
+  Result<BenchRun> RandomRun(Engine& engine, int64_t prompt, int64_t generate, int64_t streams,
                              uint64_t seed) const {
-    ASSIGN_OR_RETURN(const EngineOptions options,
-                     BenchEngineOptions(o_, prompt + generate + 1, streams));
     std::vector<std::vector<int32_t>> prompts;
     for (int64_t s = 0; s < streams; ++s) {
       prompts.push_back(
           RandomTokens(prompt, subject_->model().config().vocab_size, seed * 977 + s));
     }
-    return MeasureRun(*subject_, options, prompts, generate);
+    return MeasureRun(engine, prompts, generate);
   }
   // Bytes that a step of several sequences reads: the weights once, the keys and values of each.
   Result<double> StepBytes(int64_t streams, int64_t context) const {
@@ -108,24 +104,9 @@ class Bench {
   Json json_;
 };
 
-// Called again after the runs: the higher rates count, since the clock drifts too.
 Status Bench::MeasureMachine() {
   ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
-  for (const RateLimits& rates : MeasureRates(pool_)) {
-    Json& best = json_["machine"]["isas"][std::string(IsaName(rates.isa))];
-    if (best.is_null()) best = Json::object();
-    const auto keep = [&best](const char* name, double rate) {
-      return (best[name] = std::max(best.value(name, 0.0), rate)).get<double>();
-    };
-    const double bf16 = keep("bf16_gflops", rates.bf16_gflops),
-                 fp32 = keep("fp32_gflops", rates.fp32_gflops);
-    const double int8 = keep("int8_gops", rates.int8_gops);
-    if (rates.isa <= isa) limits_ = {std::max(bf16, limits_.bf16), fp32, int8};
-  }
-  json_["machine"]["isa"] = IsaName(isa);
-  json_["machine"]["bf16_gflops"] = limits_.bf16;
-  json_["machine"]["fp32_gflops"] = limits_.fp32;
-  json_["machine"]["int8_gops"] = limits_.int8;
+  limits_ = MeasureLimits(pool_, isa, &json_["machine"]);
   return OkStatus();
 }
 
@@ -135,8 +116,12 @@ Status Bench::MeasureLoad() {
   ResetPeakResidentBytes();
   ASSIGN_OR_RETURN(subject_, OpenSubject(o_));
   Add("load", subject_->load_seconds, "s", "none", 0, PeakResidentBytes());
-  ASSIGN_OR_RETURN(const BenchRun run, RandomRun(kPrompt, 1, 1, 7));
-  Add("first_token", subject_->load_seconds + run.prefill_seconds, "s", "none", 0, run.peak_bytes);
+  const double begin = Now();
+  ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, MakeEngine(kPrompt + 2, 1));
+  const double engine_seconds = Now() - begin;
+  ASSIGN_OR_RETURN(const BenchRun run, RandomRun(*engine, kPrompt, 1, 1, 7));
+  Add("first_token", subject_->load_seconds + engine_seconds + run.prefill_seconds, "s", "none", 0,
+      run.peak_bytes);
   json_["results"].back()["resident_bytes"] = ResidentBytes();
   return OkStatus();
 }
@@ -145,8 +130,11 @@ Status Bench::MeasureSingle(Bandwidth* bandwidth) {
   std::vector<double> prefill, decode, shares;
   ASSIGN_OR_RETURN(const double bytes, StepBytes(1, o_.prompt + o_.generate / 2));
   int64_t peak = 0;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
+                   MakeEngine(o_.prompt + o_.generate + 2, 1));
   for (int i = 0; i < o_.repeat; ++i) {
-    ASSIGN_OR_RETURN(const BenchRun run, RandomRun(o_.prompt, o_.generate + 1, 1, i + 1));
+    ASSIGN_OR_RETURN(const BenchRun run,
+                     RandomRun(*engine, o_.prompt, o_.generate + 1, 1, i + 1));
     prefill.push_back(static_cast<double>(o_.prompt) / run.prefill_seconds);
     decode.push_back(static_cast<double>(run.decoded) / run.decode_seconds);
     peak = std::max(peak, run.peak_bytes);
@@ -170,8 +158,11 @@ Status Bench::MeasureStreams(Bandwidth* bandwidth) {
   ASSIGN_OR_RETURN(const double bytes, StepBytes(o_.streams, 16 + o_.generate / 2));
   bool compute_bound = false;
   int64_t peak = 0;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
+                   MakeEngine(16 + o_.generate + 2, o_.streams));
   for (int i = 0; i < o_.repeat; ++i) {
-    ASSIGN_OR_RETURN(const BenchRun run, RandomRun(16, o_.generate + 1, o_.streams, 99 + i));
+    ASSIGN_OR_RETURN(const BenchRun run,
+                     RandomRun(*engine, 16, o_.generate + 1, o_.streams, 99 + i));
     peak = std::max(peak, run.peak_bytes);
     values.push_back(static_cast<double>(run.decoded) / run.decode_seconds);
     const double read_limit = bandwidth->AfterRun() / bytes * static_cast<double>(o_.streams);
@@ -209,16 +200,19 @@ Result<Json> Bench::Run() {
 Status RunBench(const BenchOptions& o) {
   if (o.model.empty() == o.shape.empty())
     return InvalidArgument("give a model or --shape, not both");
-  ASSIGN_OR_RETURN(const Json json, Bench(o).Run());
+  ASSIGN_OR_RETURN(const Json json, IsTowerShape(o.shape) ? MeasureTower(o) : Bench(o).Run());
   if (o.json) {
     std::cout << json.dump() << "\n";
     return OkStatus();
   }
   const Json& machine = json["machine"];
-  std::printf("%s: bf16 %.0f, fp32 %.0f GFLOP/s, int8 %.0f GOP/s, read %.1f GB/s\n",
+  std::printf("%s: bf16 %.0f, fp32 %.0f GFLOP/s, int8 %.0f GOP/s",
               machine["isa"].get<std::string>().c_str(), machine["bf16_gflops"].get<double>(),
-              machine["fp32_gflops"].get<double>(), machine["int8_gops"].get<double>(),
-              machine["read_gb_per_s"].get<double>());
+              machine["fp32_gflops"].get<double>(), machine["int8_gops"].get<double>());
+  if (machine.contains("read_gb_per_s")) {
+    std::printf(", read %.1f GB/s", machine["read_gb_per_s"].get<double>());
+  }
+  std::printf("\n");
   for (const Json& result : json["results"]) {
     std::printf("%-20s %10.2f %-6s", result["name"].get<std::string>().c_str(),
                 result["value"].get<double>(), result["unit"].get<std::string>().c_str());
@@ -239,7 +233,8 @@ void AddBench(CLI::App& app, Action* action) {
   verb->add_option("model", o->model, "A GGUF file or a Hugging Face directory");
   verb->add_option(
       "--shape", o->shape,
-      "Random weights of a published shape: medgemma-4b, gemma3-270m, smollm2-135m, ...");
+      "Random weights of a published shape: medgemma-4b, gemma3-270m, smollm2-135m, ...; or of an "
+      "image tower: siglip-896, medsiglip-448, qwen2_5-vl-7b");
   verb->add_option("--type", o->type, "Block format of the random weights")->capture_default_str();
   verb->add_option("--prompt", o->prompt, "Tokens of the prompt")
       ->check(CLI::Range(1, 1 << 20))
@@ -249,7 +244,9 @@ void AddBench(CLI::App& app, Action* action) {
       ->capture_default_str();
   verb->add_option("--streams", o->streams, "Also so many requests at once")
       ->check(CLI::Range(0, 4096));
-  verb->add_option("--batch", o->streams, "The same as --streams")->check(CLI::Range(0, 4096));
+  verb->add_option("--batch", o->streams,
+                   "The same as --streams; of an image tower: images at once")
+      ->check(CLI::Range(0, 4096));
   verb->add_option("--context", o->long_context,
                    "Also decode at the end of a context of so many tokens");
   verb->add_option("--repeated", o->repeated_file,

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/files.h"
+#include "bench_limits.h"
 #include "bench_subject.h"
 
 namespace galen::cli {
@@ -91,8 +92,11 @@ Result<Json> MeasureSpeculation(const Subject& subject, const BenchOptions& o) {
   for (int i = 0; i < o.repeat; ++i) {
     for (const bool speculate : {false, true}) {
       options.speculate = speculate ? Speculate::kNgram : Speculate::kOff;
-      ASSIGN_OR_RETURN(BenchRun run, MeasureRun(subject, options, {{prompt.begin(), prompt.end()}},
-                                                o.generate + 1));
+      ASSIGN_OR_RETURN(
+          const std::unique_ptr<Engine> engine,
+          Engine::Create(subject.model(), *subject.kernels, *subject.threads, options));
+      ASSIGN_OR_RETURN(BenchRun run,
+                       MeasureRun(*engine, {{prompt.begin(), prompt.end()}}, o.generate + 1));
       rates[speculate].push_back(static_cast<double>(run.decoded) / run.decode_seconds);
       answers[speculate] = std::move(run.answer);
       steps = run.steps;

@@ -1,9 +1,8 @@
 #include "bench_subject.h"
 
 #include <algorithm>
-#include <cstdio>
 
-#include "base/files.h"
+#include "bench_limits.h"
 
 namespace galen::cli {
 
@@ -39,31 +38,6 @@ Result<std::unique_ptr<Subject>> OpenSubject(const BenchOptions& o) {
   return subject;
 }
 
-namespace {
-
-// A field of /proc/self/status in bytes; 0 if it is not there.
-int64_t StatusBytes(const char* field) {
-  const Result<std::string> text = ReadFile("/proc/self/status", 65536);
-  if (!text.ok()) return 0;
-  const size_t at = text->find(field);
-  long long kilobytes = 0;
-  if (at == std::string::npos || std::sscanf(text->c_str() + at, "%*[^0-9]%lld", &kilobytes) != 1)
-    return 0;
-  return 1024 * kilobytes;
-}
-
-}  // namespace
-
-int64_t ResidentBytes() { return StatusBytes("VmRSS:"); }
-int64_t PeakResidentBytes() { return StatusBytes("VmHWM:"); }
-
-void ResetPeakResidentBytes() {
-  if (std::FILE* file = std::fopen("/proc/self/clear_refs", "w")) {
-    std::fputs("5", file);
-    std::fclose(file);
-  }
-}
-
 std::vector<int32_t> RandomTokens(int64_t n, int64_t vocab, uint64_t seed) {
   std::vector<int32_t> tokens;
   for (int64_t i = 0; i < n; ++i) {
@@ -95,12 +69,10 @@ Result<EngineOptions> BenchEngineOptions(const BenchOptions& o, int64_t context,
   return engine;
 }
 
-Result<BenchRun> MeasureRun(const Subject& subject, const EngineOptions& options,
-                            const std::vector<std::vector<int32_t>>& prompts, int64_t generate) {
+Result<BenchRun> MeasureRun(Engine& engine, const std::vector<std::vector<int32_t>>& prompts,
+                            int64_t generate) {
   const int64_t streams = static_cast<int64_t>(prompts.size());
-  const double begin = Now();
-  ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
-                   Engine::Create(subject.model(), *subject.kernels, *subject.threads, options));
+  const int64_t steps = engine.counters().steps;
   BenchRun run;
   int64_t begun = 0;
   double first = 0;
@@ -118,14 +90,15 @@ Result<BenchRun> MeasureRun(const Subject& subject, const EngineOptions& options
       return true;
     };
     request.on_finish = [&](FinishReason, const std::string& error) { failure += error; };
-    ASSIGN_OR_RETURN([[maybe_unused]] const int64_t id, engine->Submit(std::move(request)));
+    ASSIGN_OR_RETURN([[maybe_unused]] const int64_t id, engine.Submit(std::move(request)));
   }
-  while (engine->Step()) {
+  const double begin = Now();
+  while (engine.Step()) {
   }
   if (!failure.empty()) return Status(StatusCode::kIo, failure);
   run.prefill_seconds = first - begin;
   run.decode_seconds = Now() - first;
-  run.steps = engine->counters().steps;
+  run.steps = engine.counters().steps - steps;
   run.peak_bytes = PeakResidentBytes();
   return run;
 }

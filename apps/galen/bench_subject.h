@@ -51,13 +51,9 @@ struct BenchRun {
 };
 
 // Requests at once, one for each prompt; prefill ends with the first token of the last of them.
-Result<BenchRun> MeasureRun(const Subject& subject, const EngineOptions& options,
-                            const std::vector<std::vector<int32_t>>& prompts, int64_t generate);
-
-// Of this process; the peak since ResetPeakResidentBytes, where the system can forget it.
-int64_t ResidentBytes();
-int64_t PeakResidentBytes();
-void ResetPeakResidentBytes();
+// A new engine's first run also pays for its memory, which the system hands out page by page.
+Result<BenchRun> MeasureRun(Engine& engine, const std::vector<std::vector<int32_t>>& prompts,
+                            int64_t generate);
 
 // Decoding at the end of a context of o.long_context tokens: {"value", "kv_bytes", ...}.
 Result<Json> MeasureLongContext(const Subject& subject, const BenchOptions& o,

@@ -6,14 +6,14 @@
 #include <cstdint>
 
 #include "kernels/attention.h"
+#include "kernels/encoder_attention.h"
 #include "kernels/isa.h"
 #include "kernels/linear.h"
+#include "kernels/row_product.h"
 
 namespace galen {
 
 enum class GateKind : uint8_t { kGeluTanh, kSilu };
-// kGelu: x times the normal distribution function, the erf form. kQuickGelu: x sigmoid(1.702 x), CLIP's.
-enum class ActivationKind : uint8_t { kGeluTanh, kGelu, kQuickGelu, kSilu, kRelu };
 
 struct KernelTable {
   const char* name = nullptr;
@@ -46,6 +46,11 @@ struct KernelTable {
   // dw[n, k] += sum_i dy[i, n] * x[i, k] for n in [n0, n1), x [m, K], dy [m, N], dw [N, K]. fp32.
   void (*linear_backward_weight)(const float* dy, const float* x, int64_t m, int64_t n, int64_t k, int64_t n0,
                                  int64_t n1, float* dw) = nullptr;
+
+  // A block of rows times the units [unit0, unit1) of a weight (kernels/row_product.h). Null: this instruction
+  // set has none, and ops compose the entries above.
+  void (*row_product_bf16)(const RowProduct& product, int64_t unit0, int64_t unit1) = nullptr;
+  void (*row_product_int8)(const RowProduct& product, int64_t unit0, int64_t unit1) = nullptr;
 
   // ---- rows: x, y [rows, cols] contiguous
   // y = x / sqrt(mean(x^2) + eps) * w, all in fp32. y may alias x.
@@ -111,6 +116,12 @@ struct KernelTable {
                     const int32_t* look_ahead, int64_t h, float* out, float* lse, void* scratch) = nullptr;
   // Per worker, of `attention` and `attention_backward`, for spans of at most `tokens` rows.
   int64_t (*attention_scratch_bytes)(const AttentionShape& shape, int64_t tokens) = nullptr;
+  // Attention of encoders with bf16 products: out[t, h, :] for the rows [row0, row1) of the segment [begin, end), whose rows
+  // see all of the segment. q, k, v, out: [T,H,D] of the whole batch; out may be q. Null: this instruction set has none.
+  void (*encoder_attention)(const EncoderAttentionShape& shape, const float* q, const float* k, const float* v, int64_t begin,
+                            int64_t end, int64_t h, int64_t row0, int64_t row1, float* out, void* scratch) = nullptr;
+  // Per worker, for segments of at most `tokens` rows.
+  int64_t (*encoder_attention_scratch_bytes)(const EncoderAttentionShape& shape, int64_t tokens) = nullptr;
   // Adds to dq [T,H,D], dk, dv [T,G,D] the gradients of one key/value head g (all its query heads).
   void (*attention_backward)(const AttentionShape& shape, const AttentionSpan& span, const float* q, const float* k,
                              const float* v, const int32_t* look_ahead, const float* out, const float* lse,

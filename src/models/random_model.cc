@@ -5,6 +5,7 @@
 #include <string>
 
 #include "models/architecture.h"
+#include "models/random_tower.h"
 
 namespace galen {
 namespace {
@@ -130,7 +131,8 @@ Result<ModelConfig> ShapeConfig(std::string_view name) {
     if (shape.name == name) return ConfigOf(shape);
   }
   return InvalidArgument("unknown shape '" + std::string(name) +
-                         "'; known: " + Join(RandomModelShapes()));
+                         "'; known: " + Join(RandomModelShapes()) +
+                         "; image towers: " + std::string(TowerShapeNames()));
 }
 
 Result<RandomModel> MakeRandomModel(std::string_view shape, std::string_view type,

@@ -131,13 +131,88 @@ TEST_P(EncoderOps, EncoderAttentionSeesItsSegmentOnly) {
     std::vector<float> q = Uniform(n, 1, 2.0f), k = Uniform(n, 2, 2.0f), v = Uniform(n, 3);
     const std::vector<double> exact = ExactAttention(shape, bounds, q, k, v);
     const auto wrap = [&](std::vector<float>& t) { return Wrap(t, {tokens, 2, head_dim}); };
+    for (Compute compute : {Compute::kFp32, Compute::kBf16}) {
+      const ArenaScope scope(ctx.arena);
+      ctx.compute = compute;
+      const Tensor y = EncoderAttention(ctx, shape, bounds, wrap(q), wrap(k), wrap(v));
+      ctx.compute = Compute::kFp32;
+      ASSERT_EQ(y.cols(), 2 * head_dim);
+      // Averages of values below 1. fp32: scores up to 12 in size, whose rounding weighs as much.
+      // bf16: a score is a sum of products of size 1 on average, each off by 2^-8 of it at most, in
+      // all by 2^-8 sqrt(D) after the scale; errors that differ in sign leave a third of it.
+      const double tolerance = compute == Compute::kFp32
+                                   ? 64 * 0x1p-24
+                                   : 0x1p-8 * (1 + std::sqrt(static_cast<double>(head_dim)) / 3);
+      for (int64_t i = 0; i < n; ++i) {
+        ASSERT_NEAR(y.f32()[i], exact[i], tolerance) << head_dim << " at " << i;
+      }
+    }
+  }
+}
+
+// One head of 8 features in bf16 or fp32; q, k, v [T * 8].
+Tensor AttendOneHead(ExecContext& ctx, Compute compute, const std::vector<int32_t>& bounds,
+                     std::vector<float>& q, std::vector<float>& k, std::vector<float>& v) {
+  const int64_t tokens = bounds.back(), dim = 8;
+  ctx.compute = compute;
+  const Tensor y = EncoderAttention(ctx, {1, dim, 1.0f}, bounds, Wrap(q, {tokens, 1, dim}),
+                                    Wrap(k, {tokens, 1, dim}), Wrap(v, {tokens, 1, dim}));
+  ctx.compute = Compute::kFp32;
+  return y;
+}
+
+// Scores that grow along the keys by more than floats can hold a power of two of: references must
+// follow, and what was summed before must vanish.
+TEST_P(EncoderOps, EncoderAttentionOfGrowingScores) {
+  const int64_t tokens = 300, head_dim = 8;
+  const std::vector<int32_t> bounds = {0, static_cast<int32_t>(tokens)};
+  std::vector<float> q(tokens * head_dim, 1.0f), k(q.size()), v(q.size());
+  for (int64_t t = 0; t < tokens; ++t) {
+    for (int64_t d = 0; d < head_dim; ++d) {
+      k[t * head_dim + d] = static_cast<float>(t / 2 * 4);
+      v[t * head_dim + d] = static_cast<float>(t) + 1000.0f * static_cast<float>(d);
+    }
+  }
+  for (Compute compute : {Compute::kFp32, Compute::kBf16}) {
     const ArenaScope scope(ctx.arena);
-    const Tensor y = EncoderAttention(ctx, shape, bounds, wrap(q), wrap(k), wrap(v));
-    ASSERT_EQ(y.cols(), 2 * head_dim);
-    for (int64_t i = 0; i < n; ++i) {
-      // Scores up to 12 in size: their rounding weighs as much as their size. Averages of values
-      // below 1.
-      ASSERT_NEAR(y.f32()[i], exact[i], 64 * 0x1p-24) << head_dim << " at " << i;
+    const Tensor y = AttendOneHead(ctx, compute, bounds, q, k, v);
+    // The two last keys share all weight; the value is rounded to bf16.
+    for (int64_t d = 0; d < head_dim; ++d) {
+      const double want = 298.5 + 1000.0 * static_cast<double>(d);
+      ASSERT_NEAR(y.row(0)[d], want, 0x1p-8 * want);
+    }
+  }
+}
+
+// The bits of a row do not depend on the queries that are computed with it, whose scores may be so
+// large that their references rise.
+TEST_P(EncoderOps, EncoderAttentionOfARowIsItsOwn) {
+  const int64_t tokens = 300, head_dim = 8;
+  const std::vector<int32_t> bounds = {0, static_cast<int32_t>(tokens)};
+  std::vector<float> q = Uniform(tokens * head_dim, 1), k = Uniform(tokens * head_dim, 2);
+  std::vector<float> v = Uniform(tokens * head_dim, 3);
+  for (int64_t i = tokens * head_dim / 2; i < tokens * head_dim; ++i) k[i] *= 4;
+  const ArenaScope scope(ctx.arena);
+  const Tensor y = AttendOneHead(ctx, Compute::kBf16, bounds, q, k, v);
+  for (int64_t i = 0; i < tokens * head_dim; ++i) {
+    if (i / head_dim % 7 != 3) q[i] *= 1000;
+  }
+  const Tensor other = AttendOneHead(ctx, Compute::kBf16, bounds, q, k, v);
+  for (int64_t t = 3; t < tokens; t += 7) {
+    for (int64_t d = 0; d < head_dim; ++d) ASSERT_EQ(y.row(t)[d], other.row(t)[d]) << t;
+  }
+}
+
+TEST_P(EncoderOps, EncoderAttentionKeepsNan) {
+  const int64_t tokens = 40, head_dim = 8;
+  const std::vector<int32_t> bounds = {0, 20, 40};
+  std::vector<float> q = Uniform(tokens * head_dim, 1), k = Uniform(tokens * head_dim, 2);
+  std::vector<float> v = Uniform(tokens * head_dim, 3);
+  q[5 * head_dim] = std::nanf("");
+  for (Compute compute : {Compute::kFp32, Compute::kBf16}) {
+    const Tensor y = AttendOneHead(ctx, compute, bounds, q, k, v);
+    for (int64_t t = 0; t < tokens; ++t) {
+      for (int64_t d = 0; d < head_dim; ++d) ASSERT_EQ(std::isnan(y.row(t)[d]), t == 5) << t;
     }
   }
 }

@@ -81,11 +81,6 @@ Tensor Attention(ExecContext& ctx, const AttentionShape& shape, std::span<const 
 Tensor PagedAttention(ExecContext& ctx, const AttentionShape& shape, std::span<const AttentionSpan> spans, const Tensor& q,
                       const Tensor& k, const Tensor& v, const int32_t* look_ahead);
 
-struct EncoderAttentionShape {
-  int64_t num_heads = 0;
-  int64_t head_dim = 0;  // even
-  float scale = 1.0f;    // multiplies q.k
-};
 // Attention of encoders: every row sees all rows of its segment [cu_seqlens[i], cu_seqlens[i + 1]) and no others. q, k, v
 // [T,H,D]; cu_seqlens starts with 0, ascends and ends with T; empty segments are allowed. Returns [T, H * D].
 Tensor EncoderAttention(ExecContext& ctx, const EncoderAttentionShape& shape, std::span<const int32_t> cu_seqlens,

@@ -2,8 +2,6 @@
 // what vdpbf16ps and what an AMX tile multiplies by. Included like linear-inl.h, after
 // panels-inl.h.
 
-inline int64_t Bf16Stride(int64_t k) { return (k + 31) / 32 * 32 + 32; }  // + a cache line: see PanelStrideF32
-
 inline void PrepareBf16(const float* x, int64_t k, uint16_t* row) {
   int64_t i = 0;
   for (; i + 32 <= k; i += 32) {

@@ -92,9 +92,24 @@ struct Bf16Panel : Bf16PanelBase {
 };
 
 #include "kernels/x86/linear-table-inl.h"
+
+struct RowTile {
+  static constexpr int kRows = 32;
+  static constexpr int kUnits = 2;
+  using Session = TileConfig;
+  static void Multiply(const uint16_t* x, int64_t stride, const uint16_t* panel,
+                       int64_t panel_stride, int64_t units, int64_t chunks, float* sums) {
+    Micro32(x, stride, panel, units == kUnits ? panel_stride : 0, chunks, true, sums, kUnits * 16);
+  }
+};
+
+#include "kernels/x86/row_product-inl.h"
 }  // namespace
 
-void AddLinearKernels(KernelTable* table) { AddLinear(table); }
+void AddLinearKernels(KernelTable* table) {
+  AddLinear(table);
+  table->row_product_bf16 = MultiplyRows;
+}
 
 }  // namespace galen::amx
 

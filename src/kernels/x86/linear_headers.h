@@ -19,6 +19,38 @@
 #include "tensor/formats/iq4_nl.h"
 
 namespace galen {
+
+// Elements of an operand row of LinearPlan::kBf16Panels: whole chunks and a cache line, so that rows of 2^n elements do not
+// share a cache set.
+inline int64_t Bf16Stride(int64_t k) { return (k + 31) / 32 * 32 + 32; }
+
+// Row products of the instruction sets that have them (kernels/row_product.h).
+void AddAvx512RowProduct(KernelTable* table);
+void AddAvx512Bf16RowProduct(KernelTable* table);
+
+// What row products do to `sums` [rows][stride], columns [n0, n0 + cols) of the product: bias and activation (of whole rows,
+// so that vectors need no masks), then fp32 rows from m0 on.
+inline void FinishRows(const RowProduct& p, int64_t rows, int64_t n0, int64_t cols, int64_t stride, float* sums) {
+  if (p.bias != nullptr) {
+    for (int64_t m = 0; m < rows; ++m) {
+      for (int64_t n = 0; n < cols; ++n) sums[m * stride + n] += p.bias[n0 + n];
+    }
+  }
+  if (p.activate != nullptr) p.activate(p.activation, sums, rows * stride, sums);
+}
+inline void StoreRows(const RowProduct& p, int64_t m0, int64_t rows, int64_t n0, int64_t cols, int64_t stride,
+                      const float* sums) {
+  for (int64_t m = 0; m < rows; ++m) {
+    float* y = p.y + (m0 + m) * p.ldy + n0;
+    const float* row = sums + m * stride;
+    if (!p.accumulate) {
+      std::memcpy(y, row, static_cast<size_t>(cols) * sizeof(float));
+      continue;
+    }
+    for (int64_t n = 0; n < cols; ++n) y[n] += row[n];
+  }
+}
+
 namespace avx2 { void AddLinearKernels(KernelTable* table); }
 namespace avx512 { void AddLinearKernels(KernelTable* table); }
 namespace avx512_bf16 { void AddLinearKernels(KernelTable* table); }
