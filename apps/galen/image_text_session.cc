@@ -97,6 +97,7 @@ Result<std::unique_ptr<ImageTextSession>> OpenImageTextSession(const ImageTextOp
   OpenDualEncoderOptions open;
   open.vision = images;
   open.text = texts;
+  open.compute = session->compute;
   open.admit = [&](const DualEncoder& model, const WeightPlan& weights) {
     MemoryPlan plan;
     plan.weights = weights.allocated();

@@ -17,6 +17,8 @@ struct ParamSource {
   // What the spec names of a tensor of the file: shape and bytes are those of the weight, even
   // where the tensor holds several.
   TensorInfo tensor;
+  // An fp32 or fp16 matrix is kept as bf16 (WeightUse::kInference only).
+  bool round_to_bf16 = false;
 };
 
 struct ParamSources {

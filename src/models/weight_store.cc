@@ -31,6 +31,8 @@ Placement Place(const ParamSource& source, WeightUse use, const KernelTable& ker
   }
   place.dtype = source.tensor.dtype;
   if (use == WeightUse::kInference) {
+    const bool plain = place.dtype == DType::kF32 || place.dtype == DType::kF16;
+    if (source.round_to_bf16 && plain) place.dtype = DType::kBF16;
     place.layout = kernels.weight_layout;
     place.bytes = kernels.packed_bytes(place.dtype, spec.rows, spec.cols);
     return place;
@@ -80,7 +82,7 @@ void FillPiece(const ParamSource& source, const Placement& place, const KernelTa
     FillVector(spec, tensor, gguf, reinterpret_cast<float*>(dst));
     return;
   }
-  const int64_t row_bytes = RowBytes(tensor.dtype, spec.cols);
+  int64_t row_bytes = RowBytes(tensor.dtype, spec.cols);
   const uint8_t* rows = tensor.bytes.data() + row0 * row_bytes;
   if (spec.transposed) {
     scratch->resize(static_cast<size_t>((row1 - row0) * row_bytes));
@@ -93,13 +95,22 @@ void FillPiece(const ParamSource& source, const Placement& place, const KernelTa
                         row0, row1, scratch->data());
     rows = scratch->data();
   }
+  if (!place.gradient && place.dtype != tensor.dtype) {
+    const int64_t n = (row1 - row0) * spec.cols;
+    std::vector<float> values(static_cast<size_t>(n));
+    FormatOf(tensor.dtype).decode(rows, values.data(), n);
+    row_bytes = RowBytes(place.dtype, spec.cols);
+    scratch->resize(static_cast<size_t>((row1 - row0) * row_bytes));
+    FormatOf(place.dtype).encode(values.data(), nullptr, scratch->data(), n);
+    rows = scratch->data();
+  }
   if (place.layout != WeightLayout::kRows) {
     // pack_rows wants the address of row 0 and reads rows [row0, row1) only.
     const auto row_zero =
         reinterpret_cast<uintptr_t>(rows) - static_cast<uintptr_t>(row0 * row_bytes);
-    kernels.pack_rows(tensor.dtype, reinterpret_cast<const uint8_t*>(row_zero), spec.rows,
+    kernels.pack_rows(place.dtype, reinterpret_cast<const uint8_t*>(row_zero), spec.rows,
                       spec.cols, row0, row1, dst);
-  } else if (place.dtype == tensor.dtype && !place.gradient) {
+  } else if (!place.gradient) {
     std::memcpy(dst + row0 * row_bytes, rows, static_cast<size_t>((row1 - row0) * row_bytes));
   } else {
     const BlockFormat& format = FormatOf(tensor.dtype);

@@ -59,6 +59,16 @@ Tensor DualEncoder::ClassifyImages(ExecContext& ctx, const Tensor& patches, int6
   return Project(ctx, classifier_, vision_->MeanPatches(ctx, tokens, n));
 }
 
+Status DualEncoder::MakeInt8Images(const KernelTable& kernels, ThreadPool& pool) {
+  GALEN_CHECK(vision_ != nullptr);
+  return vision_->stack().MakeInt8(kernels, pool);
+}
+
+int64_t DualEncoder::Int8ImageBytes(const KernelTable& kernels) const {
+  GALEN_CHECK(vision_ != nullptr);
+  return vision_->stack().Int8Bytes(kernels);
+}
+
 std::vector<ParamGroup> DualEncoder::Params() {
   std::vector<ParamGroup> groups;
   const auto add = [&groups](ParamTable table, std::span<const std::string_view> prefixes,

@@ -43,6 +43,12 @@ class DualEncoder {
 
   bool can_embed_images() const;
 
+  // Gives the image tower's blocks int8 matrices beside their own (EncoderStack::MakeInt8), for
+  // Compute::kInt8; everything else, and without this call all, computes in bf16 then. Needs
+  // config().vision.
+  Status MakeInt8Images(const KernelTable& kernels, ThreadPool& pool);
+  int64_t Int8ImageBytes(const KernelTable& kernels) const;
+
   // One group for each part: image tower, text tower, what belongs to neither.
   std::vector<ParamGroup> Params();
 

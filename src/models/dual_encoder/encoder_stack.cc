@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "models/model_config.h"
+#include "nn/encoder_int8.h"
+#include "ops/row_blocks.h"
 
 namespace galen {
 namespace {
@@ -93,13 +95,27 @@ Tensor EncoderStack::Forward(ExecContext& ctx, std::span<const int32_t> cu_seqle
   for (size_t i = 0; causal && i + 1 < cu_seqlens.size(); ++i) {
     spans.push_back({cu_seqlens[i], cu_seqlens[i + 1], 0, {}});
   }
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    x = causal ? CausalBlock(ctx, layers_[i], config_, spans, x)
-               : EncoderBlock(ctx, layers_[i], shape, cu_seqlens, config_.hidden_act,
+  const bool int8 = ctx.compute == Compute::kInt8 && !int8_layers_.empty() && !causal;
+  const std::vector<EncoderLayer>& layers = int8 ? int8_layers_ : layers_;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    x = causal ? CausalBlock(ctx, layers[i], config_, spans, x)
+               : EncoderBlock(ctx, layers[i], shape, cu_seqlens, config_.hidden_act,
                               config_.layer_norm_eps, x);
     Observe(ctx, name, static_cast<int64_t>(i), x);
   }
   return x;
+}
+
+Status EncoderStack::MakeInt8(const KernelTable& kernels, ThreadPool& pool) {
+  std::vector<EncoderLayer> layers = layers_;
+  ASSIGN_OR_RETURN(int8_memory_, QuantizeLayers(layers, kernels, pool));
+  int8_layers_ = std::move(layers);
+  return OkStatus();
+}
+
+int64_t EncoderStack::Int8Bytes(const KernelTable& kernels) const {
+  return config_.num_hidden_layers *
+         QuantizedLayerBytes(config_.hidden_size, config_.intermediate_size, kernels);
 }
 
 void EncoderStack::AddParams(ParamTable* table) {
@@ -126,18 +142,27 @@ void EncoderStack::AddParams(ParamTable* table) {
 int64_t EncoderStack::ArenaBytes(const KernelTable& kernels, int num_threads, int64_t num_tokens,
                                  int64_t longest_segment) const {
   constexpr int64_t kFloat = sizeof(float);
-  // Norm; q, k, v; heads; projection; sum; norm; fc1, activation; fc2; sum.
-  const int64_t block =
-      num_tokens * (10 * config_.hidden_size + 2 * config_.intermediate_size) * kFloat;
+  // Norm; q, k, v; heads; projection; sum; norm; fc1, activation; fc2; sum; copies padded to blocks
+  // of 32 for int8 weights.
+  constexpr int64_t kBlock = 32;
+  const int64_t block = num_tokens * kFloat *
+                        (13 * config_.hidden_size + 3 * config_.intermediate_size + 4 * kBlock);
   const EncoderAttentionShape encoder = config_.attention_shape();
   const AttentionShape shape{
       encoder.num_heads, encoder.num_heads, encoder.head_dim, encoder.scale, 0, KvType::kF32};
+  int64_t scratch = kernels.attention_scratch_bytes(shape, longest_segment);
+  if (kernels.encoder_attention != nullptr) {
+    scratch = std::max(scratch, kernels.encoder_attention_scratch_bytes(encoder, longest_segment));
+  }
   const int64_t attention =
-      num_threads * (kernels.attention_scratch_bytes(shape, longest_segment) + 64) +
+      num_threads * (scratch + 64) +
       num_tokens * (encoder.num_heads + encoder.num_heads * encoder.head_dim) * kFloat;
   const int64_t widest = std::max(config_.hidden_size, config_.intermediate_size);
   constexpr int64_t kRounding = 64 * 64;  // each allocation is rounded up to 64 bytes
-  return block + std::max(attention, LinearArenaBytes(kernels, num_threads, num_tokens, widest)) +
+  return block +
+         std::max({attention, LinearArenaBytes(kernels, num_threads, num_tokens, widest),
+                   RowBlockBytes(kernels, num_threads, config_.hidden_size,
+                                 config_.intermediate_size)}) +
          kRounding;
 }
 

@@ -12,6 +12,7 @@
 #include "models/arena_bytes.h"
 #include "models/param_table.h"
 #include "nn/encoder.h"
+#include "tensor/arena.h"
 
 namespace galen {
 
@@ -45,6 +46,12 @@ class EncoderStack {
   Tensor Forward(ExecContext& ctx, std::span<const int32_t> cu_seqlens, bool causal,
                  std::string_view name, Tensor x) const;
 
+  // Copies the layers with matrices of 8 bits (nn/encoder_int8.h), which Forward takes under
+  // Compute::kInt8 unless it is causal; the layers as they were stay for the other modes. The
+  // weights must be filled. Int8Bytes: upper bound of what that allocates.
+  Status MakeInt8(const KernelTable& kernels, ThreadPool& pool);
+  int64_t Int8Bytes(const KernelTable& kernels) const;
+
   // A table for AddParams and what surrounds it.
   static ParamTable Table() { return ParamTable("encoder.layers.", "blk."); }
   void AddParams(ParamTable* table);
@@ -58,6 +65,8 @@ class EncoderStack {
  private:
   const EncoderStackConfig config_;
   std::vector<EncoderLayer> layers_;
+  std::vector<EncoderLayer> int8_layers_;  // empty until MakeInt8
+  PageBuffer int8_memory_;
 };
 
 // Adds "NAME.weight" [out, in] and, unless the layer has none, "NAME.bias".

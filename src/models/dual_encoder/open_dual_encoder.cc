@@ -71,12 +71,19 @@ Result<LoadedDualEncoder> OpenDualEncoder(const std::string& path,
   std::vector<ParamSource> params;
   for (const ParamGroup& group : groups) {
     ASSIGN_OR_RETURN(ParamSources found, FindParams(*files.checkpoint, group.specs, group.scope));
-    for (ParamSource& source : found.params) params.push_back(std::move(source));
+    for (ParamSource& source : found.params) {
+      source.round_to_bf16 = options.compute != Compute::kFp32;
+      params.push_back(std::move(source));
+    }
   }
   loaded.plan = WeightStore::Plan(*files.checkpoint, params, options.use, kernels);
+  const bool int8 = options.compute == Compute::kInt8 && options.vision &&
+                    options.use == WeightUse::kInference;
+  if (int8) loaded.plan.matrix_bytes += loaded.model->Int8ImageBytes(kernels);
   if (options.admit) RETURN_IF_ERROR(options.admit(*loaded.model, loaded.plan));
   ASSIGN_OR_RETURN(loaded.weights,
                    WeightStore::Load(files.checkpoint, params, options.use, kernels, pool));
+  if (int8) RETURN_IF_ERROR(loaded.model->MakeInt8Images(kernels, pool));
   return loaded;
 }
 

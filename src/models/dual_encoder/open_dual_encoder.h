@@ -28,6 +28,10 @@ struct OpenDualEncoderOptions {
   // Towers that are wanted; one that the file lacks is NotFound.
   bool vision = true;
   bool text = true;
+  // What the model will compute in. Other than fp32: fp32 and fp16 matrices are kept as bf16, which
+  // is what they would be multiplied as. kInt8: the image tower gets int8 matrices beside its own.
+  // With WeightUse::kInference only.
+  Compute compute = Compute::kFp32;
   // Called before memory is taken; an error ends the loading and is passed on.
   std::function<Status(const DualEncoder& model, const WeightPlan& plan)> admit;
 };

@@ -1,6 +1,9 @@
 // Tiny SigLIP and CLIP checkpoints against transformers in fp32: every activation, features, logits
 // and gradients. Fixtures: tests/parity/dual_encoders/make_dual_encoders.py.
 #include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include "models/dual_encoder/dual_encoder_test_util.h"
@@ -27,9 +30,10 @@ class DualEncoderTest : public testing::Test {
 
   // `folder` may differ from the fixture whose expectations it must meet.
   Result<LoadedDualEncoder> Open(const std::string& folder, WeightUse use,
-                                 const KernelTable& kernels) {
+                                 const KernelTable& kernels, Compute compute = Compute::kFp32) {
     OpenDualEncoderOptions options;
     options.use = use;
+    options.compute = compute;
     ASSIGN_OR_RETURN(const DualEncoderFiles files, ReadDualEncoder(folder));
     options.vision = files.config.vision.has_value();
     options.text = files.config.text.has_value();
@@ -218,6 +222,119 @@ TEST_F(DualEncoderTest, BatchesDoNotMix) {
   }
 }
 
+// A safetensors file of bf16 values as one of fp32. Features 3 and 17 of what the image tower's
+// blocks normalise become `outlier` times as large, the columns that meet them as much smaller:
+// the function of the tower stays about the same, as in trained towers that have such features.
+std::string AsFp32(const std::string& file, float outlier) {
+  uint64_t length;
+  std::memcpy(&length, file.data(), sizeof(length));
+  Json header = Json::parse(file.substr(8, length));
+  std::string data = file.substr(8 + length), values(2 * data.size(), '\0');
+  for (size_t i = 0; i < data.size(); i += 2) values.replace(2 * i + 2, 2, data, i, 2);
+  auto* floats = reinterpret_cast<float*>(values.data());
+  for (auto& [name, tensor] : header.items()) {
+    if (name == "__metadata__") continue;
+    tensor["dtype"] = "F32";
+    for (Json& offset : tensor["data_offsets"]) offset = 2 * offset.get<int64_t>();
+    const auto has = [&name](const char* part) { return name.find(part) != std::string::npos; };
+    const bool norm = has("layer_norm") && has(".weight");
+    const bool column = has("q_proj.weight") || has("k_proj.weight") || has("v_proj.weight") ||
+                        has("fc1.weight");
+    if (!has("vision_model.encoder.layers.") || !(norm || column)) continue;
+    const int64_t cols = tensor["shape"].back();
+    for (int64_t i = tensor["data_offsets"][0].get<int64_t>() / 4;
+         i < tensor["data_offsets"][1].get<int64_t>() / 4; i += cols) {
+      for (const int64_t feature : {3, 17}) {
+        floats[i + feature] *= norm ? outlier : 1.0f / outlier;
+      }
+    }
+  }
+  const std::string text = header.dump();
+  length = text.size();
+  return std::string(reinterpret_cast<const char*>(&length), sizeof(length)) + text + values;
+}
+
+// A copy of a fixture with its weights as AsFp32 writes them.
+std::string Fp32Copy(const std::string& name, float outlier) {
+  namespace fs = std::filesystem;
+  const std::string from = Fixture("tiny/" + name);
+  const std::string to = OwnTempDir() + "/" + name + "-" + std::to_string(outlier);
+  fs::create_directories(to);
+  fs::copy_file(from + "/config.json", to + "/config.json", fs::copy_options::overwrite_existing);
+  const auto file = ReadFile(from + "/model.safetensors");
+  EXPECT_TRUE(file.ok());
+  if (file.ok()) {
+    std::ofstream(to + "/model.safetensors", std::ios::binary) << AsFp32(*file, outlier);
+  }
+  return to;
+}
+
+double LeastCosine(const Tensor& a, const Tensor& b) {
+  double least = 1;
+  for (int64_t i = 0; i < a.rows(); ++i) {
+    double ab = 0, aa = 0, bb = 0;
+    for (int64_t c = 0; c < a.cols(); ++c) {
+      ab += double{a.row(i)[c]} * b.row(i)[c];
+      aa += double{a.row(i)[c]} * a.row(i)[c];
+      bb += double{b.row(i)[c]} * b.row(i)[c];
+    }
+    least = std::min(least, ab / std::sqrt(aa * bb));
+  }
+  return least;
+}
+
+// Embeddings in bf16 beside fp32, and in int8 beside bf16: as the weights are, and with outliers.
+TEST_F(DualEncoderTest, RoundedModesAgree) {
+  for (const char* name : {"siglip", "clip"}) {
+    for (const float outlier : {1.0f, 50.0f}) {
+      const std::string folder = Fp32Copy(name, outlier);
+      const auto expected =
+          OpenCheckpoint(Fixture(std::string("tiny/") + name) + "/expected.safetensors");
+      ASSERT_TRUE(expected.ok());
+      for (const Isa isa : SupportedIsas()) {
+        SCOPED_TRACE(std::string(name) + " " + std::string(IsaName(isa)));
+        const KernelTable& kernels = KernelsFor(isa);
+        auto loaded = Open(folder, WeightUse::kInference, kernels, Compute::kInt8);
+        ASSERT_TRUE(loaded.ok()) << loaded.status().message();
+        const DualEncoder& model = *loaded->model;
+        arena_.Rewind(0);
+        ExecContext ctx = Context(kernels);
+        const Tensor patches = Patches(model, **expected);
+        const Tensor exact = model.EmbedImages(ctx, patches, 2);
+        ctx.compute = Compute::kBf16;
+        const Tensor bf16 = model.EmbedImages(ctx, patches, 2);
+        ctx.compute = Compute::kInt8;
+        const Tensor int8 = model.EmbedImages(ctx, patches, 2);
+        EXPECT_GT(LeastCosine(bf16, exact), 0.999) << outlier;
+        EXPECT_GT(LeastCosine(int8, bf16), 0.999) << outlier;
+        EXPECT_NE(std::memcmp(int8.f32(), bf16.f32(), sizeof(float) * 8), 0);
+      }
+    }
+  }
+}
+
+// Files of fp32 are kept as bf16 unless fp32 is computed: the same bits as from a file of bf16.
+TEST_F(DualEncoderTest, Fp32FilesAreKeptAsBf16) {
+  const std::string folder = Fixture("tiny/siglip-vision");
+  const std::string copy = Fp32Copy("siglip-vision", 1.0f);
+  const auto expected = OpenCheckpoint(Fixture("tiny/siglip/expected.safetensors"));
+  ASSERT_TRUE(expected.ok());
+  for (const Isa isa : SupportedIsas()) {
+    SCOPED_TRACE(IsaName(isa));
+    const KernelTable& kernels = KernelsFor(isa);
+    arena_.Rewind(0);
+    ExecContext ctx = Context(kernels);
+    ctx.compute = Compute::kBf16;
+    auto bf16 = Open(folder, WeightUse::kInference, kernels, Compute::kBf16);
+    auto fp32 = Open(copy, WeightUse::kInference, kernels, Compute::kBf16);
+    ASSERT_TRUE(bf16.ok() && fp32.ok()) << fp32.status().message();
+    EXPECT_EQ(fp32->plan.matrix_bytes, bf16->plan.matrix_bytes);
+    const Tensor want = bf16->model->EmbedImages(ctx, Patches(*bf16->model, **expected), 2);
+    const Tensor got = fp32->model->EmbedImages(ctx, Patches(*fp32->model, **expected), 2);
+    for (int64_t i = 0; i < want.num_elements(); ++i) ASSERT_EQ(got.f32()[i], want.f32()[i]);
+  }
+}
+
 // The plan of memory holds for every mode.
 TEST_F(DualEncoderTest, ArenaBytesIsABound) {
   for (const char* name : {"siglip", "siglip-classifier", "clip"}) {
@@ -225,7 +342,7 @@ TEST_F(DualEncoderTest, ArenaBytesIsABound) {
     const auto expected = OpenCheckpoint(folder + "/expected.safetensors");
     ASSERT_TRUE(expected.ok());
     for (const Isa isa : SupportedIsas()) {
-      auto loaded = Open(folder, WeightUse::kInference, KernelsFor(isa));
+      auto loaded = Open(folder, WeightUse::kInference, KernelsFor(isa), Compute::kInt8);
       ASSERT_TRUE(loaded.ok());
       const DualEncoder& model = *loaded->model;
       for (const Compute compute : {Compute::kFp32, Compute::kBf16, Compute::kInt8}) {

@@ -26,6 +26,7 @@ class VisionEncoder {
   // Tokens of one image: its patches and CLIP's class token.
   int64_t tokens() const { return config_.patches() + (siglip_ ? 0 : 1); }
   void AddParams(ParamTable* table);
+  EncoderStack& stack() { return stack_; }
   // Upper bound of the temporaries of all of the above, patches included.
   int64_t ArenaBytes(const KernelTable& kernels, int num_threads, int64_t n) const;
 
