@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "commands.h"
+#include "models/dual_encoder/open_dual_encoder.h"
 #include "session.h"
 
 namespace galen::cli {
@@ -17,6 +18,14 @@ Result<std::vector<std::string>> Chosen(ModelOptions* o) {
     if (name == o->model) return std::vector<std::string>{name};
   }
   RETURN_IF_ERROR(ResolveModel(o));
+  if (IsDualEncoderPath(o->model)) {
+    ASSIGN_OR_RETURN(const DualEncoderFiles files, ReadDualEncoder(o->model));
+    std::string name = files.config.family == DualEncoderFamily::kClip ? "clip" : "siglip";
+    if (files.config.classifier) name += "-classifier";
+    names = GoldenNamesFor(name, false);
+    if (names.empty()) return NotFound("there are no golden vectors for '" + name + "'");
+    return names;
+  }
   ReadModelOptions read = ReadOptionsOf(*o);
   read.tokenizer = false;
   ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o->model, read));

@@ -1,7 +1,6 @@
 #include "models/verify.h"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <memory>
 
@@ -9,8 +8,10 @@
 #include "formats/hf_config.h"
 #include "formats/safetensors.h"
 #include "models/architecture.h"
+#include "models/dual_encoder/replay.h"
 #include "models/golden_data.h"
 #include "models/golden_inputs.h"
+#include "models/layer_checker.h"
 #include "models/param_sources.h"
 #include "models/weight_store.h"
 
@@ -18,30 +19,9 @@ namespace galen {
 namespace {
 
 constexpr int64_t kArenaBytes = int64_t{256} << 20;
-// Of one layer: norm, projection, head norm, rotation, scores, softmax, sum, projection, norm,
-// addition, and about as many in the MLP.
-constexpr int kLayerRoundings = 18;
-constexpr int kLayerProducts = 7;  // products of one layer in sequence
-
-// Both programs round, K <= 96 partial sums of a product grow to the result, four standard
-// deviations: see parity_bounds_test.h. In bf16 the inputs of each product are off by 2^-9 /
-// sqrt(3) each, relative; five deviations.
-double Limit(int layers, Compute compute) {
-  const double fp32 = 2 * 4 * 4 * 0x1p-24 * std::sqrt(1.0 + kLayerRoundings * layers);
-  if (compute == Compute::kFp32) return fp32;
-  return 5 * 0x1p-9 * std::sqrt(2.0 / 3.0) * std::sqrt(kLayerProducts * (layers + 1.0));
-}
-
-double RelativeError(const Tensor& x, const std::vector<float>& wanted) {
-  double squares = 0, largest = 0;
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    squares += static_cast<double>(wanted[i]) * wanted[i];
-    const double d = std::fabs(static_cast<double>(x.f32()[i]) - wanted[i]);
-    if (!(d <= largest)) largest = d;  // NaN stays
-  }
-  return largest / std::sqrt(squares / static_cast<double>(std::max<size_t>(wanted.size(), 1)));
-}
-
+// Products in one sum of the tiny models: features of an MLP, or of 7 x 7 pixels.
+constexpr int kLongestSum = 96;
+constexpr int kDualLongestSum = 147;
 // A tiny model with its weights.
 struct Parts {
   ModelConfig config;
@@ -73,6 +53,33 @@ Status LoadText(const std::shared_ptr<const Checkpoint>& file, const HfConfig& h
   ASSIGN_OR_RETURN(const ParamSources tower_sources, FindParams(*file, tower_specs, VisionScope()));
   ASSIGN_OR_RETURN(parts->tower_weights, WeightStore::Load(file, tower_sources.params,
                                                            WeightUse::kInference, kernels, pool));
+  return OkStatus();
+}
+
+Status ReplayCausalLm(ExecContext& ctx, const std::shared_ptr<const Checkpoint>& file,
+                      const HfConfig& hf, LayerChecker& checker) {
+  Parts parts;
+  RETURN_IF_ERROR(LoadText(file, hf, *ctx.kernels, *ctx.pool, &parts));
+  int32_t soft_token = -1;
+  Tensor images;
+  if (parts.tower != nullptr) {
+    const char* key = hf.root().Has("image_token_id") ? "image_token_id" : "image_token_index";
+    ASSIGN_OR_RETURN(const int64_t id, hf.root().GetInt(key, 0, parts.config.vocab_size - 1));
+    soft_token = static_cast<int32_t>(id);
+    ASSIGN_OR_RETURN(const std::vector<int32_t> order, GoldenInts(*file, "image_order"));
+    std::vector<PreparedImage> prepared;
+    for (const int32_t i : order) {
+      ASSIGN_OR_RETURN(PreparedImage image, GoldenImage(*file, i, parts.vision.image_size,
+                                                        parts.vision, *parts.processor));
+      prepared.push_back(std::move(image));
+    }
+    if (prepared.empty()) return DataLoss(file->path() + ": no images");
+    images = EncodeImages(ctx, *parts.tower, *parts.processor, prepared);
+  }
+  ASSIGN_OR_RETURN(GoldenInputs inputs, GoldenInputs::Read(*file, soft_token));
+  const Batch batch = inputs.batch(images);
+  RETURN_IF_ERROR(CheckBatch(parts.config, batch).WithContext(file->path()));
+  checker.Check("logits", parts.model->Forward(ctx, batch));
   return OkStatus();
 }
 
@@ -110,56 +117,27 @@ Result<VerifyResult> VerifyBytes(std::span<const uint8_t> bytes, const std::stri
     return it == header.metadata.end() ? std::string() : it->second;
   };
   ASSIGN_OR_RETURN(const HfConfig hf, HfConfig::Parse(field("config"), "", name));
-  Parts parts;
-  RETURN_IF_ERROR(LoadText(file, hf, kernels, pool, &parts));
+  const bool dual = IsDualEncoder(hf.model_type());
+  LayerChecker checker(*file, compute, dual ? kDualLongestSum : kLongestSum);
   ASSIGN_OR_RETURN(Arena arena, Arena::Create(kArenaBytes));
-  VerifyResult result;
-  result.vectors = name;
-  result.made_by = field("made_by");
-  Status failed;
-  const auto check = [&](std::string_view layer, const Tensor& x) {
-    const std::string key = "expected." + std::string(layer);
-    if (!file->Has(key) || !failed.ok()) return;
-    const Result<std::vector<float>> wanted = GoldenFloats(*file, key);
-    if (!wanted.ok()) {
-      failed = wanted.status();
-    } else if (static_cast<int64_t>(wanted->size()) != x.num_elements()) {
-      failed = DataLoss(name + ": " + key + " has another size than the model's");
-    } else {
-      const int depth = static_cast<int>(result.layers.size());
-      result.layers.push_back(
-          {std::string(layer), RelativeError(x, *wanted), Limit(depth, compute)});
-    }
-  };
-  const std::function<void(std::string_view, const Tensor&)> observer = check;
+  const std::function<void(std::string_view, const Tensor&)> observer =
+      [&](std::string_view layer, const Tensor& x) { checker.Check(layer, x); };
   ExecContext ctx;
   ctx.kernels = &kernels;
   ctx.pool = &pool;
   ctx.arena = &arena;
   ctx.compute = compute;
   ctx.observer = &observer;
-  int32_t soft_token = -1;
-  Tensor images;
-  if (parts.tower != nullptr) {
-    const char* key = hf.root().Has("image_token_id") ? "image_token_id" : "image_token_index";
-    ASSIGN_OR_RETURN(const int64_t id, hf.root().GetInt(key, 0, parts.config.vocab_size - 1));
-    soft_token = static_cast<int32_t>(id);
-    ASSIGN_OR_RETURN(const std::vector<int32_t> order, GoldenInts(*file, "image_order"));
-    std::vector<PreparedImage> prepared;
-    for (const int32_t i : order) {
-      ASSIGN_OR_RETURN(PreparedImage image, GoldenImage(*file, i, parts.vision.image_size,
-                                                        parts.vision, *parts.processor));
-      prepared.push_back(std::move(image));
-    }
-    if (prepared.empty()) return DataLoss(name + ": no images");
-    images = EncodeImages(ctx, *parts.tower, *parts.processor, prepared);
+  VerifyResult result;
+  result.vectors = name;
+  result.made_by = field("made_by");
+  if (dual) {
+    ASSIGN_OR_RETURN(const Tensor logits, ReplayDualEncoder(ctx, file, hf));
+    checker.Check("logits", logits);
+  } else {
+    RETURN_IF_ERROR(ReplayCausalLm(ctx, file, hf, checker));
   }
-  ASSIGN_OR_RETURN(GoldenInputs inputs, GoldenInputs::Read(*file, soft_token));
-  const Batch batch = inputs.batch(images);
-  RETURN_IF_ERROR(CheckBatch(parts.config, batch).WithContext(name));
-  check("logits", parts.model->Forward(ctx, batch));
-  RETURN_IF_ERROR(failed);
-  if (result.layers.empty()) return DataLoss(name + ": no expected activations");
+  ASSIGN_OR_RETURN(result.layers, checker.Take());
   return result;
 }
 
