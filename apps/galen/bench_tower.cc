@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bench_limits.h"
+#include "engine/dual_encoder_runner.h"
 #include "kernels/isa.h"
 #include "models/random_tower.h"
 
@@ -44,7 +45,8 @@ Result<Json> MeasureTower(const BenchOptions& o) {
   Json json = {{"results", Json::array()}};
   MeasureLimits(pool, isa, &json["machine"]);
   const double load_begin = Now();
-  ASSIGN_OR_RETURN(const auto tower, RandomTower::Make(o.shape, compute, kernels, pool));
+  ASSIGN_OR_RETURN(const auto tower, RandomTower::Make(o.shape, kernels, pool));
+  if (compute == Compute::kInt8) RETURN_IF_ERROR(tower->MakeInt8(kernels, pool));
   const double load_seconds = Now() - load_begin;
   const TowerShape& shape = tower->shape();
   ASSIGN_OR_RETURN(Arena arena, Arena::Create(tower->ArenaBytes(batch, pool.size())));
@@ -59,11 +61,13 @@ Result<Json> MeasureTower(const BenchOptions& o) {
   ctx.arena = &arena;
   ctx.compute = compute;
   std::vector<double> seconds;
+  std::vector<float> result;
   for (int i = 0; i < o.repeat; ++i) {
     const ArenaScope scope(&arena);
     const double begin = Now();
-    tower->Encode(ctx, patches, batch);
+    const Tensor y = tower->Encode(ctx, patches, batch);
     seconds.push_back((Now() - begin) / static_cast<double>(batch));
+    if (compute == Compute::kInt8) result.assign(y.f32(), y.f32() + y.num_elements());
   }
   const int64_t peak = PeakResidentBytes();
   const Limits limits = MeasureLimits(pool, isa, &json["machine"]);
@@ -85,6 +89,14 @@ Result<Json> MeasureTower(const BenchOptions& o) {
                              {"gflop", shape.Flops() * 1e-9},
                              {"extra_bytes", peak - before},
                              {"peak_bytes", peak}});
+  if (compute == Compute::kInt8) {  // what it costs
+    ctx.compute = Compute::kBf16;
+    const Tensor y = tower->Encode(ctx, patches, batch);
+    const auto n = static_cast<size_t>(y.num_elements());
+    const Agreement agreement = CompareRows(result, {y.f32(), n}, y.cols());
+    json["results"].back()["cosine_min"] = agreement.least;
+    json["results"].back()["cosine_mean"] = agreement.mean;
+  }
   return json;
 }
 

@@ -127,7 +127,7 @@ std::vector<ParamSpec> RandomTower::Specs() {
   return specs;
 }
 
-Result<std::unique_ptr<RandomTower>> RandomTower::Make(std::string_view name, Compute compute,
+Result<std::unique_ptr<RandomTower>> RandomTower::Make(std::string_view name,
                                                        const KernelTable& kernels,
                                                        ThreadPool& pool) {
   const auto shape = std::find_if(kShapes.begin(), kShapes.end(),
@@ -135,9 +135,6 @@ Result<std::unique_ptr<RandomTower>> RandomTower::Make(std::string_view name, Co
   if (shape == kShapes.end()) {
     return InvalidArgument("no image tower has the shape '" + std::string(name) +
                            "'; known: " + std::string(TowerShapeNames()));
-  }
-  if (compute == Compute::kInt8 && shape->window > 0) {
-    return Unsupported("int8 activations of the image tower of Qwen2.5-VL; use bf16");
   }
   auto tower = std::make_unique<RandomTower>();
   tower->shape_ = *shape;
@@ -148,10 +145,17 @@ Result<std::unique_ptr<RandomTower>> RandomTower::Make(std::string_view name, Co
   std::vector<DType> dtypes;
   for (const ParamSpec& s : specs) dtypes.push_back(s.is_vector() ? DType::kF32 : DType::kBF16);
   ASSIGN_OR_RETURN(tower->weights_, WeightStore::Random(specs, dtypes, kernels, pool));
-  if (compute == Compute::kInt8) {
-    ASSIGN_OR_RETURN(tower->int8_weights_, QuantizeLayers(tower->layers_, kernels, pool));
-  }
   return tower;
+}
+
+Status RandomTower::MakeInt8(const KernelTable& kernels, ThreadPool& pool) {
+  if (layers_.empty()) {
+    return Unsupported("int8 activations of the image tower of Qwen2.5-VL; use bf16");
+  }
+  std::vector<EncoderLayer> layers = layers_;
+  ASSIGN_OR_RETURN(int8_weights_, QuantizeLayers(layers, kernels, pool));
+  int8_layers_ = std::move(layers);
+  return OkStatus();
 }
 
 Tensor RandomTower::Encode(ExecContext& ctx, const Tensor& patches, int64_t batch) const {
@@ -161,7 +165,8 @@ Tensor RandomTower::Encode(ExecContext& ctx, const Tensor& patches, int64_t batc
                                         1.0f / std::sqrt(static_cast<float>(head_dim))};
   const std::vector<int32_t> segments = EqualSegments(batch, shape_.tokens());
   Tensor x = AddRows(ctx, Project(ctx, patch_embedding_, patches), positions_);
-  for (const EncoderLayer& layer : layers_) {
+  const bool int8 = ctx.compute == Compute::kInt8 && !int8_layers_.empty();
+  for (const EncoderLayer& layer : int8 ? int8_layers_ : layers_) {
     x = EncoderBlock(ctx, layer, attention, segments, ActivationKind::kGeluTanh, kEps, x);
   }
   return LayerNorm(ctx, x, last_norm_w_, last_norm_b_, kEps);

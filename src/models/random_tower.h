@@ -43,9 +43,12 @@ bool IsTowerShape(std::string_view name);
 
 class RandomTower {
  public:
-  // Weights are bf16; compute kInt8 quantises those of the layers (nn/encoder_int8.h).
-  static Result<std::unique_ptr<RandomTower>> Make(std::string_view shape, Compute compute,
+  // Weights are bf16.
+  static Result<std::unique_ptr<RandomTower>> Make(std::string_view shape,
                                                    const KernelTable& kernels, ThreadPool& pool);
+  // Copies the layers with matrices of 8 bits (nn/encoder_int8.h), which Encode takes under
+  // Compute::kInt8. Unsupported for Qwen2.5-VL.
+  Status MakeInt8(const KernelTable& kernels, ThreadPool& pool);
 
   const TowerShape& shape() const { return shape_; }
   // Patches [batch * tokens, patch_values] -> [batch * tokens, hidden], or the merged tokens
@@ -61,7 +64,7 @@ class RandomTower {
   TowerShape shape_;
   LinearLayer patch_embedding_;
   VectorParam positions_;
-  std::vector<EncoderLayer> layers_;
+  std::vector<EncoderLayer> layers_, int8_layers_;
   std::vector<GatedEncoderLayer> gated_layers_;
   VectorParam last_norm_w_, last_norm_b_;
   LinearLayer merge1_, merge2_;
