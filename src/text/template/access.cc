@@ -99,13 +99,18 @@ Result<Value> Item(Env& env, const Value& object, const Value& key) {
   if (object.sequence()) return object.items()[static_cast<size_t>(index)];
   if (object.is(Kind::kRange)) return object.as<RangeObj>()->At(index);
   const StringObj& text = object.string_obj();
-  if (text.ascii()) return env.String(text.text.substr(static_cast<size_t>(index), 1));
+  if (text.ascii()) {
+    return env.String(text.text.substr(static_cast<size_t>(index), 1)).WithMarkup(object.markup());
+  }
   RETURN_IF_ERROR(env.StepBytes(text.text.size()));
   size_t pos = ByteOffset(text.text, index);
   const size_t begin = pos;
   NextChar(text.text, &pos);
-  return env.String(text.text.substr(begin, pos - begin));
+  return env.String(text.text.substr(begin, pos - begin)).WithMarkup(object.markup());
 }
+
+bool HasSlices(const Value& v) { return v.string() || v.sequence() || v.is(Kind::kRange); }
+bool IsBound(const Value& v) { return v.missing() || v.none() || v.integral(); }
 
 struct SliceBounds {
   int64_t start = 0, step = 1, count = 0;
@@ -115,7 +120,7 @@ struct SliceBounds {
 Result<SliceBounds> Resolve(const Value& start, const Value& stop, const Value& step,
                             int64_t length) {
   for (const Value* v : {&start, &stop, &step}) {
-    if (!v->missing() && !v->none() && !v->integral()) {
+    if (!IsBound(*v)) {
       return TypeError("slice indices must be integers or None or have an __index__ method");
     }
   }
@@ -187,8 +192,7 @@ Result<Value> GetItem(Env& env, const Value& object, const Value& key) {
 Result<Value> GetSlice(Env& env, const Value& object, const Value& start, const Value& stop,
                        const Value& step) {
   if (object.undefined()) return UndefinedError(object);
-  const bool sliced = object.string() || object.sequence() || object.is(Kind::kRange);
-  if (!sliced) return TypeError(QuotedType(object) + " object cannot be sliced");
+  if (!HasSlices(object)) return TypeError(QuotedType(object) + " object cannot be sliced");
   ASSIGN_OR_RETURN(const int64_t length, Length(env, object));
   ASSIGN_OR_RETURN(const SliceBounds b, Resolve(start, stop, step, length));
   if (object.string()) {
@@ -211,6 +215,16 @@ Result<Value> GetSlice(Env& env, const Value& object, const Value& start, const 
     items.push_back(object.items()[static_cast<size_t>(b.start + i * b.step)]);
   return object.is(Kind::kList) ? env.heap.List(std::move(items))
                                 : env.heap.Tuple(std::move(items));
+}
+
+Result<Value> GetSliceOrUndefined(Env& env, const Value& object, const Value& start,
+                                  const Value& stop, const Value& step) {
+  // Python looks at the step first, and a step of zero is an error of its own.
+  const bool zero_step = step.integral() && step.as_int() == 0;
+  const bool bounds = IsBound(step) && (zero_step || (IsBound(start) && IsBound(stop)));
+  if (object.undefined() || (HasSlices(object) && bounds))
+    return GetSlice(env, object, start, stop, step);
+  return env.Undefined(std::string(TypeName(object)) + " object has no element slice");
 }
 
 Result<Value> GetPath(Env& env, const Value& object, const Value& path, const Value& fallback) {

@@ -17,6 +17,9 @@ Result<Value> GetItem(Env& env, const Value& object, const Value& key);
 // Bounds may be kMissing or None.
 Result<Value> GetSlice(Env& env, const Value& object, const Value& start, const Value& stop,
                        const Value& step);
+// The same, but undefined where the object has no slices or a bound is no integer.
+Result<Value> GetSliceOrUndefined(Env& env, const Value& object, const Value& start,
+                                  const Value& stop, const Value& step);
 
 // Follows a path as filters take it ("function.name", "0.text", 3). Where `fallback` is given it
 // replaces undefined.

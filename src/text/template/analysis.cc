@@ -1,13 +1,13 @@
 #include "text/template/analysis.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "text/template/builtins.h"
+#include "text/template/fold.h"
 #include "text/template/lexer.h"
 
 namespace galen::jinja {
@@ -64,71 +64,9 @@ struct Symbols {
   }
 };
 
-// Whether Jinja computes the expression when it compiles: it reads no names and calls nothing.
-bool Constant(const Expr* e) {
-  if (e == nullptr) return true;
-  const auto all = [](std::initializer_list<const Expr*> parts) {
-    return std::all_of(parts.begin(), parts.end(), Constant);
-  };
-  switch (e->kind) {
-    case ExprKind::kConstant:
-      return true;
-    case ExprKind::kTuple:
-    case ExprKind::kList:
-    case ExprKind::kDict:
-    case ExprKind::kConcat: {
-      const auto& items = static_cast<const RowExpr*>(e)->items;
-      return std::all_of(items.begin(), items.end(), Constant);
-    }
-    case ExprKind::kUnary:
-    case ExprKind::kBinary:
-    case ExprKind::kAnd:
-    case ExprKind::kOr:
-    case ExprKind::kNot:
-      return all(
-          {static_cast<const OperatorExpr*>(e)->left, static_cast<const OperatorExpr*>(e)->right});
-    case ExprKind::kCompare: {
-      const auto* compare = static_cast<const CompareExpr*>(e);
-      return Constant(compare->first) &&
-             std::all_of(compare->rest.begin(), compare->rest.end(),
-                         [](const auto& r) { return Constant(r.second); });
-    }
-    case ExprKind::kConditional: {
-      const auto* c = static_cast<const ConditionalExpr*>(e);
-      return all({c->test, c->then, c->otherwise});
-    }
-    case ExprKind::kAttribute:
-      return Constant(static_cast<const AttributeExpr*>(e)->object);
-    case ExprKind::kItem:
-      return all({static_cast<const ItemExpr*>(e)->object, static_cast<const ItemExpr*>(e)->index});
-    case ExprKind::kSlice: {
-      const auto* slice = static_cast<const SliceExpr*>(e);
-      return all({slice->object, slice->start, slice->stop, slice->step});
-    }
-    case ExprKind::kFilter:
-    case ExprKind::kTest: {
-      const auto* apply = static_cast<const ApplyExpr*>(e);
-      for (const std::string_view name :
-           {"map", "select", "selectattr", "reject", "rejectattr", "random"}) {
-        if (apply->name == name) return false;
-      }
-      const auto& a = apply->arguments;
-      return apply->value != nullptr && Constant(apply->value) &&
-             std::all_of(a.positional.begin(), a.positional.end(), Constant) &&
-             std::all_of(a.named.begin(), a.named.end(),
-                         [](const auto& n) { return Constant(n.second); });
-    }
-    case ExprKind::kName:
-    case ExprKind::kNamespaceRef:
-    case ExprKind::kCall:
-      return false;
-  }
-  return false;
-}
-
 class Analyzer {
  public:
-  explicit Analyzer(Syntax* syntax) : syntax_(*syntax) {}
+  explicit Analyzer(Syntax* syntax) : syntax_(*syntax), folder_(syntax) {}
 
   Status Run() {
     Symbols root;
@@ -153,9 +91,8 @@ class Analyzer {
   }
   void Scan(const Stmt* statement, Symbols* s);
   void ScanIf(const IfStmt* node, size_t branch, Symbols* s);
-  void ScanExpr(const Expr* e, Symbols* s);
-  void ScanArguments(const CallArguments& a, Symbols* s);
-  void ScanTarget(const Expr* target, Symbols* s, bool parameter);
+  void ScanExpr(Expr* e, Symbols* s);
+  void ScanTarget(Expr* target, Symbols* s, bool parameter);
   Symbols ScanMacro(const MacroStmt* macro, const Symbols* outer);
 
   // ---- checks, through all scopes ----
@@ -167,8 +104,11 @@ class Analyzer {
   Status Walk(Stmt* statement, const Symbols& symbols, Context context);
   Status WalkFor(ForStmt* node, const Symbols& symbols, Context context);
   Status WalkMacro(MacroStmt* node, const Symbols& symbols);
-  Status WalkExpr(Expr* e, bool soft);
-  Status WalkArguments(const CallArguments& a, bool soft);
+  // `output`: the expression of {{ }}.
+  Status WalkExpr(Expr** e, bool soft, bool output = false);
+  // Counts what is read, also where it is folded away later, and looks up filters and tests.
+  void Resolve(Expr* e);
+  Status CheckFilters(Expr* e, bool soft);
   Status RefuseLoop(const Expr* target) const;
 
   // Branches copy the names seen so far, which is quadratic in a hostile template. Real ones copy
@@ -176,78 +116,25 @@ class Analyzer {
   static constexpr size_t kMaxCopied = 2'000'000;
 
   Syntax& syntax_;
-  bool constant_output_ = false;  // inside of an output that Jinja computes when it compiles
+  Folder folder_;
   size_t copied_ = 0;
   // How often each of these names was read so far: comparing counts tells whether a body reads it.
   int loop_reads_ = 0, caller_reads_ = 0, kwargs_reads_ = 0, varargs_reads_ = 0;
 };
 
-void Analyzer::ScanArguments(const CallArguments& a, Symbols* s) {
-  for (const Expr* e : a.positional) ScanExpr(e, s);
-  for (const auto& [name, e] : a.named) ScanExpr(e, s);
-  ScanExpr(a.positional_list, s);
-  ScanExpr(a.named_dict, s);
-}
-
-void Analyzer::ScanExpr(const Expr* e, Symbols* s) {
+void Analyzer::ScanExpr(Expr* e, Symbols* s) {
   if (e == nullptr) return;
-  switch (e->kind) {
-    case ExprKind::kConstant:
-      return;
-    case ExprKind::kName:
-      return s->Read(static_cast<const NameExpr*>(e)->name);
-    case ExprKind::kNamespaceRef:
-      return s->Read(static_cast<const NamespaceRefExpr*>(e)->name);
-    case ExprKind::kTuple:
-    case ExprKind::kList:
-    case ExprKind::kDict:
-    case ExprKind::kConcat:
-      for (const Expr* item : static_cast<const RowExpr*>(e)->items) ScanExpr(item, s);
-      return;
-    case ExprKind::kUnary:
-    case ExprKind::kBinary:
-    case ExprKind::kAnd:
-    case ExprKind::kOr:
-    case ExprKind::kNot:
-      ScanExpr(static_cast<const OperatorExpr*>(e)->left, s);
-      return ScanExpr(static_cast<const OperatorExpr*>(e)->right, s);
-    case ExprKind::kCompare:
-      ScanExpr(static_cast<const CompareExpr*>(e)->first, s);
-      for (const auto& [op, item] : static_cast<const CompareExpr*>(e)->rest) ScanExpr(item, s);
-      return;
-    case ExprKind::kConditional: {
-      const auto* c = static_cast<const ConditionalExpr*>(e);
-      for (const Expr* part : {c->test, c->then, c->otherwise}) ScanExpr(part, s);
-      return;
-    }
-    case ExprKind::kAttribute:
-      return ScanExpr(static_cast<const AttributeExpr*>(e)->object, s);
-    case ExprKind::kItem:
-      ScanExpr(static_cast<const ItemExpr*>(e)->object, s);
-      return ScanExpr(static_cast<const ItemExpr*>(e)->index, s);
-    case ExprKind::kSlice: {
-      const auto* slice = static_cast<const SliceExpr*>(e);
-      for (const Expr* part : {slice->object, slice->start, slice->stop, slice->step})
-        ScanExpr(part, s);
-      return;
-    }
-    case ExprKind::kCall:
-      ScanExpr(static_cast<const CallExpr*>(e)->callee, s);
-      return ScanArguments(static_cast<const CallExpr*>(e)->arguments, s);
-    case ExprKind::kFilter:
-    case ExprKind::kTest:
-      ScanExpr(static_cast<const ApplyExpr*>(e)->value, s);
-      return ScanArguments(static_cast<const ApplyExpr*>(e)->arguments, s);
-  }
+  if (e->kind == ExprKind::kName) s->Read(static_cast<NameExpr*>(e)->name);
+  if (e->kind == ExprKind::kNamespaceRef) s->Read(static_cast<NamespaceRefExpr*>(e)->name);
+  for (Expr** part : Parts(e)) ScanExpr(*part, s);
 }
 
-void Analyzer::ScanTarget(const Expr* target, Symbols* s, bool parameter) {
+void Analyzer::ScanTarget(Expr* target, Symbols* s, bool parameter) {
   if (target->kind == ExprKind::kName) {
     const NameId name = static_cast<const NameExpr*>(target)->name;
     parameter ? s->Parameter(name) : s->Store(name);
   } else if (target->kind == ExprKind::kTuple) {
-    for (const Expr* item : static_cast<const RowExpr*>(target)->items)
-      ScanTarget(item, s, parameter);
+    for (Expr* item : static_cast<const RowExpr*>(target)->items) ScanTarget(item, s, parameter);
   } else {
     ScanExpr(target, s);
   }
@@ -311,79 +198,39 @@ Symbols Analyzer::ScanMacro(const MacroStmt* macro, const Symbols* outer) {
   return s;
 }
 
-Status Analyzer::WalkArguments(const CallArguments& a, bool soft) {
-  for (Expr* e : a.positional) RETURN_IF_ERROR(WalkExpr(e, soft));
-  for (const auto& [name, e] : a.named) RETURN_IF_ERROR(WalkExpr(e, soft));
-  RETURN_IF_ERROR(WalkExpr(a.positional_list, soft));
-  return WalkExpr(a.named_dict, soft);
+void Analyzer::Resolve(Expr* e) {
+  if (e->kind == ExprKind::kName) {
+    const NameId name = static_cast<NameExpr*>(e)->name;
+    loop_reads_ += name == syntax_.loop;
+    caller_reads_ += name == syntax_.caller;
+    kwargs_reads_ += name == syntax_.kwargs;
+    varargs_reads_ += name == syntax_.varargs;
+  } else if (e->kind == ExprKind::kFilter || e->kind == ExprKind::kTest) {
+    auto* apply = static_cast<ApplyExpr*>(e);
+    apply->builtin = e->kind == ExprKind::kFilter ? FindFilter(apply->name) : FindTest(apply->name);
+  }
+  for (Expr** part : Parts(e)) Resolve(*part);
 }
 
-Status Analyzer::WalkExpr(Expr* e, bool soft) {
-  if (e == nullptr) return OkStatus();
-  switch (e->kind) {
-    case ExprKind::kConstant:
-    case ExprKind::kNamespaceRef:
-      return OkStatus();
-    case ExprKind::kName: {
-      const NameId name = static_cast<NameExpr*>(e)->name;
-      loop_reads_ += name == syntax_.loop;
-      caller_reads_ += name == syntax_.caller;
-      kwargs_reads_ += name == syntax_.kwargs;
-      varargs_reads_ += name == syntax_.varargs;
-      return OkStatus();
-    }
-    case ExprKind::kTuple:
-    case ExprKind::kList:
-    case ExprKind::kDict:
-    case ExprKind::kConcat:
-      for (Expr* item : static_cast<RowExpr*>(e)->items) RETURN_IF_ERROR(WalkExpr(item, soft));
-      return OkStatus();
-    case ExprKind::kUnary:
-    case ExprKind::kBinary:
-    case ExprKind::kAnd:
-    case ExprKind::kOr:
-    case ExprKind::kNot:
-      RETURN_IF_ERROR(WalkExpr(static_cast<OperatorExpr*>(e)->left, soft));
-      return WalkExpr(static_cast<OperatorExpr*>(e)->right, soft);
-    case ExprKind::kCompare:
-      RETURN_IF_ERROR(WalkExpr(static_cast<CompareExpr*>(e)->first, soft));
-      for (const auto& [op, item] : static_cast<CompareExpr*>(e)->rest)
-        RETURN_IF_ERROR(WalkExpr(item, soft));
-      return OkStatus();
-    case ExprKind::kConditional: {
-      auto* c = static_cast<ConditionalExpr*>(e);
-      for (Expr* part : {c->test, c->then, c->otherwise}) RETURN_IF_ERROR(WalkExpr(part, true));
-      return OkStatus();
-    }
-    case ExprKind::kAttribute:
-      return WalkExpr(static_cast<AttributeExpr*>(e)->object, soft);
-    case ExprKind::kItem:
-      RETURN_IF_ERROR(WalkExpr(static_cast<ItemExpr*>(e)->object, soft));
-      return WalkExpr(static_cast<ItemExpr*>(e)->index, soft);
-    case ExprKind::kSlice: {
-      auto* slice = static_cast<SliceExpr*>(e);
-      for (Expr* part : {slice->object, slice->start, slice->stop, slice->step})
-        RETURN_IF_ERROR(WalkExpr(part, soft));
-      slice->constant = constant_output_;
-      return OkStatus();
-    }
-    case ExprKind::kCall:
-      RETURN_IF_ERROR(WalkExpr(static_cast<CallExpr*>(e)->callee, soft));
-      return WalkArguments(static_cast<CallExpr*>(e)->arguments, soft);
-    case ExprKind::kFilter:
-    case ExprKind::kTest: {
-      auto* apply = static_cast<ApplyExpr*>(e);
-      const bool filter = e->kind == ExprKind::kFilter;
-      apply->builtin = filter ? FindFilter(apply->name) : FindTest(apply->name);
-      if (apply->builtin == nullptr && !soft) {
-        return SyntaxError(e->line, std::string("No ") + (filter ? "filter" : "test") + " named '" +
-                                        apply->name + "'.");
-      }
-      RETURN_IF_ERROR(WalkExpr(apply->value, soft));
-      return WalkArguments(apply->arguments, soft);
+Status Analyzer::CheckFilters(Expr* e, bool soft) {
+  if (e->kind == ExprKind::kFilter || e->kind == ExprKind::kTest) {
+    const auto* apply = static_cast<ApplyExpr*>(e);
+    if (apply->builtin == nullptr && !soft) {
+      return SyntaxError(e->line, std::string("No ") +
+                                      (e->kind == ExprKind::kFilter ? "filter" : "test") +
+                                      " named '" + apply->name + "'.");
     }
   }
+  for (Expr** part : Parts(e))
+    RETURN_IF_ERROR(CheckFilters(*part, soft || e->kind == ExprKind::kConditional));
   return OkStatus();
+}
+
+Status Analyzer::WalkExpr(Expr** e, bool soft, bool output) {
+  if (*e == nullptr) return OkStatus();
+  Resolve(*e);
+  RETURN_IF_ERROR(output ? folder_.FoldOutput(e) : folder_.Fold(e));
+  return CheckFilters(*e, soft);
 }
 
 Status Analyzer::RefuseLoop(const Expr* target) const {
@@ -400,8 +247,8 @@ Status Analyzer::RefuseLoop(const Expr* target) const {
 
 Status Analyzer::WalkFor(ForStmt* node, const Symbols& symbols, Context context) {
   RETURN_IF_ERROR(RefuseLoop(node->target));
-  RETURN_IF_ERROR(WalkExpr(node->iterable, context.soft));
-  RETURN_IF_ERROR(WalkExpr(node->test, false));
+  RETURN_IF_ERROR(WalkExpr(&node->iterable, context.soft));
+  RETURN_IF_ERROR(WalkExpr(&node->test, false));
   Symbols body, otherwise;
   body.parent = otherwise.parent = &symbols;
   const int loop_reads = loop_reads_;
@@ -425,7 +272,7 @@ Status Analyzer::WalkFor(ForStmt* node, const Symbols& symbols, Context context)
 Status Analyzer::WalkMacro(MacroStmt* node, const Symbols& symbols) {
   const Symbols inner = ScanMacro(node, &symbols);
   node->hidden = inner.Hidden();
-  for (const auto& p : node->parameters) RETURN_IF_ERROR(WalkExpr(p.default_value, false));
+  for (auto& p : node->parameters) RETURN_IF_ERROR(WalkExpr(&p.default_value, false));
   const int caller = caller_reads_, kwargs = kwargs_reads_, varargs = varargs_reads_;
   RETURN_IF_ERROR(Walk(node->body, inner, Context{}));
   const auto parameter = [&](NameId name) -> const MacroStmt::Parameter* {
@@ -465,18 +312,13 @@ Status Analyzer::Walk(Stmt* statement, const Symbols& symbols, Context context) 
   switch (statement->kind) {
     case StmtKind::kText:
       return OkStatus();
-    case StmtKind::kOutput: {
-      Expr* value = static_cast<OutputStmt*>(statement)->value;
-      constant_output_ = Constant(value);
-      const Status status = WalkExpr(value, context.soft);
-      constant_output_ = false;
-      return status;
-    }
+    case StmtKind::kOutput:
+      return WalkExpr(&static_cast<OutputStmt*>(statement)->value, context.soft, true);
     case StmtKind::kIf: {
       Context soft = context;
       soft.soft = true;
       for (auto& branch : static_cast<IfStmt*>(statement)->branches) {
-        RETURN_IF_ERROR(WalkExpr(branch.test, true));
+        RETURN_IF_ERROR(WalkExpr(&branch.test, true));
         RETURN_IF_ERROR(Walk(branch.body, symbols, soft));
       }
       return OkStatus();
@@ -486,22 +328,22 @@ Status Analyzer::Walk(Stmt* statement, const Symbols& symbols, Context context) 
     case StmtKind::kSet: {
       auto* node = static_cast<SetStmt*>(statement);
       if (context.under_for) RETURN_IF_ERROR(RefuseLoop(node->target));
-      return WalkExpr(node->value, context.soft);
+      return WalkExpr(&node->value, context.soft);
     }
     case StmtKind::kSetBlock: {
       auto* node = static_cast<SetBlockStmt*>(statement);
       if (context.under_for) RETURN_IF_ERROR(RefuseLoop(node->target));
       const Symbols s = inner(node->body);
       node->hidden = s.Hidden();
-      RETURN_IF_ERROR(WalkExpr(node->filter, false));
+      RETURN_IF_ERROR(WalkExpr(&node->filter, false));
       return Walk(node->body, s, block);
     }
     case StmtKind::kWith: {
       auto* node = static_cast<WithStmt*>(statement);
       Symbols s;
       s.parent = &symbols;
-      for (const auto& [target, value] : node->bindings) {
-        RETURN_IF_ERROR(WalkExpr(value, context.soft));
+      for (auto& [target, value] : node->bindings) {
+        RETURN_IF_ERROR(WalkExpr(&value, context.soft));
         ScanTarget(target, &s, true);
       }
       Scan(node->body, &s);
@@ -512,14 +354,15 @@ Status Analyzer::Walk(Stmt* statement, const Symbols& symbols, Context context) 
       return WalkMacro(static_cast<MacroStmt*>(statement), symbols);
     case StmtKind::kCallBlock: {
       auto* node = static_cast<CallBlockStmt*>(statement);
-      RETURN_IF_ERROR(WalkExpr(node->call, context.soft));
+      Expr* call = node->call;  // stays, being no constant
+      RETURN_IF_ERROR(WalkExpr(&call, context.soft));
       return WalkMacro(node->caller, symbols);
     }
     case StmtKind::kFilterBlock: {
       auto* node = static_cast<FilterBlockStmt*>(statement);
       const Symbols s = inner(node->body);
       node->hidden = s.Hidden();
-      RETURN_IF_ERROR(WalkExpr(node->filter, false));
+      RETURN_IF_ERROR(WalkExpr(&node->filter, false));
       return Walk(node->body, s, block);
     }
     case StmtKind::kGeneration: {

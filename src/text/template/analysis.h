@@ -1,5 +1,5 @@
 // Checks and annotations that need the whole tree: unknown filters, `break` outside of loops, which
-// names a scope hides.
+// names a scope hides, what is constant.
 #pragma once
 
 #include "base/status.h"
@@ -7,7 +7,8 @@
 
 namespace galen::jinja {
 
-// Fills HiddenNames, ForStmt::uses_loop, MacroStmt::uses_* and ApplyExpr::builtin.
+// Fills HiddenNames, ForStmt::uses_loop, MacroStmt::uses_* and ApplyExpr::builtin, and replaces
+// constant expressions.
 Status Analyze(Syntax* syntax);
 
 }  // namespace galen::jinja

@@ -20,6 +20,7 @@ using NameId = int;
 
 enum class ExprKind : uint8_t {
   kConstant,
+  kFailure,  // an error when it is reached
   kName,
   kNamespaceRef,  // `ns.attribute`, as a target of `set` only
   kTuple,
@@ -55,6 +56,10 @@ struct Expr : Node {
 struct ConstantExpr : Expr {
   explicit ConstantExpr(Value v) : Expr(ExprKind::kConstant), value(v) {}
   Value value;
+};
+struct FailureExpr : Expr {
+  explicit FailureExpr(std::string m) : Expr(ExprKind::kFailure), message(std::move(m)) {}
+  std::string message;
 };
 struct NameExpr : Expr {
   explicit NameExpr(NameId n) : Expr(ExprKind::kName), name(n) {}
@@ -125,9 +130,6 @@ struct SliceExpr : Expr {
   Expr* start = nullptr;  // each may be null
   Expr* stop = nullptr;
   Expr* step = nullptr;
-  // Part of an output that Jinja computes when it compiles, where a value that has no slices gives
-  // undefined instead of an error.
-  bool constant = false;
 };
 struct CallArguments {
   std::vector<Expr*> positional;
@@ -148,6 +150,9 @@ struct ApplyExpr : Expr {
   CallArguments arguments;
   const Builtin* builtin = nullptr;  // null: no such filter or test, an error when it is reached
 };
+
+// The expressions right below, where the node points to them.
+std::vector<Expr**> Parts(Expr* e);
 
 enum class StmtKind : uint8_t {
   kText,

@@ -137,6 +137,47 @@ TEST(ChatTemplate, OneTemplateRendersOnSeveralThreads) {
   for (const auto& text : texts) EXPECT_EQ(text, "19900é");
 }
 
+// As Jinja does, and a template can tell: a slice of what has no slices is undefined in constants,
+// and an error when the template runs.
+TEST(ChatTemplate, ConstantsAreComputedBeforeTheTemplateRuns) {
+  EXPECT_EQ(Text("{{ 1.5[1:] }}|{{ [1.5[1:]] }}|{{ 'abc'['x':] }}|{{ {1: 2}[1:] }}"),
+            "|[Undefined]||");
+  EXPECT_EQ(Text("{{ messages|length ~ (1.5[1:]|default('x')) }}"), "1x");
+  EXPECT_EQ(Text("{% set x = [1.5[1:]]|length %}{{ x }}"), "1");
+  EXPECT_EQ(Text("{% for x in none[1:]|list %}a{% else %}b{% endfor %}"), "b");
+  EXPECT_EQ(Text("{{ (true or messages) ~ 1.5[1:] }}|{{ 1.5[1:] if true else messages }}"),
+            "True|");
+  for (const char* source :
+       {"{% set x = 1.5[1:] %}", "{{ [messages, 1.5[1:]] }}", "{{ ('a' if false) ~ 1.5[1:] }}",
+        "{{ 'abc'[::0] }}", "{% if 1.5[1:] %}{% endif %}"}) {
+    EXPECT_FALSE(Render(source).ok()) << source;
+  }
+  // A list that is constant is a new one each time.
+  EXPECT_EQ(Text("{% set ns = namespace(p=none) %}{% for i in [1, 2] %}{% set y = [1] + [] %}"
+                 "{{ y is sameas ns.p }}{% set ns.p = y %}{% endfor %}"),
+            "FalseFalse");
+  EXPECT_EQ(Text("{{ ('<'|safe) + '<' }}{% set x = '<'|e %}{{ x + '<' }}"), "<&lt;&lt;&lt;");
+}
+
+TEST(ChatTemplate, ConstantsThatPythonSourceCannotHold) {
+  EXPECT_EQ(Text("{{ 1e400 }}|{{ 1e400 > 1 }}"), "inf|True");
+  EXPECT_EQ(Render("\n{% set x = 1e400 %}").status().message(),
+            "chat template, line 2: name 'inf' is not defined: a constant must be finite");
+  EXPECT_EQ(Text("{{ (-2) ** 2 }}{{ (-2) ** (messages|length + 1) }}"), "4-4");
+}
+
+TEST(ChatTemplate, UnhashableKeysOfConstantsAreFoundWhenParsing) {
+  const auto parsed = ChatTemplate::Parse("\n{% if false %}{{ messages ~ {[]: 1} }}{% endif %}");
+  ASSERT_FALSE(parsed.ok());
+  EXPECT_EQ(parsed.status().message(), "chat template, line 2: unhashable type: 'list'");
+  EXPECT_EQ(Text("{% if false %}{{ {[]: 1} }}{{ true or {[]: 1}|length }}{% endif %}ok"), "ok");
+}
+
+TEST(ChatTemplate, FiltersThatConstantsNeverReachNeedNotExist) {
+  EXPECT_EQ(Text("{{ true or 1|nope }}{{ 'a' if true else 'b'|nope }}"), "Truea");
+  EXPECT_FALSE(ChatTemplate::Parse("{{ messages or 1|nope }}").ok());
+}
+
 // ---- limits: untrusted templates ----
 
 void ExpectExhausted(std::string_view source, std::string_view words, TemplateLimits limits = {}) {
@@ -289,6 +330,17 @@ TEST(ChatTemplateLimits, SizeOfTheSource) {
   EXPECT_TRUE(ChatTemplate::Parse(std::string(100, 'a'), limits).ok());
   EXPECT_EQ(ChatTemplate::Parse(std::string(101, 'a'), limits).status().code(),
             StatusCode::kResourceExhausted);
+}
+
+TEST(ChatTemplateLimits, LargeConstantsAreLeftToTheRendering) {
+  const std::string_view billions = "{{ ([[[1] * 1000] * 1000] * 1000)|length }}";
+  EXPECT_EQ(Text(billions), "1000");
+  EXPECT_EQ(Text("{% set x = [[[1] * 1000] * 1000] * 1000 %}{{ x|length }}"), "1000");
+  EXPECT_EQ(Text("{% set x = ['x' * 1000000] * 1000 %}{{ x|length }}"), "1000");
+  std::string many;
+  for (int i = 0; i < 1000; ++i)
+    many += "{% if messages is none %}{{ 'a' * 9999999 ~ messages }}{{ [1] * 9999 }}{% endif %}";
+  EXPECT_EQ(Text(many), "");
 }
 
 TEST(ChatTemplateLimits, ManyNamesAndBranchesAreRefusedQuickly) {

@@ -101,6 +101,8 @@ Result<Value> Interpreter::EvalNode(const Expr* e, Scope* scope) {
   switch (e->kind) {
     case ExprKind::kConstant:
       return static_cast<const ConstantExpr*>(e)->value;
+    case ExprKind::kFailure:
+      return InvalidArgument(static_cast<const FailureExpr*>(e)->message);
     case ExprKind::kName:
       return Lookup(static_cast<const NameExpr*>(e)->name, scope);
     case ExprKind::kTuple:
@@ -226,9 +228,6 @@ Result<Value> Interpreter::EvalSlice(const SliceExpr& e, Scope* scope) {
   for (size_t i = 0; i < 3; ++i) {
     if (parts[i] == nullptr) continue;
     ASSIGN_OR_RETURN(bounds[i], Eval(parts[i], scope));
-  }
-  if (e.constant && !object.string() && !object.sequence() && !object.is(Kind::kRange)) {
-    return Undefined(std::string(TypeName(object)) + " object has no element slice");
   }
   return GetSlice(*this, object, bounds[0], bounds[1], bounds[2]);
 }
