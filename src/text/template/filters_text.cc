@@ -67,7 +67,10 @@ void QuoteUrl(std::string_view s, bool query, std::string* out) {
 
 Result<Value> FilterUpper(Env& env, Args& a) { return Change(env, "upper", a, ToUpper); }
 Result<Value> FilterLower(Env& env, Args& a) { return Change(env, "lower", a, ToLower); }
-Result<Value> FilterTitle(Env& env, Args& a) { return Change(env, "title", a, TitleWords); }
+Result<Value> FilterTitle(Env& env, Args& a) {
+  ASSIGN_OR_RETURN(const Value text, Change(env, "title", a, TitleWords));
+  return text.WithMarkup(false);
+}
 Result<Value> FilterCapitalize(Env& env, Args& a) {
   return Change(env, "capitalize", a, Capitalize);
 }
@@ -204,7 +207,8 @@ Result<Value> FilterTruncate(Env& env, Args& arguments) {
   ASSIGN_OR_RETURN(std::string_view text, Text(a[0]));
   text = text.substr(0, ByteOffset(text, length - end_length));
   if (!kill_words) text = text.substr(0, text.rfind(' '));
-  return env.String(std::string(text) + std::string(end));
+  const Value start = env.String(text).WithMarkup(a[0].markup());
+  return Arithmetic(env, Operator::kAdd, start, a[3].missing() ? env.String(end) : a[3]);
 }
 
 Result<Value> FilterWordCount(Env& env, Args& arguments) {

@@ -293,13 +293,17 @@ class PercentFormatter {
       case 'r':
       case 'a': {
         std::string text;
-        if (layout.type != 's') {
-          RETURN_IF_ERROR(AppendRepr(env_, value, &text));
-        } else if (markup_) {
+        if (layout.type == 's' && markup_) {
           ASSIGN_OR_RETURN(const Value escaped, Escape(env_, value));
           text = escaped.str();
-        } else {
+        } else if (layout.type == 's') {
           RETURN_IF_ERROR(AppendText(env_, value, &text));
+        } else {
+          RETURN_IF_ERROR(AppendRepr(env_, value, &text));
+          if (markup_) {
+            ASSIGN_OR_RETURN(const Value escaped, Escape(env_, env_.String(std::move(text))));
+            text = escaped.str();
+          }
         }
         layout.zero = false;
         return Pad(Truncated(text, layout.precision), layout, '>');
@@ -362,7 +366,8 @@ class PercentFormatter {
 
 class BraceFormatter {
  public:
-  BraceFormatter(Env& env, const Args& arguments) : env_(env), arguments_(arguments) {}
+  BraceFormatter(Env& env, bool markup, const Args& arguments)
+      : env_(env), markup_(markup), arguments_(arguments) {}
 
   Result<std::string> Run(std::string_view s, int nesting) {
     if (nesting > 1) return ValueError("Max string recursion exceeded");
@@ -489,7 +494,18 @@ class BraceFormatter {
     return value;
   }
 
-  Result<std::string> Format(Value value, char conversion, const std::string& spec) {
+  // A markup's format() escapes what it puts in.
+  Result<std::string> Format(const Value& value, char conversion, const std::string& spec) {
+    const bool as_it_is = value.markup() && conversion == 0;
+    if (markup_ && as_it_is && !spec.empty())
+      return ValueError("Unsupported format specification for Markup.");
+    ASSIGN_OR_RETURN(std::string text, FormatPlain(value, conversion, spec));
+    if (!markup_ || as_it_is) return text;
+    ASSIGN_OR_RETURN(const Value escaped, Escape(env_, env_.String(std::move(text))));
+    return std::string(escaped.str());
+  }
+
+  Result<std::string> FormatPlain(Value value, char conversion, const std::string& spec) {
     if (conversion != 0) {
       if (conversion != 'r' && conversion != 's' && conversion != 'a') {
         return ValueError(std::string("Unknown conversion specifier ") + conversion);
@@ -515,6 +531,8 @@ class BraceFormatter {
         return ValueError(std::string("Unknown format code '") + layout.type +
                           "' for object of type 'str'");
       }
+      if (layout.separator != 0)
+        return ValueError(std::string("Cannot specify '") + layout.separator + "' with 's'.");
       if (layout.align == '=' || layout.sign != '-')
         return ValueError("Sign or '=' not allowed in string format specifier");
       if (layout.zero && layout.align == 0) layout.fill = "0";
@@ -567,6 +585,7 @@ class BraceFormatter {
   }
 
   Env& env_;
+  const bool markup_;
   const Args& arguments_;
   int64_t automatic_ = 0;
   bool manual_ = false;
@@ -604,7 +623,8 @@ Result<Value> PercentFormat(Env& env, const Value& format, const Value& argument
 }
 
 Result<Value> BraceFormat(Env& env, const Value& format, const Args& arguments) {
-  ASSIGN_OR_RETURN(std::string text, BraceFormatter(env, arguments).Run(format.str(), 0));
+  ASSIGN_OR_RETURN(std::string text,
+                   BraceFormatter(env, format.markup(), arguments).Run(format.str(), 0));
   return env.String(std::move(text)).WithMarkup(format.markup());
 }
 

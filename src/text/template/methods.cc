@@ -75,6 +75,17 @@ Result<Value> IndexIn(Env& env, const Value& self, const Args& arguments) {
   return ValueError("the value is not in the " + std::string(TypeName(self)));
 }
 
+Result<Value> CallRangeMethod(Env& env, const Value& self, std::string_view name,
+                              const Args& arguments) {
+  ASSIGN_OR_RETURN(const auto a, BindPositional<1>(name, arguments, 1));
+  ASSIGN_OR_RETURN(const bool found, Compare(env, Operator::kIn, a[0], self));
+  if (name == "count") return Value::Int(found);
+  if (!found) return ValueError("the value is not in the range");
+  const RangeObj& range = *self.as<RangeObj>();
+  const int64_t value = a[0].integral() ? a[0].as_int() : static_cast<int64_t>(a[0].as_double());
+  return Value::Int((value - range.start) / range.step);
+}
+
 }  // namespace
 
 MethodAccess FindMethod(const Value& self, std::string_view name, std::string_view* stored) {
@@ -84,6 +95,7 @@ MethodAccess FindMethod(const Value& self, std::string_view name, std::string_vi
     case Kind::kList:
       return Find(kListMethods, kListForbidden, name, stored);
     case Kind::kTuple:
+    case Kind::kRange:
       return Find(kTupleMethods, {}, name, stored);
     case Kind::kDict:
       return Find(kDictMethods, kDictForbidden, name, stored);
@@ -101,6 +113,8 @@ Result<Value> CallMethod(Env& env, const MethodObj& method, Args arguments) {
   switch (method.self.kind()) {
     case Kind::kString:
       return CallStringMethod(env, method.self, method.name, arguments);
+    case Kind::kRange:
+      return CallRangeMethod(env, method.self, method.name, arguments);
     case Kind::kLoop:
       return CallLoopMethod(env, method.self.as<LoopObj>(), method.name, arguments);
     case Kind::kCycler:

@@ -45,12 +45,12 @@ Result<Window> MakeWindow(const Value& self, const Value& start, const Value& st
   return window;
 }
 
-Result<Value> TextList(Env& env, const std::vector<std::string_view>& parts) {
+Result<Value> TextList(Env& env, const std::vector<std::string_view>& parts, bool markup) {
   // One object per part takes far more memory than the part's bytes.
   RETURN_IF_ERROR(env.Room(parts.size() * (sizeof(StringObj) + 2 * sizeof(Value))));
   std::vector<Value> items;
   items.reserve(parts.size());
-  for (const std::string_view part : parts) items.push_back(env.String(part));
+  for (const std::string_view part : parts) items.push_back(env.String(part).WithMarkup(markup));
   return env.heap.List(std::move(items));
 }
 
@@ -124,11 +124,14 @@ Result<Value> Split(Env& env, const Value& self, std::string_view name, const Ar
   ASSIGN_OR_RETURN(const int64_t limit, IntegerOr(a[1], -1));
   const bool right = name == "rsplit";
   const std::string_view s = self.str();
-  if (a[0].missing() || a[0].none()) return TextList(env, SplitSpaces(s, limit, right));
+  if (a[0].missing() || a[0].none())
+    return TextList(env, SplitSpaces(s, limit, right), self.markup());
   ASSIGN_OR_RETURN(const std::string_view separator, Text(a[0]));
   if (separator.empty()) return ValueError("empty separator");
-  return TextList(env, right ? RSplitAt(self.string_obj().text, std::string(separator), limit)
-                             : SplitAt(s, separator, limit));
+  return TextList(env,
+                  right ? RSplitAt(self.string_obj().text, std::string(separator), limit)
+                        : SplitAt(s, separator, limit),
+                  self.markup());
 }
 
 Result<Value> Partition(Env& env, const Value& self, std::string_view name, const Args& arguments) {
@@ -185,9 +188,18 @@ Result<Value> StartsOrEnds(const Value& self, std::string_view name, const Args&
   return Value::Bool(matches(a[0].str()));
 }
 
+// What a method of `self` puts into its text: methods of markup escape it.
+Result<Value> Insertion(Env& env, const Value& self, const Value& v) {
+  if (self.markup()) return Escape(env, v);
+  return v;
+}
+
 Result<Value> JoinItems(Env& env, const Value& self, const Args& arguments) {
   ASSIGN_OR_RETURN(const auto a, BindPositional<1>("join", arguments, 1));
-  ASSIGN_OR_RETURN(const std::vector<Value> items, Collect(env, a[0]));
+  ASSIGN_OR_RETURN(std::vector<Value> items, Collect(env, a[0]));
+  for (Value& item : items) {
+    ASSIGN_OR_RETURN(item, Insertion(env, self, item));
+  }
   size_t size = 0;
   for (size_t i = 0; i < items.size(); ++i) {
     if (!items[i].string()) {
@@ -205,7 +217,7 @@ Result<Value> JoinItems(Env& env, const Value& self, const Args& arguments) {
     if (i > 0) out += self.str();
     out += items[i].str();
   }
-  return env.String(std::move(out));
+  return env.String(std::move(out)).WithMarkup(self.markup());
 }
 
 Result<Value> Justify(Env& env, const Value& self, std::string_view name, const Args& arguments) {
@@ -213,8 +225,9 @@ Result<Value> Justify(Env& env, const Value& self, std::string_view name, const 
   ASSIGN_OR_RETURN(const int64_t width, Integer(a[0]));
   std::string_view fill = " ";
   if (!a[1].missing()) {
-    ASSIGN_OR_RETURN(fill, Text(a[1]));
-    if (a[1].string_obj().length != 1)
+    ASSIGN_OR_RETURN(const Value given, Insertion(env, self, a[1]));
+    ASSIGN_OR_RETURN(fill, Text(given));
+    if (given.string_obj().length != 1)
       return TypeError("The fill character must be exactly one character long");
   }
   const int64_t missing = width - self.string_obj().length;
@@ -231,7 +244,7 @@ Result<Value> Justify(Env& env, const Value& self, std::string_view name, const 
   for (int64_t i = 0; i < left; ++i) out += fill;
   out += self.str();
   for (int64_t i = left; i < missing; ++i) out += fill;
-  return env.String(std::move(out));
+  return env.String(std::move(out)).WithMarkup(self.markup());
 }
 
 Result<Value> ZeroFill(Env& env, const Value& self, const Args& arguments) {
@@ -245,8 +258,9 @@ Result<Value> ZeroFill(Env& env, const Value& self, const Args& arguments) {
   RETURN_IF_ERROR(env.StepBytes(static_cast<size_t>(missing)));
   const std::string_view s = self.str();
   const size_t sign = !s.empty() && (s[0] == '-' || s[0] == '+') ? 1 : 0;
-  return env.String(std::string(s.substr(0, sign)) +
-                    std::string(static_cast<size_t>(missing), '0') + std::string(s.substr(sign)));
+  const std::string zeros(static_cast<size_t>(missing), '0');
+  return env.String(std::string(s.substr(0, sign)) + zeros + std::string(s.substr(sign)))
+      .WithMarkup(self.markup());
 }
 
 Result<Value> ExpandTabs(Env& env, const Value& self, const Args& arguments) {
@@ -271,7 +285,7 @@ Result<Value> ExpandTabs(Env& env, const Value& self, const Args& arguments) {
       column += fill;
     }
   }
-  return env.String(std::move(out));
+  return env.String(std::move(out)).WithMarkup(self.markup());
 }
 
 }  // namespace
@@ -331,7 +345,8 @@ Result<Value> CallStringMethod(Env& env, const Value& self, std::string_view nam
   if (name == "replace") {
     ASSIGN_OR_RETURN(const auto a, BindPositional<3>(name, arguments, 2));
     ASSIGN_OR_RETURN(const std::string_view from, Text(a[0]));
-    ASSIGN_OR_RETURN(const std::string_view to, Text(a[1]));
+    ASSIGN_OR_RETURN(const Value inserted, Insertion(env, self, a[1]));
+    ASSIGN_OR_RETURN(const std::string_view to, Text(inserted));
     ASSIGN_OR_RETURN(const int64_t count, IntegerOr(a[2], -1));
     ASSIGN_OR_RETURN(const Value out, ReplaceText(env, self, from, to, count));
     return out.WithMarkup(self.markup());
@@ -364,7 +379,7 @@ Result<Value> CallStringMethod(Env& env, const Value& self, std::string_view nam
     if (!a[0].missing()) {
       ASSIGN_OR_RETURN(keep_ends, Truthy(env, a[0]));
     }
-    return TextList(env, SplitLines(s, keep_ends));
+    return TextList(env, SplitLines(s, keep_ends), self.markup());
   }
   if (name == "center" || name == "ljust" || name == "rjust")
     return Justify(env, self, name, arguments);

@@ -399,6 +399,11 @@ Result<Value> Arithmetic(Env& env, Operator op, const Value& a, const Value& b) 
     if ((a.string() || a.sequence()) && b.integral()) return Repeat(env, a, b.as_int());
     if ((b.string() || b.sequence()) && a.integral()) return Repeat(env, b, a.as_int());
   }
+  const auto set_like = [](const Value& v) {
+    return v.is(Kind::kDictView) && v.as<DictViewObj>()->which != ViewKind::kValues;
+  };
+  if (op == Operator::kSub && (set_like(a) || set_like(b)))
+    return Unsupported("'-' on the keys or items of a dict gives a set, which is not supported");
   return BadOperands(op, a, b);
 }
 
