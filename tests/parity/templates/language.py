@@ -282,12 +282,122 @@ c
 {% set ns = namespace(last=none, multi=false) %}{% for m in rows[::-1] %}{% set idx = (rows|length - 1) - loop.index0 %}{% if ns.last is none and m.v == 1 %}{% set ns.last = idx %}{% endif %}{% endfor %}{{ ns.last }}
 """
 
+# What Jinja computes when it compiles, and methods of strings that are marked as safe.
+COMPILED = r"""
+{{ 1.5[1:] }}|{{ [1.5[1:]] }}|{{ (1.5[1:])|default('x') }}
+{{ n ~ (1.5[1:]|default('x')) }}
+{% set x = 1.5[1:]|default('x') %}{{ x }}
+{% set x = 1.5[1:] %}{{ x }}
+{% set x = [1.5[1:]] %}{{ x }}
+{% set x = [1.5[1:]]|length %}{{ x }}
+{{ (1.5[1:]) if true else undefined_name }}|{{ (true or n) ~ 1.5[1:] }}|{{ false and n }}
+{{ 'abc'['x':] }}|{{ {1: 2}[1:] }}|{{ none[:] }}|{{ 'abc'[1.5['x']:] }}
+{{ 'abc'[::0] }}
+{{ 'abc'['x'::0] }}
+{{ n ~ 'abc'['x':] }}
+{{ 'abc'[1:] ~ n }}{{ n ~ 'abc'[::-1] }}
+{{ ('a' if false) ~ 1.5[1:] }}
+{{ ('a' if true) ~ 1.5[1:] }}
+{{ n ~ ((1.5[1:]) is undefined) }}
+{% if 1.5[1:] %}a{% else %}b{% endif %}
+{% if 1.5[1:] is defined %}a{% else %}b{% endif %}
+{% if not 1.5[1:] %}a{% else %}b{% endif %}
+{% for x in 1.5[1:] %}a{% endfor %}
+{% for x in 1.5[1:]|list %}a{% else %}b{% endfor %}
+{% for x in l if 1.5[1:]|default(true) %}{{ x }}{% endfor %}
+{% macro m(a=1.5[1:]|default('z')) %}{{ a }}{% endmacro %}{{ m() }}{{ m(none[1:]|d(3)) }}{{ m(a=none[1:]|d(4)) }}
+{% filter indent(1.5[1:]|default(3), true) %}a{% endfilter %}
+{% set q | replace('a', 1.5[1:]|default('z')) %}aaa{% endset %}{{ q }}
+{% with p = 1.5[1:]|default('x') %}{{ p }}{% endwith %}
+{% if false %}{{ n ~ {[]: 1} }}{% endif %}ok
+{% if false %}{{ {[]: 1} }}{% endif %}ok
+{% if false %}{{ {[]: 1}|length }}{% endif %}ok
+{% if false %}{{ true or {[]: 1}|length }}{% endif %}ok
+{% if false %}{% set x = true or {[]: 1}|length %}{% endif %}ok
+{% if false %}{% set x = [{[]: 1}] %}{% endif %}ok
+{% if false %}{% set x = {[]: 1} %}{% endif %}ok
+{% if false %}{% set x = n + {[]: 1, n: 2} %}{% endif %}ok
+{% if false %}{% set x = n + {n: 1, []: 2} %}{% endif %}ok
+{% set x = 1e400 %}{{ x }}
+{{ 1e400 }}|{{ 1e308 * 10 }}|{{ 1e400 ~ 'x' }}|{{ 1e400 > 1 }}
+{{ 1e400 ~ n }}
+{{ n if n else 1e400 }}
+{{ [1e308 * 10, n] }}
+{{ n > 1e400 }}
+{{ (-2) ** n }}|{{ (-2) ** 2 }}|{{ -2 ** n }}|{{ (-neg) ** 2 }}|{{ (1 - 3) ** z }}|{{ (-2) ** z }}|{{ (-2.0) ** z }}|{{ (0 - 0.0) ** n }}|{{ (-0.0) ** z }}|{{ n ** (-2) }}
+{{ ((-2) ** n) ** 2 }}|{{ 2 * (-2) ** z }}|{{ ((-2) ** n)|string ~ 'x' }}
+{{ true or (1|nosuch) }}|{{ 'a' if true else 'b'|nosuch }}
+{{ n or (1|nosuch) }}
+{% set x = true or (1|nosuch) %}{{ x }}
+{% set x = [true or (1|nosuch)] %}{{ x }}
+{% macro m() %}{{ true or caller() }}{% endmacro %}{% call m() %}x{% endcall %}
+{% macro m() %}{{ true or kwargs }}{% endmacro %}{{ m(a=1) }}
+{% for x in l %}{{ true or loop.index }}{{ x }}{% endfor %}
+{% set x = [1, 'a', {'b': (2, none)}] + [1.5] %}{{ x }}{{ x is sameas x }}
+{% set ns = namespace(p=none) %}{% for i in l %}{% set y = [] + [] %}{{ y is sameas ns.p }}{% set ns.p = y %}{% endfor %}
+{% set ns = namespace(p=none) %}{% for i in l %}{% set y = [] %}{{ y is sameas ns.p }}{% set ns.p = y %}{% endfor %}
+{{ [[1, 2], [1, 3]]|groupby(0) }}|{% set g = [[1, 2], [1, 3]]|groupby(0) %}{{ g }}{{ g[0].grouper }}
+{% set b = [1, 2, 3]|batch(2) %}{{ b|list }}{{ b|list }}{{ [1, 2, 3]|batch(2)|list }}
+{% for i in [1, 2] %}{{ [1, 2]|batch(1)|list }}{% endfor %}
+{{ ('<'|safe) ~ '<' ~ n }}|{{ (('<'|safe) + '<') ~ n }}|{{ n ~ ('<'|e) }}|{% set x = '<'|e %}{{ x + '<' }}
+{{ n|default(1.5[1:]) }}|{{ undefined_name|default(none[1:]|default('k')) }}
+{{ undefined_name|default(none[1:]) }}
+{{ l[none[1:]|default(1):] }}|{{ l['abc'['x':]|length:] }}
+{{ 1 < 2 < n }}|{{ 2 < 1 < n }}|{{ (2 < 1 < n) ~ none[1:] }}
+{{ {'a': none[1:]} }}|{{ {'a': none[1:]}|length ~ n }}|{{ {'a': none[1:]}.a|default('u') ~ n }}
+{{ [1, 2]|map('string')|list }}|{{ 'ab'|map('upper')|join ~ none[1:] }}
+{{ [1, 2]|first ~ none[1:] }}
+{{ 'abc'|upper|replace(*['A', 'x']) }}|{{ 1.26|round(**{'precision': 1}) ~ none[1:]}}
+{{ 1.256|round(precision=1, **{'precision': 2}) }}
+{{ n ~ 1.256|round(precision=1, **{'precision': 2}) }}
+{{ 1.256|round(*n) ~ none[1:] }}
+{{ '%s' % (none[1:],) }}|{{ n ~ '%s' % (none[1:],) }}
+{{ (none[1:]).x }}
+{{ none[1:] + 1 }}
+{{ -none[1:] }}
+{{ (1 if none[1:] else 2) ~ n }}
+{{ (none[1:] or 'f') ~ n }}{{ (none[1:] and n) ~ n }}
+{{ n ~ (none[1:] and n) }}
+{{ none[1:] == none[1:] }}{{ n ~ (none[1:] == none[1:]) }}
+{% set x = none[1:] == none[1:] %}{{ x }}
+{% print none[1:], n ~ none[1:]|length %}
+{{ (1, 2) }}{{ () }}{{ [()] }}{% set x = ('a',) %}{{ x }}{% set y = (('a',),)|list %}{{ y }}
+{% if 'x' in ('x', 'y')|list and n %}in{% endif %}{% for k, v in {'a': 1, 'b': [2]}|dictsort %}{{ k }}{{ v }}{% endfor %}
+{{ 1 / 0 }}
+{% if false %}{{ 1 / 0 }}{{ n ~ 1 / 0 }}{% endif %}ok
+{{ n is divisibleby(7 if true else 0) }}{{ 'a'|default(none[1:])|upper ~ n }}
+{{ l|sort(reverse=none[1:]|default(true)) }}{{ l|map('default', none[1:]|default(1))|list }}{{ [none[1:]|default(2)]|map('string')|list }}
+{% call(x=none[1:]|default('c')) m2() %}{{ x }}{% endcall %}
+{% macro m2() %}{{ caller() }}{% endmacro %}{% call(x=none[1:]|default('c')) m2() %}{{ x }}{% endcall %}
+{{ '1e400'|float ~ n }}|{% set x = '1e400'|float %}{{ x }}
+{% set x = ['nan'|float] %}{{ x }}
+{{ ['nan'|float] }}{{ 'nan'|float }}
+{{ ['<a b'|safe|title, '<a b'|safe|upper, '<a b c d e f'|safe|truncate(7, true, '<'), ('<a b c d e f'|safe|truncate(8)), '<a b c d e f'|truncate(7, true, '<'|safe)] }}
+{% set m = '<a,b c>\n-5\td'|safe %}{{ [m[0], m[-1], m[1:3], m.split(), m.split(','), m.rsplit(none, 1), m.splitlines(), m.splitlines(true), m.partition(','), m.rpartition('zz')] }}
+{% set m = '<a,b c>'|safe %}{{ [m.center(20), m.center(11, '-'), m.ljust(9, '.'), m.rjust(9), m.zfill(12), m.expandtabs(), m.join(['<', 1, none, '&'|safe]), m.replace('a', '<'), m.replace('a', 5), m.replace('q', '<')] }}
+{% set m = '<a,b c>'|safe %}{{ m.center(20, '<') }}
+{% set m = '<a,b c>'|safe %}{{ [m.strip('<'), m.lower(), m.upper(), m.title(), m.capitalize(), m.swapcase(), m.casefold(), m.removeprefix('<'), m.removesuffix('>'), m.removeprefix('x')] }}
+{% set m = '<é,b c>'|safe %}{{ [m[1], m[::2], m * 2, m + '<', '<' + m, m % (), '<%s>' % m, m|first, m|last, m|list, m|reverse, m|trim, m|trim('<'), m|center(12), m|string, m|indent(2, true), m|join, [m, m]|join('<'), m|replace('b', '<'), m|urlencode, m|default('x'), m|format, m|lower, m|capitalize, m ~ '<', m|max, [m]|min] }}
+{{ [', '.join(['<'|safe, '&']), '{}<'.format('<'|safe), ('{}<'|safe).format('<'), 'a'.replace('a', '<'|safe), ('a'|safe).join('xyz'), ('<'|safe).join(n)] }}
+{{ [('{}<'|safe).format('<'), 'a'.replace('a', '<'|safe), ('a'|safe).join('x<z'), ('<'|safe).join(d)] }}
+{{ ('<%s-%r-%d>'|safe) % ('<', '<', 4) }}{{ [('<%s>'|safe) % '<', ('%s'|safe)|format('<')] }}
+{{ ['<a b c d e f'|safe|truncate(7, true, '<', 0), ('<a b c d e f'|safe|truncate(8, leeway=0)), '<a b c d e f'|truncate(7, true, '<'|safe, 0), 'a b c d'|truncate(4, false, '..', 0)] }}
+{{ ('{0}<{0!r}{0!s}{1}{1!s}{2}'|safe).format('<', '<'|safe, 5) }}|{{ '{}'.format('<'|safe) }}|{{ '{:>4}'.format('<'|safe) }}|{{ ('{:<>4}'|safe).format('a') }}|{{ ('{:{}}'|safe).format(5, 8) }}
+{{ ('{:>4}'|safe).format('a'|safe) }}
+{{ ('{a}'|safe).format_map({'a': '<'}) }}|{{ ('%(a)s'|safe) % {'a': '<'} }}|{{ ('%r'|safe) % none }}
+{{ ('{}'|safe).format(undefined_name) }}{{ ('{}'|safe).format(none) }}{{ ('{}'|safe).format(['<']) }}
+{{ '{:,}'.format('x') }}
+{{ range(1, 9, 3).count(4) }}{{ range(1, 9, 3).count(5) }}{{ range(1, 9, 3).index(7) }}{{ range(9, 1, -3).index(3.0) }}
+{{ range(3).index(3) }}
+{{ d.keys() - ['b', 'C', 'items'] }}
+"""
+
 
 # What galen refuses though the reference renders it, with the words of the refusal.
 REFUSED = {
     "{{ 9223372036854775807 + 1 }}": "64 bits", "{{ 4611686018427387904 * 2 }}": "64 bits", "{{ 2 ** 64 }}": "64 bits",
     "{{ 1e300|int }}": "64-bit integer", "{{ '99999999999999999999'|int }}": "64 bits", "{{ 99999999999999999999 }}": "64 bits",
-    "{{ s.encode() }}": "not supported", "{% block b %}{% endblock %}": "not supported",
+    "{{ s.encode() }}": "not supported", "{{ d.keys() - ['b', 'C', 'items'] }}": "not supported", "{% block b %}{% endblock %}": "not supported",
 }
 
 
@@ -324,7 +434,7 @@ def all_cases():
         yield "{{ " + expression + " }}", "data"
     for expression in expressions(FILTERS, " ;; "):
         yield "{{ " + expression + " }}", "data"
-    for template in statements() + WHOLE:
+    for template in statements() + COMPILED.strip("\n").splitlines() + WHOLE:
         yield template, "data"
     generator = random_templates.Generator(random.Random(20240726))
     for _ in range(300):

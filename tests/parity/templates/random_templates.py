@@ -8,6 +8,12 @@ INPUT = {"variables": {
 NAMES = ["a", "b", "c", "s", "t", "e", "no", "yes", "xs", "ys", "d", "rows", "u"]
 CONSTANTS = ["0", "1", "2", "-1", "7", "1.5", "0.1", "2.0", "''", "'x'", "'ab'", "' '", "'l'", "','", "true", "false", "none", "[]", "[1, 2]",
              "{}", "{'k': 2}", "(1,)", "()", "'%s'", "'a b c'", "'<&>'", "[none, 'x']", "'é'", "\"'\""]
+# Leaves of each kind that Jinja knows when it compiles.
+CONSTANT_LEAVES = {
+    "num": ["0", "1", "2", "7", "1.5", "0.1", "(-3)", "(-2.0)"], "str": ["''", "'x'", "'ab'", "'a b c'", "'<&>'", "'é'", "'12'", "('<'|safe)"],
+    "list": ["[]", "[1, 2]", "['b', 'a']", "(1, 2)", "[[1, 2], [3]]", "(1.5[1:],)"], "dict": ["{}", "{'k': 2}", "{1: 2, 'x': none}", "{'k': none[1:]}"],
+    "bool": ["true", "false", "none", "[]", "1"], "any": CONSTANTS + ["1.5[1:]", "none[:]", "'ab'['x':]", "{'a': 1}[1:]", "('x' if false)", "{[]: 1}"],
+}
 ATTRIBUTES = ["k", "m", "z", "n", "v", "x", "items", "length"]
 METHODS = [".upper()", ".lower()", ".strip()", ".split()", ".split(',')", ".title()", ".keys()|list", ".values()|list", ".items()|list", ".get('k')",
            ".get('zz', 1)", ".startswith('H')", ".endswith('x')", ".replace('l', 'L')", ".count(1)", ".index(1)", ".find('o')", ".rsplit(None, 1)",
@@ -26,8 +32,9 @@ LOOP = ["index", "index0", "first", "last", "length", "revindex", "revindex0", "
 
 
 class Generator:
-    def __init__(self, random):
+    def __init__(self, random, constants=False):
         self.random = random
+        self.constants = constants  # most leaves are
         self.names = list(NAMES)
         self.loops = 0
 
@@ -55,6 +62,8 @@ class Generator:
         return getattr(self, kind)(depth)
 
     def leaf(self, kind):
+        if self.constants and self.chance(0.8):
+            return self.pick(CONSTANT_LEAVES[kind])
         choices = {
             "num": ["a", "b", "c", "0", "1", "2", "7", "1.5", "0.1", "2.0", "10", "-3"] + (["loop." + x for x in LOOP[:2] + LOOP[4:7]] if self.loops else []),
             "str": ["s", "t", "e", "''", "'x'", "'ab'", "' '", "'l'", "'a b c'", "'<&>'", "'é'", "'%s-%s'", "'{} {}'", "'Hello'", "\"'\"", "'1,2'", "'12'"],
@@ -154,7 +163,7 @@ class Generator:
             return f"{self.operand(depth)} is {self.pick(['', '', 'not '])}{self.pick(TESTS)}"
         if r < 0.5:
             op = self.pick(BINARY)
-            right = self.operand(depth) if op != "**" else self.pick(["0", "1", "2", "3", "-1", "0.5"])
+            right = self.operand(depth) if op != "**" else self.pick(["0", "1", "2", "3", "-1", "0.5"] + (["a", "b"] if self.constants else []))
             return f"{self.operand(depth)} {op} {right}"
         if r < 0.6:
             return f"{self.operand(depth)}{self.pick(METHODS)}"

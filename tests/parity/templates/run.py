@@ -20,8 +20,8 @@ import conversations
 import random_templates
 import reference
 
-# Addresses, in what Python prints for objects without a form of their own.
-ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+# Addresses, in what Python prints for objects without a form of their own; filters may have changed the text.
+ADDRESS = re.compile("at0x|x0ta")
 # Decisions, not mistakes: integers beyond 64 bits and what docs/formats/chat-templates.md lists as left out.
 ACCEPTED = re.compile(r"does not fit into 64 bits|64-bit integer|not supported|more than \d+ MiB")
 
@@ -34,7 +34,7 @@ def cases(arguments):
                 yield f"{path.name} {name}", template, {"messages": messages, "bos_token": "<s>", "eos_token": "</s>", **rest}
         return
     for number in range(arguments.count):
-        generator = random_templates.Generator(random.Random(arguments.seed * 1_000_003 + number))
+        generator = random_templates.Generator(random.Random(arguments.seed * 1_000_003 + number), constants=number % 4 == 3)
         yield str(number), generator.template(), {"messages": [{"role": "user", "content": "hi"}], **random_templates.INPUT}
 
 
@@ -56,7 +56,7 @@ def main():
         renderer.stdin.write(json.dumps({"template": template, "input": {**given, "now": reference.NOW}}) + "\n")
         renderer.stdin.flush()
         actual = json.loads(renderer.stdout.readline())
-        if "text" in expected and ADDRESS.search(expected["text"]):
+        if "text" in expected and ADDRESS.search(re.sub("[^a-z0-9]", "", expected["text"].lower())):
             accepted += 1
         elif "error" in expected and "error" in actual:
             raised = re.match(r"TemplateError: (.*)", expected["error"], re.S)
