@@ -91,7 +91,12 @@ void AddScore(CLI::App& app, Action* action) {
       ->check(CLI::IsMember({"bf16", "fp32", "int8"}));
   AddComputeOptions(*verb, o.get());
   verb->add_flag("--json", o->json, "One JSON object");
-  verb->callback([o, action] { *action = [o] { return Score(*o); }; });
+  verb->callback([o, action] {
+    *action = [o]() -> Status {
+      RETURN_IF_ERROR(ResolveModel(o.get()));
+      return Score(*o);
+    };
+  });
 }
 
 }  // namespace galen::cli

@@ -37,7 +37,12 @@ void AddTokenize(CLI::App& app, Action* action) {
   verb->add_option("--file", o->file, "The text (- is standard input)")->required();
   verb->add_flag("--special", o->special, "Text that spells a control token becomes it");
   verb->add_flag("--json", o->json, "One JSON object");
-  verb->callback([o, action] { *action = [o] { return Tokenize(*o); }; });
+  verb->callback([o, action] {
+    *action = [o]() -> Status {
+      RETURN_IF_ERROR(ResolveModel(o.get()));
+      return Tokenize(*o);
+    };
+  });
 }
 
 }  // namespace galen::cli

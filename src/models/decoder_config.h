@@ -11,8 +11,8 @@ namespace galen {
 // Sizes, heads, context, epsilon, special tokens, vocabulary (rows of token_embd.weight) and tying
 // (no output.weight) from GGUF metadata whose keys begin with `prefix` ("llama."). head_dim:
 // attention.key_length, else hidden / heads. All layers see everything. Refuses what no family here
-// computes: experts, soft-capping, partial rotary, non-causal attention. default_rms_norm_eps: where
-// the file has none; 0: it must have one.
+// computes: experts, soft-capping, partial rotary, non-causal attention. default_rms_norm_eps:
+// where the file has none; 0: it must have one.
 Result<ModelConfig> ReadGgufDecoder(const GgufFile& file, const GgufView& view,
                                     double default_rms_norm_eps = 0);
 

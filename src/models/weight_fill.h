@@ -18,8 +18,8 @@ void GatherHalfSplitRows(const uint8_t* src, int64_t row_bytes, int64_t head_dim
                          int64_t row1, uint8_t* dst);
 
 // Rows [row0, row1) of a matrix [rows, cols] whose file holds [cols, rows] values of value_bytes.
-void GatherColumns(const uint8_t* src, int64_t value_bytes, int64_t rows, int64_t cols, int64_t row0,
-                   int64_t row1, uint8_t* dst);
+void GatherColumns(const uint8_t* src, int64_t value_bytes, int64_t rows, int64_t cols,
+                   int64_t row0, int64_t row1, uint8_t* dst);
 
 // Decodes a vector to fp32, adds ParamSpec::hf_offset unless the file is GGUF, and restores the
 // order of re-ordered heads.

@@ -1,5 +1,5 @@
-// The transformer blocks that all image towers and the text towers of image-text models share, their
-// parameters under Hugging Face's names ("encoder.layers.N.self_attn.q_proj.weight") and
+// The transformer blocks that all image towers and the text towers of image-text models share,
+// their parameters under Hugging Face's names ("encoder.layers.N.self_attn.q_proj.weight") and
 // llama.cpp's ("blk.N.attn_q.weight"), and the reading of their hyper-parameters.
 #pragma once
 

@@ -86,7 +86,7 @@ Result<std::vector<PreparedImage>> Gemma3ImageProcessor::Prepare(
     views.push_back({Resize(view, side, side, Filter::kBilinear), {patches, patches}, tokens});
   };
   add(image);
-  if (options.pan_and_scan) {
+  if (options.pan_and_scan || config_.pan_and_scan) {
     for (const CropBox& box : PanAndScanBoxes(image.width, image.height)) {
       add(Crop(image, box.left, box.top, box.width, box.height));
     }

@@ -4,25 +4,18 @@
 #include <cmath>
 
 namespace galen {
-namespace {
-
-constexpr double kMinRatio = 1.2;
-constexpr int64_t kMinCrop = 256;
-constexpr int64_t kMaxCrops = 4;
-
-}  // namespace
 
 std::vector<CropBox> PanAndScanBoxes(int64_t width, int64_t height) {
   const bool landscape = width >= height;
   const int64_t along = landscape ? width : height;
   const int64_t across = landscape ? height : width;
   const double ratio = static_cast<double>(along) / static_cast<double>(across);
-  if (ratio < kMinRatio) return {};
+  if (ratio < kPanAndScanMinRatio) return {};
   int64_t count = static_cast<int64_t>(std::floor(ratio + 0.5));
-  count = std::min(along / kMinCrop, count);
-  count = std::min(kMaxCrops, std::max<int64_t>(2, count));
+  count = std::min(along / kPanAndScanMinCrop, count);
+  count = std::min(kPanAndScanMaxCrops, std::max<int64_t>(2, count));
   const int64_t size = (along + count - 1) / count;
-  if (std::min(size, across) < kMinCrop) return {};
+  if (std::min(size, across) < kPanAndScanMinCrop) return {};
   std::vector<CropBox> boxes;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t begin = i * size;

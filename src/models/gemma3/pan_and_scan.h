@@ -7,6 +7,10 @@
 
 namespace galen {
 
+inline constexpr double kPanAndScanMinRatio = 1.2;  // of the sides
+inline constexpr int64_t kPanAndScanMinCrop = 256;  // pixels
+inline constexpr int64_t kPanAndScanMaxCrops = 4;
+
 struct CropBox {
   int64_t left = 0;
   int64_t top = 0;
@@ -14,8 +18,8 @@ struct CropBox {
   int64_t height = 0;
 };
 
-// The crops, left to right or top to bottom; none where the sides differ by less than a fifth or
-// the crops would be smaller than 256 pixels. width, height >= 1.
+// The crops, left to right or top to bottom; none where the sides differ by less than the ratio or
+// the crops would be smaller than the minimum. width, height >= 1.
 std::vector<CropBox> PanAndScanBoxes(int64_t width, int64_t height);
 
 }  // namespace galen

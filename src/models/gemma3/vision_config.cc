@@ -1,8 +1,9 @@
 // The image part's hyper-parameters, from config.json, a projector file of llama.cpp, or Ollama's
 // single file.
 #include <cmath>
+#include <utility>
 
-#include "base/files.h"
+#include "models/gemma3/pan_and_scan.h"
 #include "models/gemma3/vision.h"
 
 namespace galen {
@@ -31,6 +32,23 @@ Status ReadGgufSizes(const GgufView& view, VisionConfig* c) {
   ASSIGN_OR_RETURN(c->patch_size, view.GetInt("patch_size", 1, kMaxPatchSize));
   ASSIGN_OR_RETURN(const double eps, view.GetDoubleOr("attention.layer_norm_epsilon", 1e-6, 0, 1));
   c->layer_norm_eps = static_cast<float>(eps);
+  return OkStatus();
+}
+
+// The reference takes null for the values of pan_and_scan.h.
+Status ReadPanAndScan(const JsonView& view, VisionConfig* c) {
+  ASSIGN_OR_RETURN(c->pan_and_scan, view.GetBoolOr("do_pan_and_scan", false));
+  const std::pair<const char*, double> expected[] = {
+      {"pan_and_scan_min_crop_size", static_cast<double>(kPanAndScanMinCrop)},
+      {"pan_and_scan_max_num_crops", static_cast<double>(kPanAndScanMaxCrops)},
+      {"pan_and_scan_min_ratio_to_activate", kPanAndScanMinRatio}};
+  for (const auto& [key, wanted] : expected) {
+    ASSIGN_OR_RETURN(const double value, view.GetDoubleOr(key, wanted, 0, 1e6));
+    if (value != wanted) {
+      return Unsupported(view.Describe(key) + " is " + std::to_string(value) + ", expected " +
+                         std::to_string(wanted));
+    }
+  }
   return OkStatus();
 }
 
@@ -107,10 +125,13 @@ Result<VisionConfig> Gemma3VisionFromHf(const HfConfig& file, const std::string&
   ASSIGN_OR_RETURN(c.tokens_per_image,
                    file.root().GetIntOr("mm_tokens_per_image", kDefaultTokens, 1, 1 << 20));
   c.projection_dim = text.hidden_size;
-  const std::string path = directory + "/preprocessor_config.json";
-  if (FileExists(path)) {
-    ASSIGN_OR_RETURN(const std::string preprocessor, ReadFile(path));
-    RETURN_IF_ERROR(ReadPreprocessorConfig(preprocessor, path, kBilinear, &c));
+  std::string path;
+  ASSIGN_OR_RETURN(const Json preprocessor, ReadPreprocessorFile(directory, &path));
+  if (!preprocessor.is_null()) {
+    if (!preprocessor.is_object()) return DataLoss(path + ": image_processor is no object");
+    const JsonView preprocessing(preprocessor, path);
+    RETURN_IF_ERROR(ReadPreprocessorConfig(preprocessing, kBilinear, &c));
+    RETURN_IF_ERROR(ReadPanAndScan(preprocessing, &c));
   }
   return WithGrid(c, directory + "/config.json");
 }

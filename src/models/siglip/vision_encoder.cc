@@ -61,8 +61,7 @@ int64_t SiglipVisionEncoder::ArenaBytes(const KernelTable& kernels, int num_thre
   const int64_t side = config_.patches_per_side();
   // Patches, the embedding before and after the positions, the layers' input, and the final norm.
   const int64_t fixed = num_patches * (config_.patch_values() + 4 * config_.hidden_size) * kFloat;
-  const int64_t first =
-      LinearArenaBytes(kernels, num_threads, num_patches, config_.patch_values());
+  const int64_t first = LinearArenaBytes(kernels, num_threads, num_patches, config_.patch_values());
   return fixed + std::max(first, stack_.ArenaBytes(kernels, num_threads, num_patches,
                                                    std::min(num_patches, side * side)));
 }

@@ -3,10 +3,13 @@
 #include <cmath>
 #include <vector>
 
+#include "base/files.h"
 #include "models/model_config.h"
 
 namespace galen {
 namespace {
+
+constexpr int kMaxDepth = 64;
 
 Status CheckRange(const char* field, int64_t value, int64_t low, int64_t high) {
   if (value >= low && value <= high) return OkStatus();
@@ -71,15 +74,13 @@ Status ValidateVisionConfig(const VisionConfig& config, const std::string& sourc
   return Validate(config).WithContext(source);
 }
 
-Status ReadPreprocessorConfig(std::string_view text, const std::string& path, int64_t filter,
-                              VisionConfig* config) {
-  if (text.empty()) return OkStatus();
-  const Result<Json> json = ParseJson(text);
-  if (!json.ok()) return json.status().WithContext(path);
-  if (!json->is_object()) return DataLoss(path + ": expected a JSON object");
-  const JsonView view(*json, path);
+Status ReadPreprocessorConfig(const JsonView& view, int64_t filter, VisionConfig* config) {
   RETURN_IF_ERROR(ReadThree(view, "image_mean", &config->image_mean));
   RETURN_IF_ERROR(ReadThree(view, "image_std", &config->image_std));
+  for (const char* step : {"do_resize", "do_rescale", "do_normalize"}) {
+    ASSIGN_OR_RETURN(const bool done, view.GetBoolOr(step, true));
+    if (!done) return Unsupported(view.Describe(step) + " is false; galen takes every step");
+  }
   ASSIGN_OR_RETURN(const int64_t resample, view.GetIntOr("resample", filter, 0, 5));
   if (resample != filter) {
     return Unsupported(view.Describe("resample") + " is " + std::to_string(resample) +
@@ -101,6 +102,20 @@ Status ReadPreprocessorConfig(std::string_view text, const std::string& path, in
     }
   }
   return OkStatus();
+}
+
+Result<Json> ReadPreprocessorFile(const std::string& directory, std::string* path) {
+  for (const char* name : {"preprocessor_config.json", "processor_config.json"}) {
+    *path = directory + "/" + name;
+    if (directory.empty() || !FileExists(*path)) continue;
+    ASSIGN_OR_RETURN(const std::string text, ReadFile(*path));
+    Result<Json> json = ParseJson(text, kMaxDepth);
+    if (!json.ok()) return json.status().WithContext(*path);
+    if (!json->is_object()) return DataLoss(*path + ": expected a JSON object");
+    if (json->contains("image_processor")) return (*json)["image_processor"];
+    if (std::string_view(name) == "preprocessor_config.json") return json;
+  }
+  return Json();
 }
 
 }  // namespace galen

@@ -32,6 +32,7 @@ struct VisionConfig {
   // Preprocessing: pixel / 255, minus mean, divided by std, channel by channel.
   std::array<float, 3> image_mean = {0.5f, 0.5f, 0.5f};
   std::array<float, 3> image_std = {0.5f, 0.5f, 0.5f};
+  bool pan_and_scan = false;  // long images also as crops without being asked
 
   int64_t head_dim() const { return hidden_size / num_attention_heads; }
   int64_t patches_per_side() const { return image_size / patch_size; }
@@ -44,10 +45,13 @@ struct VisionConfig {
 // the message.
 Status ValidateVisionConfig(const VisionConfig& config, const std::string& source);
 
-// Mean, std, size and filter from preprocessor_config.json. text empty: nothing changes. The file
-// must agree with config.image_size and `filter` (Pillow's number) and rescale by 1/255, else
-// Unsupported says what differs.
-Status ReadPreprocessorConfig(std::string_view text, const std::string& path, int64_t filter,
-                              VisionConfig* config);
+// Mean and std out of a checkpoint's preprocessing. It must agree with config.image_size and
+// `filter` (Pillow's number), rescale by 1/255 and leave no step out, else Unsupported says what
+// differs.
+Status ReadPreprocessorConfig(const JsonView& view, int64_t filter, VisionConfig* config);
+
+// preprocessor_config.json of a checkpoint, or the part "image_processor" of processor_config.json,
+// which transformers 5 writes instead; null: neither is there. `path` becomes the file's.
+Result<Json> ReadPreprocessorFile(const std::string& directory, std::string* path);
 
 }  // namespace galen

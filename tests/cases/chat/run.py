@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The conversation of `galen run` at a terminal: commands, history, several lines, and Ctrl-C that stops the answer only.
+"""The conversation of `galen run` at a terminal: commands, history, several lines, images, and Ctrl-C that stops the answer only.
 
 The checkpoint is a tiny one. One copy has a template that refuses and says what it was given; the other goes on for ever,
 since its end of text is banned. GALEN_BIN names the program.
@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import sys
 import tempfile
@@ -22,6 +23,8 @@ from gguf_edit import Gguf  # noqa: E402
 
 GALEN = os.environ.get("GALEN_BIN", "galen")
 TINY = HERE.parents[1] / "parity/models/tiny/llama/f32.gguf"
+VISION = HERE.parents[1] / "parity/models/tiny/gemma3-vision"
+IMAGE = HERE.parents[1] / "data/images/jpeg_L_75_17.jpg"
 TELLS = "{{ raise_exception('roles ' ~ messages|map(attribute='role')|join(',') ~ ' text [' ~ messages[-1].content ~ ']') }}"
 PATIENCE = 120  # seconds; sanitized programs on a busy machine are slow
 
@@ -133,6 +136,47 @@ class Chat(unittest.TestCase):
         chat.expect(">>> ")
         chat.send("/help\n")
         chat.expect("/clear")
+        chat.expect(">>> ")
+        chat.send("/exit\n")
+        self.assertEqual(chat.wait(), 0)
+
+    def test_images(self):
+        folder = Path(self.folder.name, "vision")
+        shutil.copytree(VISION, folder)
+        (folder / "chat_template.jinja").write_text(
+            "{% set content = messages[-1].content %}"
+            "{{ raise_exception('given ' ~ (content if content is string else content|map(attribute='type')|join(','))) }}")
+        chat = Terminal("run", str(folder))
+        chat.expect(">>> ")
+        chat.send("hello\n")
+        chat.expect("given hello")
+        chat.expect(">>> ")
+        chat.send("/image /nowhere.png\n")
+        chat.expect("galen: cannot open /nowhere.png")
+        chat.expect(">>> ")
+        chat.send(f"/image {IMAGE}\n")
+        chat.expect(">>> ")
+        for _ in range(2):  # what was not answered is asked again
+            chat.send("what?\n")
+            chat.expect("given image,text")
+            chat.expect(">>> ")
+        chat.send("/exit\n")
+        self.assertEqual(chat.wait(), 0)
+
+    def test_answers_about_images(self):
+        chat = Terminal("run", str(VISION), "--image", str(IMAGE), "--max-tokens", "3")
+        for _ in range(2):
+            chat.expect(">>> ")
+            chat.send("bin\n")
+            self.assertFalse(chat.shows("galen: ", 1))
+        chat.send("/exit\n")
+        self.assertEqual(chat.wait(), 0)
+
+    def test_a_text_model_takes_no_images(self):
+        chat = Terminal("run", self.model(TELLS))
+        chat.expect(">>> ")
+        chat.send(f"/image {IMAGE}\n")
+        chat.expect("takes no images")
         chat.expect(">>> ")
         chat.send("/exit\n")
         self.assertEqual(chat.wait(), 0)

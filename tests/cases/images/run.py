@@ -4,6 +4,7 @@
 GALEN_BIN names the program. Needs the Python standard library alone.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -43,15 +44,15 @@ class Images(unittest.TestCase):
             path.write_bytes(png(40 + seed, 30, seed))
             self.images.append(path)
 
-    def galen(self, *args, code=0, env=None):
+    def galen(self, *args, code=0, env=None, stdin=subprocess.DEVNULL):
         done = subprocess.run([GALEN, *map(str, args)], capture_output=True, text=True, timeout=600,
-                              env=os.environ | (env or {}), stdin=subprocess.DEVNULL)
+                              env=os.environ | (env or {}), stdin=stdin)
         self.assertEqual(done.returncode, code, done.stderr)
         return done
 
-    def ask(self, model, images, *more, question="bin dos", max_tokens=6, env=None):
+    def ask(self, model, images, *more, question="bin dos", max_tokens=6, **how):
         options = [word for image in images for word in ("--image", image)]
-        done = self.galen("run", model, question, *options, "--max-tokens", max_tokens, "--compute", "fp32", "--json", *more, env=env)
+        done = self.galen("run", model, question, *options, "--max-tokens", max_tokens, "--compute", "fp32", "--json", *more, **how)
         return json.loads(done.stdout)
 
     def refused(self, *args, says, env=None):
@@ -107,6 +108,18 @@ class Images(unittest.TestCase):
         self.assertFalse((self.at / "boxes.png").exists())
         self.refused("run", VISION, "bin", "--image", *self.images[:2], "--recipe", "image", "--box", self.at / "boxes.png", says=["one image"])
 
+    def test_standard_input_and_data_urls(self):
+        of_file = self.ask(VISION, self.images[:1], "--logprobs", 2)
+        with self.images[0].open("rb") as file:
+            of_input = self.ask(VISION, ["-"], "--logprobs", 2, stdin=file)
+        url = "data:image/png;base64," + base64.b64encode(self.images[0].read_bytes()).decode()
+        of_url = self.ask(VISION, [url], "--logprobs", 2)
+        for answer, source in ((of_input, "-"), (of_url, "data URL")):
+            self.assertEqual(answer["logprobs"], of_file["logprobs"])
+            self.assertEqual(answer["media"]["digest"], of_file["media"]["digest"])
+            self.assertEqual(answer["media"]["images"][0]["source"], source)
+        self.refused("run", VISION, "x", "--image", "data:image/png;base64,bm9uZQ==", says=["not an image"])
+
     def test_images_matter(self):
         by_order = {tuple(order): self.ask(VISION, [self.images[i] for i in order], "--logprobs", 3)
                     for order in ([0], [1], [0, 1], [1, 0])}
@@ -141,8 +154,12 @@ class Images(unittest.TestCase):
         manifest("single", model=VISION / "ollama.gguf")
         manifest("two", model=VISION / "q8_0.gguf", projector=VISION / "mmproj-f16.gguf")
         env = {"OLLAMA_MODELS": str(self.at / "store")}
+        (self.at / "text").write_text("bin dos")
         answers = [self.ask(name, self.images[:1], "--logprobs", 2, env=env) for name in ("ollama:single", "ollama:two")]
         self.assertEqual(answers[0]["logprobs"], answers[1]["logprobs"])
+        self.assertEqual(self.galen("tokenize", "ollama:two", "--file", self.at / "text", env=env).stdout,
+                         self.galen("tokenize", VISION / "q8_0.gguf", "--file", self.at / "text").stdout)
+        self.galen("score", "ollama:two", "--file", self.at / "text", env=env)
         self.refused("run", "ollama:none", "x", says=["no manifest", "OLLAMA_MODELS"], env=env)
 
     def test_a_projector_of_another_model(self):
