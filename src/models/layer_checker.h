@@ -7,6 +7,7 @@
 
 #include "formats/checkpoint.h"
 #include "models/verify.h"
+#include "tensor/tensor.h"
 
 namespace galen {
 

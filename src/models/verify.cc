@@ -8,6 +8,7 @@
 #include "formats/hf_config.h"
 #include "formats/safetensors.h"
 #include "models/architecture.h"
+#include "models/dual_encoder/dual_encoder_config.h"
 #include "models/dual_encoder/replay.h"
 #include "models/golden_data.h"
 #include "models/golden_inputs.h"
