@@ -113,7 +113,7 @@ bool HasSlices(const Value& v) { return v.string() || v.sequence() || v.is(Kind:
 bool IsBound(const Value& v) { return v.missing() || v.none() || v.integral(); }
 
 struct SliceBounds {
-  int64_t start = 0, step = 1, count = 0;
+  int64_t start = 0, stop = 0, step = 1, count = 0;
 };
 
 // As Python's slice.indices(length).
@@ -138,7 +138,7 @@ Result<SliceBounds> Resolve(const Value& start, const Value& stop, const Value& 
     return std::min(i, high);
   };
   bounds.start = clamp(start, back ? high : low);
-  const int64_t end = clamp(stop, back ? low : high);
+  const int64_t end = bounds.stop = clamp(stop, back ? low : high);
   if (back && end < bounds.start) bounds.count = (bounds.start - end - 1) / -bounds.step + 1;
   if (!back && bounds.start < end) bounds.count = (end - bounds.start - 1) / bounds.step + 1;
   return bounds;
@@ -202,10 +202,17 @@ Result<Value> GetSlice(Env& env, const Value& object, const Value& start, const 
   if (object.is(Kind::kRange)) {
     const RangeObj& range = *object.as<RangeObj>();
     auto* part = env.heap.New<RangeObj>(0);
-    part->start = range.start + b.start * range.step;
-    part->step = range.step * b.step;
+    const auto at = [&](int64_t index, int64_t* value) {
+      return !__builtin_mul_overflow(index, range.step, value) &&
+             !__builtin_add_overflow(*value, range.start, value);
+    };
+    // The step as given, which shows when the range is printed.
+    const int64_t given = step.integral() ? step.as_int() : 1;
+    if (!at(b.start, &part->start) || !at(b.stop, &part->stop) ||
+        __builtin_mul_overflow(given, range.step, &part->step)) {
+      return ValueError("an integer does not fit into 64 bits");
+    }
     part->length = b.count;
-    part->stop = part->start + b.count * part->step;
     return Value::Of(Kind::kRange, part);
   }
   RETURN_IF_ERROR(env.StepBytes(static_cast<size_t>(b.count) * sizeof(Value)));

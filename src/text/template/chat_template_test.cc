@@ -332,6 +332,16 @@ TEST(ChatTemplateLimits, SizeOfTheSource) {
             StatusCode::kResourceExhausted);
 }
 
+TEST(ChatTemplateLimits, SlicesOfRangesDoNotOverflow) {
+  for (const char* source : {"{{ range(-9223372036854775807 - 1, -9223372036854775805)[::-1] }}",
+                             "{{ range(5, 6, 9223372036854775807)[:] }}",
+                             "{{ range(0, 9, 3)[::9223372036854775807] }}"}) {
+    const auto text = Render(source);
+    ASSERT_FALSE(text.ok()) << source << *text;
+    EXPECT_NE(text.status().message().find("64 bits"), std::string::npos) << source;
+  }
+}
+
 TEST(ChatTemplateLimits, LargeConstantsAreLeftToTheRendering) {
   const std::string_view billions = "{{ ([[[1] * 1000] * 1000] * 1000)|length }}";
   EXPECT_EQ(Text(billions), "1000");

@@ -389,6 +389,7 @@ COMPILED = r"""
 {{ '{:,}'.format('x') }}
 {{ range(1, 9, 3).count(4) }}{{ range(1, 9, 3).count(5) }}{{ range(1, 9, 3).index(7) }}{{ range(9, 1, -3).index(3.0) }}
 {{ range(3).index(3) }}
+{{ range(0)[::2] }}{{ range(10)[2:9:3] }}{{ range(10)[8:1:-3] }}{{ range(9, 0, -2)[::-2] }}{{ range(3)[::99] }}{{ range(3)[2:1] }}{{ range(3)[::-99]|list }}{{ range(10)[::3][1:][0] }}
 {{ d.keys() - ['b', 'C', 'items'] }}
 """
 
