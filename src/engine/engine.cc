@@ -49,13 +49,21 @@ int64_t RowsLikeSingleOnes(const KernelTable& kernels, const RunnerOptions& opti
 }
 
 // What a request's images must satisfy. most_rows: tokens of a step that one prompt may take.
-Status CheckMedia(const Request& request, int64_t hidden_size, int64_t most_rows) {
+Status CheckMedia(const Request& request, const ModelConfig& config, int64_t most_rows) {
+  const int64_t hidden_size = config.hidden_size;
   int64_t next = 0;
   for (const MediaSpan& media : request.media) {
     const MediaEmbedding* e = media.embedding.get();
     if (e == nullptr || e->rows < 1 || e->cols != hidden_size || static_cast<int64_t>(e->values.size()) != e->rows * e->cols) {
       return InvalidArgument("an image embedding of the request does not have rows of " + std::to_string(hidden_size) +
                              " values (hidden_size)");
+    }
+    const bool turns = !config.mrope_section.empty();  // by rows and columns
+    if (turns ? media.token_rows < 1 || media.token_columns < 1 || media.token_rows * media.token_columns != e->rows
+              : media.token_rows != 0 || media.token_columns != 0) {
+      return InvalidArgument("an image of " + std::to_string(e->rows) + " tokens as " + std::to_string(media.token_rows) +
+                             " rows of " + std::to_string(media.token_columns) +
+                             (turns ? ": they must hold them all" : ": this model knows no rows and columns"));
     }
     if (media.begin < next || media.end() > static_cast<int64_t>(request.prompt.size())) {
       return InvalidArgument("the images of a request must lie inside its prompt, in order and without overlap");
@@ -159,7 +167,7 @@ Result<int64_t> Engine::Submit(Request request) {
   if (request.max_tokens < 0) return InvalidArgument("max_tokens must not be negative");
   RETURN_IF_ERROR(CheckSamplingParams(request.sampling, config.vocab_size));
   // Sequences that generate come first in a step, with all their guesses.
-  RETURN_IF_ERROR(CheckMedia(request, config.hidden_size,
+  RETURN_IF_ERROR(CheckMedia(request, config,
                              options_.runner.max_batch_tokens - options_.runner.max_logit_rows + 1));
   auto sequence = std::make_unique<Sequence>();
   sequence->id = next_id_++;

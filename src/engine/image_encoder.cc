@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "engine/memory_plan.h"
+
 namespace galen {
 namespace {
 
@@ -13,9 +15,14 @@ int64_t BytesOf(const MediaEmbedding& embedding) {
   return static_cast<int64_t>(embedding.values.size() * sizeof(float) + sizeof(embedding));
 }
 
-int64_t MaxPatches(const ImageTower& tower, const ImageEncoderOptions& options) {
-  const int64_t side = tower.config().patches_per_side();
-  return std::max(options.max_patches, side * side);
+// Towers for images of any shape take far larger ones than most are: their default limit of area in
+// transformers (28 * 28 * 1280 pixels of 14 x 14) is what is planned for.
+constexpr int64_t kUsualPatches = 5120;
+
+int64_t PassPatches(const VisionConfig& config, const ImageEncoderOptions& options) {
+  const int64_t usual =
+      config.any_shape() ? std::min(kUsualPatches, config.max_patches()) : config.max_patches();
+  return std::max(options.max_patches, usual);
 }
 
 bool SameGrid(const ImageGrid& a, const ImageGrid& b) {
@@ -26,7 +33,7 @@ bool SameGrid(const ImageGrid& a, const ImageGrid& b) {
 
 int64_t ImageEncoder::ReservedBytes(const ImageTower& tower, const KernelTable& kernels,
                                     int num_threads, const ImageEncoderOptions& options) {
-  return tower.ArenaBytes(kernels, num_threads, MaxPatches(tower, options));
+  return tower.ArenaBytes(kernels, num_threads, PassPatches(tower.config(), options));
 }
 
 ImageEncoder::ImageEncoder(const ImageTower& tower, const ImageProcessor& processor,
@@ -39,15 +46,32 @@ Result<std::unique_ptr<ImageEncoder>> ImageEncoder::Create(const ImageTower& tow
                                                            ThreadPool& threads,
                                                            const ImageEncoderOptions& options) {
   std::unique_ptr<ImageEncoder> encoder(new ImageEncoder(tower, processor, options));
-  ASSIGN_OR_RETURN(Arena arena,
-                   Arena::Create(ReservedBytes(tower, kernels, threads.size(), options)));
-  encoder->arena_ = std::make_unique<Arena>(std::move(arena));
   encoder->ctx_.kernels = &kernels;
   encoder->ctx_.pool = &threads;
-  encoder->ctx_.arena = encoder->arena_.get();
   encoder->ctx_.compute = options.compute;
   encoder->ctx_.batch_invariant = options.batch_invariant;
+  RETURN_IF_ERROR(encoder->Reserve(PassPatches(tower.config(), options)));
   return encoder;
+}
+
+Status ImageEncoder::Reserve(int64_t patches) {
+  if (patches <= arena_patches_) return OkStatus();
+  const int64_t bytes = tower_.ArenaBytes(*ctx_.kernels, ctx_.pool->size(), patches);
+  if (arena_patches_ > 0) {  // the first was planned for
+    const int64_t available = AvailableMemory() + arena_->high_water();
+    if (bytes > available) {
+      return ResourceExhausted("an image of " + std::to_string(patches) + " patches needs " +
+                               FormatBytes(bytes) + " of activations, " + FormatBytes(available) +
+                               " are free; make it smaller with --image-tokens");
+    }
+  }
+  arena_.reset();
+  arena_patches_ = 0;
+  ASSIGN_OR_RETURN(Arena arena, Arena::Create(bytes));
+  arena_ = std::make_unique<Arena>(std::move(arena));
+  ctx_.arena = arena_.get();
+  arena_patches_ = patches;
+  return OkStatus();
 }
 
 // The arithmetic is part of the identity: values of two modes differ.
@@ -133,13 +157,14 @@ Result<std::vector<std::shared_ptr<const MediaEmbedding>>> ImageEncoder::Encode(
     // As many unknown images of one size as fit into a pass. The same image twice in a pass is
     // computed twice.
     const ImageGrid& grid = images[begin]->grid;
-    const int64_t most = std::max<int64_t>(1, MaxPatches(tower_, options_) / grid.patches());
+    const int64_t most = std::max<int64_t>(1, PassPatches(tower_.config(), options_) / grid.patches());
     size_t end = begin + 1;
     while (end < images.size() && static_cast<int64_t>(end - begin) < most &&
            SameGrid(images[end]->grid, grid) && Find(digests[end]) == nullptr) {
       ++end;
     }
     const auto count = end - begin;
+    RETURN_IF_ERROR(Reserve(static_cast<int64_t>(count) * grid.patches()));
     std::vector<Embedding> made =
         Run(images.subspan(begin, count), std::span(digests).subspan(begin, count));
     for (size_t i = 0; i < count; ++i) {
@@ -158,7 +183,9 @@ Result<std::vector<MediaSpan>> ImageEncoder::EncodePrompt(const EncodedPrompt& p
   ASSIGN_OR_RETURN(const std::vector<Embedding> embeddings, Encode(views));
   std::vector<MediaSpan> media;
   for (size_t i = 0; i < embeddings.size(); ++i) {
-    media.push_back({prompt.places[i].begin, embeddings[i], processor_.bidirectional()});
+    const ImageGrid& tokens = views[i]->token_grid;
+    media.push_back({prompt.places[i].begin, embeddings[i], processor_.bidirectional(),
+                     tokens.height, tokens.width});
   }
   return media;
 }

@@ -21,6 +21,7 @@ struct ImageEncoderOptions {
   bool batch_invariant = false;
   int64_t cache_bytes = int64_t{512} << 20;  // of embeddings kept; least recently used go first
   int64_t max_patches = 0;  // of one pass; 0: as many as one image of full size has
+                            // (of a megapixel, where images have any shape)
 };
 
 struct ImageEncoderCounters {
@@ -36,11 +37,13 @@ class ImageEncoder {
                                                       const KernelTable& kernels,
                                                       ThreadPool& threads,
                                                       const ImageEncoderOptions& options);
-  // Bytes of activations that Create would reserve.
+  // Bytes of activations to plan for. Towers for images of any shape may take more for a large
+  // image; Encode refuses it where memory lacks.
   static int64_t ReservedBytes(const ImageTower& tower, const KernelTable& kernels, int num_threads,
                                const ImageEncoderOptions& options);
 
-  // The vectors of each image. InvalidArgument: an image that the tower cannot take.
+  // The vectors of each image. InvalidArgument: an image that the tower cannot take;
+  // ResourceExhausted: one that is too large for this machine.
   Result<std::vector<std::shared_ptr<const MediaEmbedding>>> Encode(
       std::span<const PreparedImage* const> images);
   // The images of a prompt, as Request::media wants them.
@@ -63,6 +66,8 @@ class ImageEncoder {
   Digest128 DigestOf(const PreparedImage& image) const;
   Embedding Find(const Digest128& digest);
   void Keep(const Embedding& embedding);
+  // Makes room for a pass of so many patches.
+  Status Reserve(int64_t patches);
   // One pass of the tower over images of one grid.
   std::vector<Embedding> Run(std::span<const PreparedImage* const> images,
                              std::span<const Digest128> digests);
@@ -72,6 +77,7 @@ class ImageEncoder {
   const ImageEncoderOptions options_;
   const SipKey key_;
   std::unique_ptr<Arena> arena_;
+  int64_t arena_patches_ = 0;  // that it has room for
   ExecContext ctx_;
   Lru lru_;
   std::unordered_map<Digest128, Lru::iterator, DigestHash> entries_;

@@ -3,6 +3,7 @@
 
 #include "engine/engine_test_util.h"
 #include "engine/image_encoder.h"
+#include "models/golden_inputs.h"
 #include "models/tiny_models_test.h"
 
 namespace galen {
@@ -30,10 +31,22 @@ std::shared_ptr<const MediaEmbedding> MakeEmbedding(int64_t hidden, uint64_t see
   return e;
 }
 
-class MediaTest : public ::testing::Test {
+// Families whose images see themselves in both directions (gemma3), and whose images are causal and
+// turn by rows and columns (qwen2).
+class MediaTest : public ::testing::TestWithParam<std::string> {
  protected:
   MediaTest() : kernels_(&KernelsFor(*ChooseIsa())) {
-    test_ = MakeTestModel(TestConfig("gemma3"), *kernels_, threads_);
+    ModelConfig config = TestConfig(GetParam());
+    if (turns()) config.mrope_section = {4, 5, 3};
+    test_ = MakeTestModel(config, *kernels_, threads_);
+  }
+
+  bool turns() const { return GetParam() == "qwen2"; }
+  // As an image of 5 rows of 8 tokens.
+  MediaSpan Place(int64_t begin, std::shared_ptr<const MediaEmbedding> embedding) const {
+    MediaSpan span{begin, std::move(embedding), !turns()};
+    if (turns()) span.token_rows = 5, span.token_columns = 8;
+    return span;
   }
 
   EngineOptions Options(int64_t chunk = 256) const {
@@ -53,8 +66,8 @@ class MediaTest : public ::testing::Test {
     Request request;
     request.prompt = TestTokens(17, 5);
     for (const uint64_t seed : seeds) {
-      request.media.push_back({static_cast<int64_t>(request.prompt.size()),
-                               MakeEmbedding(test_.model->config().hidden_size, seed), true});
+      request.media.push_back(Place(static_cast<int64_t>(request.prompt.size()),
+                                    MakeEmbedding(test_.model->config().hidden_size, seed)));
       request.prompt.insert(request.prompt.end(), kImageTokens, kSoftToken);
       const std::vector<int32_t> text = TestTokens(9, 6);
       request.prompt.insert(request.prompt.end(), text.begin(), text.end());
@@ -86,18 +99,21 @@ class MediaTest : public ::testing::Test {
   TestModel test_;
 };
 
-TEST_F(MediaTest, ImagesMatterAndChunksDoNot) {
+TEST_P(MediaTest, ImagesMatterAndChunksDoNot) {
   const auto whole = Make(Options());
   const Answer one = Ask(*whole, {1, 2});
   ASSERT_EQ(one.tokens.size(), 8u) << one.error;
   EXPECT_FALSE(Ask(*Make(Options()), {1, 3}) == one);
   EXPECT_FALSE(Ask(*Make(Options()), {2, 1}) == one);
-  for (const int64_t chunk : {kImageTokens, kImageTokens + 1, kImageTokens + 13, int64_t{100}}) {
+  std::vector<int64_t> chunks = {kImageTokens, kImageTokens + 1, kImageTokens + 13, 100};
+  if (turns()) chunks.insert(chunks.end(), {1, 7, 16});  // that end inside an image
+  for (const int64_t chunk : chunks) {
     EXPECT_TRUE(Ask(*Make(Options(chunk)), {1, 2}) == one) << "chunks of " << chunk;
   }
 }
 
-TEST_F(MediaTest, AnImageThatNoStepHasRoomForIsRefused) {
+TEST_P(MediaTest, AnImageThatNoStepHasRoomForIsRefused) {
+  if (turns()) GTEST_SKIP() << "images of this family may be cut";
   Answer answer;
   const auto engine = Make(Options(kImageTokens - 1));
   const auto id = engine->Submit(Question({1}, &answer));
@@ -105,7 +121,7 @@ TEST_F(MediaTest, AnImageThatNoStepHasRoomForIsRefused) {
   EXPECT_NE(id.status().message().find("max_batch_tokens"), std::string::npos);
 }
 
-TEST_F(MediaTest, EqualTokensOfDifferentImagesShareNothing) {
+TEST_P(MediaTest, EqualTokensOfDifferentImagesShareNothing) {
   const auto engine = Make(Options());
   const auto cached = [&](const std::vector<uint64_t>& seeds) {
     const int64_t before = engine->counters().cached_tokens;
@@ -121,7 +137,7 @@ TEST_F(MediaTest, EqualTokensOfDifferentImagesShareNothing) {
 }
 
 // The cached prefix ends inside an image, whose other tokens are computed then.
-TEST_F(MediaTest, AHitGivesTheBitsOfNone) {
+TEST_P(MediaTest, AHitGivesTheBitsOfNone) {
   const Answer alone = Ask(*Make(Options()), {1, 2});
   const auto engine = Make(Options());
   EXPECT_TRUE(Ask(*engine, {1, 2}) == alone);
@@ -130,7 +146,7 @@ TEST_F(MediaTest, AHitGivesTheBitsOfNone) {
   EXPECT_TRUE(Ask(*engine, {1}) == Ask(*Make(Options()), {1}));
 }
 
-TEST_F(MediaTest, PreemptedAndResumed) {
+TEST_P(MediaTest, PreemptedAndResumed) {
   const Answer alone = Ask(*Make(Options()), {1, 2});
   for (const int64_t chunk : {kImageTokens, int64_t{256}}) {
     Answer answer;
@@ -146,7 +162,7 @@ TEST_F(MediaTest, PreemptedAndResumed) {
   }
 }
 
-TEST_F(MediaTest, InABatch) {
+TEST_P(MediaTest, InABatch) {
   const Answer alone = Ask(*Make(Options()), {1, 2});
   EngineOptions options = Options(kImageTokens + 8);
   options.max_sequences = 6;
@@ -162,7 +178,7 @@ TEST_F(MediaTest, InABatch) {
   for (size_t i = 0; i < answers.size(); i += 2) EXPECT_TRUE(answers[i] == alone) << i;
 }
 
-TEST_F(MediaTest, MediaThatDoNotFitTheirPromptAreRefused) {
+TEST_P(MediaTest, MediaThatDoNotFitTheirPromptAreRefused) {
   const auto engine = Make(Options());
   Answer answer;
   Request late = Question({1}, &answer), narrow = Question({1}, &answer),
@@ -170,8 +186,116 @@ TEST_F(MediaTest, MediaThatDoNotFitTheirPromptAreRefused) {
   late.media[0].begin = 30;
   narrow.media[0].embedding = MakeEmbedding(63, 1);
   crossed.media[1].begin = crossed.media[0].begin + 1;
-  for (Request* request : {&late, &narrow, &crossed}) {
+  Request flat = Question({1}, &answer), wide = Question({1}, &answer);
+  flat.media[0].token_rows = turns() ? 0 : 1;
+  flat.media[0].token_columns = turns() ? 0 : kImageTokens;
+  wide.media[0].token_rows = 6, wide.media[0].token_columns = 8;
+  for (Request* request : {&late, &narrow, &crossed, &flat, &wide}) {
     EXPECT_EQ(engine->Submit(*request).status().code(), StatusCode::kInvalidArgument);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, MediaTest, testing::Values("gemma3", "qwen2"),
+                         [](const auto& info) { return info.param; });
+
+// The tiny Qwen2.5-VL with images of several sizes: positions and greedy answers of transformers.
+class ThreePositions : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    OpenModelOptions options;
+    options.images = true;
+    auto loaded = OpenModel(TinyFolder("qwen2_5_vl"), options);
+    ASSERT_TRUE(loaded.ok()) << loaded.status().message();
+    loaded_ = *std::move(loaded);
+    const auto expected = OpenCheckpoint(TinyFolder("qwen2_5_vl") + "/expected.safetensors");
+    ASSERT_TRUE(expected.ok()) << expected.status().message();
+    const std::vector<int32_t> tokens = ReadInts(**expected, "tokens");
+    const std::vector<int32_t> order = ReadInts(**expected, "image_order");
+    positions_ = ReadInts(**expected, "positions");
+    answers_ = ReadInts(**expected, "answers");
+    ImageEncoderOptions encoding;
+    encoding.compute = Compute::kFp32;
+    auto encoder = ImageEncoder::Create(*loaded_.tower, *loaded_.files.image_processor, *kernels_,
+                                        threads_, encoding);
+    ASSERT_TRUE(encoder.ok()) << encoder.status().message();
+    size_t begin = 0, image = 0;
+    for (const int32_t length : ReadInts(**expected, "lengths")) {
+      EncodedPrompt prompt;
+      std::vector<PreparedViews> views;
+      prompt.tokens.assign(tokens.begin() + begin, tokens.begin() + begin + length);
+      for (int64_t t = 0; t < length;) {
+        if (prompt.tokens[t] != kImagePad) {
+          ++t;
+          continue;
+        }
+        auto prepared = GoldenImage(**expected, order.at(image++), *loaded_.files.image_processor);
+        ASSERT_TRUE(prepared.ok()) << prepared.status().message();
+        prompt.places.push_back({t, prepared->tokens, views.size(), 0});
+        t += prepared->tokens;
+        views.push_back({*std::move(prepared)});
+      }
+      auto media = (*encoder)->EncodePrompt(prompt, views);
+      ASSERT_TRUE(media.ok()) << media.status().message();
+      Request request;
+      request.prompt = prompt.tokens;
+      request.media = *std::move(media);
+      requests_.push_back(std::move(request));
+      begin += length;
+    }
+  }
+
+  static constexpr int32_t kImagePad = 90;
+  ThreadPool threads_{2};
+  const KernelTable* kernels_ = &KernelsFor(*ChooseIsa());
+  LoadedModel loaded_;
+  std::vector<Request> requests_;
+  std::vector<int32_t> positions_;  // [3, tokens of all]
+  std::vector<int32_t> answers_;    // [requests, tokens of an answer]
+};
+
+TEST_F(ThreePositions, AreThoseOfTheReference) {
+  const size_t all = positions_.size() / 3;
+  size_t row = 0;
+  for (const Request& request : requests_) {
+    for (size_t t = 0; t < request.prompt.size(); ++t, ++row) {
+      const TokenPosition p = PositionOf(request.media, static_cast<int64_t>(t));
+      EXPECT_EQ(p.time, positions_[row]) << row;
+      EXPECT_EQ(p.row, positions_[all + row]) << row;
+      EXPECT_EQ(p.column, positions_[2 * all + row]) << row;
+    }
+  }
+  EXPECT_EQ(row, all);
+}
+
+TEST_F(ThreePositions, AnswersAreThoseOfTheReference) {
+  const size_t length = answers_.size() / requests_.size();
+  for (const int64_t chunk : {int64_t{256}, int64_t{5}}) {
+    EngineOptions options;
+    options.context = 256;
+    options.kv_type = KvType::kF32;
+    options.max_sequences = 3;
+    options.runner.compute = Compute::kFp32;
+    options.runner.max_batch_tokens = chunk;
+    auto engine = Engine::Create(*loaded_.model, *kernels_, threads_, options);
+    ASSERT_TRUE(engine.ok()) << engine.status().message();
+    std::vector<std::vector<int32_t>> found(requests_.size());
+    for (size_t i = 0; i < requests_.size(); ++i) {
+      Request request = requests_[i];
+      request.max_tokens = static_cast<int64_t>(length);
+      request.sampling.temperature = 0;
+      request.on_token = [&found, i](const TokenChoice& choice) {
+        found[i].push_back(choice.token);
+        return true;
+      };
+      ASSERT_TRUE((*engine)->Submit(std::move(request)).ok());
+    }
+    while ((*engine)->Step()) {
+    }
+    for (size_t i = 0; i < requests_.size(); ++i) {
+      const auto wanted = answers_.begin() + static_cast<std::ptrdiff_t>(i * length);
+      EXPECT_EQ(found[i], std::vector<int32_t>(wanted, wanted + static_cast<std::ptrdiff_t>(length)))
+          << i << ", chunks of " << chunk;
+    }
   }
 }
 
@@ -274,6 +398,45 @@ TEST_F(ImageEncoderTest, ActivationsStayWithinTheReserve) {
                                                          threads_.size(), options);
     EXPECT_LE(encoder->arena_high_water(), reserved);
     EXPECT_GT(encoder->arena_high_water(), reserved / 4);
+  }
+}
+
+// Images of any shape: larger ones than planned for get more room, smaller ones share a pass.
+TEST(AnyShapeEncoder, MakesRoomForLargeImages) {
+  OpenModelOptions options;
+  options.images = true;
+  auto loaded = OpenModel(TinyFolder("qwen2_5_vl"), options);
+  ASSERT_TRUE(loaded.ok()) << loaded.status().message();
+  const ImageProcessor& processor = *loaded->files.image_processor;
+  ThreadPool threads(2);
+  ImageEncoderOptions encoding;
+  encoding.batch_invariant = true;
+  const auto make = [&] {
+    return *ImageEncoder::Create(*loaded->tower, processor, KernelsFor(*ChooseIsa()), threads,
+                                 encoding);
+  };
+  const auto picture = [&](int64_t width, int64_t height, uint64_t seed) {
+    Image image{width, height, 3, {}};
+    for (const int32_t x : TestTokens(width * height * 3, seed, 256))
+      image.pixels.push_back(static_cast<uint8_t>(x));
+    ImageOptions any;
+    any.min_pixels = 1;
+    any.max_pixels = 1 << 20;
+    return (*processor.Prepare(image, any))[0];
+  };
+  const auto encoder = make();
+  const int64_t planned = loaded->tower->config().max_pixels / 16;  // patches of 4 x 4
+  const PreparedImage small = picture(16, 8, 1), other = picture(16, 8, 2),
+                      large = picture(200, 104, 3);
+  ASSERT_GT(large.grid.patches(), planned);
+  const PreparedImage* all[] = {&small, &other, &large, &small};
+  const auto together = encoder->Encode(all);
+  ASSERT_TRUE(together.ok()) << together.status().message();
+  EXPECT_EQ((*together)[2]->rows, 25 * 13);
+  for (size_t i = 0; i < 4; ++i) {
+    const auto alone = make()->Encode(std::span(all).subspan(i, 1));
+    ASSERT_TRUE(alone.ok());
+    EXPECT_EQ((*alone)[0]->values, (*together)[i]->values) << i;
   }
 }
 

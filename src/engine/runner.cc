@@ -4,6 +4,23 @@
 
 namespace galen {
 
+TokenPosition PositionOf(std::span<const MediaSpan> media, int64_t t) {
+  int64_t shift = 0;  // of text, against its index
+  for (const MediaSpan& image : media) {
+    if (t < image.begin) break;
+    if (image.token_rows == 0) continue;
+    const int64_t first = image.begin + shift;
+    if (t < image.end()) {
+      const int64_t i = t - image.begin;
+      return {static_cast<int32_t>(first), static_cast<int32_t>(first + i / image.token_columns),
+              static_cast<int32_t>(first + i % image.token_columns)};
+    }
+    shift += std::max(image.token_rows, image.token_columns) - image.embedding->rows;
+  }
+  const auto position = static_cast<int32_t>(t + shift);
+  return {position, position, position};
+}
+
 int64_t ModelRunner::ArenaBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,
                                 const RunnerOptions& options) {
   return ForwardArenaBytes(model.config(), kernels, num_threads, options.max_batch_tokens, options.max_logit_rows);
@@ -45,7 +62,7 @@ Tensor ModelRunner::Run(const KvPool& pool, std::span<const ScheduledSpan> spans
                         bool prompt) {
   const int64_t layers = pool.num_layers();
   tokens_.clear(), positions_.clear(), logit_rows_.clear(), addresses_.clear(), kv_.clear(), spans_.clear();
-  embeddings_.clear(), look_ahead_.clear();
+  embeddings_.clear(), look_ahead_.clear(), row_positions_.clear(), column_positions_.clear();
   int64_t num_addresses = 0;
   for (const ScheduledSpan& span : spans) {
     for (int g = 0; g < pool.num_groups(); ++g) {
@@ -60,7 +77,10 @@ Tensor ModelRunner::Run(const KvPool& pool, std::span<const ScheduledSpan> spans
     const int64_t row = static_cast<int64_t>(tokens_.size());
     for (int64_t t = span.begin; t < span.begin + span.count; ++t) {
       tokens_.push_back(sequence.tokens[t]);
-      positions_.push_back(static_cast<int32_t>(t));
+      const TokenPosition position = PositionOf(sequence.request.media, t);
+      positions_.push_back(position.time);
+      row_positions_.push_back(position.row);
+      column_positions_.push_back(position.column);
     }
     const int64_t end = static_cast<int64_t>(tokens_.size());
     AddMedia(span, row);
@@ -76,6 +96,10 @@ Tensor ModelRunner::Run(const KvPool& pool, std::span<const ScheduledSpan> spans
   Batch batch;
   batch.tokens = tokens_;
   batch.positions = positions_;
+  if (!model_->config().mrope_section.empty()) {
+    batch.row_positions = row_positions_;
+    batch.column_positions = column_positions_;
+  }
   batch.spans = spans_;
   batch.logit_rows = logit_rows_;
   batch.embeddings = embeddings_;

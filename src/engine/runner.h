@@ -50,6 +50,7 @@ class ModelRunner {
   std::vector<SequenceSpan> spans_;
   std::vector<RowSource> embeddings_;
   std::vector<int32_t> look_ahead_;
+  std::vector<int32_t> row_positions_, column_positions_;
 };
 
 }  // namespace galen

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,21 @@ struct MediaSpan {
   std::shared_ptr<const MediaEmbedding> embedding;
   // Its tokens see each other in both directions (Gemma 3), so one step computes them all. Otherwise they are causal.
   bool bidirectional = false;
+  // Its tokens have a row and a column by which the model turns them (Qwen2.5-VL). Zeros: they count on like text.
+  int64_t token_rows = 0;
+  int64_t token_columns = 0;
   int64_t end() const { return begin + embedding->rows; }
 };
+
+// By which the rotary embedding turns a token.
+struct TokenPosition {
+  int32_t time = 0;
+  int32_t row = 0;
+  int32_t column = 0;
+};
+// Of token t of a sequence. Text counts on by one in all three; an image with rows and columns stands still in time, and
+// the text behind it goes on at the larger of its sides (transformers 5.23, Qwen2_5_VLModel.get_rope_index).
+TokenPosition PositionOf(std::span<const MediaSpan> media, int64_t t);
 
 struct Request {
   std::vector<int32_t> prompt;  // at least one token

@@ -82,6 +82,13 @@ Status CheckBatch(const ModelConfig& config, const Batch& batch) {
     return InvalidArgument(Number(tokens) + " tokens, but " +
                            Number(static_cast<int64_t>(batch.positions.size())) + " positions");
   }
+  for (const std::span<const int32_t> more : {batch.row_positions, batch.column_positions}) {
+    if (batch.row_positions.empty() && batch.column_positions.empty()) break;
+    if (more.size() != batch.tokens.size() || config.mrope_section.empty()) {
+      return InvalidArgument(
+          "positions of rows and columns that this model or batch does not have");
+    }
+  }
   for (const int32_t id : batch.tokens) {
     if (id < 0 || id >= config.vocab_size) {
       return InvalidArgument("token id " + Number(id) + " is outside the vocabulary of " +

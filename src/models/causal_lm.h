@@ -29,8 +29,12 @@ struct SequenceSpan {
 
 // One step over any number of sequences. Everything is borrowed for the time of the call.
 struct Batch {
-  std::span<const int32_t> tokens;      // [T], each 0 <= id < config().vocab_size
-  std::span<const int32_t> positions;   // [T], for the rotary embedding
+  std::span<const int32_t> tokens;     // [T], each 0 <= id < config().vocab_size
+  std::span<const int32_t> positions;  // [T], for the rotary embedding
+  // [T] where config().mrope_section is set and a token lies in an image: its row and column,
+  // counted on from `positions`' number of the image. Both empty: they equal positions.
+  std::span<const int32_t> row_positions;
+  std::span<const int32_t> column_positions;
   std::span<const SequenceSpan> spans;  // cover [0, T) in order
   // Vectors that stand in for the embeddings of some rows (images): cols is hidden_size, ranges
   // ascend. They are taken as they are, without embedding_scale; the tokens of those rows are only

@@ -29,7 +29,14 @@ DecoderStep::DecoderStep(ExecContext& ctx, const ModelConfig& config,
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     (config.layer_is_sliding[i] ? sliding : full) = true;
   }
-  if (full) cos_sin_full_ = RotaryTable(ctx, frequencies.full, batch.positions);
+  if (full && !batch.row_positions.empty()) {
+    const std::vector<int64_t>& n = config.mrope_section;
+    const RotarySection sections[] = {
+        {n[0], batch.positions}, {n[1], batch.row_positions}, {n[2], batch.column_positions}};
+    cos_sin_full_ = RotaryTable(ctx, frequencies.full, sections);
+  } else if (full) {
+    cos_sin_full_ = RotaryTable(ctx, frequencies.full, batch.positions);
+  }
   if (sliding && full && frequencies.sliding == frequencies.full) {
     cos_sin_sliding_ = cos_sin_full_;
   } else if (sliding) {

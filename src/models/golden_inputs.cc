@@ -22,7 +22,8 @@ Result<std::vector<float>> GoldenFloats(const Checkpoint& file, const std::strin
   return values;
 }
 
-Result<GoldenInputs> GoldenInputs::Read(const Checkpoint& file, int32_t soft_token) {
+Result<GoldenInputs> GoldenInputs::Read(const Checkpoint& file, int32_t soft_token,
+                                        bool bidirectional) {
   GoldenInputs in;
   ASSIGN_OR_RETURN(in.tokens_, GoldenInts(file, "tokens"));
   ASSIGN_OR_RETURN(const std::vector<int32_t> lengths, GoldenInts(file, "lengths"));
@@ -47,9 +48,15 @@ Result<GoldenInputs> GoldenInputs::Read(const Checkpoint& file, int32_t soft_tok
         continue;
       }
       in.runs_.push_back({row, end - row});
-      for (; row < end; ++row) in.look_ahead_[row] = static_cast<int32_t>(end - 1 - span.begin);
+      for (; row < end; ++row) {
+        if (bidirectional) in.look_ahead_[row] = static_cast<int32_t>(end - 1 - span.begin);
+      }
     }
   }
+  if (!file.Has("positions")) return in;
+  ASSIGN_OR_RETURN(in.positions_, GoldenInts(file, "positions"));
+  if (in.positions_.size() != 3 * in.tokens_.size())
+    return DataLoss(file.path() + ": positions are not three for each token");
   return in;
 }
 
@@ -62,7 +69,13 @@ Batch GoldenInputs::batch(const Tensor& images) {
   }
   Batch batch;
   batch.tokens = tokens_;
-  batch.positions = positions_;
+  const size_t n = tokens_.size();
+  const std::span<const int32_t> positions = positions_;
+  batch.positions = positions.first(n);
+  if (positions.size() > n) {
+    batch.row_positions = positions.subspan(n, n);
+    batch.column_positions = positions.subspan(2 * n, n);
+  }
   batch.spans = spans_;
   batch.logit_rows = rows_;
   if (!images.empty()) {
@@ -94,16 +107,31 @@ Result<PreparedImage> GoldenImage(const Checkpoint& file, int64_t i, int64_t sid
   return std::move(views[0]);
 }
 
+Result<PreparedImage> GoldenImage(const Checkpoint& file, int64_t i,
+                                  const ImageProcessor& processor) {
+  ASSIGN_OR_RETURN(const TensorInfo* pixels, file.Find("image." + std::to_string(i)));
+  const std::vector<int64_t>& shape = pixels->shape;
+  if (pixels->dtype != DType::kU8 || shape.size() != 3 || shape[2] != 3)
+    return DataLoss(file.path() + ": " + pixels->name + " is no picture");
+  Image image{shape[1], shape[0], 3, {pixels->bytes.begin(), pixels->bytes.end()}};
+  ImageOptions options;
+  options.min_pixels = 1;  // as small as they are
+  ASSIGN_OR_RETURN(std::vector<PreparedImage> views, processor.Prepare(image, options));
+  return std::move(views.at(0));
+}
+
 Tensor EncodeImages(ExecContext& ctx, const ImageTower& tower, const ImageProcessor& processor,
                     std::span<const PreparedImage> images) {
-  const int64_t patches = images[0].grid.patches();
+  int64_t patches = 0;
+  for (const PreparedImage& image : images) patches += image.grid.patches();
   ImageBatch batch;
-  batch.patches = ctx.arena->NewTensor(
-      {static_cast<int64_t>(images.size()) * patches, tower.config().patch_values()});
+  batch.patches = ctx.arena->NewTensor({patches, tower.config().patch_values()});
   std::vector<ImageGrid> grids;
-  for (size_t i = 0; i < images.size(); ++i) {
-    processor.FillPatches(images[i], batch.patches.row(static_cast<int64_t>(i) * patches));
-    grids.push_back(images[i].grid);
+  int64_t row = 0;
+  for (const PreparedImage& image : images) {
+    processor.FillPatches(image, batch.patches.row(row));
+    row += image.grid.patches();
+    grids.push_back(image.grid);
   }
   batch.grids = grids;
   return tower.Forward(ctx, batch);

@@ -39,6 +39,9 @@ struct ModelConfig {
   float rms_norm_eps = 0.0f;
   GateKind hidden_activation = GateKind::kSilu;
 
+  // Frequencies of the rotation that turn by time, row and column of a token (Qwen2.5-VL); empty:
+  // all turn by one position. Sum to head_dim / 2.
+  std::vector<int64_t> mrope_section;
   RopeConfig rope;                        // layers that see everything
   RopeConfig rope_local;                  // sliding-window layers
   int64_t sliding_window = 0;             // 0: no layer slides

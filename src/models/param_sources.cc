@@ -178,7 +178,7 @@ Result<ParamSources> FindParams(const Checkpoint& checkpoint, std::span<const Pa
     const std::string name = names.Find(spec);
     const bool unnamed =
         checkpoint.kind() == CheckpointKind::kGguf ? spec.gguf_name.empty() : spec.name.empty();
-    if (spec.optional && (unnamed || !checkpoint.Has(name))) continue;
+    if (unnamed || (spec.optional && !checkpoint.Has(name))) continue;
     ASSIGN_OR_RETURN(const TensorInfo* tensor, checkpoint.Find(name));
     ASSIGN_OR_RETURN(TensorInfo part, Part(checkpoint.path(), spec, *tensor,
                                            checkpoint.kind() == CheckpointKind::kGguf));

@@ -49,7 +49,7 @@ const ParamScope& VisionScope();
 // NotFound: a weight is missing. DataLoss: it has another shape. Unsupported: a type that holds no
 // weights, or a tensor inside the part's layers that this architecture does not know. Each names
 // file, tensor, what was expected and what was found. A spec without a name for this kind of file
-// must be optional, and is left out. Specs and checkpoint must outlive the result.
+// is left out. Specs and checkpoint must outlive the result.
 Result<ParamSources> FindParams(const Checkpoint& checkpoint, std::span<const ParamSpec> specs,
                                 const ParamScope& scope = TextScope());
 

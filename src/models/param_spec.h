@@ -12,7 +12,8 @@ namespace galen {
 struct ParamSpec {
   std::string name;       // Hugging Face, without the prefix of the text model:
                           // "layers.0.self_attn.q_proj.weight"
-  std::string gguf_name;  // "blk.0.attn_q.weight"
+  std::string gguf_name;  // "blk.0.attn_q.weight"; either is empty where that kind of file has no
+                          // such weight
   int64_t rows = 0;       // output features, or the length of a vector
   int64_t cols = 0;       // input features; 0 for a vector
   // Exactly one is set: the slot in the model.

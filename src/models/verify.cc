@@ -44,7 +44,7 @@ Status LoadText(const std::shared_ptr<const Checkpoint>& file, const HfConfig& h
   ASSIGN_OR_RETURN(const ParamSources sources, FindParams(*file, specs));
   ASSIGN_OR_RETURN(parts->weights,
                    WeightStore::Load(file, sources.params, WeightUse::kInference, kernels, pool));
-  if (!file->Has("images")) return OkStatus();
+  if (!file->Has("image_order")) return OkStatus();
   if (architecture->vision == nullptr) return DataLoss(file->path() + ": images for a text model");
   ASSIGN_OR_RETURN(parts->vision, architecture->vision->config_from_hf(hf, "", parts->config));
   RETURN_IF_ERROR(ValidateVisionConfig(parts->vision, file->path()));
@@ -70,14 +70,18 @@ Status ReplayCausalLm(ExecContext& ctx, const std::shared_ptr<const Checkpoint>&
     ASSIGN_OR_RETURN(const std::vector<int32_t> order, GoldenInts(*file, "image_order"));
     std::vector<PreparedImage> prepared;
     for (const int32_t i : order) {
-      ASSIGN_OR_RETURN(PreparedImage image, GoldenImage(*file, i, parts.vision.image_size,
-                                                        parts.vision, *parts.processor));
-      prepared.push_back(std::move(image));
+      auto image = parts.vision.any_shape()
+                       ? GoldenImage(*file, i, *parts.processor)
+                       : GoldenImage(*file, i, parts.vision.image_size, parts.vision,
+                                     *parts.processor);
+      RETURN_IF_ERROR(image.status());
+      prepared.push_back(*std::move(image));
     }
     if (prepared.empty()) return DataLoss(file->path() + ": no images");
     images = EncodeImages(ctx, *parts.tower, *parts.processor, prepared);
   }
-  ASSIGN_OR_RETURN(GoldenInputs inputs, GoldenInputs::Read(*file, soft_token));
+  const bool bidirectional = parts.processor != nullptr && parts.processor->bidirectional();
+  ASSIGN_OR_RETURN(GoldenInputs inputs, GoldenInputs::Read(*file, soft_token, bidirectional));
   const Batch batch = inputs.batch(images);
   RETURN_IF_ERROR(CheckBatch(parts.config, batch).WithContext(file->path()));
   checker.Check("logits", parts.model->Forward(ctx, batch));

@@ -71,7 +71,7 @@ class VisionParity : public testing::TestWithParam<std::string> {
     return images;
   }
   GoldenInputs Inputs() {
-    auto inputs = GoldenInputs::Read(*expected_, kSoftToken);
+    auto inputs = GoldenInputs::Read(*expected_, kSoftToken, true);
     GALEN_CHECK(inputs.ok());
     return *std::move(inputs);
   }

@@ -10,6 +10,7 @@
 #include "media/image/resize.h"
 #include "models/gemma3/pan_and_scan.h"
 #include "models/gemma3/vision.h"
+#include "models/vision/pixel_normaliser.h"
 
 namespace galen {
 namespace {
@@ -33,26 +34,15 @@ class Gemma3ImageProcessor final : public ImageProcessor {
 
   const VisionConfig config_;
   const int64_t tokens_per_side_;
-  std::string version_;
-  std::array<std::array<float, 256>, 3> normalised_;  // of each value of each channel
+  const PixelNormaliser normaliser_;
+  const std::string version_;
 };
 
 Gemma3ImageProcessor::Gemma3ImageProcessor(const VisionConfig& config)
     : config_(config),
       tokens_per_side_(std::lround(std::sqrt(static_cast<double>(config.tokens_per_image)))),
-      version_("gemma3 bilinear 1") {
-  for (size_t c = 0; c < 3; ++c) {
-    for (const float number : {config.image_mean[c], config.image_std[c]}) {
-      version_ += ' ';
-      version_ += std::to_string(number);
-    }
-    for (size_t v = 0; v < 256; ++v) {
-      // As the reference rounds: the product in double, then fp32.
-      const auto rescaled = static_cast<float>(static_cast<double>(v) * (1.0 / 255.0));
-      normalised_[c][v] = (rescaled - config.image_mean[c]) / config.image_std[c];
-    }
-  }
-}
+      normaliser_(config),
+      version_("gemma3 bilinear 1" + normaliser_.description()) {}
 
 Result<int64_t> Gemma3ImageProcessor::SideOf(int64_t tokens) const {
   if (tokens == 0) return config_.image_size;
@@ -78,12 +68,16 @@ Result<std::vector<PreparedImage>> Gemma3ImageProcessor::Prepare(
   if (image.width < 1 || image.height < 1 || image.channels != 3) {
     return InvalidArgument("an image without pixels, or one that is not RGB");
   }
+  if (options.min_pixels > 0 || options.max_pixels > 0) {
+    return InvalidArgument("this model resizes every image to one size; limits of pixels are for "
+                           "models of images of any shape, --image-tokens makes images smaller");
+  }
   ASSIGN_OR_RETURN(const int64_t side, SideOf(options.tokens));
   const int64_t patches = side / config_.patch_size;
   const int64_t tokens = options.tokens == 0 ? config_.tokens_per_image : options.tokens;
   std::vector<PreparedImage> views;
   const auto add = [&](const Image& view) {
-    views.push_back({Resize(view, side, side, Filter::kBilinear), {patches, patches}, tokens});
+    views.push_back({Resize(view, side, side, Filter::kBilinear), {patches, patches}, tokens, {}});
   };
   add(image);
   if (options.pan_and_scan || config_.pan_and_scan) {
@@ -123,14 +117,10 @@ std::vector<PromptPiece> Gemma3ImageProcessor::Expand(int64_t num_views) const {
 
 void Gemma3ImageProcessor::FillPatches(const PreparedImage& image, float* patches) const {
   const int64_t patch = config_.patch_size;
-  for (int64_t py = 0; py < image.grid.height; ++py) {
-    for (int64_t px = 0; px < image.grid.width; ++px) {
-      for (size_t c = 0; c < 3; ++c) {
-        for (int64_t y = py * patch; y < (py + 1) * patch; ++y) {
-          const uint8_t* from = image.pixels.row(y) + px * patch * 3 + c;
-          for (int64_t x = 0; x < patch; ++x) *patches++ = normalised_[c][from[x * 3]];
-        }
-      }
+  for (int64_t y = 0; y < image.grid.height; ++y) {
+    for (int64_t x = 0; x < image.grid.width; ++x) {
+      normaliser_.FillPatch(image.pixels, y * patch, x * patch, patch, patches);
+      patches += config_.patch_values();
     }
   }
 }

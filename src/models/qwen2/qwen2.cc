@@ -4,6 +4,7 @@
 #include "models/decoder_step.h"
 #include "models/param_table.h"
 #include "models/qwen2/config.h"
+#include "models/qwen2_5_vl/vision.h"
 #include "nn/layers.h"
 
 namespace galen {
@@ -109,6 +110,7 @@ const Architecture kQwen2 = {
     .make = [](ModelConfig config) -> std::unique_ptr<CausalLM> {
       return std::make_unique<Qwen2>(std::move(config));
     },
+    .vision = &kQwen2_5VLVision,
 };
 
 }  // namespace galen

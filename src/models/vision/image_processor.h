@@ -19,11 +19,17 @@ struct PreparedImage {
   Image pixels;  // RGB, resized; height and width are the grid's times patch_size
   ImageGrid grid;
   int64_t tokens = 0;
+  // Rows and columns of its tokens where the text decoder turns by them (several positions for each
+  // token); zeros: its tokens count on like text.
+  ImageGrid token_grid;
 };
 
 struct ImageOptions {
   // Tokens of each image: 0 = the model's own number. Fewer means a smaller image.
   int64_t tokens = 0;
+  // Area after resizing, of models that take images of any shape; 0 = the model's own limits.
+  int64_t min_pixels = 0;
+  int64_t max_pixels = 0;
   // Long images also as crops.
   bool pan_and_scan = false;
 };

@@ -17,26 +17,42 @@ Status CheckRange(const char* field, int64_t value, int64_t low, int64_t high) {
                   ", expected " + std::to_string(low) + ".." + std::to_string(high));
 }
 
+// Towers for squares of one size.
+Status ValidateSquare(const VisionConfig& c) {
+  RETURN_IF_ERROR(CheckRange("image_size", c.image_size, c.patch_size, kMaxImageSize));
+  const int64_t side = c.patches_per_side();
+  RETURN_IF_ERROR(CheckRange("mm_tokens_per_image", c.tokens_per_image, 1, side * side));
+  if (c.image_size % c.patch_size == 0) return OkStatus();
+  return DataLoss("image tower: image_size " + std::to_string(c.image_size) +
+                  " is no multiple of patch_size " + std::to_string(c.patch_size));
+}
+
+Status ValidateAnyShape(const VisionConfig& c) {
+  RETURN_IF_ERROR(CheckRange("spatial_merge_size", c.spatial_merge_size, 1, 16));
+  RETURN_IF_ERROR(CheckRange("temporal_patch_size", c.temporal_patch_size, 1, 16));
+  RETURN_IF_ERROR(CheckRange("max_pixels", c.max_pixels, 1, kMaxImageSize * kMaxImageSize));
+  RETURN_IF_ERROR(CheckRange("min_pixels", c.min_pixels, 1, c.max_pixels));
+  RETURN_IF_ERROR(
+      CheckRange("window_size", c.window_size, c.patch_size * c.spatial_merge_size, kMaxImageSize));
+  if (c.head_dim() % 4 == 0) return OkStatus();
+  return DataLoss("image tower: heads of " + std::to_string(c.head_dim()) +
+                  " values; rows and columns turn a half each, in pairs: expected a multiple of 4");
+}
+
 Status Validate(const VisionConfig& c) {
   RETURN_IF_ERROR(CheckRange("hidden_size", c.hidden_size, 1, kMaxHiddenSize));
   RETURN_IF_ERROR(CheckRange("intermediate_size", c.intermediate_size, 1, kMaxIntermediateSize));
   RETURN_IF_ERROR(CheckRange("num_hidden_layers", c.num_hidden_layers, 1, kMaxLayers));
   RETURN_IF_ERROR(CheckRange("num_attention_heads", c.num_attention_heads, 1, kMaxHeads));
   RETURN_IF_ERROR(CheckRange("patch_size", c.patch_size, 1, kMaxPatchSize));
-  RETURN_IF_ERROR(CheckRange("image_size", c.image_size, c.patch_size, kMaxImageSize));
   RETURN_IF_ERROR(CheckRange("num_channels", c.num_channels, 3, 3));
   RETURN_IF_ERROR(CheckRange("projection_dim", c.projection_dim, 1, kMaxHiddenSize));
-  const int64_t side = c.patches_per_side();
-  RETURN_IF_ERROR(CheckRange("mm_tokens_per_image", c.tokens_per_image, 1, side * side));
   if (c.hidden_size % c.num_attention_heads != 0 || c.head_dim() % 2 != 0) {
     return DataLoss("image tower: hidden_size " + std::to_string(c.hidden_size) +
                     " does not divide into " + std::to_string(c.num_attention_heads) +
                     " heads of an even size");
   }
-  if (c.image_size % c.patch_size != 0) {
-    return DataLoss("image tower: image_size " + std::to_string(c.image_size) +
-                    " is no multiple of patch_size " + std::to_string(c.patch_size));
-  }
+  RETURN_IF_ERROR(c.any_shape() ? ValidateAnyShape(c) : ValidateSquare(c));
   if (!(c.layer_norm_eps >= 1e-12f && c.layer_norm_eps <= 1e-2f)) {
     return DataLoss("image tower: layer_norm_eps is " + std::to_string(c.layer_norm_eps) +
                     ", expected 1e-12..1e-2");
@@ -65,6 +81,12 @@ Status ReadThree(const JsonView& view, const char* key, std::array<float, 3>* va
 }  // namespace
 
 int64_t VisionConfig::num_parameters() const {
+  if (any_shape()) {
+    const int64_t layer = 4 * hidden_size * hidden_size + 3 * hidden_size * intermediate_size;
+    const int64_t merged = hidden_size * spatial_merge_size * spatial_merge_size;
+    return num_hidden_layers * layer + patch_values() * temporal_patch_size * hidden_size +
+           merged * (merged + projection_dim);
+  }
   const int64_t side = patches_per_side();
   const int64_t layer = 4 * hidden_size * hidden_size + 2 * hidden_size * intermediate_size;
   return num_hidden_layers * layer + (patch_values() + side * side + projection_dim) * hidden_size;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "formats/hf_config.h"
@@ -27,6 +28,14 @@ struct VisionConfig {
 
   int64_t tokens_per_image =
       0;  // of an image of image_size; a square number where tokens form a grid
+  // Towers that take images of any shape: image_size is 0 and these are set.
+  int64_t min_pixels = 0;  // area that images are resized to, at least and at most
+  int64_t max_pixels = 0;
+  int64_t spatial_merge_size = 1;   // side of the square of patches that becomes one token
+  int64_t temporal_patch_size = 1;  // frames of one patch; a still image is taken as many times
+  int64_t window_size = 0;          // pixels; of layers that see a window of the image
+  std::vector<uint8_t> layer_is_windowed;  // [num_hidden_layers] or empty: none is
+
   int64_t projection_dim = 0;  // width of the tokens: hidden_size of the text model
 
   // Preprocessing: pixel / 255, minus mean, divided by std, channel by channel.
@@ -36,6 +45,12 @@ struct VisionConfig {
 
   int64_t head_dim() const { return hidden_size / num_attention_heads; }
   int64_t patches_per_side() const { return image_size / patch_size; }
+  bool any_shape() const { return max_pixels > 0; }
+  // Of the largest image.
+  int64_t max_patches() const {
+    return any_shape() ? max_pixels / (patch_size * patch_size)
+                       : patches_per_side() * patches_per_side();
+  }
   int64_t patch_values() const { return num_channels * patch_size * patch_size; }
   // Weights of all matrices and tables.
   int64_t num_parameters() const;

@@ -14,6 +14,10 @@ bool Strip(std::string_view* name, std::string_view prefix) {
 
 std::string HfName(std::string_view name) {
   Strip(&name, "model.");
+  if (Strip(&name, "visual.")) {
+    return Strip(&name, "blocks.") ? "vision_tower.encoder.layers." + std::string(name)
+                                   : "vision_tower." + std::string(name);
+  }
   if (Strip(&name, "vision_tower.")) {
     Strip(&name, "vision_model.");
     return "vision_tower." + std::string(name);

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Makes gemma3.json: conversations with images and the token ids that transformers' Gemma3Processor gives for them.
+"""Makes gemma3.json and qwen2_5_vl.json: conversations with images and the token ids that transformers' processors give for them.
 
     make_cases.py [--models DIR]
 
-Needs transformers 5.23.0, Pillow, numpy, and tokenizers/gemma3 in DIR (default $GALEN_MODELS; tools/fetch_models.py). Runs of
-equal ids are written as [id, count].
+Needs transformers 5.23.0, Pillow, numpy, and tokenizers/gemma3 and tokenizers/qwen3 in DIR (default $GALEN_MODELS;
+tools/fetch_models.py). Qwen3's tokenizer has Qwen2.5-VL's vocabulary, pre-tokenizer and control tokens. Runs of equal ids are
+written as [id, count].
 """
 
 import argparse
@@ -16,8 +17,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from transformers import AutoTokenizer, Gemma3Processor
+from transformers import AutoTokenizer, Gemma3Processor, Qwen2_5_VLProcessor
 from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+HERE = Path(__file__).resolve().parent
+
 
 def text(t):
     return {"type": "text", "text": t}
@@ -71,22 +76,48 @@ def runs(ids):
     return [[int(key), len(list(group))] for key, group in itertools.groupby(ids)]
 
 
+def gemma3(folder):
+    tokenizer = AutoTokenizer.from_pretrained(folder / "gemma3")
+    processor = Gemma3Processor(Gemma3ImageProcessorPil(size={"height": 896, "width": 896}), tokenizer,
+                                chat_template=tokenizer.chat_template)
+    return processor, list(layouts())
+
+
+class StillsProcessor(Qwen2_5_VLProcessor):
+    """Without its video part, which needs torchvision."""
+
+    def check_argument_for_proper_class(self, argument_name, argument):
+        return None if argument_name == "video_processor" else super().check_argument_for_proper_class(argument_name, argument)
+
+
+def qwen2_5_vl(folder):
+    """Without crops; the images of a conversation differ in size."""
+    template = (HERE.parent / "templates/sources/qwen2.5_vl.jinja").read_text()
+    processor = StillsProcessor(Qwen2VLImageProcessorPil(), AutoTokenizer.from_pretrained(folder / "qwen3"), None,
+                                chat_template=template)
+    sizes = itertools.cycle([(64, 48), (100, 300), (28, 28), (1, 90), (224, 224), (500, 333)])
+    cases = [(messages, [next(sizes) for _ in images], False) for messages, images, _ in layouts()]
+    return processor, cases
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=Path, default=os.environ.get("GALEN_MODELS", Path.home() / ".cache/galen/models"))
     args = parser.parse_args()
-    tokenizer = AutoTokenizer.from_pretrained(Path(args.models) / "tokenizers" / "gemma3")
-    processor = Gemma3Processor(Gemma3ImageProcessorPil(size={"height": 896, "width": 896}), tokenizer, chat_template=tokenizer.chat_template)
-    cases = []
-    for messages, sizes, pan_and_scan in layouts():
-        prompt = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        images = [Image.fromarray(np.zeros((h, w, 3), np.uint8)) for w, h in sizes]
-        ids = processor(text=prompt, images=images, add_special_tokens=False,
-                        images_kwargs={"do_pan_and_scan": True} if pan_and_scan else {})["input_ids"][0]
-        cases.append({"messages": messages, "sizes": sizes, "pan_and_scan": pan_and_scan, "ids": runs(ids)})
-    path = Path(__file__).parent / "gemma3.json"
-    path.write_text("[\n" + ",\n".join(json.dumps(c, ensure_ascii=False, separators=(",", ":")) for c in cases) + "\n]\n")
-    print(f"{len(cases)} layouts, {path.stat().st_size} bytes")
+    for family in (gemma3, qwen2_5_vl):
+        processor, layouts_of_family = family(Path(args.models) / "tokenizers")
+        cases = []
+        for messages, sizes, pan_and_scan in layouts_of_family:
+            prompt = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            images = [Image.fromarray(np.zeros((h, w, 3), np.uint8)) for w, h in sizes]
+            more = {"add_special_tokens": False} if family is gemma3 else {}
+            if pan_and_scan:
+                more["images_kwargs"] = {"do_pan_and_scan": True}
+            ids = processor(text=[prompt], images=images, **more)["input_ids"][0]
+            cases.append({"messages": messages, "sizes": sizes, "pan_and_scan": pan_and_scan, "ids": runs(ids)})
+        path = HERE / f"{family.__name__}.json"
+        path.write_text("[\n" + ",\n".join(json.dumps(c, ensure_ascii=False, separators=(",", ":")) for c in cases) + "\n]\n")
+        print(f"{len(cases)} layouts, {path.stat().st_size} bytes")
 
 
 if __name__ == "__main__":
