@@ -35,16 +35,34 @@ Json ConfigJson(const ModelConfig& c) {
 Json VisionJson(const ModelFiles& files) {
   if (!files.vision_status.ok()) return {{"error", files.vision_status.message()}};
   const VisionConfig& c = files.vision;
-  return {{"path", files.vision_checkpoint->path()},
-          {"hidden_size", c.hidden_size},
-          {"intermediate_size", c.intermediate_size},
-          {"num_hidden_layers", c.num_hidden_layers},
-          {"num_attention_heads", c.num_attention_heads},
-          {"image_size", c.image_size},
-          {"patch_size", c.patch_size},
-          {"tokens_per_image", c.tokens_per_image},
-          {"parameters", c.num_parameters()},
-          {"preprocessing", files.image_processor->version()}};
+  Json json = {{"path", files.vision_checkpoint->path()},
+               {"hidden_size", c.hidden_size},
+               {"intermediate_size", c.intermediate_size},
+               {"num_hidden_layers", c.num_hidden_layers},
+               {"num_attention_heads", c.num_attention_heads},
+               {"patch_size", c.patch_size},
+               {"parameters", c.num_parameters()},
+               {"preprocessing", files.image_processor->version()}};
+  if (c.any_shape()) {
+    json.update({{"min_pixels", c.min_pixels},
+                 {"max_pixels", c.max_pixels},
+                 {"spatial_merge_size", c.spatial_merge_size},
+                 {"window_size", c.window_size}});
+  } else {
+    json.update({{"image_size", c.image_size}, {"tokens_per_image", c.tokens_per_image}});
+  }
+  return json;
+}
+
+// Which images the tower takes, and how many tokens they become.
+std::string Sizes(const VisionConfig& v) {
+  if (!v.any_shape()) {
+    const std::string side = std::to_string(v.image_size);
+    return side + " x " + side + " pixels become " + std::to_string(v.tokens_per_image) + " tokens";
+  }
+  const std::string cell = std::to_string(v.patch_size * v.spatial_merge_size);
+  return "any shape of " + std::to_string(v.min_pixels) + " to " + std::to_string(v.max_pixels) +
+         " pixels, a token for each " + cell + " x " + cell;
 }
 
 Status Show(ModelOptions o) {
@@ -104,9 +122,8 @@ Status Show(ModelOptions o) {
   if (files.vision_status.ok()) {
     const VisionConfig& v = files.vision;
     std::cout << "images: " << v.num_parameters() / 1000000 << " M parameters, "
-              << v.num_hidden_layers << " layers, hidden " << v.hidden_size << ", " << v.image_size
-              << " x " << v.image_size << " pixels become " << v.tokens_per_image << " tokens ("
-              << files.vision_checkpoint->path() << ")\n";
+              << v.num_hidden_layers << " layers, hidden " << v.hidden_size << ", " << Sizes(v)
+              << " (" << files.vision_checkpoint->path() << ")\n";
   } else {
     std::cout << "images: none: " << files.vision_status.message() << "\n";
   }

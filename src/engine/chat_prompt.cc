@@ -159,9 +159,10 @@ Result<EncodedPrompt> EncodeRaw(const ModelFiles& files, std::string_view text,
     RETURN_IF_ERROR(builder.Plain(text));
     return builder.Take();
   }
-  const std::string_view placeholder = files.image_processor->placeholder();
-  if (text.find(placeholder) == std::string_view::npos) {
-    for (size_t i = 0; i < images.size(); ++i) RETURN_IF_ERROR(builder.Template(placeholder));
+  const ImageProcessor& processor = *files.image_processor;
+  if (text.find(processor.placeholder()) == std::string_view::npos) {
+    for (size_t i = 0; i < images.size(); ++i)
+      RETURN_IF_ERROR(builder.Template(processor.marked_placeholder()));
   }
   RETURN_IF_ERROR(builder.Template(text));
   return builder.Take();

@@ -1,4 +1,5 @@
 // Images in the engine: chunks, batches, the prefix cache, preemption.
+#include <algorithm>
 #include <cmath>
 
 #include "engine/engine_test_util.h"
@@ -263,6 +264,15 @@ TEST_F(ThreePositions, AreThoseOfTheReference) {
       EXPECT_EQ(p.row, positions_[all + row]) << row;
       EXPECT_EQ(p.column, positions_[2 * all + row]) << row;
     }
+    // The answer goes on behind the largest position of all.
+    int32_t largest = 0;
+    for (size_t i = row - request.prompt.size(); i < row; ++i) {
+      for (size_t axis = 0; axis < 3; ++axis)
+        largest = std::max(largest, positions_[axis * all + i]);
+    }
+    const auto size = static_cast<int64_t>(request.prompt.size());
+    EXPECT_EQ(PositionOf(request.media, size).time, largest + 1);
+    EXPECT_EQ(PositionOf(request.media, size + 3).column, largest + 4);
   }
   EXPECT_EQ(row, all);
 }

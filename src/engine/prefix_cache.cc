@@ -21,7 +21,8 @@ PrefixCache::Content PrefixCache::ContentOf(const Sequence& sequence, int64_t pa
   for (const MediaSpan& media : sequence.request.media) {
     if (media.begin >= end || media.end() <= begin) continue;
     const Digest128& digest = media.embedding->digest;
-    const uint64_t numbers[] = {digest.low, digest.high, static_cast<uint64_t>(media.begin)};
+    const uint64_t numbers[] = {digest.low, digest.high, static_cast<uint64_t>(media.begin),
+                                static_cast<uint64_t>(media.token_columns)};
     content.media.insert(content.media.end(), std::begin(numbers), std::end(numbers));
   }
   return content;

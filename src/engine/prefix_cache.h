@@ -38,7 +38,7 @@ class PrefixCache {
   // What one page holds: its tokens, and of each image that overlaps it the digest and where it begins.
   struct Content {
     std::span<const int32_t> tokens;  // kPageTokens
-    std::vector<uint64_t> media;      // three numbers for each
+    std::vector<uint64_t> media;      // four numbers for each
   };
   struct Entry {
     Digest128 digest, parent;

@@ -3,6 +3,8 @@
 #include <functional>
 #include <set>
 
+#include "formats/hf_config.h"
+#include "models/architecture.h"
 #include "models/golden_inputs.h"
 #include "models/parity_bounds_test.h"
 #include "models/qwen2_5_vl/image_grid.h"
@@ -256,6 +258,40 @@ TEST_F(Qwen2_5VLParity, WhatItCannotTakeIsRefused) {
     EXPECT_NE(files.status().message().find("belongs to another model"), std::string::npos)
         << files.status().message();
   }
+}
+
+// config.json of Qwen2.5-VL-7B-Instruct as published (transformers 4: no text_config).
+TEST(Qwen2_5VLConfig, ThePublishedFile) {
+  const std::string text = R"({"model_type": "qwen2_5_vl", "eos_token_id": 151645,
+      "hidden_act": "silu", "hidden_size": 3584, "intermediate_size": 18944,
+      "max_position_embeddings": 128000, "max_window_layers": 28, "num_attention_heads": 28,
+      "num_hidden_layers": 28, "num_key_value_heads": 4, "rms_norm_eps": 1e-06,
+      "rope_theta": 1000000.0, "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]},
+      "sliding_window": 32768, "use_sliding_window": false, "tie_word_embeddings": false,
+      "vocab_size": 152064, "vision_config": {"depth": 32, "hidden_act": "silu",
+      "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16, "in_chans": 3,
+      "out_hidden_size": 3584, "patch_size": 14, "spatial_merge_size": 2,
+      "spatial_patch_size": 14, "window_size": 112, "fullatt_block_indexes": [7, 15, 23, 31],
+      "tokens_per_second": 2, "temporal_patch_size": 2}})";
+  const auto file = HfConfig::Parse(text, "", "config.json");
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  const auto family = ArchitectureFromHf(file->model_type());
+  ASSERT_TRUE(family.ok());
+  const auto config = (*family)->config_from_hf(*file);
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_TRUE(ValidateConfig(*config, "config.json").ok());
+  EXPECT_EQ(config->mrope_section, (std::vector<int64_t>{16, 24, 24}));
+  EXPECT_EQ(config->rope.theta, 1e6);
+  const auto vision = (*family)->vision->config_from_hf(*file, "", *config);
+  ASSERT_TRUE(vision.ok()) << vision.status().message();
+  EXPECT_TRUE(ValidateVisionConfig(*vision, "config.json").ok());
+  EXPECT_EQ(vision->num_parameters() / 1000000, 676);
+  std::vector<int64_t> full;
+  for (int64_t i = 0; i < 32; ++i) {
+    if (vision->layer_is_windowed[static_cast<size_t>(i)] == 0) full.push_back(i);
+  }
+  EXPECT_EQ(full, (std::vector<int64_t>{7, 15, 23, 31}));
+  EXPECT_EQ(vision->max_pixels, 1003520);
 }
 
 TEST(Qwen2_5VLGrid, SizesAsTheReferenceRoundsThem) {

@@ -91,7 +91,7 @@ def mmproj_corpus():
     sizes = {"embedding_length": 4, "feed_forward_length": 6, "block_count": 1, "attention.head_count": 2, "image_size": 4,
              "patch_size": 2}
 
-    def file(names, entries):
+    def file(names, entries, shapes=shapes):
         tensors, offset = [], 0
         for name, dims in shapes.items():
             tensors.append(tensor(names(name), dims, 0, offset))
@@ -118,6 +118,20 @@ def mmproj_corpus():
             name = name.replace(old, new)
         return name
     save("mmproj_fuzz", "ollama", file(ollama, own))
+    # Qwen2.5-VL: hidden 8, inner 6, cells of 2 x 2 patches.
+    qwen = {"ln1.weight": [8], "ln2.weight": [8], "ffn_gate.weight": [8, 6], "ffn_gate.bias": [6], "ffn_up.weight": [8, 6],
+            "ffn_up.bias": [6], "ffn_down.weight": [6, 8], "ffn_down.bias": [8]}
+    qwen |= {f"attn_{part}.{kind}": [8, 8] if kind == "weight" else [8] for part in ("q", "k", "v", "out")
+             for kind in ("weight", "bias")}
+    qwen = {f"v.blk.0.{name}": dims for name, dims in qwen.items()}
+    qwen |= {"v.patch_embd.weight": [2, 2, 3, 8], "v.patch_embd.weight.1": [2, 2, 3, 8], "v.post_ln.weight": [8],
+             "mm.0.weight": [32, 32], "mm.0.bias": [32], "mm.2.weight": [32, 8], "mm.2.bias": [8]}
+    clip = [entry("general.architecture", STRING, "clip"), entry("clip.has_vision_encoder", BOOL, True),
+            entry("clip.projector_type", STRING, "qwen2.5vl_merger"), entry("clip.use_silu", BOOL, True),
+            entry("clip.vision.projection_dim", U32, 8), entry("clip.vision.attention.layer_norm_epsilon", F32, 1e-6),
+            entry("clip.vision.n_wa_pattern", U32, 2)]
+    clip += [entry("clip.vision." + key, U32, n) for key, n in (sizes | {"embedding_length": 8, "image_size": 560}).items()]
+    save("mmproj_fuzz", "qwen2_5_vl", file(lambda name: name, clip, qwen))
 
 
 def safetensors(header, size):

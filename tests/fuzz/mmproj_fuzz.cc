@@ -18,6 +18,7 @@ void Read(const Architecture& family, const std::shared_ptr<const Checkpoint>& f
   ModelConfig text;
   text.name = "text";
   text.hidden_size = kHiddenSize;
+  text.mrope_section = {1, 1, 2};  // of families that want them
   const Result<VisionConfig> config = family.vision->config_from_gguf(*file->gguf(), text);
   if (!config.ok()) {
     GALEN_CHECK(!config.status().message().empty());

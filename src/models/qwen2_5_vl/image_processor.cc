@@ -23,6 +23,9 @@ class Qwen2_5VLImageProcessor final : public ImageProcessor {
 
   // The template writes <|vision_start|> and <|vision_end|> around it.
   std::string_view placeholder() const override { return "<|image_pad|>"; }
+  std::string_view marked_placeholder() const override {
+    return "<|vision_start|><|image_pad|><|vision_end|>";
+  }
   std::string_view soft_token() const override { return "<|image_pad|>"; }
   bool bidirectional() const override { return false; }
   std::string_view version() const override { return version_; }

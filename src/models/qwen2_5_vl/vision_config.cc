@@ -1,6 +1,6 @@
-#include <algorithm>
+#include <array>
+#include <utility>
 
-#include "base/files.h"
 #include "models/qwen2_5_vl/vision.h"
 
 namespace galen {
@@ -59,17 +59,25 @@ Status ReadPixelLimits(const JsonView& view, VisionConfig* c) {
 }
 
 Status ReadPreprocessor(const std::string& directory, VisionConfig* c) {
-  const std::string path = directory + "/preprocessor_config.json";
-  if (directory.empty() || !FileExists(path)) return OkStatus();
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  RETURN_IF_ERROR(ReadPreprocessorConfig(text, path, kBicubic, c));
-  ASSIGN_OR_RETURN(const Json json, ParseJson(text));  // an object, as was checked
-  RETURN_IF_ERROR(ReadPixelLimits(JsonView(json, path), c));
-  if (c->min_pixels > c->max_pixels) {
-    return DataLoss(path + ": images of at least " + std::to_string(c->min_pixels) +
-                    " pixels and at most " + std::to_string(c->max_pixels));
+  std::string path;
+  ASSIGN_OR_RETURN(const Json preprocessor, ReadPreprocessorFile(directory, &path));
+  if (preprocessor.is_null()) return OkStatus();
+  if (!preprocessor.is_object()) return DataLoss(path + ": image_processor is no object");
+  const JsonView view(preprocessor, path);
+  RETURN_IF_ERROR(ReadPreprocessorConfig(view, kBicubic, c));
+  const std::pair<const char*, int64_t> sizes[] = {{"patch_size", c->patch_size},
+                                                   {"merge_size", c->spatial_merge_size},
+                                                   {"temporal_patch_size", c->temporal_patch_size}};
+  for (const auto& [key, wanted] : sizes) {
+    ASSIGN_OR_RETURN(const int64_t n, view.GetIntOr(key, wanted, 1, kMaxPatchSize));
+    if (n == wanted) continue;
+    return DataLoss(view.Describe(key) + " is " + std::to_string(n) + ", the tower's is " +
+                    std::to_string(wanted));
   }
-  return OkStatus();
+  RETURN_IF_ERROR(ReadPixelLimits(view, c));
+  if (c->min_pixels <= c->max_pixels) return OkStatus();
+  return DataLoss(path + ": images of at least " + std::to_string(c->min_pixels) +
+                  " pixels and at most " + std::to_string(c->max_pixels));
 }
 
 }  // namespace

@@ -46,6 +46,8 @@ class ImageProcessor {
 
   // What a chat template writes for an image: "<start_of_image>".
   virtual std::string_view placeholder() const = 0;
+  // The same with what belongs around it, for text without a template.
+  virtual std::string_view marked_placeholder() const { return placeholder(); }
   // The token that holds the place of one vector: "<image_soft_token>".
   virtual std::string_view soft_token() const = 0;
   // Whether the tokens of one view see each other in both directions.

@@ -21,6 +21,8 @@ GALEN = os.environ.get("GALEN_BIN", "galen")
 TINY = Path(__file__).resolve().parents[2] / "parity/models/tiny"
 VISION = TINY / "gemma3-vision"
 SOFT = 8  # id of <image_soft_token>
+QWEN = TINY / "qwen2_5_vl"
+PAD, START, END = 90, 91, 92  # ids of <|image_pad|>, <|vision_start|>, <|vision_end|>
 
 
 def png(width, height, seed):
@@ -180,6 +182,33 @@ class Images(unittest.TestCase):
         self.assertEqual(answer["prompt_tokens"].count(SOFT), 12)
         self.assertEqual(len(answer["media"]["images"][0]["views"]), 3)
 
+    def test_images_of_any_shape(self):
+        long = self.at / "long.png"
+        long.write_bytes(png(9, 70, 9))
+        answer = self.ask(QWEN, [self.images[0], long])
+        ids = answer["prompt_tokens"]
+        self.assertEqual([entry["views"] for entry in answer["media"]],
+                         [[{"height": 32, "tokens": 20, "width": 40}], [{"height": 72, "tokens": 9, "width": 8}]])
+        first, second = [i for i, token in enumerate(ids) if token == START]
+        self.assertEqual(ids[first:first + 22] + ids[second:second + 11], [START, *[PAD] * 20, END, START, *[PAD] * 9, END])
+        self.assertNotEqual(json.dumps(self.ask(QWEN, [self.images[0]], "--logprobs", 2)["logprobs"]),
+                            json.dumps(self.ask(QWEN, [self.images[1]], "--logprobs", 2)["logprobs"]))
+        for limit in (("--max-pixels", 256), ("--image-tokens", 4)):
+            self.assertEqual(self.ask(QWEN, self.images[:1], *limit)["prompt_tokens"].count(PAD), 2)
+        self.assertEqual(self.ask(QWEN, self.images[:1], "--min-pixels", 1600)["prompt_tokens"].count(PAD), 30)
+        gguf = self.ask(QWEN / "text.gguf", self.images[:1], "--min-pixels", 256)
+        self.assertEqual(gguf["prompt_tokens"].count(PAD), 20)
+        self.assertEqual(self.ask(QWEN, self.images[:1], "--raw")["prompt_tokens"].count(START), 1)
+
+    def test_images_that_any_shape_does_not_cover(self):
+        thin = self.at / "thin.png"
+        thin.write_bytes(png(3, 700, 9))
+        self.refused("run", QWEN, "x", "--image", thin, says=["200 times"])
+        self.refused("run", QWEN, "x", "--image", self.images[0], "--min-pixels", 2000, says=["at least 2000", "at most 1600"])
+        self.refused("run", QWEN, "x", "--image", self.images[0], "--pan-and-scan", says=["pan-and-scan"])
+        self.refused("run", VISION, "x", "--image", self.images[0], "--max-pixels", 2000, says=["one size", "--image-tokens"])
+        self.refused("run", QWEN / "text.gguf", "x", "--mmproj", VISION / "mmproj-f16.gguf", says=["belongs to another model", "gemma3"])
+
     def test_too_many_images_for_the_context(self):
         images = self.images * 5
         options = [word for image in images for word in ("--image", image)]
@@ -206,12 +235,17 @@ class Images(unittest.TestCase):
         self.assertGreaterEqual(len(result["results"]), 8)
         of_model = json.loads(self.galen("verify", VISION, "--json").stdout)
         self.assertEqual({r["vectors"] for r in of_model["results"]}, {"gemma3", "gemma3-vision"})
+        of_model = json.loads(self.galen("verify", QWEN, "--json").stdout)
+        self.assertEqual({r["vectors"] for r in of_model["results"]}, {"qwen2", "qwen2-vision"})
         for isa in ("ref", "avx2"):
             self.assertEqual(json.loads(self.galen("verify", "gemma3", "--json", env={"GALEN_ISA": isa}).stdout)["isa"], isa)
 
     def test_show(self):
         shown = json.loads(self.galen("show", VISION, "--json").stdout)["vision"]
         self.assertEqual((shown["image_size"], shown["tokens_per_image"], shown["hidden_size"]), (28, 4, 72))
+        shown = json.loads(self.galen("show", QWEN, "--json").stdout)["vision"]
+        self.assertEqual((shown["min_pixels"], shown["max_pixels"], shown["hidden_size"]), (256, 1600, 24))
+        self.assertIn("a token for each 8 x 8", self.galen("show", QWEN).stdout)
         self.assertIn("error", json.loads(self.galen("show", TINY / "llama", "--json").stdout)["vision"])
 
 

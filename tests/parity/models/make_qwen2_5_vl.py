@@ -70,6 +70,8 @@ def write_tokenizer(folder):
     del model.pieces[:]
     model.pieces.extend(pieces[:4] + pieces[4 + len(CONTROL):] + pieces[4:4 + len(CONTROL)])
     assert [p.piece for p in model.pieces[IMAGE:]] == CONTROL
+    for path in ("input", "model_prefix"):  # of the scratch folder
+        model.trainer_spec.ClearField(path)
     (folder / "tokenizer.model").write_bytes(model.SerializeToString())
     shutil.copy(TEMPLATE, folder / "chat_template.jinja")
 
