@@ -187,7 +187,7 @@ class Images(unittest.TestCase):
         long.write_bytes(png(9, 70, 9))
         answer = self.ask(QWEN, [self.images[0], long])
         ids = answer["prompt_tokens"]
-        self.assertEqual([entry["views"] for entry in answer["media"]],
+        self.assertEqual([entry["views"] for entry in answer["media"]["images"]],
                          [[{"height": 32, "tokens": 20, "width": 40}], [{"height": 72, "tokens": 9, "width": 8}]])
         first, second = [i for i, token in enumerate(ids) if token == START]
         self.assertEqual(ids[first:first + 22] + ids[second:second + 11], [START, *[PAD] * 20, END, START, *[PAD] * 9, END])

@@ -4,8 +4,9 @@
     make_verify.py [--out DIR]
 
 A file holds the checkpoint's weights under their names, the inputs (`tokens`, `lengths`, with images also `images` or `image.I`,
-`image_order`, and `positions` where a token has three; image-text models have `pixels`, `ids` and `lengths`), `expected.LAYER` for the activations, and in its metadata config.json and
-who made it. Run it after make_tiny.py, make_vision.py, make_qwen2_5_vl.py and make_dual_encoders.py. Needs safetensors 0.8.0 and torch.
+`image_order`, and `positions` where a token has three; image-text models have `pixels`, `ids` and `lengths`), `expected.LAYER` for
+the activations, and in its metadata config.json and who made it. Run it after make_tiny.py, make_vision.py, make_qwen2_5_vl.py and
+make_dual_encoders.py. Needs safetensors 0.8.0 and torch.
 """
 
 import argparse
