@@ -1,6 +1,7 @@
 # Everything here works on a bare Debian 12 with git, make and g++: what is missing is named and installed.
 #   make build      build/release/galen
 #   make demo       a real model answers a question about a clinical note (= demo-text)
+#   make gallery    what a model will see of the examples, as pages to check by eye
 #   make test       what a change must pass; ctest's summary is the last thing printed
 #   make test-all   also ThreadSanitizer, long fuzzing, aarch64 under qemu
 #   make bench      speed beside llama.cpp and OpenVINO, as shares of this machine's limits
@@ -15,7 +16,7 @@ galen := $(release)/galen
 oracle := build/.venv-oracle/bin/python
 note := examples/notes/clinical_note.txt
 
-.PHONY: all build program demo demo-text test test-all bench lint format clean deps models oracle asan tsan aarch64
+.PHONY: all build program demo demo-text gallery test test-all bench lint format clean deps models oracle asan tsan aarch64
 all: build
 
 deps:
@@ -35,6 +36,9 @@ program: deps
 demo-text: program
 	@tools/fetch_models.py models
 	@tools/demo_text.sh $(galen) $(GALEN_MODELS) $(note)
+
+gallery: program
+	@tools/gallery.sh $(galen) build/gallery
 
 models: deps
 	@tools/install_deps.sh test
