@@ -170,8 +170,12 @@ def load_mmproj(model, path):
 
 
 def convert(llama_cpp, folder, path, *more):
+    # Without such a file the converter leaves the chat template out.
+    config = folder / "tokenizer_config.json"
+    config.write_text('{"model_max_length": 512}')
     subprocess.run([sys.executable, llama_cpp / "convert_hf_to_gguf.py", folder, "--outtype", "f16", "--outfile", path, *more],
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    config.unlink()
 
 
 def main():
