@@ -157,7 +157,8 @@ Result<std::vector<std::shared_ptr<const MediaEmbedding>>> ImageEncoder::Encode(
     // As many unknown images of one size as fit into a pass. The same image twice in a pass is
     // computed twice.
     const ImageGrid& grid = images[begin]->grid;
-    const int64_t most = std::max<int64_t>(1, PassPatches(tower_.config(), options_) / grid.patches());
+    const int64_t most =
+        std::max<int64_t>(1, PassPatches(tower_.config(), options_) / grid.patches());
     size_t end = begin + 1;
     while (end < images.size() && static_cast<int64_t>(end - begin) < most &&
            SameGrid(images[end]->grid, grid) && Find(digests[end]) == nullptr) {

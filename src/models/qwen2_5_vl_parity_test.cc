@@ -248,7 +248,8 @@ TEST_F(Qwen2_5VLParity, WhatItCannotTakeIsRefused) {
             std::string::npos);
   // A projector file of another family, and a text model without three positions.
   for (const auto& [model, mmproj] :
-       {std::pair<std::string, std::string>("qwen2_5_vl/text.gguf", "gemma3-vision/mmproj-f16.gguf"),
+       {std::pair<std::string, std::string>("qwen2_5_vl/text.gguf",
+                                            "gemma3-vision/mmproj-f16.gguf"),
         {"qwen2-full/f32.gguf", "qwen2_5_vl/mmproj.gguf"},
         {"gemma3-vision/q8_0.gguf", "qwen2_5_vl/mmproj.gguf"}}) {
     ReadModelOptions read;

@@ -18,8 +18,7 @@ class Qwen2_5VLImageProcessor final : public ImageProcessor {
   explicit Qwen2_5VLImageProcessor(const VisionConfig& config)
       : config_(config),
         normaliser_(config),
-        version_("qwen2_5_vl bicubic 1 " + std::to_string(config.min_pixels) + ".." +
-                 std::to_string(config.max_pixels) + normaliser_.description()) {}
+        version_("qwen2_5_vl bicubic 1" + normaliser_.description()) {}
 
   // The template writes <|vision_start|> and <|vision_end|> around it.
   std::string_view placeholder() const override { return "<|image_pad|>"; }
