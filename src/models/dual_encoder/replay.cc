@@ -31,8 +31,9 @@ Result<Tensor> ReplayDualEncoder(ExecContext& ctx, const std::shared_ptr<const C
   if (!config.vision || !(config.classifier || config.similarity))
     return DataLoss(file->path() + ": an image tower and something to say of it are needed");
   DualEncoder model(std::move(config));
+  const std::vector<ParamGroup> groups = model.Params();  // sources point into them
   std::vector<ParamSource> params;
-  for (const ParamGroup& group : model.Params()) {
+  for (const ParamGroup& group : groups) {
     ASSIGN_OR_RETURN(ParamSources found, FindParams(*file, group.specs, group.scope));
     for (ParamSource& source : found.params) params.push_back(std::move(source));
   }

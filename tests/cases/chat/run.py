@@ -157,7 +157,7 @@ class Chat(unittest.TestCase):
         chat.expect("given hello")
         chat.expect(">>> ")
         chat.send("/image /nowhere.png\n")
-        chat.expect("galen: cannot open /nowhere.png")
+        chat.expect("galen: there is no file /nowhere.png")
         chat.expect(">>> ")
         chat.send(f"/image {IMAGE}\n")
         chat.expect(">>> ")
