@@ -23,6 +23,8 @@ void AddMediaOptions(CLI::App& verb, MediaCliOptions* o) {
       ->check(CLI::NonNegativeNumber);
   verb.add_flag("--allow-mixed-patients", o->media.allow_mixed_patients,
                 "A folder with several patients is not refused");
+  verb.add_flag("--keep-identity", o->media.keep_identity,
+                "Show who and when a DICOM file says that it is of (never given to the model)");
 }
 
 std::vector<MediaFile> MediaFilesOf(const MediaCliOptions& o) {

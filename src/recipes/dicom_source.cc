@@ -15,6 +15,7 @@ namespace {
 DicomSetOptions SetOptions(const MediaOptions& options) {
   DicomSetOptions set;
   set.allow_mixed_patients = options.allow_mixed_patients;
+  set.file.keep_identity = options.keep_identity;
   return set;
 }
 
@@ -22,6 +23,24 @@ void AddWarnings(const std::string& path, const DicomWarnings& from, std::vector
   for (const DicomWarning& warning : from) {
     const std::string text = path + ": " + warning.text + " (" + warning.code + ")";
     if (std::find(to->begin(), to->end(), text) == to->end()) to->push_back(text);
+  }
+}
+
+// Who and when, where the user asked to keep it; each fact once.
+void AddIdentity(const DicomIdentity& identity,
+                 std::vector<std::pair<std::string, std::string>>* facts) {
+  if (identity.kept == nullptr) return;
+  const KeptIdentity& kept = *identity.kept;
+  for (const auto& [name, text] : {std::pair("patient", &kept.patient_name),
+                                   std::pair("patient id", &kept.patient_id),
+                                   std::pair("birth date", &kept.birth_date),
+                                   std::pair("accession", &kept.accession_number),
+                                   std::pair("study date", &kept.study_date),
+                                   std::pair("study", &kept.study_description),
+                                   std::pair("series", &kept.series_description)}) {
+    const std::pair<std::string, std::string> fact(name, text->Reveal());
+    if (!fact.second.empty() && std::find(facts->begin(), facts->end(), fact) == facts->end())
+      facts->push_back(fact);
   }
 }
 
@@ -140,6 +159,7 @@ Status AddDicomPhotos(const std::string& path, const Recipe& recipe, const Media
     for (const DicomSeries& series : study.series) {
       if (options.series && series.series_number != options.series) continue;
       AddWarnings(path, series.warnings, &input->warnings);
+      AddIdentity(series.identity, &input->facts);
       for (const DicomSlice& slice : series.slices) {
         if (static_cast<int64_t>(input->images.size()) >= most) {
           return ResourceExhausted(path + " has more than " + std::to_string(most) +
@@ -186,6 +206,7 @@ Result<SliceStack> OpenDicomStack(const std::string& path, const MediaOptions& o
   ASSIGN_OR_RETURN(const DicomSeries* const series,
                    ChooseSeries(path, *set, options, &stack.warnings));
   AddWarnings(path, series->warnings, &stack.warnings);
+  AddIdentity(series->identity, &stack.facts);
   stack.modality = series->modality;
   stack.count = static_cast<int64_t>(series->slices.size());
   if (stack.count == 0) return NotFound(path + " has no slices");

@@ -30,6 +30,7 @@ struct MediaOptions {
   int64_t frame = 0;              // of volumes with a fourth dimension
   std::optional<int64_t> series;  // number of the DICOM series, where a folder holds several
   bool allow_mixed_patients = false;
+  bool keep_identity = false;  // of DICOM: who and when, as facts for people; never for the model
   PdfLimits pdf;
   VolumeLimits volume;
   DecodeOptions image;

@@ -2,7 +2,7 @@
 """`galen look` from outside, as cases.json says. Standard library only; $GALEN_BIN is the program.
 
 A case gives `args` (run in the root of the repository) and either what the JSON must hold (recipe, sizes, count, sources,
-facts; prompt is a regular expression; each warning must contain one of `warnings`, and each of these must occur) or `fails`,
+facts; prompt is a regular expression; each warning must contain one of `warnings`, and each of these must occur; `hides` must occur nowhere) or `fails`,
 the exit code, with `says`, a regular expression for standard error.
 """
 
@@ -42,6 +42,7 @@ def check_result(case, done, out):
     assert re.search(case.get("prompt", ""), result["prompt"]), result["prompt"]
     facts = {fact["name"]: fact["value"] for fact in result["facts"]}
     assert case.get("facts", {}).items() <= facts.items(), facts
+    assert not [text for text in case.get("hides", []) if text in done.stdout + done.stderr + page], "what was to be hidden"
     wanted = case.get("warnings", [])
     assert all(any(w in text for w in wanted) for text in result["warnings"]), result["warnings"]
     assert all(any(w in text for text in result["warnings"]) for w in wanted), result["warnings"]
