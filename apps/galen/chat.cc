@@ -60,6 +60,7 @@ class Conversation {
   void Clear() {
     messages_ = OrderedJson::array();
     images_.clear();
+    shown_.clear();
     if (!system_.empty()) messages_.push_back({{"role", "system"}, {"content", system_}});
   }
   void SetSystem(std::string text) {
@@ -70,6 +71,12 @@ class Conversation {
   Status Attach(const MediaCliOptions& files) {
     MediaCliOptions probe = files;
     probe.media.question = "?";  // a recipe may have none of its own; Ask sets the true one
+    std::vector<MediaFile> all = shown_;
+    for (const MediaFile& file : MediaFilesOf(files)) all.push_back(file);
+    const Status one = CheckOnePatient(all, files.media);
+    if (one.code() == StatusCode::kInvalidArgument)
+      return one.WithContext("in this conversation (/clear begins another)");
+    RETURN_IF_ERROR(one);
     ASSIGN_OR_RETURN(MediaInput input, BuildInput(probe));
     Json report = MediaReport(input);
     ASSIGN_OR_RETURN(std::vector<PreparedViews> views,
@@ -112,6 +119,9 @@ class Conversation {
       images_.resize(images_before);
       return answer.status();
     }
+    if (attached_) {
+      for (const MediaFile& file : MediaFilesOf(*attached_)) shown_.push_back(file);
+    }
     attached_.reset();
     views_.clear();
     messages_.push_back({{"role", "assistant"}, {"content", *answer}});
@@ -136,6 +146,7 @@ class Conversation {
   std::string system_;
   OrderedJson messages_;
   std::vector<PreparedViews> images_;  // of all messages
+  std::vector<MediaFile> shown_;       // they are made from
   // Of the next question.
   std::optional<MediaCliOptions> attached_;
   MediaInput input_;
@@ -165,6 +176,8 @@ Status Converse(const ChatContext& chat,
       conversation.SetSystem(message->size() > 8 ? message->substr(8) : "");
     } else if (message->starts_with("/image ")) {
       Report(conversation.Attach(message->substr(7)));
+    } else if (message->starts_with("/")) {
+      std::cerr << kHelp;
     } else {
       const Status status = guard([&] { return conversation.Ask(*message); });
       std::cout << std::endl;

@@ -1,6 +1,7 @@
 // galen look: what the model will see.
 #include <filesystem>
 #include <iostream>
+#include <regex>
 
 #include "base/files.h"
 #include "base/json.h"
@@ -89,11 +90,28 @@ Status WriteViews(const ModelSight& sight, const std::string& folder, Json* repo
   return OkStatus();
 }
 
+// Files of an earlier look in the folder: they would stand beside those of another patient.
+Status RemoveEarlier(const std::string& folder) {
+  if (!FileExists(folder + "/look.json")) return OkStatus();
+  static const std::regex ours(
+      R"((image|overview|model)-\d{3,}(-\d+)?\.png|index\.html|prompt\.txt|look\.json)");
+  std::vector<std::filesystem::path> old;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (std::regex_match(entry.path().filename().string(), ours)) old.push_back(entry.path());
+  }
+  for (const auto& path : old) {
+    if (!error) std::filesystem::remove(path, error);
+  }
+  return error ? IoError("cannot clear " + folder + ": " + error.message()) : OkStatus();
+}
+
 Status WriteFolder(const MediaInput& input, const ModelSight& sight, const LookOptions& o,
                    Written* written, Json* report) {
   std::error_code error;
   std::filesystem::create_directories(o.out, error);
   if (error) return IoError("cannot make the folder " + o.out + ": " + error.message());
+  RETURN_IF_ERROR(RemoveEarlier(o.out));
   RETURN_IF_ERROR(WriteImages(input.images, "image", o.out, &written->images));
   RETURN_IF_ERROR(WriteImages(input.overviews, "overview", o.out, &written->overviews));
   RETURN_IF_ERROR(WriteViews(sight, o.out, report));
@@ -182,7 +200,7 @@ void AddLook(CLI::App& app, Action* action) {
                    "Also what this model makes of it: its own resizing and the tokens of the prompt");
   AddProjectorOption(*verb, &o->model);
   AddImageOptions(*verb, &o->image);
-  verb->add_option("--out", o->out, "Folder for the images (PNG), prompt.txt and look.json");
+  verb->add_option("--out", o->out, "Folder for the images (PNG), prompt.txt and look.json; files of an earlier look go");
   verb->add_flag("--gallery", o->gallery, "Also index.html, to check by eye");
   verb->add_flag("--recipes", o->list, "List the recipes");
   verb->add_flag("--json", o->json, "One JSON object");

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 
 #include "answer_boxes.h"
@@ -95,6 +96,18 @@ Result<MediaInput> ReadMedia(const RunOptions& o, const std::string& text) {
                     " (a question goes before the options of files, or after --)");
 }
 
+// Before minutes of computing: whether --box can be done.
+Status CheckBox(const RunOptions& o, const MediaInput& media) {
+  if (o.box.empty()) return OkStatus();
+  if (media.images.size() != 1)
+    return InvalidArgument("--box wants one image, not " + std::to_string(media.images.size()));
+  if (!o.box.ends_with(".png")) return InvalidArgument("--box writes a PNG file; " + o.box + " is none");
+  const std::string folder = std::filesystem::path(o.box).parent_path().string();
+  if (IsDirectory(o.box) || !IsDirectory(folder.empty() ? "." : folder))
+    return NotFound("--box: there is no folder for " + o.box);
+  return OkStatus();
+}
+
 Result<EncodedPrompt> EncodeQuestion(const ModelFiles& files, const RunOptions& o,
                                      const std::string& text, const MediaInput& media,
                                      std::span<const PreparedViews> images) {
@@ -160,8 +173,7 @@ TextRequest RequestOf(const RunOptions& o) {
 Status Answer(RunOptions o) {
   ASSIGN_OR_RETURN(const std::string text, UserText(o));
   ASSIGN_OR_RETURN(const MediaInput media, ReadMedia(o, text));
-  if (!o.box.empty() && media.images.size() != 1)
-    return InvalidArgument("--box wants one image, not " + std::to_string(media.images.size()));
+  RETURN_IF_ERROR(CheckBox(o, media));
   // The context follows from the prompt, so the tokenizer comes first; the weights are opened once
   // it is known.
   ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model, ReadOptionsOf(o)));
@@ -202,6 +214,12 @@ Status Answer(RunOptions o) {
   }
   std::cout << "\n";
   if (!boxes.empty()) std::cout << DumpReport(boxes, -1) << "\n";
+  if (result.finish == FinishReason::kCancelled) return Cancelled("the answer was stopped");
+  if (result.finish == FinishReason::kLength || result.finish == FinishReason::kContext) {
+    std::cerr << "galen: the answer is cut off after " << result.tokens.size() << " tokens; "
+              << (result.finish == FinishReason::kLength ? "--max-tokens" : "--context")
+              << " allows more\n";
+  }
   return OkStatus();
 }
 

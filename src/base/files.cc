@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 namespace galen {
@@ -78,27 +79,43 @@ Result<std::string> ReadFile(const std::string& path, size_t max_bytes) {
   }
 }
 
-Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
-  const std::string temporary = path + ".tmp." + std::to_string(::getpid());
-  Fd file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
-  if (file.fd < 0) return SystemError("cannot create", temporary);
-  size_t written = 0;
-  while (written < bytes.size()) {
-    const ssize_t n = ::write(file.fd, bytes.data() + written, bytes.size() - written);
+namespace {
+
+Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
+  for (size_t written = 0; written < bytes.size();) {
+    const ssize_t n = ::write(fd, bytes.data() + written, bytes.size() - written);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      Status status = SystemError("cannot write", temporary);
-      ::unlink(temporary.c_str());
-      return status;
-    }
+    if (n < 0) return SystemError("cannot write", path);
     written += static_cast<size_t>(n);
   }
-  if (::fsync(file.fd) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
-    Status status = SystemError("cannot finish writing", path);
-    ::unlink(temporary.c_str());
-    return status;
-  }
   return OkStatus();
+}
+
+}  // namespace
+
+Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
+  struct stat info = {};
+  const bool exists = ::stat(path.c_str(), &info) == 0;
+  if (exists && !S_ISREG(info.st_mode)) {  // a device or a pipe: to be written to, not replaced
+    const Fd file{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+    if (file.fd < 0) return SystemError("cannot write", path);
+    return WriteAll(file.fd, bytes, path);
+  }
+  std::string target = path;
+  if (exists) {  // behind a link, the file that it leads to
+    const std::unique_ptr<char, decltype(&::free)> real(::realpath(path.c_str(), nullptr), ::free);
+    if (real != nullptr) target = real.get();
+  }
+  const std::string temporary = target + ".tmp." + std::to_string(::getpid());
+  const Fd file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+  if (file.fd < 0) return SystemError("cannot create", temporary);
+  Status status = WriteAll(file.fd, bytes, temporary);
+  if (status.ok() && exists && ::fchmod(file.fd, info.st_mode & 07777) != 0)
+    status = SystemError("cannot set the mode of", temporary);
+  if (status.ok() && (::fsync(file.fd) != 0 || ::rename(temporary.c_str(), target.c_str()) != 0))
+    status = SystemError("cannot finish writing", path);
+  if (!status.ok()) ::unlink(temporary.c_str());
+  return status;
 }
 
 bool FileExists(const std::string& path) {

@@ -39,7 +39,8 @@ class MappedFile {
 Result<std::string> ReadFile(const std::string& path, size_t max_bytes = size_t{64} << 20);
 
 // Writes to a temporary file beside path, syncs and renames, so that a crash leaves the old file or
-// the new one.
+// the new one. A link is followed, the mode of a file that is there stays. What is no regular file
+// (a device, a pipe) is written to as it is.
 Status WriteFileAtomically(const std::string& path, std::string_view bytes);
 
 bool FileExists(const std::string& path);

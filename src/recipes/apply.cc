@@ -71,7 +71,16 @@ Result<std::string> DefaultName(const std::vector<MediaFile>& files, const Media
       // A folder with two radiographs is the pair over time as well.
       if (wanted == "xray" && modalities.size() == 2) wanted = "xray-pair";
     }
-    if (!name.empty() && name != wanted) return std::string("image");
+    if (!name.empty() && name != wanted) {
+      // Pictures go together, a radiograph with a photograph too; a series or a page does not.
+      for (const std::string& one : {name, wanted}) {
+        if (one != "image" && !one.starts_with("xray")) {
+          return InvalidArgument("the files would take different recipes (" + name + ", " + wanted +
+                                 "); ask about them one after the other, or name one with --recipe");
+        }
+      }
+      wanted = "image";
+    }
     name = wanted;
   }
   return files.size() == 2 && name == "xray" ? std::string("xray-pair") : name;
@@ -110,7 +119,9 @@ Result<MediaInput> ApplyRecipe(const Recipe& recipe, std::span<const MediaFile> 
   if (count < 1 || count > recipe.max_files) {
     return InvalidArgument("the recipe '" + recipe.name + "' takes " +
                            (recipe.max_files == 1
-                                ? std::string("one file")
+                                ? std::string(recipe.input == Recipe::Input::kSeries
+                                                  ? "one file, or the folder of the series"
+                                                  : "one file")
                                 : "up to " + std::to_string(recipe.max_files) + " files") +
                            ", not " + std::to_string(count));
   }
@@ -142,12 +153,21 @@ Result<MediaInput> ApplyRecipe(const Recipe& recipe, std::span<const MediaFile> 
     return ResourceExhausted(std::to_string(images) + " images; the recipe '" + recipe.name +
                              "' shows at most " + std::to_string(most));
   }
+  if (recipe.name == "xray-pair" && count == 2) {
+    input.warnings.push_back("the first file is taken for the earlier picture, as given; a folder is "
+                             "put into the order of its dates");
+  }
   if (recipe.pad_square) {
     for (SeenImage& seen : input.images) PadToSquare(&seen);
     input.facts.emplace_back("padding", "black, to a square");
   }
   RETURN_IF_ERROR(LayOutWords(recipe, options.question, &input));
   return input;
+}
+
+Status CheckOnePatient(std::span<const MediaFile> files, const MediaOptions& options) {
+  ASSIGN_OR_RETURN(const std::vector<MediaFile> known, WithKinds(files));
+  return CheckSamePatient(known, options);
 }
 
 Result<Recipe> DefaultRecipe(std::span<const MediaFile> files, const MediaOptions& options) {

@@ -14,6 +14,10 @@ namespace galen {
 Result<MediaInput> ApplyRecipe(const Recipe& recipe, std::span<const MediaFile> files,
                                const MediaOptions& options);
 
+// kInvalidArgument where DICOM files among these are of different patients, unless the options
+// allow it. ApplyRecipe checks the files of one input; a conversation has several.
+Status CheckOnePatient(std::span<const MediaFile> files, const MediaOptions& options);
+
 // Sets the words around the images that *input holds, and the digest. question empty: the recipe's
 // own; kInvalidArgument where it has none.
 Status LayOutWords(const Recipe& recipe, const std::string& question, MediaInput* input);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/files.h"
 #include "media/document/page_range.h"
 #include "recipes/sources.h"
 
@@ -18,11 +19,40 @@ SeenImage WholeImage(Image image, std::string source, const Recipe& recipe) {
   return seen;
 }
 
-Result<Image> ReadPicture(const std::string& path, const DecodeOptions& options,
-                          std::vector<std::string>* warnings) {
-  if (path.substr(0, 5) != "data:") return ReadImage(path, options, warnings);
-  ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, DecodeDataUrl(path, options.max_bytes));
-  return DecodeImage(bytes, options, warnings);
+constexpr std::string_view kDataUrl = "data:";
+
+Result<std::vector<uint8_t>> ReadBytes(const std::string& path, size_t max_bytes) {
+  if (path.starts_with(kDataUrl)) return DecodeDataUrl(path, max_bytes);
+  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, max_bytes));
+  return std::vector<uint8_t>(bytes.begin(), bytes.end());
+}
+
+// The pages of an image file (TIFF) or frames (GIF, WebP): those asked for, else the first.
+Status AddImageFile(const MediaFile& file, const Recipe& recipe, const MediaOptions& options,
+                    MediaInput* input) {
+  const std::string name = file.path.starts_with(kDataUrl) ? "data URL" : file.path;
+  ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, ReadBytes(file.path, options.image.max_bytes));
+  const Result<ImageInfo> info = ProbeImage(bytes);
+  if (!info.ok()) return info.status().WithContext(name);
+  std::vector<int64_t> pages = {1};
+  if (!options.pages.empty()) {
+    const int64_t most = options.max_images > 0 ? options.max_images : recipe.max_images;
+    ASSIGN_OR_RETURN(pages, ParsePageRange(options.pages, info->frames, most));
+  } else if (info->frames > 1) {
+    input->warnings.push_back(name + ": the first of " + std::to_string(info->frames) +
+                              " pages or frames is shown; --pages chooses others");
+  }
+  for (const int64_t page : pages) {
+    DecodeOptions decode = options.image;
+    decode.frame = page - 1;
+    std::vector<std::string> warnings;
+    Result<Image> image = DecodeImage(bytes, decode, &warnings);
+    if (!image.ok()) return image.status().WithContext(name);
+    for (const std::string& text : warnings) input->warnings.push_back(text + " (" + name + ")");
+    const std::string source = info->frames > 1 ? name + " page " + std::to_string(page) : name;
+    input->images.push_back(WholeImage(*std::move(image), source, recipe));
+  }
+  return OkStatus();
 }
 
 }  // namespace
@@ -54,10 +84,7 @@ Status AddPhoto(const MediaFile& file, const Recipe& recipe, const MediaOptions&
     return InvalidArgument("the recipe '" + recipe.name + "' takes pictures; " + file.path +
                            " is a " + std::string(MediaKindName(file.kind)));
   }
-  ASSIGN_OR_RETURN(Image image, ReadPicture(file.path, options.image, &input->warnings));
-  const bool data = file.path.substr(0, 5) == "data:";
-  input->images.push_back(WholeImage(std::move(image), data ? "data URL" : file.path, recipe));
-  return OkStatus();
+  return AddImageFile(file, recipe, options, input);
 }
 
 Status AddPages(const MediaFile& file, const Recipe& recipe, const MediaOptions& options,

@@ -94,8 +94,9 @@ void ReadLayout(Fields* fields, Recipe* recipe) {
     else
       fields->Fail("layout", "knows instruction, images and question only");
   }
-  if (std::count(recipe->layout.begin(), recipe->layout.end(), Recipe::Piece::kImages) != 1) {
-    fields->Fail("layout", "must have the images once");
+  for (const Recipe::Piece piece : {Recipe::Piece::kImages, Recipe::Piece::kQuestion}) {
+    if (std::count(recipe->layout.begin(), recipe->layout.end(), piece) == 1) continue;
+    fields->Fail("layout", "must have images and question once each");
   }
 }
 
@@ -207,6 +208,9 @@ Result<Recipe> FindRecipe(const std::string& name_or_path) {
     ASSIGN_OR_RETURN(const std::string text, ReadFile(name_or_path, size_t{1} << 20));
     Result<Recipe> recipe = ParseRecipe(text);
     if (!recipe.ok()) return recipe.status().WithContext(name_or_path);
+    // Whoever wrote the file, it is not what a model was published with.
+    recipe->official = false;
+    recipe->source += " (" + name_or_path + ")";
     return recipe;
   }
   return NotFound("there is no recipe '" + name_or_path + "'; there are " + names +

@@ -48,6 +48,7 @@ TEST(Recipe, WrongOnesAreRefused) {
   EXPECT_FALSE(With("input", "film").ok());
   EXPECT_FALSE(With("layout", {"question"}).ok());
   EXPECT_FALSE(With("layout", {"images", "images"}).ok());
+  EXPECT_FALSE(With("layout", {"images"}).ok());  // a question would vanish
   EXPECT_FALSE(With("layout", {"images", "salt"}).ok());
   EXPECT_FALSE(With("max_images", 0).ok());
   EXPECT_FALSE(With("max_images", 1e9).ok());
@@ -61,7 +62,7 @@ TEST(Recipe, WrongOnesAreRefused) {
                  {"version", "1"},
                  {"source", "s"},
                  {"input", "series"},
-                 {"layout", {"images"}}};
+                 {"layout", {"images", "question"}}};
   EXPECT_FALSE(ParseRecipe(series.dump()).ok());
   series["windows"] = {{0, 80}};
   EXPECT_TRUE(ParseRecipe(series.dump()).ok());
