@@ -24,6 +24,8 @@ from gguf_edit import Gguf  # noqa: E402
 GALEN = os.environ.get("GALEN_BIN", "galen")
 TINY = HERE.parents[1] / "parity/models/tiny/llama/f32.gguf"
 VISION = HERE.parents[1] / "parity/models/tiny/gemma3-vision"
+RADIOGRAPH = HERE.parents[1] / "data/dicom/encapsulated_cxr.dcm"
+PATIENT = b"5a0d6cf685034943af4e72b644ef74beb61a6cbb"  # its patient's identifier
 IMAGE = HERE.parents[1] / "data/images/jpeg_L_75_17.jpg"
 TELLS = "{{ raise_exception('roles ' ~ messages|map(attribute='role')|join(',') ~ ' text [' ~ messages[-1].content ~ ']') }}"
 PATIENCE = 120  # seconds; sanitized programs on a busy machine are slow
@@ -174,6 +176,35 @@ class Chat(unittest.TestCase):
             chat.expect(">>> ")
             chat.send("bin\n")
             self.assertFalse(chat.shows("galen: ", 1))
+        chat.expect(">>> ")
+        chat.send("/exit\n")
+        self.assertEqual(chat.wait(), 0)
+
+    def test_one_patient_in_a_conversation(self):
+        first = RADIOGRAPH.read_bytes()
+        self.assertEqual(first.count(PATIENT), 1)
+        other = Path(self.folder.name, "other.dcm")
+        other.write_bytes(first.replace(PATIENT, PATIENT[::-1]))
+        chat = Terminal("run", str(VISION), "--dicom", str(RADIOGRAPH), "--max-tokens", "2")
+        chat.expect(">>> ")
+        chat.send("bin\n")
+        chat.expect(">>> ")
+        chat.send(f"/image {other}\n")
+        chat.expect("in this conversation.*another patient")
+        chat.expect(">>> ")
+        chat.send("/clear\n")
+        chat.expect(">>> ")
+        chat.send(f"/image {other}\n")
+        self.assertFalse(chat.shows("patient", 1))
+        chat.expect(">>> ")
+        chat.send("/exit\n")
+        self.assertEqual(chat.wait(), 0)
+
+    def test_unknown_commands_are_no_questions(self):
+        chat = Terminal("run", self.model(TELLS))
+        chat.expect(">>> ")
+        chat.send("/image\n")
+        chat.expect("/clear")
         chat.expect(">>> ")
         chat.send("/exit\n")
         self.assertEqual(chat.wait(), 0)
