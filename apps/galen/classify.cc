@@ -156,7 +156,9 @@ Status Classify(const ClassifyOptions& o) {
     }
     int64_t row = 0;
     for (const StreamedImage& item : items) {
-      ClassifyRow result{paths[static_cast<size_t>(item.index)], item.status.message(), {}};
+      ClassifyRow result{paths[static_cast<size_t>(item.index)], item.status.message(), {},
+                         item.warnings};
+      if (!o.json) ShowImageWarnings(result.source, result.warnings);
       if (item.status.ok()) {
         result.scores = Scores({logits.data() + row++ * labels, static_cast<size_t>(labels)},
                                classifier.kind());

@@ -65,7 +65,7 @@ class JsonOutput : public ClassifyOutput {
       : header_(header), path_(std::move(path)) {}
 
   Status Write(const ClassifyRow& row) override {
-    Json json = {{"source", row.source}};
+    Json json = {{"source", row.source}, {"warnings", row.warnings}};
     if (!row.error.empty()) {
       json["error"] = row.error;
     } else {

@@ -26,6 +26,7 @@ struct ClassifyRow {
   std::string source;
   std::string error;           // not empty: there are no scores
   std::vector<double> scores;  // one for each label
+  std::vector<std::string> warnings;
 };
 
 // Indices of the labels whose score reaches their threshold.

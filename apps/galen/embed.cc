@@ -17,6 +17,7 @@ struct EmbedOptions : ImageTextOptions {
 
 struct Embedded {
   std::vector<std::string> sources;  // of the rows
+  std::vector<std::vector<std::string>> warnings;  // of the rows
   std::vector<float> rows;
   Json failed = Json::array();
   Json more = Json::object();
@@ -34,10 +35,12 @@ Status EmbedImageFiles(const EmbedOptions& o, const ImageTextSession& session, E
                          std::span<const Image> images) -> Status {
     for (const StreamedImage& item : items) {
       const std::string& path = paths[static_cast<size_t>(item.index)];
+      if (!o.json) ShowImageWarnings(path, item.warnings);
       if (item.status.ok()) {
         result->sources.push_back(path);
+        result->warnings.push_back(item.warnings);
       } else {
-        result->failed.push_back({{"source", path}, {"error", item.status.message()}});
+        result->failed.push_back({{"source", path}, {"error", item.status.message()}, {"warnings", item.warnings}});
       }
     }
     if (images.empty()) return OkStatus();
@@ -61,7 +64,7 @@ void Print(const EmbedOptions& o, const ImageTextSession& session, const Embedde
   if (o.json) {
     Json rows = Json::array();
     for (size_t i = 0; i < result.sources.size(); ++i) {
-      Json row = {{"source", result.sources[i]}};
+      Json row = {{"source", result.sources[i]}, {"warnings", result.warnings[i]}};
       const auto begin = result.rows.begin() + static_cast<std::ptrdiff_t>(i) * cols;
       if (o.out.empty()) row["embedding"] = std::vector<float>(begin, begin + cols);
       rows.push_back(std::move(row));
@@ -108,6 +111,7 @@ Status Embed(const EmbedOptions& o) {
     ASSIGN_OR_RETURN(const auto ids, EncodeTexts(*session->text, o.texts, &result.notes));
     result.rows = session->runner->EmbedTexts(ids);
     result.sources = o.texts;
+    result.warnings.resize(o.texts.size());
   }
   const int64_t cols = session->config().embedding_size;
   if (!o.raw) NormalizeEmbeddings(result.rows, cols);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <iostream>
 
 #include "base/files.h"
 #include "engine/memory_plan.h"
@@ -171,14 +172,23 @@ std::string AgreementText(const Json& agreement) {
   return text;
 }
 
+void ShowImageWarnings(const std::string& source, const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) std::cerr << source << ": " << warning << "\n";
+}
+
 Status VisitImages(const ImageTextSession& session, const std::vector<std::string>& paths,
                    int64_t batch, const ImageVisitor& visitor) {
-  ImageStream stream(paths, 2 * batch, [&](const std::string& path) -> Result<Image> {
-    ASSIGN_OR_RETURN(const Image image, ReadImage(path));
-    Result<Image> fitted = session.preparer->Fit(image);
+  const auto prepare = [&](const std::string& path,
+                           std::vector<std::string>* warnings) -> Result<Image> {
+    ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, DecodeOptions().max_bytes));
+    const Result<Image> image = DecodeImage(
+        {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, {}, warnings);
+    if (!image.ok()) return image.status().WithContext(path);
+    Result<Image> fitted = session.preparer->Fit(*image);
     if (!fitted.ok()) return fitted.status().WithContext(path);
     return fitted;
-  });
+  };
+  ImageStream stream(paths, 2 * batch, prepare);
   Progress progress("images", static_cast<int64_t>(paths.size()));
   std::vector<StreamedImage> items;
   std::vector<Image> images;

@@ -61,6 +61,9 @@ Result<std::vector<std::vector<int32_t>>> EncodeTexts(const TextInput& input,
 Json AgreementJson(const Agreement& agreement, size_t images);
 std::string AgreementText(const Json& agreement);
 
+// What was noticed while reading an image: on standard error, a line each.
+void ShowImageWarnings(const std::string& source, const std::vector<std::string>& warnings);
+
 // Gets the next files in order, those included that could not be read (status), and the images of
 // those that could: at most options.batch of them, possibly none.
 using ImageVisitor =

@@ -40,7 +40,7 @@ void ImageStream::Work() {
     }
     StreamedImage item;
     item.index = static_cast<int64_t>(i);
-    Result<Image> image = prepare_(paths_[i]);
+    Result<Image> image = prepare_(paths_[i], &item.warnings);
     if (image.ok()) {
       item.image = std::move(*image);
     } else {

@@ -20,14 +20,16 @@ struct StreamedImage {
   int64_t index = 0;  // into the paths
   Status status;      // not ok: there is no image
   Image image;
+  std::vector<std::string> warnings;  // of reading it
 };
 
 // Used by one thread.
 class ImageStream {
  public:
-  using Prepare = std::function<Result<Image>(const std::string& path)>;
+  using Prepare =
+      std::function<Result<Image>(const std::string& path, std::vector<std::string>* warnings)>;
 
-  // Calls prepare(path) for each path in order, on one thread; at most `ahead` results wait to be
+  // Calls prepare(path, ...) for each path in order, on one thread; at most `ahead` results wait to be
   // taken. prepare must not throw.
   ImageStream(std::vector<std::string> paths, int64_t ahead, Prepare prepare);
   // Stops after the file in work.

@@ -13,7 +13,8 @@ std::vector<std::string> Names(int n) {
   return names;
 }
 
-Result<Image> Make(const std::string& path) {
+Result<Image> Make(const std::string& path, std::vector<std::string>* warnings) {
+  warnings->push_back(path);
   if (path == "3") return DataLoss(path + " is broken");
   return Image{std::stoll(path) + 1, 1, 1, {}};
 }
@@ -25,6 +26,7 @@ TEST(ImageStream, OrderAndErrors) {
     ASSERT_TRUE(next.has_value());
     EXPECT_EQ(next->index, i);
     EXPECT_EQ(next->status.ok(), i != 3);
+    EXPECT_EQ(next->warnings, std::vector<std::string>{std::to_string(i)});
     if (i != 3) EXPECT_EQ(next->image.width, i + 1);
   }
   EXPECT_FALSE(stream.Next().has_value());
@@ -33,9 +35,9 @@ TEST(ImageStream, OrderAndErrors) {
 
 TEST(ImageStream, NeverFarAhead) {
   std::atomic<int> made{0};
-  ImageStream stream(Names(40), 3, [&](const std::string& path) {
+  ImageStream stream(Names(40), 3, [&](const std::string& path, std::vector<std::string>* warnings) {
     ++made;
-    return Make(path);
+    return Make(path, warnings);
   });
   for (int taken = 1; taken <= 40; ++taken) {
     ASSERT_TRUE(stream.Next().has_value());

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -139,6 +140,35 @@ def resume(folder):
     check(out.read_text().splitlines()[1:] == [",".join(r) for r in rows], "resume: a refused run changes nothing")
 
 
+def png_file(path, bits, colour, rows):
+    """Rows are bytes without their filter byte."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    width = len(rows[0]) * 8 // (bits * {0: 1, 6: 4}[colour])
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, len(rows), bits, colour, 0, 0, 0))
+                     + chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))) + chunk(b"IEND", b""))
+    return path
+
+
+def warnings(folder):
+    """What a reader of the images should know is told in every kind of output, and never inside a table."""
+    grey = png_file(folder / "grey16.png", 16, 0, [struct.pack(">4H", 0, 100, 300, 65535)] * 4)
+    clear = png_file(folder / "clear.png", 8, 6, [bytes([9, 8, 7, 0] * 4)] * 4)
+    plain = FIXTURES / "images/wide.png"
+    wanted = {grey: ["grey_clipped"], clear: ["alpha_dropped"], plain: []}
+    model = FIXTURES / "tiny/siglip"
+    for verb, rows, more in (("classify", "images", ["--labels", "lungs,skin"]), ("embed", "rows", [])):
+        args = [verb, model, "--image", *wanted, *more]
+        told = {row["source"]: [w.split(":")[0] for w in row["warnings"]] for row in json.loads(galen(*args, "--json"))[rows]}
+        check(told == {str(path): names for path, names in wanted.items()}, f"{verb}: warnings {told}")
+        for form in ([], ["--csv"] if verb == "classify" else ["--out", folder / "w.npy"]):
+            done = subprocess.run([GALEN, *map(str, [*args, *form])], capture_output=True, text=True)
+            lines = [line for line in done.stderr.splitlines() if "grey_clipped" in line or "alpha_dropped" in line]
+            check(len(lines) == 2 and lines[0].startswith(f"{grey}: grey_clipped: ") and lines[1].startswith(f"{clear}: alpha_dropped: "),
+                  f"{verb} {form}: {done.stderr}")
+            check("_clipped" not in done.stdout and "_dropped" not in done.stdout, f"{verb} {form}: {done.stdout}")
+
+
 def head_settings(folder):
     model = folder / "head"
     shutil.copytree(FIXTURES / "tiny/siglip-classifier", model)
@@ -161,6 +191,7 @@ def main():
         scores_of_the_reference(folder)
         array_file(folder)
         resume(folder)
+        warnings(folder)
         head_settings(folder)
     print(f"{count} rows and the checks of this file, {len(failures)} failed")
     return 1 if failures else 0
