@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "image_text_session.h"
 #include "label_list.h"
+#include "run_record.h"
 
 namespace galen::cli {
 namespace {
@@ -93,6 +94,21 @@ Result<Classifier> Classifier::Create(const ClassifyOptions& o, const ImageTextS
   return classifier;
 }
 
+// What rows of one file have in common.
+Result<Json> RowSettings(const ClassifyOptions& o, const ClassifyHeader& header) {
+  ASSIGN_OR_RETURN(const DualEncoderFiles files, ReadDualEncoder(o.model));
+  ASSIGN_OR_RETURN(const std::string digest, ModelDigest(*files.checkpoint));
+  return Json{{"model", header.model},
+              {"model_digest", digest},
+              {"labels", header.labels},
+              {"scores", header.scores},
+              {"thresholds", header.thresholds},
+              {"template", o.zero_shot() ? Json(o.pattern) : Json()},
+              {"preprocessing", header.preprocessing},
+              {"compute", o.compute},
+              {"activations", o.activations}};
+}
+
 // Before anything large is read.
 Status CheckRequest(const ClassifyOptions& o) {
   if (o.images.empty()) return InvalidArgument("name images with --image");
@@ -136,7 +152,12 @@ Status Classify(const ClassifyOptions& o) {
   ASSIGN_OR_RETURN(const Classifier classifier, Classifier::Create(o, *session, &header));
   std::unique_ptr<ClassifyOutput> output;
   if (o.csv) {
-    ASSIGN_OR_RETURN(std::unique_ptr<CsvOutput> csv, CsvOutput::Open(header, o.out, o.resume));
+    Json settings;
+    if (!o.out.empty()) {
+      ASSIGN_OR_RETURN(settings, RowSettings(o, header));
+    }
+    ASSIGN_OR_RETURN(std::unique_ptr<CsvOutput> csv,
+                     CsvOutput::Open(header, o.out, o.resume, settings));
     std::erase_if(paths, [&](const std::string& path) { return csv->done().count(path) != 0; });
     output = std::move(csv);
   } else {
@@ -198,7 +219,7 @@ void AddClassify(CLI::App& app, Action* action) {
   verb->add_flag("--csv", o->csv, "One row an image");
   verb->add_flag("--json", o->json, "One JSON object");
   verb->add_option("--out", o->out, "Write --csv or --json to this file");
-  verb->add_flag("--resume", o->resume, "Keep the rows that the file of --out has already");
+  verb->add_flag("--resume", o->resume, "Keep the rows that the file of --out has already, if they were made alike");
   verb->callback([o, action] { *action = [o] { return Classify(*o); }; });
 }
 

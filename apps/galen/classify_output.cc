@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "formats/csv.h"
+#include "run_record.h"
 
 namespace galen::cli {
 namespace {
@@ -150,17 +151,22 @@ std::unique_ptr<ClassifyOutput> MakeJsonOutput(const ClassifyHeader& header,
 }
 
 Result<std::unique_ptr<CsvOutput>> CsvOutput::Open(const ClassifyHeader& header,
-                                                   const std::string& path, bool resume) {
+                                                   const std::string& path, bool resume,
+                                                   const Json& settings) {
   std::unique_ptr<CsvOutput> output(new CsvOutput(header, path));
   std::string begin = CsvLine(HeaderRow(header));
   if (path.empty()) {
     std::cout << begin;
     return output;
   }
-  if (resume && FileExists(path)) {
+  const bool resumed = resume && FileExists(path);
+  if (resumed) {
+    RETURN_IF_ERROR(CheckRunRecord(path, settings));
     ASSIGN_OR_RETURN(begin, KeptRows(path, HeaderRow(header), &output->done_));
   }
+  // The record comes second: rows of an earlier run must never stand beside this run's settings.
   RETURN_IF_ERROR(WriteFileAtomically(path, begin));
+  if (!resumed) RETURN_IF_ERROR(WriteRunRecord(path, settings));
   output->file_.open(path, std::ios::app | std::ios::binary);
   if (!output->file_) return IoError(path + ": cannot be written");
   return output;

@@ -27,7 +27,9 @@ TEST(ImageStream, OrderAndErrors) {
     EXPECT_EQ(next->index, i);
     EXPECT_EQ(next->status.ok(), i != 3);
     EXPECT_EQ(next->warnings, std::vector<std::string>{std::to_string(i)});
-    if (i != 3) EXPECT_EQ(next->image.width, i + 1);
+    if (i != 3) {
+      EXPECT_EQ(next->image.width, i + 1);
+    }
   }
   EXPECT_FALSE(stream.Next().has_value());
   EXPECT_FALSE(stream.Next().has_value());

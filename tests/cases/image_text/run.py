@@ -123,6 +123,8 @@ def resume(folder):
     check(lines[0] == "source,error,lungs,skin\n" and len(lines) == 7, f"csv: {text}")
     check(sum("broken.png" in line for line in lines) == 1, "csv: the broken file is one row")
     check(galen(*args, code=1) == text, "csv: standard output is the same")
+    record = Path(f"{whole}.run.json")
+    shutil.copy(record, f"{out}.run.json")
     for cut in (0, 1, len(lines[0]), len(lines[0]) + 5, len(lines[0]) + len(lines[1]), len(text) - 3, len(text)):
         out.write_text(text[:cut])
         galen(*args, "--out", out, "--resume", code=1)
@@ -136,8 +138,42 @@ def resume(folder):
     by_name = {Path(row[0]).name: row[2:] for row in rows}
     check(by_name["broken.png"] == by_name["wide.png"], "resume: the mended file has the scores of its copy")
     done = subprocess.run([GALEN, *map(str, args), "--labels", "other", "--out", str(out), "--resume"], capture_output=True)
-    check(done.returncode == 1 and b"columns" in done.stderr, f"resume with other labels: {done.stderr}")
+    check(done.returncode == 1 and b"other settings: labels" in done.stderr, f"resume with other labels: {done.stderr}")
     check(out.read_text().splitlines()[1:] == [",".join(r) for r in rows], "resume: a refused run changes nothing")
+    refused_resumes(folder, model, args, out)
+
+
+def refused_resumes(folder, model, args, out):
+    """Rows of one file are made alike, whatever of the model and the settings would change them."""
+    shutil.copytree(model, folder / "siglip")
+    weights = bytearray((folder / "siglip/model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    record = Path(f"{out}.run.json")
+    for change, part in ((["--scores", "softmax"], "scores (sigmoid there, softmax now)"), (["--template", "an x-ray of {}"], "template"),
+                         (["--preprocessing", "center_crop"], "preprocessing"), (["--threshold", "0.5"], "thresholds"),
+                         (["--compute", "bf16"], "compute (fp32 there, bf16 now)"),
+                         (["--compute", "bf16", "--activations", "int8"], "activations")):
+        before = (out.read_bytes(), record.read_bytes())
+        kept = args[:-2] if "--compute" in change else args
+        done = subprocess.run([GALEN, *map(str, [*kept, *change, "--out", out, "--resume"])], capture_output=True, text=True)
+        check(done.returncode == 1 and part in done.stderr, f"resume with {change}: {done.stderr}")
+        check((out.read_bytes(), record.read_bytes()) == before, f"resume with {change}: a refused run changes nothing")
+    copy = [folder / "siglip" if a == model else a for a in args]
+    galen(*copy, "--out", out, "--resume")
+    (folder / "siglip/model.safetensors").write_bytes(weights)
+    done = subprocess.run([GALEN, *map(str, [*copy, "--out", out, "--resume"])], capture_output=True, text=True)
+    check(done.returncode == 1 and "model_digest" in done.stderr, f"resume with another weight: {done.stderr}")
+    for text, part in (("{", "damaged"), (None, "missing")):
+        record.unlink() if text is None else record.write_text(text)
+        done = subprocess.run([GALEN, *map(str, [*args, "--out", out, "--resume"])], capture_output=True, text=True)
+        check(done.returncode == 1 and part in done.stderr and record.name in done.stderr, f"resume with a {part} record: {done.stderr}")
+    galen(*args, "--out", out)
+    check(record.exists(), "a file that is begun anew has its record")
+    # A file that is not there yet is begun.
+    fresh = folder / "fresh.csv"
+    galen(*args, "--out", fresh, "--resume")
+    galen(*args, "--out", fresh, "--resume")
+    check(fresh.read_text() == out.read_text(), "resume: a file that is not there is begun")
 
 
 def png_file(path, bits, colour, rows):
