@@ -94,6 +94,7 @@ Result<std::unique_ptr<ImageTextSession>> OpenImageTextSession(const ImageTextOp
       std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : AvailableProcessors());
   DualEncoderRunnerOptions run;
   run.compute = session->compute;
+  run.batch_invariant = true;  // no row may depend on --batch or on where a resumed run begins
   run.max_images = options.batch;
   OpenDualEncoderOptions open;
   open.vision = images;

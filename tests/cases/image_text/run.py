@@ -176,6 +176,18 @@ def refused_resumes(folder, model, args, out):
     check(fresh.read_text() == out.read_text(), "resume: a file that is not there is begun")
 
 
+def batches_do_not_matter():
+    """An image has the same numbers to the last bit, whatever is computed beside it."""
+    for name in ("siglip", "siglip-classifier", "clip", "clip-classifier"):
+        calls = [("classify", [])] if name.endswith("classifier") else [("classify", ["--labels", "lungs,skin"]), ("embed", [])]
+        for verb, more in calls:
+            for mode in (["--compute", "fp32"], ["--compute", "bf16"], ["--activations", "int8"]):
+                args = [verb, FIXTURES / "tiny" / name, "--image", FIXTURES / "images", "--json", *more, *mode]
+                alone, *others = [json.loads(galen(*args, "--batch", batch))["images" if verb == "classify" else "rows"]
+                                  for batch in (1, 2, 3, 8)]
+                check(all(rows == alone for rows in others), f"{name} {verb} {mode}: rows depend on --batch")
+
+
 def png_file(path, bits, colour, rows):
     """Rows are bytes without their filter byte."""
     def chunk(kind, data):
@@ -227,6 +239,7 @@ def main():
         scores_of_the_reference(folder)
         array_file(folder)
         resume(folder)
+        batches_do_not_matter()
         warnings(folder)
         head_settings(folder)
     print(f"{count} rows and the checks of this file, {len(failures)} failed")
