@@ -146,9 +146,9 @@ Status CheckRequest(const ClassifyOptions& o) {
 
 Status Classify(const ClassifyOptions& o) {
   RETURN_IF_ERROR(CheckRequest(o));
-  ASSIGN_OR_RETURN(std::vector<std::string> paths, ExpandImagePaths(o.images));
-  ASSIGN_OR_RETURN(const auto session, OpenImageTextSession(o, true, o.zero_shot()));
   ClassifyHeader header;
+  ASSIGN_OR_RETURN(std::vector<std::string> paths, ExpandImagePaths(o.images, &header.notes));
+  ASSIGN_OR_RETURN(const auto session, OpenImageTextSession(o, true, o.zero_shot()));
   ASSIGN_OR_RETURN(const Classifier classifier, Classifier::Create(o, *session, &header));
   std::unique_ptr<ClassifyOutput> output;
   if (o.csv) {

@@ -30,7 +30,8 @@ Status EmbedImageFiles(const EmbedOptions& o, const ImageTextSession& session, E
                     ": vision_model.head is missing; without its pooling head a SigLIP "
                     "tower has no embeddings");
   }
-  ASSIGN_OR_RETURN(const std::vector<std::string> paths, ExpandImagePaths(o.images));
+  ASSIGN_OR_RETURN(const std::vector<std::string> paths,
+                   ExpandImagePaths(o.images, &result->notes));
   const auto visit = [&](std::span<const StreamedImage> items,
                          std::span<const Image> images) -> Status {
     for (const StreamedImage& item : items) {

@@ -5,11 +5,13 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <map>
 
 #include "base/files.h"
 #include "engine/memory_plan.h"
 #include "media/image/decode.h"
 #include "progress.h"
+#include "recipes/files.h"
 
 namespace galen::cli {
 namespace {
@@ -36,6 +38,34 @@ Result<Framing> FramingOf(const ImageTextOptions& options, const DualEncoderConf
                            options.preprocessing + " its scores would mean nothing");
   }
   return wanted;
+}
+
+// The kind of a file that is no image but that `galen look` reads.
+std::optional<MediaKind> OtherMedia(const fs::path& path) {
+  std::error_code error;
+  // Detection opens the file again, and a pipe would wait for ever.
+  if (!fs::is_regular_file(path, error)) return std::nullopt;
+  const Result<MediaKind> kind = DetectKind(path.string());
+  if (!kind.ok() || *kind == MediaKind::kImage) return std::nullopt;
+  return *kind;
+}
+
+std::string LookHint(const std::string& kinds) {
+  return "; `galen look FILE --out FOLDER` makes images of " + kinds;
+}
+
+std::string SkippedText(const std::vector<fs::path>& skipped) {
+  std::map<std::string, int64_t> kinds;
+  for (const fs::path& path : skipped) {
+    if (const auto kind = OtherMedia(path)) ++kinds[std::string(MediaKindName(*kind))];
+  }
+  std::string listed;
+  for (const auto& [kind, count] : kinds) {
+    if (!listed.empty()) listed += ", ";
+    listed.append(kind).append(" files (").append(std::to_string(count)).append(")");
+  }
+  return std::to_string(skipped.size()) + (skipped.size() == 1 ? " file" : " files") +
+         " passed over, not named as images" + (listed.empty() ? "" : LookHint(listed));
 }
 
 }  // namespace
@@ -115,7 +145,8 @@ Result<std::unique_ptr<ImageTextSession>> OpenImageTextSession(const ImageTextOp
   return session;
 }
 
-Result<std::vector<std::string>> ExpandImagePaths(const std::vector<std::string>& paths) {
+Result<std::vector<std::string>> ExpandImagePaths(const std::vector<std::string>& paths,
+                                                  std::vector<std::string>* notes) {
   std::vector<std::string> files;
   for (const std::string& path : paths) {
     if (!IsDirectory(path)) {
@@ -123,17 +154,23 @@ Result<std::vector<std::string>> ExpandImagePaths(const std::vector<std::string>
       continue;
     }
     std::vector<std::string> found;
+    std::vector<fs::path> skipped;
     std::error_code error;
     for (fs::recursive_directory_iterator it(path, error), end; !error && it != end;
          it.increment(error)) {
-      if (it->is_regular_file(error) && IsImageName(it->path())) {
+      if (!it->is_regular_file(error)) continue;
+      if (IsImageName(it->path())) {
         found.push_back(it->path().string());
+      } else {
+        skipped.push_back(it->path());
       }
     }
     if (error) return IoError(path + ": " + error.message());
     if (found.empty()) {
-      return NotFound(path + " holds no image (jpg, png, webp, tif, bmp, gif)");
+      return NotFound(path + " holds no image (jpg, png, webp, tif, bmp, gif)" +
+                      (skipped.empty() ? "" : ": " + SkippedText(skipped)));
     }
+    if (!skipped.empty()) notes->push_back(path + ": " + SkippedText(skipped));
     std::sort(found.begin(), found.end());
     files.insert(files.end(), found.begin(), found.end());
   }
@@ -184,7 +221,12 @@ Status VisitImages(const ImageTextSession& session, const std::vector<std::strin
     ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, DecodeOptions().max_bytes));
     const Result<Image> image = DecodeImage(
         {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, {}, warnings);
-    if (!image.ok()) return image.status().WithContext(path);
+    if (!image.ok()) {
+      const std::optional<MediaKind> kind = OtherMedia(path);
+      if (!kind) return image.status().WithContext(path);
+      return DataLoss(path + ": " + image.status().message() +
+                      LookHint(std::string(MediaKindName(*kind)) + " files"));
+    }
     Result<Image> fitted = session.preparer->Fit(*image);
     if (!fitted.ok()) return fitted.status().WithContext(path);
     return fitted;

@@ -48,9 +48,10 @@ struct ImageTextSession {
 Result<std::unique_ptr<ImageTextSession>> OpenImageTextSession(const ImageTextOptions& options,
                                                                bool images, bool texts);
 
-// Files in the order given; of a folder all images in it and below, by name. NotFound for a folder
-// without images.
-Result<std::vector<std::string>> ExpandImagePaths(const std::vector<std::string>& paths);
+// Files in the order given; of a folder all images in it and below, by name; *notes tells of files
+// that were passed over. NotFound for a folder without images.
+Result<std::vector<std::string>> ExpandImagePaths(const std::vector<std::string>& paths,
+                                                  std::vector<std::string>* notes);
 
 // Ids of texts; *notes tells of those that were cut to the tower's length.
 Result<std::vector<std::vector<int32_t>>> EncodeTexts(const TextInput& input,

@@ -217,6 +217,29 @@ def warnings(folder):
             check("_clipped" not in done.stdout and "_dropped" not in done.stdout, f"{verb} {form}: {done.stdout}")
 
 
+def other_files(folder):
+    """Files of a folder that are no images are counted, and what `look` reads is named."""
+    scans = folder / "scans"
+    scans.mkdir()
+    shutil.copy(FIXTURES / "images/wide.png", scans / "wide.png")
+    head = b"\0" * 128 + b"DICM" + b"\0" * 64
+    for name, data in (("IM0001", head), ("two.dcm", head), ("letter.pdf", b"%PDF-1.4\n"), ("notes.txt", b"x"), ("none", b"")):
+        (scans / name).write_bytes(data)
+    note = f"{scans}: 5 files passed over, not named as images; `galen look FILE --out FOLDER` makes images of DICOM files (2), PDF files (1)"
+    model = FIXTURES / "tiny/siglip"
+    for args in (["classify", model, "--labels", "a"], ["embed", model]):
+        check(json.loads(galen(*args, "--image", scans, "--json"))["notes"] == [note], f"{args[0]}: the note on files passed over")
+    done = subprocess.run([GALEN, "classify", model, "--labels", "a", "--image", scans, "--csv"], capture_output=True, text=True)
+    check(f"note: {note}" in done.stderr and "note" not in done.stdout, f"csv: {done.stderr}")
+    files = [scans / name for name in ("IM0001", "letter.pdf", "notes.txt")]
+    rows = json.loads(galen("classify", model, "--labels", "a", "--json", "--image", *files, code=1))["images"]
+    for row, part in zip(rows, ("makes images of DICOM files", "makes images of PDF files", "BMP)")):
+        check(row["error"].endswith(part) and row["error"].startswith(row["source"]), f"a file that is no image: {row}")
+    (scans / "wide.png").unlink()
+    done = subprocess.run([GALEN, "embed", model, "--image", scans], capture_output=True, text=True)
+    check(done.returncode == 1 and "5 files passed over" in done.stderr and "DICOM" in done.stderr, f"no image: {done.stderr}")
+
+
 def head_settings(folder):
     model = folder / "head"
     shutil.copytree(FIXTURES / "tiny/siglip-classifier", model)
@@ -241,6 +264,7 @@ def main():
         resume(folder)
         batches_do_not_matter()
         warnings(folder)
+        other_files(folder)
         head_settings(folder)
     print(f"{count} rows and the checks of this file, {len(failures)} failed")
     return 1 if failures else 0
