@@ -111,17 +111,6 @@ Result<Json> RowSettings(const ClassifyOptions& o, const ClassifyHeader& header)
 
 // Before anything large is read.
 Status CheckRequest(const ClassifyOptions& o) {
-  if (o.images.empty()) return InvalidArgument("name images with --image");
-  if (!o.labels.empty() && !o.labels_file.empty()) {
-    return InvalidArgument("--labels and --labels-file exclude each other");
-  }
-  if (o.resume && (!o.csv || o.out.empty())) {
-    return InvalidArgument("--resume continues a CSV file: it needs --csv and --out");
-  }
-  if (o.csv && o.json) return InvalidArgument("--csv and --json exclude each other");
-  if (!o.out.empty() && !o.csv && !o.json) {
-    return InvalidArgument("--out needs --csv or --json");
-  }
   ASSIGN_OR_RETURN(const DualEncoderFiles files, ReadDualEncoder(o.model));
   const DualEncoderConfig& config = files.config;
   if (!o.zero_shot()) {
@@ -207,8 +196,11 @@ void AddClassify(CLI::App& app, Action* action) {
   CLI::App* verb = app.add_subcommand(
       "classify", "Images by the model's own classification head, or by labels in words");
   AddImageTextOptions(*verb, o.get());
-  verb->add_option("--labels", o->labels, "Classes in words, parted by commas");
-  verb->add_option("--labels-file", o->labels_file, "Classes in words, one a line");
+  verb->get_option("--image")->required();
+  CLI::Option* labels =
+      verb->add_option("--labels", o->labels, "Classes in words, parted by commas");
+  verb->add_option("--labels-file", o->labels_file, "Classes in words, one a line")
+      ->excludes(labels);
   verb->add_option("--template", o->pattern, "Text of a class; {} is the label")
       ->capture_default_str();
   verb->add_option("--scores", o->scores,
@@ -216,11 +208,18 @@ void AddClassify(CLI::App& app, Action* action) {
       ->check(CLI::IsMember({"sigmoid", "softmax"}));
   verb->add_option("--threshold", o->threshold, "Classes with at least this score are positive")
       ->check(CLI::Range(0.0, 1.0));
-  verb->add_flag("--csv", o->csv, "One row an image");
-  verb->add_flag("--json", o->json, "One JSON object");
-  verb->add_option("--out", o->out, "Write --csv or --json to this file");
-  verb->add_flag("--resume", o->resume, "Keep the rows that the file of --out has already, if they were made alike");
-  verb->callback([o, action] { *action = [o] { return Classify(*o); }; });
+  CLI::Option* csv = verb->add_flag("--csv", o->csv, "One row an image");
+  verb->add_flag("--json", o->json, "One JSON object")->excludes(csv);
+  CLI::Option* out = verb->add_option("--out", o->out, "Write --csv or --json to this file");
+  verb->add_flag("--resume", o->resume, "Keep the rows that the file of --out has already, if they were made alike")
+      ->needs(csv)
+      ->needs(out);
+  verb->callback([o, action] {
+    if (!o->out.empty() && !o->csv && !o->json) {
+      throw CLI::ValidationError("--out", "needs --csv or --json");
+    }
+    *action = [o] { return Classify(*o); };
+  });
 }
 
 }  // namespace galen::cli

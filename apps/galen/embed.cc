@@ -97,12 +97,6 @@ void Print(const EmbedOptions& o, const ImageTextSession& session, const Embedde
 }
 
 Status Embed(const EmbedOptions& o) {
-  if (o.images.empty() == o.texts.empty()) {
-    return InvalidArgument("name either images with --image or texts with --text");
-  }
-  if (!o.out.empty() && !o.out.ends_with(".npy")) {
-    return InvalidArgument("--out " + o.out + ": embeddings are written as a .npy file");
-  }
   const bool images = !o.images.empty();
   ASSIGN_OR_RETURN(const auto session, OpenImageTextSession(o, images, !images));
   Embedded result;
@@ -137,7 +131,15 @@ void AddEmbed(CLI::App& app, Action* action) {
   verb->add_option("--out", o->out, "Write a .npy file, one row an image or text, in their order");
   verb->add_flag("--raw", o->raw, "Vectors as the tower gives them, not of length 1");
   verb->add_flag("--json", o->json, "One JSON object");
-  verb->callback([o, action] { *action = [o] { return Embed(*o); }; });
+  verb->callback([o, action] {
+    if (o->images.empty() == o->texts.empty()) {
+      throw CLI::ValidationError("name either images with --image or texts with --text");
+    }
+    if (!o->out.empty() && !o->out.ends_with(".npy")) {
+      throw CLI::ValidationError("--out " + o->out, "embeddings are written as a .npy file");
+    }
+    *action = [o] { return Embed(*o); };
+  });
 }
 
 }  // namespace galen::cli
