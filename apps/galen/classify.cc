@@ -166,8 +166,8 @@ Status Classify(const ClassifyOptions& o) {
     }
     int64_t row = 0;
     for (const StreamedImage& item : items) {
-      ClassifyRow result{paths[static_cast<size_t>(item.index)], item.status.message(), {},
-                         item.warnings};
+      ClassifyRow result{
+          paths[static_cast<size_t>(item.index)], item.status.message(), {}, item.warnings};
       if (!o.json) ShowImageWarnings(result.source, result.warnings);
       if (item.status.ok()) {
         result.scores = Scores({logits.data() + row++ * labels, static_cast<size_t>(labels)},
@@ -211,7 +211,8 @@ void AddClassify(CLI::App& app, Action* action) {
   CLI::Option* csv = verb->add_flag("--csv", o->csv, "One row an image");
   verb->add_flag("--json", o->json, "One JSON object")->excludes(csv);
   CLI::Option* out = verb->add_option("--out", o->out, "Write --csv or --json to this file");
-  verb->add_flag("--resume", o->resume, "Keep the rows that the file of --out has already, if they were made alike")
+  verb->add_flag("--resume", o->resume,
+                 "Keep the rows that the file of --out has already, if they were made alike")
       ->needs(csv)
       ->needs(out);
   verb->callback([o, action] {

@@ -50,8 +50,8 @@ std::unique_ptr<ClassifyOutput> MakeJsonOutput(const ClassifyHeader& header,
 class CsvOutput : public ClassifyOutput {
  public:
   // path empty: standard output. resume: keeps the rows of an existing file that have scores, drops
-  // those with errors and a line that was cut off; its header must be the same (DataLoss). settings:
-  // what a run must share with the rows that it resumes, see run_record.h.
+  // those with errors and a line that was cut off; its header must be the same (DataLoss).
+  // settings: what a run must share with the rows that it resumes, see run_record.h.
   static Result<std::unique_ptr<CsvOutput>> Open(const ClassifyHeader& header,
                                                  const std::string& path, bool resume,
                                                  const Json& settings);

@@ -16,7 +16,7 @@ struct EmbedOptions : ImageTextOptions {
 };
 
 struct Embedded {
-  std::vector<std::string> sources;  // of the rows
+  std::vector<std::string> sources;                // of the rows
   std::vector<std::vector<std::string>> warnings;  // of the rows
   std::vector<float> rows;
   Json failed = Json::array();
@@ -41,7 +41,8 @@ Status EmbedImageFiles(const EmbedOptions& o, const ImageTextSession& session, E
         result->sources.push_back(path);
         result->warnings.push_back(item.warnings);
       } else {
-        result->failed.push_back({{"source", path}, {"error", item.status.message()}, {"warnings", item.warnings}});
+        result->failed.push_back(
+            {{"source", path}, {"error", item.status.message()}, {"warnings", item.warnings}});
       }
     }
     if (images.empty()) return OkStatus();

@@ -219,8 +219,8 @@ Status VisitImages(const ImageTextSession& session, const std::vector<std::strin
   const auto prepare = [&](const std::string& path,
                            std::vector<std::string>* warnings) -> Result<Image> {
     ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, DecodeOptions().max_bytes));
-    const Result<Image> image = DecodeImage(
-        {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, {}, warnings);
+    const Result<Image> image =
+        DecodeImage({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, {}, warnings);
     if (!image.ok()) {
       const std::optional<MediaKind> kind = OtherMedia(path);
       if (!kind) return image.status().WithContext(path);

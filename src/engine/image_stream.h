@@ -29,8 +29,8 @@ class ImageStream {
   using Prepare =
       std::function<Result<Image>(const std::string& path, std::vector<std::string>* warnings)>;
 
-  // Calls prepare(path, ...) for each path in order, on one thread; at most `ahead` results wait to be
-  // taken. prepare must not throw.
+  // Calls prepare(path, ...) for each path in order, on one thread; at most `ahead` results wait to
+  // be taken. prepare must not throw.
   ImageStream(std::vector<std::string> paths, int64_t ahead, Prepare prepare);
   // Stops after the file in work.
   ~ImageStream();

@@ -37,10 +37,11 @@ TEST(ImageStream, OrderAndErrors) {
 
 TEST(ImageStream, NeverFarAhead) {
   std::atomic<int> made{0};
-  ImageStream stream(Names(40), 3, [&](const std::string& path, std::vector<std::string>* warnings) {
-    ++made;
-    return Make(path, warnings);
-  });
+  ImageStream stream(Names(40), 3,
+                     [&](const std::string& path, std::vector<std::string>* warnings) {
+                       ++made;
+                       return Make(path, warnings);
+                     });
   for (int taken = 1; taken <= 40; ++taken) {
     ASSERT_TRUE(stream.Next().has_value());
     EXPECT_LE(made.load(), taken + 3);
