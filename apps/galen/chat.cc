@@ -67,6 +67,11 @@ class Conversation {
     system_ = std::move(text);
     Clear();
   }
+  // Forgets what the next question was to bring.
+  void Detach() {
+    attached_.reset();
+    views_.clear();
+  }
   // Files for the next question; all of them are laid out by one recipe.
   Status Attach(const MediaCliOptions& files) {
     MediaCliOptions probe = files;
@@ -122,8 +127,7 @@ class Conversation {
     if (attached_) {
       for (const MediaFile& file : MediaFilesOf(*attached_)) shown_.push_back(file);
     }
-    attached_.reset();
-    views_.clear();
+    Detach();
     messages_.push_back({{"role", "assistant"}, {"content", *answer}});
     return OkStatus();
   }
@@ -172,6 +176,7 @@ Status Converse(const ChatContext& chat,
       std::cerr << kHelp;
     } else if (*message == "/clear") {
       conversation.Clear();
+      conversation.Detach();
     } else if (message->starts_with("/system")) {
       conversation.SetSystem(message->size() > 8 ? message->substr(8) : "");
     } else if (message->starts_with("/image ")) {

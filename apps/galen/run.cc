@@ -108,6 +108,17 @@ Status CheckBox(const RunOptions& o, const MediaInput& media) {
   return OkStatus();
 }
 
+// The recipe's words with the model's placeholders between them; a text that has placeholders of its
+// own stays as it is.
+std::string RawText(const ModelFiles& files, const MediaInput& media, const std::string& text) {
+  if (text.find(files.image_processor->placeholder()) != text.npos) return text;
+  const std::string_view placeholder = files.image_processor->marked_placeholder();
+  std::string words;
+  for (const PromptPart& part : media.parts)
+    words += part.kind == PromptPart::kImage ? placeholder : std::string_view(part.text);
+  return words;
+}
+
 Result<EncodedPrompt> EncodeQuestion(const ModelFiles& files, const RunOptions& o,
                                      const std::string& text, const MediaInput& media,
                                      std::span<const PreparedViews> images) {
@@ -116,7 +127,10 @@ Result<EncodedPrompt> EncodeQuestion(const ModelFiles& files, const RunOptions& 
   if (!o.raw && raw)
     std::cerr << "galen: this model has no chat template; the text goes in as it is (--raw)\n";
   const std::string& system = o.system.empty() ? media.system : o.system;
-  if (raw) return EncodeRaw(files, system.empty() ? text : system + "\n\n" + text, images);
+  if (raw) {
+    const std::string words = images.empty() ? text : RawText(files, media, text);
+    return EncodeRaw(files, system.empty() ? words : system + "\n\n" + words, images);
+  }
   return EncodeChat(
       files, MessagesOf(system, images.empty() ? MessageContent(text) : MessageContent(media)),
       images);

@@ -192,11 +192,12 @@ class Chat(unittest.TestCase):
         chat.send(f"/image {other}\n")
         chat.expect("in this conversation.*another patient")
         chat.expect(">>> ")
-        chat.send("/clear\n")
-        chat.expect(">>> ")
-        chat.send(f"/image {other}\n")
-        self.assertFalse(chat.shows("patient", 1))
-        chat.expect(">>> ")
+        for path in (RADIOGRAPH, other):  # what was attached and not asked about goes, too
+            chat.send("/clear\n")
+            chat.expect(">>> ")
+            chat.send(f"/image {path}\n")
+            self.assertFalse(chat.shows("patient", 1))
+            chat.expect(">>> ")
         chat.send("/exit\n")
         self.assertEqual(chat.wait(), 0)
 

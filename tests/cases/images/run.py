@@ -91,6 +91,12 @@ class Images(unittest.TestCase):
             self.assertEqual(seen["digest"], media["digest"])
             self.assertEqual([place["count"] for place in seen["layout"]], [4] * images)
             self.assertEqual(seen["prompt"].count("SLICE"), words)
+        # Without a template the words of a recipe stay, too.
+        slices = ["run", VISION, "bin", "--volume", examples / "volumes/head.nii.gz", "--max-tokens", 1, "--raw", "--json"]
+        one, two = [json.loads(self.galen(*slices, "--max-images", n).stdout)["prompt_tokens"] for n in (1, 2)]
+        self.assertEqual(two.count(SOFT) - one.count(SOFT), 4)
+        self.assertGreater(len(two) - len(one), 4 + len("SLICE"))
+        self.assertNotEqual(two[:8].count(SOFT), 4)
         self.refused("run", VISION, "--image", self.images[0], "bin", says=["bin", "before the options of files"])
 
     def test_what_the_model_sees(self):
