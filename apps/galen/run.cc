@@ -230,9 +230,11 @@ Status Answer(RunOptions o) {
   if (!boxes.empty()) std::cout << DumpReport(boxes, -1) << "\n";
   if (result.finish == FinishReason::kCancelled) return Cancelled("the answer was stopped");
   if (result.finish == FinishReason::kLength || result.finish == FinishReason::kContext) {
-    std::cerr << "galen: the answer is cut off after " << result.tokens.size() << " tokens; "
-              << (result.finish == FinishReason::kLength ? "--max-tokens" : "--context")
-              << " allows more\n";
+    const char* more = result.finish == FinishReason::kLength ? "; --max-tokens allows more"
+                       : context < limit                      ? "; --context allows more"
+                                         : ", where the context of the model ends";
+    std::cerr << "galen: the answer is cut off after " << result.tokens.size() << " tokens" << more
+              << "\n";
   }
   return OkStatus();
 }
