@@ -8,8 +8,9 @@ namespace galen::cli {
 Result<Json> DrawAnswerBoxes(const std::string& answer, const MediaInput& input,
                              const std::string& png) {
   if (input.images.size() != 1) {
-    return InvalidArgument("--box wants one image, since boxes do not say of which image they are; " +
-                           std::to_string(input.images.size()) + " were given");
+    return InvalidArgument(
+        "--box wants one image, since boxes do not say of which image they are; " +
+        std::to_string(input.images.size()) + " were given");
   }
   const SeenImage& seen = input.images[0];
   Json report = {{"source", seen.source},

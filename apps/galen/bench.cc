@@ -133,8 +133,7 @@ Status Bench::MeasureSingle(Bandwidth* bandwidth) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
                    MakeEngine(o_.prompt + o_.generate + 2, 1));
   for (int i = 0; i < o_.repeat; ++i) {
-    ASSIGN_OR_RETURN(const BenchRun run,
-                     RandomRun(*engine, o_.prompt, o_.generate + 1, 1, i + 1));
+    ASSIGN_OR_RETURN(const BenchRun run, RandomRun(*engine, o_.prompt, o_.generate + 1, 1, i + 1));
     prefill.push_back(static_cast<double>(o_.prompt) / run.prefill_seconds);
     decode.push_back(static_cast<double>(run.decoded) / run.decode_seconds);
     peak = std::max(peak, run.peak_bytes);

@@ -15,7 +15,8 @@ constexpr const char* kHelp =
     "  \"\"\"          begins and ends a text of several lines; a \\ at the end of a line goes on, "
     "too\n"
     "  /clear       forgets the conversation\n"
-    "  /image FILE  shows an image, page, series or slide with the next question (more for several)\n"
+    "  /image FILE  shows an image, page, series or slide with the next question (more for "
+    "several)\n"
     "  /system ...  sets the system text and forgets the conversation\n"
     "  /exit        ends (so does Ctrl-D); Ctrl-C stops an answer\n";
 
@@ -95,8 +96,8 @@ class Conversation {
   Status Attach(const std::string& path) {
     MediaCliOptions files = attached_.value_or(chat_.media);
     if (!attached_) {
-      for (auto* paths : {&files.files, &files.images, &files.dicom, &files.pdf, &files.volumes,
-                          &files.slides}) {
+      for (auto* paths :
+           {&files.files, &files.images, &files.dicom, &files.pdf, &files.volumes, &files.slides}) {
         paths->clear();
       }
     }
@@ -106,9 +107,8 @@ class Conversation {
   Status Ask(const std::string& text) {
     OrderedJson content = MessageContent(text);
     if (attached_) {
-      ASSIGN_OR_RETURN(const Recipe recipe, FindRecipe(attached_->recipe.empty()
-                                                           ? input_.recipe
-                                                           : attached_->recipe));
+      ASSIGN_OR_RETURN(const Recipe recipe,
+                       FindRecipe(attached_->recipe.empty() ? input_.recipe : attached_->recipe));
       RETURN_IF_ERROR(LayOutWords(recipe, text, &input_));
       content = MessageContent(input_);
     }

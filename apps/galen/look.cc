@@ -64,8 +64,8 @@ Result<ModelSight> SeeWithModel(LookOptions o, const MediaInput& input, Json* re
   ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model.model, ReadOptionsOf(o.model)));
   ModelSight sight;
   ASSIGN_OR_RETURN(sight.views, PrepareImages(files, o.image, input, report));
-  ASSIGN_OR_RETURN(sight.prompt, EncodeChat(files, MessagesOf(input.system, MessageContent(input)),
-                                            sight.views));
+  ASSIGN_OR_RETURN(sight.prompt,
+                   EncodeChat(files, MessagesOf(input.system, MessageContent(input)), sight.views));
   (*report)["tokens"] = sight.prompt.tokens;
   (*report)["layout"] = Json::array();
   for (const ImagePlace& place : sight.prompt.places) {
@@ -145,9 +145,9 @@ void Print(const MediaInput& input, const ModelSight& sight, const LookOptions& 
     std::cout << "\nprompt  " << sight.prompt.tokens.size() << " tokens\n";
     for (const ImagePlace& place : sight.prompt.places) {
       const Image& view = sight.views[place.image][place.view].pixels;
-      std::cout << "tokens " << place.begin << " to " << place.begin + place.count - 1
-                << "  image " << place.image + 1 << " view " << place.view + 1 << " ("
-                << view.width << "x" << view.height << ")\n";
+      std::cout << "tokens " << place.begin << " to " << place.begin + place.count - 1 << "  image "
+                << place.image + 1 << " view " << place.view + 1 << " (" << view.width << "x"
+                << view.height << ")\n";
     }
   }
   for (const std::string& warning : input.warnings) std::cout << "warning: " << warning << "\n";
@@ -196,11 +196,14 @@ void AddLook(CLI::App& app, Action* action) {
   AddMediaOptions(*verb, o.get());
   verb->add_option("--question", o->media.question, "Instead of the recipe's default question");
   verb->add_option("--seed", o->media.seed, "For the choice of a slide's patches");
-  verb->add_option("--model", o->model.model,
-                   "Also what this model makes of it: its own resizing and the tokens of the prompt");
+  verb->add_option(
+      "--model", o->model.model,
+      "Also what this model makes of it: its own resizing and the tokens of the prompt");
   AddProjectorOption(*verb, &o->model);
   AddImageOptions(*verb, &o->image);
-  verb->add_option("--out", o->out, "Folder for the images (PNG), prompt.txt and look.json; files of an earlier look go");
+  verb->add_option(
+      "--out", o->out,
+      "Folder for the images (PNG), prompt.txt and look.json; files of an earlier look go");
   verb->add_flag("--gallery", o->gallery, "Also index.html, to check by eye");
   verb->add_flag("--recipes", o->list, "List the recipes");
   verb->add_flag("--json", o->json, "One JSON object");

@@ -17,10 +17,12 @@ void AddImageOptions(CLI::App& verb, ImageOptions* o) {
                   "Area that smaller images are enlarged to, of models that take any shape "
                   "(default: the model's)")
       ->check(CLI::Range(int64_t{1}, kMaxPixels));
-  verb.add_option("--max-pixels", o->max_pixels,
-                  "Area that larger images are reduced to, of the same models (default: the model's)")
+  verb.add_option(
+          "--max-pixels", o->max_pixels,
+          "Area that larger images are reduced to, of the same models (default: the model's)")
       ->check(CLI::Range(int64_t{1}, kMaxPixels));
-  verb.add_flag("--pan-and-scan", o->pan_and_scan, "Long images also as crops along their long side");
+  verb.add_flag("--pan-and-scan", o->pan_and_scan,
+                "Long images also as crops along their long side");
 }
 
 Result<std::vector<PreparedViews>> PrepareImages(const ModelFiles& files, ImageOptions options,
@@ -36,9 +38,8 @@ Result<std::vector<PreparedViews>> PrepareImages(const ModelFiles& files, ImageO
     entry["views"] = Json::array();
     int64_t tokens = 0;
     for (const PreparedImage& view : *views) {
-      entry["views"].push_back({{"width", view.pixels.width},
-                                {"height", view.pixels.height},
-                                {"tokens", view.tokens}});
+      entry["views"].push_back(
+          {{"width", view.pixels.width}, {"height", view.pixels.height}, {"tokens", view.tokens}});
       tokens += view.tokens;
     }
     entry["tokens"] = tokens;

@@ -91,9 +91,9 @@ Result<MediaInput> ReadMedia(const RunOptions& o, const std::string& text) {
   Result<MediaInput> input = BuildInput(media);
   if (input.ok() || !text.empty()) return input;
   // Options of files take every word up to the next option.
-  return Status(input.status().code(),
-                input.status().message() +
-                    " (a question goes before the options of files, or after --)");
+  return Status(
+      input.status().code(),
+      input.status().message() + " (a question goes before the options of files, or after --)");
 }
 
 // Before minutes of computing: whether --box can be done.
@@ -101,15 +101,16 @@ Status CheckBox(const RunOptions& o, const MediaInput& media) {
   if (o.box.empty()) return OkStatus();
   if (media.images.size() != 1)
     return InvalidArgument("--box wants one image, not " + std::to_string(media.images.size()));
-  if (!o.box.ends_with(".png")) return InvalidArgument("--box writes a PNG file; " + o.box + " is none");
+  if (!o.box.ends_with(".png"))
+    return InvalidArgument("--box writes a PNG file; " + o.box + " is none");
   const std::string folder = std::filesystem::path(o.box).parent_path().string();
   if (IsDirectory(o.box) || !IsDirectory(folder.empty() ? "." : folder))
     return NotFound("--box: there is no folder for " + o.box);
   return OkStatus();
 }
 
-// The recipe's words with the model's placeholders between them; a text that has placeholders of its
-// own stays as it is.
+// The recipe's words with the model's placeholders between them; a text that has placeholders of
+// its own stays as it is.
 std::string RawText(const ModelFiles& files, const MediaInput& media, const std::string& text) {
   if (text.find(files.image_processor->placeholder()) != text.npos) return text;
   const std::string_view placeholder = files.image_processor->marked_placeholder();
@@ -249,7 +250,7 @@ Status Chat(RunOptions o) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenSession(o, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, OpenEngine(*session, o, context));
   ChatContext chat{*engine, session->files(), session->images.get(), o.system,
-                   o.media, o.image,          RequestOf(o),           context};
+                   o.media, o.image,          RequestOf(o),          context};
   chat.media.media.seed = o.sampling.seed;
   chat.request.max_tokens = o.max_tokens > 0 ? o.max_tokens : context;
   // For the whole conversation: a Ctrl-C that comes a moment after the answer must not end it.
@@ -284,7 +285,8 @@ void AddRun(CLI::App& app, Action* action) {
   verb->add_option("--context", o->context,
                    "Tokens of prompt and answer together (0: as many as needed)")
       ->check(CLI::Range(int64_t{0}, kMaxCount));
-  verb->add_option("--max-tokens", o->max_tokens, "Tokens of the answer (default 1024; with images, the recipe's)")
+  verb->add_option("--max-tokens", o->max_tokens,
+                   "Tokens of the answer (default 1024; with images, the recipe's)")
       ->check(CLI::Range(int64_t{1}, kMaxCount));
   verb->add_option("--temperature", o->sampling.temperature, "0: always the most likely token")
       ->capture_default_str();
@@ -298,7 +300,8 @@ void AddRun(CLI::App& app, Action* action) {
                    "Subtracted for each use in the answer");
   verb->add_option("--presence-penalty", o->sampling.presence_penalty,
                    "Subtracted once if used in the answer");
-  verb->add_option("--seed", o->sampling.seed, "Of the draws, and for the choice of a slide's patches");
+  verb->add_option("--seed", o->sampling.seed,
+                   "Of the draws, and for the choice of a slide's patches");
   verb->add_option("--logit-bias", o->bias,
                    "ID=VALUE, added to the logit of a token; -inf bans it");
   verb->add_option("--stop", o->stop, "Text that ends the answer and is left out of it");

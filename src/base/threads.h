@@ -75,12 +75,13 @@ class WorkQueue {
   const int64_t grain_;
 };
 
-// The same with a contiguous stripe of the range for each worker, so that each reads memory forwards; whoever is done with
-// its own helps with the others'.
+// The same with a contiguous stripe of the range for each worker, so that each reads memory
+// forwards; whoever is done with its own helps with the others'.
 class StripedQueue {
  public:
   // Stripes begin at multiples of grain.
-  StripedQueue(int64_t total, int64_t grain, int workers) : grain_(grain), num_stripes_(std::min(workers, kMaxStripes)) {
+  StripedQueue(int64_t total, int64_t grain, int workers)
+      : grain_(grain), num_stripes_(std::min(workers, kMaxStripes)) {
     const int64_t pieces = (total + grain - 1) / grain;
     for (int i = 0; i < num_stripes_; ++i) {
       stripes_[i].next.store(First(i, total, pieces), std::memory_order_relaxed);
@@ -88,7 +89,9 @@ class StripedQueue {
     }
   }
   // Where the worker's own stripe begins.
-  int64_t begin(int worker) const { return stripes_[worker % num_stripes_].next.load(std::memory_order_relaxed); }
+  int64_t begin(int worker) const {
+    return stripes_[worker % num_stripes_].next.load(std::memory_order_relaxed);
+  }
   // As WorkQueue::Next.
   bool Next(int worker, int64_t* begin, int64_t* end) {
     for (int i = 0; i < num_stripes_; ++i) {

@@ -54,9 +54,9 @@ Result<ModelFiles> GemmaFiles() {
 // same vocabulary and control tokens.
 Result<ModelFiles> QwenFiles() {
   ASSIGN_OR_RETURN(ModelFiles files, WithTokenizer("qwen3"));
-  ASSIGN_OR_RETURN(files.chat_template,
-                   ReadFile(std::string(GALEN_SOURCE_DIR) +
-                            "/tests/cases/templates/sources/qwen2.5_vl.jinja"));
+  ASSIGN_OR_RETURN(
+      files.chat_template,
+      ReadFile(std::string(GALEN_SOURCE_DIR) + "/tests/cases/templates/sources/qwen2.5_vl.jinja"));
   files.config.vocab_size = 152064;
   files.vision.patch_size = 14;
   files.vision.spatial_merge_size = 2;

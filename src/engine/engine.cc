@@ -11,13 +11,15 @@ namespace {
 constexpr int64_t kCachedWindows = 2;
 
 std::vector<int64_t> PagesPerGroup(const ModelConfig& config, const EngineOptions& options) {
-  const int64_t total = options.total_tokens > 0 ? options.total_tokens : options.context * options.max_sequences;
+  const int64_t total =
+      options.total_tokens > 0 ? options.total_tokens : options.context * options.max_sequences;
   std::vector<int64_t> pages;
   for (int64_t window : KvPool::GroupWindows(config)) {
     const int64_t chunk = options.runner.max_batch_tokens;
     if (window == 0) {
-      pages.push_back(std::max(total / kPageTokens, KvPool::PagesPerSequence(0, options.context, chunk)) +
-                      options.max_sequences);
+      pages.push_back(
+          std::max(total / kPageTokens, KvPool::PagesPerSequence(0, options.context, chunk)) +
+          options.max_sequences);
       continue;
     }
     const int64_t each = KvPool::PagesPerSequence(window, options.context, chunk);
@@ -31,18 +33,22 @@ std::vector<int64_t> PagesPerGroup(const ModelConfig& config, const EngineOption
 EngineOptions Completed(EngineOptions options) {
   const bool speculates = options.speculate != Speculate::kOff;
   options.runner.max_logit_rows = options.max_sequences * (speculates ? options.max_draft + 1 : 1);
-  options.runner.max_batch_tokens = std::max(options.runner.max_batch_tokens, options.runner.max_logit_rows);
+  options.runner.max_batch_tokens =
+      std::max(options.runner.max_batch_tokens, options.runner.max_logit_rows);
   return options;
 }
 
-// Most rows of a step whose bits are those of single rows, however many there are: more of them take another arithmetic
-// (kernels/linear.h; attention counts the rows of one sequence, with the same limit of 8).
+// Most rows of a step whose bits are those of single rows, however many there are: more of them
+// take another arithmetic (kernels/linear.h; attention counts the rows of one sequence, with the
+// same limit of 8).
 int64_t RowsLikeSingleOnes(const KernelTable& kernels, const RunnerOptions& options) {
   if (options.batch_invariant) return std::numeric_limits<int64_t>::max();
   int64_t rows = 8;
   for (DType dtype : {DType::kBF16, DType::kQ4_0}) {
     const WeightView view{nullptr, dtype, kernels.weight_layout, 64, 64};
-    const auto plan = [&](int64_t m) { return kernels.plan_linear(view, m, options.compute, false); };
+    const auto plan = [&](int64_t m) {
+      return kernels.plan_linear(view, m, options.compute, false);
+    };
     while (rows > 1 && plan(rows) != plan(1)) --rows;
   }
   return rows;
@@ -54,23 +60,28 @@ Status CheckMedia(const Request& request, const ModelConfig& config, int64_t mos
   int64_t next = 0;
   for (const MediaSpan& media : request.media) {
     const MediaEmbedding* e = media.embedding.get();
-    if (e == nullptr || e->rows < 1 || e->cols != hidden_size || static_cast<int64_t>(e->values.size()) != e->rows * e->cols) {
-      return InvalidArgument("an image embedding of the request does not have rows of " + std::to_string(hidden_size) +
-                             " values (hidden_size)");
+    if (e == nullptr || e->rows < 1 || e->cols != hidden_size ||
+        static_cast<int64_t>(e->values.size()) != e->rows * e->cols) {
+      return InvalidArgument("an image embedding of the request does not have rows of " +
+                             std::to_string(hidden_size) + " values (hidden_size)");
     }
     const bool turns = !config.mrope_section.empty();  // by rows and columns
-    if (turns ? media.token_rows < 1 || media.token_columns < 1 || media.token_rows * media.token_columns != e->rows
+    if (turns ? media.token_rows < 1 || media.token_columns < 1 ||
+                    media.token_rows * media.token_columns != e->rows
               : media.token_rows != 0 || media.token_columns != 0) {
-      return InvalidArgument("an image of " + std::to_string(e->rows) + " tokens as " + std::to_string(media.token_rows) +
-                             " rows of " + std::to_string(media.token_columns) +
-                             (turns ? ": they must hold them all" : ": this model knows no rows and columns"));
+      return InvalidArgument(
+          "an image of " + std::to_string(e->rows) + " tokens as " +
+          std::to_string(media.token_rows) + " rows of " + std::to_string(media.token_columns) +
+          (turns ? ": they must hold them all" : ": this model knows no rows and columns"));
     }
     if (media.begin < next || media.end() > static_cast<int64_t>(request.prompt.size())) {
-      return InvalidArgument("the images of a request must lie inside its prompt, in order and without overlap");
+      return InvalidArgument(
+          "the images of a request must lie inside its prompt, in order and without overlap");
     }
     if (media.bidirectional && e->rows > most_rows) {
-      return InvalidArgument("an image of " + std::to_string(e->rows) + " tokens does not fit into a step of " +
-                             std::to_string(most_rows) + " tokens; raise max_batch_tokens");
+      return InvalidArgument("an image of " + std::to_string(e->rows) +
+                             " tokens does not fit into a step of " + std::to_string(most_rows) +
+                             " tokens; raise max_batch_tokens");
     }
     next = media.end();
   }
@@ -81,27 +92,36 @@ Status CheckMedia(const Request& request, const ModelConfig& config, int64_t mos
 
 const char* FinishReasonName(FinishReason reason) {
   switch (reason) {
-    case FinishReason::kNone: return "none";
-    case FinishReason::kStop: return "stop";
-    case FinishReason::kLength: return "length";
-    case FinishReason::kContext: return "context";
-    case FinishReason::kCancelled: return "cancelled";
-    case FinishReason::kError: return "error";
+    case FinishReason::kNone:
+      return "none";
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kContext:
+      return "context";
+    case FinishReason::kCancelled:
+      return "cancelled";
+    case FinishReason::kError:
+      return "error";
   }
   return "unknown";
 }
 
-Engine::Engine(const CausalLM& model, const EngineOptions& options, std::unique_ptr<KvPool> pool, ModelRunner runner)
+Engine::Engine(const CausalLM& model, const EngineOptions& options, std::unique_ptr<KvPool> pool,
+               ModelRunner runner)
     : model_(model),
       options_(options),
       pool_(std::move(pool)),
       cache_(options.prefix_cache
                  ? std::make_unique<PrefixCache>(
                        pool_.get(), pool_->group(0).pages.num_pages(),
-                       kCachedWindows * (std::max<int64_t>(model.config().sliding_window, 0) / kPageTokens + 1))
+                       kCachedWindows *
+                           (std::max<int64_t>(model.config().sliding_window, 0) / kPageTokens + 1))
                  : nullptr),
       runner_(std::move(runner)),
-      scheduler_(pool_.get(), cache_.get(), {options.runner.max_batch_tokens, options.max_sequences}),
+      scheduler_(pool_.get(), cache_.get(),
+                 {options.runner.max_batch_tokens, options.max_sequences}),
       single_rows_(RowsLikeSingleOnes(runner_.kernels(), options.runner)) {}
 
 int64_t Engine::ReservedBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,
@@ -112,22 +132,26 @@ int64_t Engine::ReservedBytes(const CausalLM& model, const KernelTable& kernels,
   const std::vector<int64_t> pages = PagesPerGroup(config, options);
   int64_t bytes = ModelRunner::ArenaBytes(model, kernels, num_threads, options.runner);
   for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
-    const size_t g = std::find(windows.begin(), windows.end(), config.window(layer)) - windows.begin();
+    const size_t g =
+        std::find(windows.begin(), windows.end(), config.window(layer)) - windows.begin();
     bytes += pages[g] * KvPageBytes(options.kv_type, config.num_key_value_heads, config.head_dim);
   }
   return bytes;
 }
 
-Result<std::unique_ptr<Engine>> Engine::Create(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
-                                               const EngineOptions& options) {
+Result<std::unique_ptr<Engine>> Engine::Create(const CausalLM& model, const KernelTable& kernels,
+                                               ThreadPool& threads, const EngineOptions& options) {
   const ModelConfig& config = model.config();
-  if (options.context < 1 || options.max_sequences < 1 || options.runner.max_batch_tokens < 1 || options.max_draft < 1 ||
-      options.total_tokens < 0) {
-    return InvalidArgument("context, max_sequences, max_batch_tokens and max_draft must be at least 1, total_tokens at least 0");
+  if (options.context < 1 || options.max_sequences < 1 || options.runner.max_batch_tokens < 1 ||
+      options.max_draft < 1 || options.total_tokens < 0) {
+    return InvalidArgument(
+        "context, max_sequences, max_batch_tokens and max_draft must be at least 1, total_tokens "
+        "at least 0");
   }
   if (options.context > config.max_position_embeddings) {
-    return InvalidArgument("a context of " + std::to_string(options.context) + " tokens exceeds the model's " +
-                           std::to_string(config.max_position_embeddings) + "; ask for less with --context");
+    return InvalidArgument(
+        "a context of " + std::to_string(options.context) + " tokens exceeds the model's " +
+        std::to_string(config.max_position_embeddings) + "; ask for less with --context");
   }
   const EngineOptions fixed = Completed(options);
   auto pool = std::make_unique<KvPool>();
@@ -139,36 +163,41 @@ Result<std::unique_ptr<Engine>> Engine::Create(const CausalLM& model, const Kern
     GALEN_CHECK(options.draft_model != nullptr);
     const int64_t theirs = options.draft_model->config().vocab_size;
     if (theirs != config.vocab_size) {
-      return InvalidArgument("the draft model has a vocabulary of " + std::to_string(theirs) + " tokens, the model one of " +
-                             std::to_string(config.vocab_size) + "; speculation needs the same");
+      return InvalidArgument("the draft model has a vocabulary of " + std::to_string(theirs) +
+                             " tokens, the model one of " + std::to_string(config.vocab_size) +
+                             "; speculation needs the same");
     }
-    ASSIGN_OR_RETURN(engine->drafter_, ModelDrafter::Create(*options.draft_model, kernels, threads, options.runner,
-                                                            options.context, options.max_draft));
+    ASSIGN_OR_RETURN(engine->drafter_,
+                     ModelDrafter::Create(*options.draft_model, kernels, threads, options.runner,
+                                          options.context, options.max_draft));
   }
   return engine;
 }
 
 Result<int64_t> Engine::Submit(Request request) {
-  if (!failure_.empty()) return Status(StatusCode::kIo, "this model was closed after an internal error: " + failure_);
+  if (!failure_.empty())
+    return Status(StatusCode::kIo, "this model was closed after an internal error: " + failure_);
   const ModelConfig& config = model_.config();
   if (request.prompt.empty()) return InvalidArgument("the prompt is empty");
   for (int32_t token : request.prompt) {
     if (token < 0 || token >= config.vocab_size) {
-      return InvalidArgument("token " + std::to_string(token) + " of the prompt is outside the vocabulary of " +
+      return InvalidArgument("token " + std::to_string(token) +
+                             " of the prompt is outside the vocabulary of " +
                              std::to_string(config.vocab_size));
     }
   }
   const int64_t size = static_cast<int64_t>(request.prompt.size());
   if (size >= options_.context) {
-    return ResourceExhausted("the prompt has " + std::to_string(size) + " tokens and the context only " +
-                             std::to_string(options_.context) + "; shorten the prompt or raise --context (the model allows " +
+    return ResourceExhausted("the prompt has " + std::to_string(size) +
+                             " tokens and the context only " + std::to_string(options_.context) +
+                             "; shorten the prompt or raise --context (the model allows " +
                              std::to_string(config.max_position_embeddings) + ")");
   }
   if (request.max_tokens < 0) return InvalidArgument("max_tokens must not be negative");
   RETURN_IF_ERROR(CheckSamplingParams(request.sampling, config.vocab_size));
   // Sequences that generate come first in a step, with all their guesses.
-  RETURN_IF_ERROR(CheckMedia(request, config,
-                             options_.runner.max_batch_tokens - options_.runner.max_logit_rows + 1));
+  RETURN_IF_ERROR(CheckMedia(
+      request, config, options_.runner.max_batch_tokens - options_.runner.max_logit_rows + 1));
   auto sequence = std::make_unique<Sequence>();
   sequence->id = next_id_++;
   sequence->tokens = request.prompt;
@@ -214,12 +243,14 @@ void Engine::FinishCancelled() {
   for (Sequence* sequence : cancelled) Finish(sequence, FinishReason::kCancelled);
 }
 
-// Appends guesses to sequences that generate. They count as pending tokens of the step. A step must compute no more rows
-// than have the bits of single ones: greedy answers do not change, and beyond that a guess costs more than it saves.
+// Appends guesses to sequences that generate. They count as pending tokens of the step. A step must
+// compute no more rows than have the bits of single ones: greedy answers do not change, and beyond
+// that a guess costs more than it saves.
 void Engine::AddDrafts() {
   if (drafter_ == nullptr) return;
   const auto generates = [](const Sequence& sequence) {
-    return sequence.pending() == 1 && static_cast<int64_t>(sequence.tokens.size()) > sequence.prompt_size();
+    return sequence.pending() == 1 &&
+           static_cast<int64_t>(sequence.tokens.size()) > sequence.prompt_size();
   };
   int64_t left = std::count_if(scheduler_.running().begin(), scheduler_.running().end(),
                                [&](const auto& sequence) { return generates(*sequence); });
@@ -229,8 +260,8 @@ void Engine::AddDrafts() {
     const int64_t share = rows / left-- - 1;
     const int64_t size = static_cast<int64_t>(sequence->tokens.size());
     const int64_t answered = size - sequence->prompt_size();
-    const int64_t most =
-        std::min({options_.max_draft, share, options_.context - size - 1, sequence->request.max_tokens - answered - 1});
+    const int64_t most = std::min({options_.max_draft, share, options_.context - size - 1,
+                                   sequence->request.max_tokens - answered - 1});
     --rows;
     if (most < 1) continue;
     const std::vector<int32_t> draft = drafter_->Draft(*sequence, most);
@@ -248,15 +279,18 @@ bool Engine::Step() {
     std::vector<Sequence*> impossible;
     const std::vector<ScheduledSpan> spans = scheduler_.Schedule(&impossible);
     for (Sequence* sequence : impossible) {
-      Finish(sequence, FinishReason::kError, "the KV cache has no room for one sequence of this length; raise --context");
+      Finish(sequence, FinishReason::kError,
+             "the KV cache has no room for one sequence of this length; raise --context");
     }
     counters_.preemptions = scheduler_.preemptions();
     if (!spans.empty()) Compute(spans);
     return !spans.empty() || !impossible.empty();
   } catch (const InternalError& error) {
     failure_ = error.what();
-    while (!scheduler_.running().empty()) Finish(scheduler_.running().front().get(), FinishReason::kError, failure_);
-    while (!scheduler_.waiting().empty()) Finish(scheduler_.waiting().front().get(), FinishReason::kError, failure_);
+    while (!scheduler_.running().empty())
+      Finish(scheduler_.running().front().get(), FinishReason::kError, failure_);
+    while (!scheduler_.waiting().empty())
+      Finish(scheduler_.waiting().front().get(), FinishReason::kError, failure_);
     return false;
   }
 }
@@ -287,23 +321,29 @@ void Engine::Compute(const std::vector<ScheduledSpan>& spans) {
   }
 }
 
-// A hit must have the bits of a computed prompt: answers are computed like prompts under batch_invariant only.
+// A hit must have the bits of a computed prompt: answers are computed like prompts under
+// batch_invariant only.
 void Engine::Remember(Sequence* sequence) {
   if (cache_ == nullptr) return;
-  const int64_t most = options_.runner.batch_invariant ? sequence->computed : sequence->prompt_size();
+  const int64_t most =
+      options_.runner.batch_invariant ? sequence->computed : sequence->prompt_size();
   cache_->Insert(sequence, std::min(sequence->computed, most));
 }
 
-TokenChoice Engine::Choose(const Sequence& sequence, std::span<const int32_t> history, float* logits) const {
+TokenChoice Engine::Choose(const Sequence& sequence, std::span<const int32_t> history,
+                           float* logits) const {
   const SamplingParams& params = sequence.request.sampling;
   const int64_t vocab = model_.config().vocab_size;
-  const bool plain = params.temperature == 0.0f && params.logprobs < 0 && params.repetition_penalty == 1.0f &&
-                     params.frequency_penalty == 0.0f && params.presence_penalty == 0.0f && params.logit_bias.empty();
+  const bool plain = params.temperature == 0.0f && params.logprobs < 0 &&
+                     params.repetition_penalty == 1.0f && params.frequency_penalty == 0.0f &&
+                     params.presence_penalty == 0.0f && params.logit_bias.empty();
   if (plain) return {runner_.kernels().argmax(logits, vocab), 0.0f, {}};
-  return Sample(params, {logits, static_cast<size_t>(vocab)}, history, sequence.request.prompt.size());
+  return Sample(params, {logits, static_cast<size_t>(vocab)}, history,
+                sequence.request.prompt.size());
 }
 
-bool Engine::TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t row, int64_t rows) {
+bool Engine::TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t row,
+                        int64_t rows) {
   Sequence* sequence = span.sequence;
   const Request& request = sequence->request;
   // Tokens [0, known) are settled; behind them lie rows - 1 guesses.
@@ -316,21 +356,27 @@ bool Engine::TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t
     const float chosen = choice.token < 0 ? -INFINITY : logits.row(row + i)[choice.token];
     if (std::isnan(chosen) || chosen == -INFINITY) {
       Finish(sequence, FinishReason::kError,
-             "no token can be chosen: the model's output is not finite (damaged weights?), or logit_bias bans all");
+             "no token can be chosen: the model's output is not finite (damaged weights?), or "
+             "logit_bias bans all");
       return false;
     }
-    const bool stop = std::find(request.stop_tokens.begin(), request.stop_tokens.end(), choice.token) != request.stop_tokens.end();
+    const bool stop = std::find(request.stop_tokens.begin(), request.stop_tokens.end(),
+                                choice.token) != request.stop_tokens.end();
     if (stop) {
       reason = FinishReason::kStop;
-    } else if (static_cast<int64_t>(sequence->tokens.size()) - sequence->prompt_size() >= request.max_tokens) {
+    } else if (static_cast<int64_t>(sequence->tokens.size()) - sequence->prompt_size() >=
+               request.max_tokens) {
       reason = FinishReason::kLength;
     } else {
       sequence->tokens.push_back(choice.token);
       ++counters_.answer_tokens;
       const int64_t size = static_cast<int64_t>(sequence->tokens.size());
-      if (request.on_token && !request.on_token(choice)) reason = FinishReason::kStop;
-      else if (size - sequence->prompt_size() >= request.max_tokens) reason = FinishReason::kLength;
-      else if (size >= options_.context) reason = FinishReason::kContext;
+      if (request.on_token && !request.on_token(choice))
+        reason = FinishReason::kStop;
+      else if (size - sequence->prompt_size() >= request.max_tokens)
+        reason = FinishReason::kLength;
+      else if (size >= options_.context)
+        reason = FinishReason::kContext;
     }
     sequence->computed = known + i;
     if (i + 1 < rows) {

@@ -1,9 +1,11 @@
-// The engine: requests in, tokens out. One thread owns it and calls Step in a loop; callbacks run on that thread.
+// The engine: requests in, tokens out. One thread owns it and calls Step in a loop; callbacks run
+// on that thread.
 //
 //   Engine::Create -> Submit, Submit, ... -> while (!idle()) Step()
 //
-// A step computes one batch: the next token of everything that generates, and chunks of prompts. An internal error fails the
-// requests in flight and closes the engine; nothing else of the process is harmed.
+// A step computes one batch: the next token of everything that generates, and chunks of prompts. An
+// internal error fails the requests in flight and closes the engine; nothing else of the process is
+// harmed.
 #pragma once
 
 #include <cstdint>
@@ -24,18 +26,19 @@ enum class Speculate : uint8_t { kOff, kNgram, kModel };
 struct EngineOptions {
   RunnerOptions runner;
   KvType kv_type = KvType::kBf16;
-  int64_t context = 4096;       // tokens of one sequence at most
-  int64_t max_sequences = 1;    // running at once
-  int64_t total_tokens = 0;     // tokens of all sequences that fit the cache at once; 0: max_sequences * context
+  int64_t context = 4096;     // tokens of one sequence at most
+  int64_t max_sequences = 1;  // running at once
+  int64_t total_tokens =
+      0;  // tokens of all sequences that fit the cache at once; 0: max_sequences * context
   bool prefix_cache = true;
   Speculate speculate = Speculate::kOff;
-  int64_t max_draft = 6;        // with the token before them, the rows that decode in registers
+  int64_t max_draft = 6;  // with the token before them, the rows that decode in registers
   const CausalLM* draft_model = nullptr;  // kModel only; must outlive the engine
 };
 
 struct EngineCounters {
   int64_t steps = 0;
-  int64_t prompt_tokens = 0;   // computed, not taken from the cache
+  int64_t prompt_tokens = 0;  // computed, not taken from the cache
   int64_t cached_tokens = 0;
   int64_t answer_tokens = 0;
   int64_t drafted_tokens = 0;
@@ -45,16 +48,17 @@ struct EngineCounters {
 
 class Engine {
  public:
-  // model, kernels and threads must outlive the engine. Fails when the options do not fit the model (context, draft
-  // vocabulary) or memory cannot be reserved.
-  static Result<std::unique_ptr<Engine>> Create(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
-                                                const EngineOptions& options);
+  // model, kernels and threads must outlive the engine. Fails when the options do not fit the model
+  // (context, draft vocabulary) or memory cannot be reserved.
+  static Result<std::unique_ptr<Engine>> Create(const CausalLM& model, const KernelTable& kernels,
+                                                ThreadPool& threads, const EngineOptions& options);
   // Bytes of cache and activations that Create would reserve.
   static int64_t ReservedBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,
                                const EngineOptions& options);
 
-  // InvalidArgument for an empty prompt, ids outside the vocabulary and sampling values out of range; ResourceExhausted
-  // for a prompt that leaves no room for an answer in the context. Returns the request's id.
+  // InvalidArgument for an empty prompt, ids outside the vocabulary and sampling values out of
+  // range; ResourceExhausted for a prompt that leaves no room for an answer in the context. Returns
+  // the request's id.
   Result<int64_t> Submit(Request request);
   // The request ends with kCancelled at the next step. Unknown ids are ignored.
   void Cancel(int64_t id);
@@ -71,7 +75,8 @@ class Engine {
   int64_t arena_high_water() const { return runner_.arena_high_water(); }
 
  private:
-  Engine(const CausalLM& model, const EngineOptions& options, std::unique_ptr<KvPool> pool, ModelRunner runner);
+  Engine(const CausalLM& model, const EngineOptions& options, std::unique_ptr<KvPool> pool,
+         ModelRunner runner);
 
   Sequence* FindRunning(int64_t id) const;
   void Finish(Sequence* sequence, FinishReason reason, const std::string& error = "");
@@ -81,7 +86,8 @@ class Engine {
   void Remember(Sequence* sequence);
   // Takes the tokens that the logits rows choose; returns false if the sequence ended.
   bool TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t row, int64_t rows);
-  TokenChoice Choose(const Sequence& sequence, std::span<const int32_t> history, float* logits) const;
+  TokenChoice Choose(const Sequence& sequence, std::span<const int32_t> history,
+                     float* logits) const;
 
   const CausalLM& model_;
   const EngineOptions options_;

@@ -1,4 +1,5 @@
-// The engine on small random models: whatever way a request takes through it, the answer is the same.
+// The engine on small random models: whatever way a request takes through it, the answer is the
+// same.
 #include "engine/engine.h"
 
 #include <algorithm>
@@ -18,9 +19,10 @@ struct Answer {
   std::string error;
   bool operator==(const Answer& other) const {
     // Bits, so that equal NaNs are equal; memcmp may not be given the null of an empty vector.
-    return tokens == other.tokens && finish == other.finish && logprobs.size() == other.logprobs.size() &&
-           (logprobs.empty() ||
-            std::memcmp(logprobs.data(), other.logprobs.data(), logprobs.size() * sizeof(float)) == 0);
+    return tokens == other.tokens && finish == other.finish &&
+           logprobs.size() == other.logprobs.size() &&
+           (logprobs.empty() || std::memcmp(logprobs.data(), other.logprobs.data(),
+                                            logprobs.size() * sizeof(float)) == 0);
   }
 };
 
@@ -55,7 +57,8 @@ void RunAll(Engine& engine) {
 class EngineTest : public testing::Test {
  protected:
   EngineTest() { Use("gemma3"); }
-  void Use(const std::string& architecture, Isa isa = SupportedIsas().back(), DType dtype = DType::kBF16) {
+  void Use(const std::string& architecture, Isa isa = SupportedIsas().back(),
+           DType dtype = DType::kBF16) {
     kernels_ = &KernelsFor(isa);
     test_ = MakeTestModel(TestConfig(architecture), *kernels_, threads_, dtype);
   }
@@ -64,7 +67,8 @@ class EngineTest : public testing::Test {
     EXPECT_TRUE(engine.ok()) << engine.status().message();
     return engine.ok() ? *std::move(engine) : nullptr;
   }
-  Answer Alone(const EngineOptions& options, const std::vector<int32_t>& prompt, int64_t max_tokens) {
+  Answer Alone(const EngineOptions& options, const std::vector<int32_t>& prompt,
+               int64_t max_tokens) {
     Answer answer;
     const auto engine = Make(options);
     MustSubmit(*engine, MakeRequest(prompt, max_tokens, &answer));
@@ -72,7 +76,8 @@ class EngineTest : public testing::Test {
     return answer;
   }
 
-  ThreadPool threads_{1};  // another number changes no bits, and waiting at barriers is slow on busy machines
+  ThreadPool threads_{
+      1};  // another number changes no bits, and waiting at barriers is slow on busy machines
   const KernelTable* kernels_ = nullptr;
   TestModel test_;
 };
@@ -106,7 +111,8 @@ TEST_F(EngineTest, BatchInvariantBits) {
       std::vector<Answer> answers(16);
       const auto engine = Make(options);
       for (int i = 0; i < 16; ++i) {
-        MustSubmit(*engine, MakeRequest(i == 5 ? prompt : TestTokens(3 + 7 * i, 50 + i), i == 5 ? 24 : 10 + i, &answers[i]));
+        MustSubmit(*engine, MakeRequest(i == 5 ? prompt : TestTokens(3 + 7 * i, 50 + i),
+                                        i == 5 ? 24 : 10 + i, &answers[i]));
       }
       RunAll(*engine);
       EXPECT_TRUE(answers[5] == alone) << "in a batch of 16";
@@ -141,7 +147,8 @@ TEST_F(EngineTest, BatchInvariantBitsForEveryComputeAndCacheType) {
   Use("gemma3", SupportedIsas().back(), DType::kQ8_0);
   for (Compute compute : {Compute::kFp32, Compute::kBf16, Compute::kInt8}) {
     for (KvType type : {KvType::kF32, KvType::kBf16, KvType::kF16, KvType::kI8}) {
-      SCOPED_TRACE(testing::Message() << "compute " << static_cast<int>(compute) << " kv " << static_cast<int>(type));
+      SCOPED_TRACE(testing::Message()
+                   << "compute " << static_cast<int>(compute) << " kv " << static_cast<int>(type));
       EngineOptions options = Options(256, 4);
       options.runner.compute = compute;
       options.runner.batch_invariant = true;
@@ -152,7 +159,8 @@ TEST_F(EngineTest, BatchInvariantBitsForEveryComputeAndCacheType) {
       std::vector<Answer> answers(4);
       options.runner.max_batch_tokens = 20;
       const auto engine = Make(options);
-      for (int i = 0; i < 4; ++i) MustSubmit(*engine, MakeRequest(i == 2 ? prompt : TestTokens(9 + i, i), 12, &answers[i]));
+      for (int i = 0; i < 4; ++i)
+        MustSubmit(*engine, MakeRequest(i == 2 ? prompt : TestTokens(9 + i, i), 12, &answers[i]));
       RunAll(*engine);
       EXPECT_TRUE(answers[2] == alone);
     }
@@ -164,7 +172,8 @@ TEST_F(EngineTest, AHitGivesTheBitsOfNone) {
   for (const bool invariant : {false, true}) {
     for (const char* architecture : {"gemma3", "llama"}) {
       for (Isa isa : SupportedIsas()) {
-        SCOPED_TRACE(std::string(architecture) + " " + std::string(IsaName(isa)) + (invariant ? " invariant" : ""));
+        SCOPED_TRACE(std::string(architecture) + " " + std::string(IsaName(isa)) +
+                     (invariant ? " invariant" : ""));
         Use(architecture, isa);
         EngineOptions options = Options(400);
         options.runner.batch_invariant = invariant;
@@ -217,7 +226,8 @@ TEST_F(EngineTest, ResultsDoNotDependOnPagePressure) {
   options.total_tokens = 300;
   std::vector<Answer> answers(6);
   const auto engine = Make(options);
-  for (int i = 0; i < 6; ++i) MustSubmit(*engine, MakeRequest(TestTokens(60 + 10 * i, i), 60, &answers[i]));
+  for (int i = 0; i < 6; ++i)
+    MustSubmit(*engine, MakeRequest(TestTokens(60 + 10 * i, i), 60, &answers[i]));
   RunAll(*engine);
   EXPECT_GT(engine->counters().preemptions, 0);
   for (int i = 0; i < 6; ++i) EXPECT_TRUE(answers[i] == expected[i]) << i;
@@ -257,7 +267,8 @@ TEST_F(EngineTest, WaysToEnd) {
 
   const Answer full = Alone(Options(13), prompt, 100);
   EXPECT_EQ(full.finish, FinishReason::kContext);
-  EXPECT_EQ(full.tokens, std::vector<int32_t>(free_run.tokens.begin(), free_run.tokens.begin() + 3));
+  EXPECT_EQ(full.tokens,
+            std::vector<int32_t>(free_run.tokens.begin(), free_run.tokens.begin() + 3));
 
   Answer stopped;
   const auto engine = Make(Options());
@@ -288,11 +299,12 @@ TEST_F(EngineTest, Cancellation) {
   std::vector<Answer> answers(3);
   const auto engine = Make(options);
   std::vector<int64_t> ids;
-  for (Answer& answer : answers) ids.push_back(MustSubmit(*engine, MakeRequest(TestTokens(20, 7), 50, &answer)));
+  for (Answer& answer : answers)
+    ids.push_back(MustSubmit(*engine, MakeRequest(TestTokens(20, 7), 50, &answer)));
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(engine->Step());
-  engine->Cancel(ids[0]);   // running
-  engine->Cancel(ids[2]);   // waiting
-  engine->Cancel(12345);    // unknown
+  engine->Cancel(ids[0]);  // running
+  engine->Cancel(ids[2]);  // waiting
+  engine->Cancel(12345);   // unknown
   RunAll(*engine);
   EXPECT_EQ(answers[0].finish, FinishReason::kCancelled);
   EXPECT_EQ(answers[0].tokens.size(), 5u);
@@ -371,7 +383,8 @@ TEST_F(EngineTest, ReservesWhatItSays) {
   }
 }
 
-// Random requests, cancellations and preemptions: each answer is the one that the request has alone.
+// Random requests, cancellations and preemptions: each answer is the one that the request has
+// alone.
 TEST_F(EngineTest, Soak) {
   EngineOptions options = Options(160, 4);
   options.runner.batch_invariant = true;
@@ -385,7 +398,8 @@ TEST_F(EngineTest, Soak) {
     int64_t id = 0;
   };
   std::vector<Job> jobs(40);
-  for (Job& job : jobs) job = {TestTokens(1 + random() % 90, random() % 6), static_cast<int64_t>(random() % 30), {}, 0};
+  for (Job& job : jobs)
+    job = {TestTokens(1 + random() % 90, random() % 6), static_cast<int64_t>(random() % 30), {}, 0};
   const auto engine = Make(options);
   size_t next = 0;
   for (int step = 0; next < jobs.size() || !engine->idle(); ++step) {
@@ -396,7 +410,8 @@ TEST_F(EngineTest, Soak) {
     }
     if (random() % 40 == 0 && next > 0) engine->Cancel(jobs[random() % next].id);
     if (random() % 25 == 0 && !engine->scheduler().running().empty()) {
-      engine->PreemptForTest(engine->scheduler().running()[random() % engine->scheduler().running().size()]->id);
+      engine->PreemptForTest(
+          engine->scheduler().running()[random() % engine->scheduler().running().size()]->id);
     }
     engine->Step();
     ASSERT_TRUE(engine->scheduler().PagesBalance());
@@ -408,7 +423,8 @@ TEST_F(EngineTest, Soak) {
     const Answer alone = Alone(options, job.prompt, job.max_tokens);
     if (job.answer.finish == FinishReason::kCancelled) {
       ASSERT_LE(job.answer.tokens.size(), alone.tokens.size());
-      EXPECT_TRUE(std::equal(job.answer.tokens.begin(), job.answer.tokens.end(), alone.tokens.begin()));
+      EXPECT_TRUE(
+          std::equal(job.answer.tokens.begin(), job.answer.tokens.end(), alone.tokens.begin()));
     } else {
       EXPECT_TRUE(job.answer == alone);
       ++whole;

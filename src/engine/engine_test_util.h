@@ -14,8 +14,8 @@
 
 namespace galen {
 
-// Seven layers, the sixth of them sees everything in "gemma3"; head_dim * heads != hidden_size. The window is no multiple of
-// a page.
+// Seven layers, the sixth of them sees everything in "gemma3"; head_dim * heads != hidden_size. The
+// window is no multiple of a page.
 inline ModelConfig TestConfig(const std::string& architecture, int64_t window = 40) {
   ModelConfig c;
   c.architecture = architecture;
@@ -47,8 +47,8 @@ struct TestModel {
   WeightStore weights;
 };
 
-inline TestModel MakeTestModel(const ModelConfig& config, const KernelTable& kernels, ThreadPool& threads,
-                               DType dtype = DType::kBF16) {
+inline TestModel MakeTestModel(const ModelConfig& config, const KernelTable& kernels,
+                               ThreadPool& threads, DType dtype = DType::kBF16) {
   TestModel test;
   const Status valid = ValidateConfig(config, "test");
   EXPECT_TRUE(valid.ok()) << valid.message();
@@ -75,7 +75,8 @@ inline std::vector<int32_t> TestTokens(int64_t n, uint64_t seed, int32_t vocab =
 // Pages of every group of a pool that are in use.
 inline int64_t UsedPages(const KvPool& pool) {
   int64_t used = 0;
-  for (int g = 0; g < pool.num_groups(); ++g) used += pool.group(g).pages.num_pages() - pool.group(g).pages.num_free();
+  for (int g = 0; g < pool.num_groups(); ++g)
+    used += pool.group(g).pages.num_pages() - pool.group(g).pages.num_free();
   return used;
 }
 

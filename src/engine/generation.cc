@@ -31,7 +31,8 @@ Result<TextResult> Generate(Engine& engine, const ModelFiles& files, const TextR
   const auto emit = [&](const ThinkingStream::Piece& piece) {
     result.text += piece.text;
     result.thinking += piece.thinking;
-    if (request.on_thinking && request.think == Think::kShow && !piece.thinking.empty()) request.on_thinking(piece.thinking);
+    if (request.on_thinking && request.think == Think::kShow && !piece.thinking.empty())
+      request.on_thinking(piece.thinking);
     if (request.on_text && !piece.text.empty()) request.on_text(piece.text);
   };
   const double begin = Seconds();
@@ -57,7 +58,8 @@ Result<TextResult> Generate(Engine& engine, const ModelFiles& files, const TextR
   ASSIGN_OR_RETURN(const int64_t id, engine.Submit(std::move(low)));
   while (result.finish == FinishReason::kNone) {
     if (request.cancelled && request.cancelled()) engine.Cancel(id);
-    if (!engine.Step() && result.finish == FinishReason::kNone) GALEN_CHECK(!"an engine with a request has work");
+    if (!engine.Step() && result.finish == FinishReason::kNone)
+      GALEN_CHECK(!"an engine with a request has work");
   }
   emit(stream.Finish());
   if (result.finish == FinishReason::kError) return Status(StatusCode::kIo, error);

@@ -27,12 +27,12 @@ struct TextRequest {
   Think think = Think::kHide;
   std::function<void(std::string_view)> on_text;      // pieces of the answer in order
   std::function<void(std::string_view)> on_thinking;  // pieces of the thought, never under kHide
-  std::function<bool()> cancelled;                // asked between steps
+  std::function<bool()> cancelled;                    // asked between steps
 };
 
 struct TextResult {
   std::string text;
-  std::string thinking;  // what stood in thinking blocks, also where it was cut off
+  std::string thinking;             // what stood in thinking blocks, also where it was cut off
   std::vector<TokenChoice> tokens;  // all, thinking too
   FinishReason finish = FinishReason::kNone;
   double prefill_seconds = 0;  // to the first token

@@ -6,17 +6,22 @@
 namespace galen {
 namespace {
 
-// The byte-level vocabulary of a GGUF "gpt2" tokenizer whose tokens are single bytes and a few words.
+// The byte-level vocabulary of a GGUF "gpt2" tokenizer whose tokens are single bytes and a few
+// words.
 class TextStreamTest : public testing::Test {
  protected:
   void SetUp() override {
     // GPT-2's table: printable bytes stand for themselves, the others for code points from U+0100.
     int next = 256;
     for (int byte = 0; byte < 256; ++byte) {
-      const bool printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+      const bool printable =
+          (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
       const int code = printable ? byte : next++;
-      if (code < 128) spelled_.push_back(std::string(1, static_cast<char>(code)));
-      else spelled_.push_back({static_cast<char>(0xc0 | code >> 6), static_cast<char>(0x80 | (code & 63))});
+      if (code < 128)
+        spelled_.push_back(std::string(1, static_cast<char>(code)));
+      else
+        spelled_.push_back(
+            {static_cast<char>(0xc0 | code >> 6), static_cast<char>(0x80 | (code & 63))});
     }
     for (const char* word : {"STOP", "ab", "TOP", "<end>"}) spelled_.push_back(word);
     GgufVocab vocab;
@@ -32,12 +37,14 @@ class TextStreamTest : public testing::Test {
   }
   static constexpr int32_t kStop = 256, kAb = 257, kTop = 258;
   // Pieces of a text fed byte by byte, joined by "|".
-  std::string Feed(const std::string& bytes, std::vector<std::string> stops, bool* stopped = nullptr) {
+  std::string Feed(const std::string& bytes, std::vector<std::string> stops,
+                   bool* stopped = nullptr) {
     std::vector<int32_t> tokens;
     for (char c : bytes) tokens.push_back(static_cast<uint8_t>(c));
     return FeedTokens(tokens, std::move(stops), stopped);
   }
-  std::string FeedTokens(const std::vector<int32_t>& tokens, std::vector<std::string> stops, bool* stopped = nullptr) {
+  std::string FeedTokens(const std::vector<int32_t>& tokens, std::vector<std::string> stops,
+                         bool* stopped = nullptr) {
     TextStream stream(tokenizer_, std::move(stops));
     std::string pieces;
     for (int32_t token : tokens) {
@@ -59,7 +66,8 @@ TEST_F(TextStreamTest, WithoutStopStringsEverythingComesAtOnce) {
 }
 
 TEST_F(TextStreamTest, WholeCharactersOnly) {
-  EXPECT_EQ(Feed("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80.", {}), "a|\xC3\xA9|\xE2\x82\xAC|\xF0\x9F\x98\x80|.|");
+  EXPECT_EQ(Feed("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80.", {}),
+            "a|\xC3\xA9|\xE2\x82\xAC|\xF0\x9F\x98\x80|.|");
   EXPECT_EQ(Feed("a\xE2\x82", {}), "a|\xEF\xBF\xBD|");  // never finished
 }
 
@@ -120,7 +128,8 @@ TEST_F(TextStreamTest, EqualsASearchInTheWholeText) {
     std::vector<int32_t> tokens;
     for (int i = 0; i < 12; ++i) {
       random = random * 6364136223846793005u + 1442695040888963407u;
-      const int32_t token = (random >> 40) % 5 == 0 ? kAb : static_cast<int32_t>('a' + (random >> 33) % 3);
+      const int32_t token =
+          (random >> 40) % 5 == 0 ? kAb : static_cast<int32_t>('a' + (random >> 33) % 3);
       tokens.push_back(token);
       text += token == kAb ? "ab" : std::string(1, static_cast<char>(token));
     }

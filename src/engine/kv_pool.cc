@@ -21,14 +21,16 @@ int64_t KvPool::PagesPerSequence(int64_t window, int64_t context, int64_t chunk)
   return (tokens + kPageTokens - 1) / kPageTokens + (window == 0 ? 0 : 1);
 }
 
-Result<KvPool> KvPool::Create(const ModelConfig& config, KvType type, std::span<const int64_t> num_pages) {
+Result<KvPool> KvPool::Create(const ModelConfig& config, KvType type,
+                              std::span<const int64_t> num_pages) {
   KvPool pool;
   pool.type_ = type;
   const std::vector<int64_t> windows = GroupWindows(config);
   GALEN_CHECK(num_pages.size() == windows.size());
   pool.groups_.resize(windows.size());
   for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer) {
-    const int g = static_cast<int>(std::find(windows.begin(), windows.end(), config.window(layer)) - windows.begin());
+    const int g = static_cast<int>(std::find(windows.begin(), windows.end(), config.window(layer)) -
+                                   windows.begin());
     pool.layer_group_.push_back(g);
     pool.layer_index_.push_back(pool.groups_[g].num_layers++);
   }
@@ -39,7 +41,8 @@ Result<KvPool> KvPool::Create(const ModelConfig& config, KvType type, std::span<
     int64_t bytes = 0;
     if (num_pages[g] > std::numeric_limits<int32_t>::max() ||
         __builtin_mul_overflow(group.num_layers * num_pages[g], group.page_bytes, &bytes)) {
-      return ResourceExhausted("a KV cache of " + std::to_string(num_pages[g]) + " pages is more than any machine holds; " +
+      return ResourceExhausted("a KV cache of " + std::to_string(num_pages[g]) +
+                               " pages is more than any machine holds; " +
                                "use a smaller --context or fewer sequences");
     }
     ASSIGN_OR_RETURN(group.memory, PageBuffer::Allocate(bytes, "the KV cache"));
@@ -50,12 +53,14 @@ Result<KvPool> KvPool::Create(const ModelConfig& config, KvType type, std::span<
 
 uint8_t* KvPool::Address(int64_t layer, int32_t page) const {
   const Group& group = groups_[layer_group_[layer]];
-  return group.memory.data() + (layer_index_[layer] * group.pages.num_pages() + page) * group.page_bytes;
+  return group.memory.data() +
+         (layer_index_[layer] * group.pages.num_pages() + page) * group.page_bytes;
 }
 
 int64_t KvPool::reserved_bytes() const {
   int64_t bytes = 0;
-  for (const Group& group : groups_) bytes += group.num_layers * group.pages.num_pages() * group.page_bytes;
+  for (const Group& group : groups_)
+    bytes += group.num_layers * group.pages.num_pages() * group.page_bytes;
   return bytes;
 }
 

@@ -1,6 +1,7 @@
-// The KV cache of an engine: one set of pages for the layers that see everything, one for the sliding-window layers. A page
-// number of a group stands for one page in each of the group's layers. Memory is reserved at once and becomes resident when
-// written. Owned and called by one thread.
+// The KV cache of an engine: one set of pages for the layers that see everything, one for the
+// sliding-window layers. A page number of a group stands for one page in each of the group's
+// layers. Memory is reserved at once and becomes resident when written. Owned and called by one
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +25,12 @@ class KvPool {
   };
 
   // num_pages[g]: pages of group g, in the order of GroupWindows(config).
-  static Result<KvPool> Create(const ModelConfig& config, KvType type, std::span<const int64_t> num_pages);
+  static Result<KvPool> Create(const ModelConfig& config, KvType type,
+                               std::span<const int64_t> num_pages);
   // The windows of the groups that a model needs: {0}, {0, window} or {window}.
   static std::vector<int64_t> GroupWindows(const ModelConfig& config);
-  // Pages that one sequence of `context` tokens needs at most in a group, prefilled in chunks of `chunk` tokens.
+  // Pages that one sequence of `context` tokens needs at most in a group, prefilled in chunks of
+  // `chunk` tokens.
   static int64_t PagesPerSequence(int64_t window, int64_t context, int64_t chunk);
 
   KvType type() const { return type_; }

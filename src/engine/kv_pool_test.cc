@@ -34,15 +34,18 @@ TEST(KvPool, PagesOfLayersDoNotOverlap) {
       for (int32_t page = 0; page < group.pages.num_pages(); ++page) {
         const uint8_t* at = pool->Address(layer, page);
         EXPECT_GE(at, group.memory.data());
-        EXPECT_LE(at + bytes, group.memory.data() + group.num_layers * group.pages.num_pages() * bytes);
+        EXPECT_LE(at + bytes,
+                  group.memory.data() + group.num_layers * group.pages.num_pages() * bytes);
         EXPECT_TRUE(addresses.insert(at).second);
       }
     }
-    for (auto at = addresses.begin(), next = std::next(at); next != addresses.end(); at = next++) EXPECT_GE(*next - *at, bytes);
+    for (auto at = addresses.begin(), next = std::next(at); next != addresses.end(); at = next++)
+      EXPECT_GE(*next - *at, bytes);
   }
 }
 
-// Whatever chunks of at most `chunk` tokens a text comes in, its pages fit the bound, and the bound is no waste.
+// Whatever chunks of at most `chunk` tokens a text comes in, its pages fit the bound, and the bound
+// is no waste.
 TEST(KvPool, PagesPerSequenceBoundsEveryWayThroughAText) {
   for (int64_t window : {0, 1, 6, 32, 40, 64, 100}) {
     for (int64_t chunk : {1, 7, 32, 100}) {
@@ -52,7 +55,8 @@ TEST(KvPool, PagesPerSequenceBoundsEveryWayThroughAText) {
         for (int64_t first = 1; first <= std::min(chunk, kPageTokens); ++first) {
           for (int64_t computed = 0, count = std::min(first, context); count > 0;
                computed += count, count = std::min(chunk, context - computed)) {
-            const int64_t begin = window == 0 ? 0 : std::max<int64_t>(0, computed - window + 1) / kPageTokens;
+            const int64_t begin =
+                window == 0 ? 0 : std::max<int64_t>(0, computed - window + 1) / kPageTokens;
             most = std::max(most, (computed + count + kPageTokens - 1) / kPageTokens - begin);
           }
         }

@@ -303,7 +303,8 @@ TEST_F(ThreePositions, AnswersAreThoseOfTheReference) {
     }
     for (size_t i = 0; i < requests_.size(); ++i) {
       const auto wanted = answers_.begin() + static_cast<std::ptrdiff_t>(i * length);
-      EXPECT_EQ(found[i], std::vector<int32_t>(wanted, wanted + static_cast<std::ptrdiff_t>(length)))
+      EXPECT_EQ(found[i],
+                std::vector<int32_t>(wanted, wanted + static_cast<std::ptrdiff_t>(length)))
           << i << ", chunks of " << chunk;
     }
   }

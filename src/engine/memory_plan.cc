@@ -44,7 +44,8 @@ int64_t SystemAvailable() {
 
 int64_t AvailableMemory() {
   int64_t available = SystemAvailable();
-  // Control groups, version 2 and 1. Pages of files count as used there but are given back under pressure.
+  // Control groups, version 2 and 1. Pages of files count as used there but are given back under
+  // pressure.
   static constexpr struct {
     const char *folder, *limit, *used;
   } kGroups[] = {{"/sys/fs/cgroup/", "memory.max", "memory.current"},
@@ -53,26 +54,32 @@ int64_t AvailableMemory() {
     const std::string folder = group.folder;
     const int64_t limit = ReadNumber(folder + group.limit), used = ReadNumber(folder + group.used);
     if (limit < 0 || used < 0) continue;
-    const int64_t files = ReadField(folder + "memory.stat", "inactive_file") + ReadField(folder + "memory.stat", "active_file");
-    available = std::min(available, std::max<int64_t>(0, limit - std::max<int64_t>(0, used - files)));
+    const int64_t files = ReadField(folder + "memory.stat", "inactive_file") +
+                          ReadField(folder + "memory.stat", "active_file");
+    available =
+        std::min(available, std::max<int64_t>(0, limit - std::max<int64_t>(0, used - files)));
   }
   return available;
 }
 
 std::string FormatBytes(int64_t bytes) {
   char text[64];
-  if (bytes >= 1000000000) std::snprintf(text, sizeof(text), "%.1f GB", static_cast<double>(bytes) / 1e9);
-  else if (bytes >= 1000000) std::snprintf(text, sizeof(text), "%.0f MB", static_cast<double>(bytes) / 1e6);
-  else std::snprintf(text, sizeof(text), "%.0f kB", static_cast<double>(bytes) / 1e3);
+  if (bytes >= 1000000000)
+    std::snprintf(text, sizeof(text), "%.1f GB", static_cast<double>(bytes) / 1e9);
+  else if (bytes >= 1000000)
+    std::snprintf(text, sizeof(text), "%.0f MB", static_cast<double>(bytes) / 1e6);
+  else
+    std::snprintf(text, sizeof(text), "%.0f kB", static_cast<double>(bytes) / 1e3);
   return text;
 }
 
 Status CheckMemory(const MemoryPlan& plan, int64_t available) {
   if (plan.total() <= available) return OkStatus();
-  return ResourceExhausted("needs " + FormatBytes(plan.total()) + " (weights " + FormatBytes(plan.weights) + ", KV cache " +
-                           FormatBytes(plan.kv_cache) + ", activations " + FormatBytes(plan.activations) + "), " +
-                           FormatBytes(available) +
-                           " free; use a smaller --context, an int8 cache (--kv int8) or a smaller quantisation");
+  return ResourceExhausted(
+      "needs " + FormatBytes(plan.total()) + " (weights " + FormatBytes(plan.weights) +
+      ", KV cache " + FormatBytes(plan.kv_cache) + ", activations " +
+      FormatBytes(plan.activations) + "), " + FormatBytes(available) +
+      " free; use a smaller --context, an int8 cache (--kv int8) or a smaller quantisation");
 }
 
 }  // namespace galen

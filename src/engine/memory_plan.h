@@ -8,7 +8,8 @@
 
 namespace galen {
 
-// Bytes that this process may still take: the system's available memory, or less if a control group limits it.
+// Bytes that this process may still take: the system's available memory, or less if a control group
+// limits it.
 int64_t AvailableMemory();
 
 struct MemoryPlan {
@@ -19,7 +20,8 @@ struct MemoryPlan {
 };
 
 std::string FormatBytes(int64_t bytes);  // "3.1 GB", "12 MB"
-// ResourceExhausted ("needs 3.1 GB (weights ..., cache ..., activations ...), 2.0 GB free; ...") unless the plan fits.
+// ResourceExhausted ("needs 3.1 GB (weights ..., cache ..., activations ...), 2.0 GB free; ...")
+// unless the plan fits.
 Status CheckMemory(const MemoryPlan& plan, int64_t available);
 
 }  // namespace galen

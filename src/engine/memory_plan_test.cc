@@ -10,7 +10,8 @@ TEST(MemoryPlan, SaysWhatIsMissing) {
   EXPECT_TRUE(CheckMemory(plan, 3100000000).ok());
   const Status status = CheckMemory(plan, 2000000000);
   EXPECT_EQ(status.code(), StatusCode::kResourceExhausted);
-  for (const char* part : {"needs 3.1 GB", "weights 2.5 GB", "KV cache 500 MB", "activations 100 MB", "2.0 GB free", "--context"}) {
+  for (const char* part : {"needs 3.1 GB", "weights 2.5 GB", "KV cache 500 MB",
+                           "activations 100 MB", "2.0 GB free", "--context"}) {
     EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
   }
 }

@@ -8,7 +8,8 @@
 namespace galen {
 
 PageAllocator::PageAllocator(int64_t num_pages) : references_(num_pages, 0), free_(num_pages) {
-  for (int64_t i = 0; i < num_pages; ++i) free_[i] = static_cast<int32_t>(i);  // ascending order is a heap
+  for (int64_t i = 0; i < num_pages; ++i)
+    free_[i] = static_cast<int32_t>(i);  // ascending order is a heap
 }
 
 int32_t PageAllocator::Allocate() {

@@ -1,5 +1,5 @@
-// Which KV pages are in use, without their memory. Pages are counted references: a prefix that several sequences share holds
-// each page once.
+// Which KV pages are in use, without their memory. Pages are counted references: a prefix that
+// several sequences share holds each page once.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,8 @@ class PageAllocator {
  public:
   explicit PageAllocator(int64_t num_pages);
 
-  // A page with one reference, or -1 when none is free. Lower numbers first, so that untouched memory stays untouched.
+  // A page with one reference, or -1 when none is free. Lower numbers first, so that untouched
+  // memory stays untouched.
   int32_t Allocate();
   void Ref(int32_t page);
   void Unref(int32_t page);

@@ -29,7 +29,8 @@ PrefixCache::Content PrefixCache::ContentOf(const Sequence& sequence, int64_t pa
 }
 
 Digest128 PrefixCache::Next(const Digest128& parent, const Content& content) const {
-  std::vector<uint8_t> bytes(sizeof(parent) + content.tokens.size_bytes() + content.media.size() * sizeof(uint64_t));
+  std::vector<uint8_t> bytes(sizeof(parent) + content.tokens.size_bytes() +
+                             content.media.size() * sizeof(uint64_t));
   std::memcpy(bytes.data(), &parent, sizeof(parent));
   std::memcpy(bytes.data() + sizeof(parent), content.tokens.data(), content.tokens.size_bytes());
   if (!content.media.empty()) {
@@ -50,7 +51,8 @@ void PrefixCache::Attach(Sequence* sequence) {
     const auto found = entries_.find(next);
     if (found == entries_.end()) break;
     const Entry& entry = *found->second;
-    const bool same_tokens = std::equal(content.tokens.begin(), content.tokens.end(), entry.tokens.begin());
+    const bool same_tokens =
+        std::equal(content.tokens.begin(), content.tokens.end(), entry.tokens.begin());
     if (!(entry.parent == digest) || !same_tokens || content.media != entry.media) break;
     chain.push_back(found->second);
     digest = next;
@@ -59,7 +61,8 @@ void PrefixCache::Attach(Sequence* sequence) {
   int64_t length = static_cast<int64_t>(chain.size());
   const auto first_needed = [&](int g, int64_t border) {
     const int64_t window = pool_->group(g).window;
-    return window == 0 ? 0 : std::max<int64_t>(0, (border * kPageTokens - window + 1) / kPageTokens);
+    return window == 0 ? 0
+                       : std::max<int64_t>(0, (border * kPageTokens - window + 1) / kPageTokens);
   };
   const auto complete = [&](int64_t border) {
     for (int g = 0; g < pool_->num_groups(); ++g) {
@@ -106,7 +109,8 @@ void PrefixCache::Insert(Sequence* sequence, int64_t tokens_end) {
   const int64_t full = tokens_end / kPageTokens;
   for (int64_t page = static_cast<int64_t>(sequence->digests.size()); page < full; ++page) {
     const Content content = ContentOf(*sequence, page);
-    const Digest128 parent = page == 0 ? Root(sequence->request.cache_salt) : sequence->digests[page - 1];
+    const Digest128 parent =
+        page == 0 ? Root(sequence->request.cache_salt) : sequence->digests[page - 1];
     const Digest128 digest = Next(parent, content);
     sequence->digests.push_back(digest);
     if (const auto found = entries_.find(digest); found != entries_.end()) {
@@ -114,7 +118,10 @@ void PrefixCache::Insert(Sequence* sequence, int64_t tokens_end) {
       Touch(found->second);
       continue;
     }
-    Entry entry{digest, parent, {content.tokens.begin(), content.tokens.end()}, content.media,
+    Entry entry{digest,
+                parent,
+                {content.tokens.begin(), content.tokens.end()},
+                content.media,
                 std::vector<int32_t>(pool_->num_groups(), -1)};
     for (int g = 0; g < pool_->num_groups(); ++g) {
       if (pool_->group(g).window != 0) continue;
@@ -122,7 +129,8 @@ void PrefixCache::Insert(Sequence* sequence, int64_t tokens_end) {
       pool_->group(g).pages.Ref(entry.pages[g]);
     }
     KeepWindows(&entry, *sequence, page);
-    if (const auto above = entries_.find(parent); above != entries_.end()) ++above->second->children;
+    if (const auto above = entries_.find(parent); above != entries_.end())
+      ++above->second->children;
     lru_.push_front(std::move(entry));
     entries_[digest] = lru_.begin();
   }
@@ -147,7 +155,8 @@ void PrefixCache::Drop(Lru::iterator entry) {
     if (entry->pages[g] >= 0) pool_->group(g).pages.Unref(entry->pages[g]);
   }
   if (const auto above = entries_.find(entry->parent); above != entries_.end()) {
-    // It may have come back after this entry and not count it; that costs an eviction out of order at worst.
+    // It may have come back after this entry and not count it; that costs an eviction out of order
+    // at worst.
     if (above->second->children > 0) --above->second->children;
   }
   entries_.erase(entry->digest);
@@ -156,18 +165,21 @@ void PrefixCache::Drop(Lru::iterator entry) {
 
 void PrefixCache::Trim() {
   while (size() > max_pages_) {
-    // The one used least recently among those that nothing hangs on; the last entry of a chain has no children.
-    const auto victim = std::find_if(lru_.rbegin(), lru_.rend(), [](const Entry& entry) { return entry.children == 0; });
+    // The one used least recently among those that nothing hangs on; the last entry of a chain has
+    // no children.
+    const auto victim = std::find_if(lru_.rbegin(), lru_.rend(),
+                                     [](const Entry& entry) { return entry.children == 0; });
     Drop(std::prev(victim.base()));
   }
-  for (auto entry = lru_.end(); kept_windows_ > window_pages_ && entry != lru_.begin();) DropWindows(--entry);
+  for (auto entry = lru_.end(); kept_windows_ > window_pages_ && entry != lru_.begin();)
+    DropWindows(--entry);
 }
 
 bool PrefixCache::FreePage(int g) {
   PageAllocator& pages = pool_->group(g).pages;
   const bool sliding = pool_->group(g).window != 0;
-  // Entries with others behind them go only when nothing else helps: a running sequence may hang on an entry without
-  // using its pages, when it computed the same prefix itself.
+  // Entries with others behind them go only when nothing else helps: a running sequence may hang on
+  // an entry without using its pages, when it computed the same prefix itself.
   for (const bool leaves_only : {true, false}) {
     for (auto entry = lru_.end(); entry != lru_.begin() && pages.num_free() == 0;) {
       --entry;

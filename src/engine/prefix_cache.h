@@ -1,7 +1,8 @@
-// Pages of prompts that were computed before. A page is known by a 128-bit keyed digest over the salt, every token up to its
-// end and the digests of all images that begin before it; on a hit the tokens and images of the page are compared as well.
-// Sliding-window layers need only the pages that the window
-// still sees from a border, and only those are kept for the most recently used borders.
+// Pages of prompts that were computed before. A page is known by a 128-bit keyed digest over the
+// salt, every token up to its end and the digests of all images that begin before it; on a hit the
+// tokens and images of the page are compared as well. Sliding-window layers need only the pages
+// that the window still sees from a border, and only those are kept for the most recently used
+// borders.
 #pragma once
 
 #include <cstdint>
@@ -18,24 +19,28 @@ namespace galen {
 
 class PrefixCache {
  public:
-  // max_pages: entries kept; window_pages: how many of them keep their pages of sliding-window groups.
+  // max_pages: entries kept; window_pages: how many of them keep their pages of sliding-window
+  // groups.
   PrefixCache(KvPool* pool, int64_t max_pages, int64_t window_pages);
 
-  // Gives an empty sequence the longest known prefix of its prompt that leaves at least one token to compute, and sets
-  // computed and cached.
+  // Gives an empty sequence the longest known prefix of its prompt that leaves at least one token
+  // to compute, and sets computed and cached.
   void Attach(Sequence* sequence);
-  // Remembers the full pages among the sequence's first `tokens` tokens, all of them computed, that came since the last
-  // call. A page that is known already gets back the sliding-window pages that it had lost.
+  // Remembers the full pages among the sequence's first `tokens` tokens, all of them computed, that
+  // came since the last call. A page that is known already gets back the sliding-window pages that
+  // it had lost.
   void Insert(Sequence* sequence, int64_t tokens);
-  // Forgets entries that no sequence uses until group g has a free page; false if none helped. Least recently used first,
-  // the end of a text before its beginning: what hangs on a forgotten page could not be found any more.
+  // Forgets entries that no sequence uses until group g has a free page; false if none helped.
+  // Least recently used first, the end of a text before its beginning: what hangs on a forgotten
+  // page could not be found any more.
   bool FreePage(int g);
 
   int64_t size() const { return static_cast<int64_t>(entries_.size()); }
   int64_t hit_tokens() const { return hit_tokens_; }
 
  private:
-  // What one page holds: its tokens, and of each image that overlaps it the digest and where it begins.
+  // What one page holds: its tokens, and of each image that overlaps it the digest and where it
+  // begins.
   struct Content {
     std::span<const int32_t> tokens;  // kPageTokens
     std::vector<uint64_t> media;      // four numbers for each

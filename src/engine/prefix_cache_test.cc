@@ -11,7 +11,8 @@ constexpr int64_t kP = kPageTokens;
 // A pool with a cache, and sequences that are "computed" without a model.
 class PrefixCacheTest : public testing::Test {
  protected:
-  void Make(const std::string& architecture, std::vector<int64_t> pages, int64_t window_pages = 8, int64_t max_pages = 1000) {
+  void Make(const std::string& architecture, std::vector<int64_t> pages, int64_t window_pages = 8,
+            int64_t max_pages = 1000) {
     pool_ = std::make_unique<KvPool>(*KvPool::Create(TestConfig(architecture), KvType::kI8, pages));
     cache_ = std::make_unique<PrefixCache>(pool_.get(), max_pages, window_pages);
     scheduler_ = std::make_unique<Scheduler>(pool_.get(), cache_.get(), SchedulerOptions{64, 4});
@@ -80,7 +81,8 @@ TEST_F(PrefixCacheTest, AHitSharesPages) {
   ASSERT_TRUE(Compute());
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(first->tables[0].pages[i], second->tables[0].pages[i]);
-    EXPECT_EQ(pool_->group(0).pages.references(first->tables[0].pages[i]), 3);  // two sequences and the cache
+    EXPECT_EQ(pool_->group(0).pages.references(first->tables[0].pages[i]),
+              3);  // two sequences and the cache
   }
   EXPECT_NE(first->tables[0].pages[3], second->tables[0].pages[3]);
   scheduler_->Remove(first);
@@ -147,12 +149,14 @@ TEST_F(PrefixCacheTest, PagesInUseAreNotEvicted) {
   for (int32_t page : pages) EXPECT_GE(pool_->group(0).pages.references(page), 1);
 }
 
-// A sequence that computed a known prefix itself must not find the pool full of entries that it hangs on.
+// A sequence that computed a known prefix itself must not find the pool full of entries that it
+// hangs on.
 TEST_F(PrefixCacheTest, OneSequenceMayHaveThePoolToItself) {
   Make("gemma3", {6, 16}, /*window_pages=*/3);
   const std::vector<int32_t> text = TestTokens(4 * kP, 11);
   Cached(text);
-  std::vector<int32_t> branch(text.begin(), text.begin() + kP + 1);  // its border has lost its window: no hit
+  std::vector<int32_t> branch(text.begin(),
+                              text.begin() + kP + 1);  // its border has lost its window: no hit
   const std::vector<int32_t> rest = TestTokens(5 * kP - 1, 12);
   branch.insert(branch.end(), rest.begin(), rest.end());
   EXPECT_EQ(Cached(branch), 0);  // takes all six pages, the known beginning's among them

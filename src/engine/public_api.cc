@@ -41,10 +41,13 @@ Result<std::vector<int32_t>> PromptTokens(const ModelFiles& files, const Generat
   if (request.raw) {
     EncodeOptions options;
     options.add_bos = true;
-    return files.tokenizer->Encode(request.system.empty() ? request.prompt : request.system + "\n\n" + request.prompt, options);
+    return files.tokenizer->Encode(
+        request.system.empty() ? request.prompt : request.system + "\n\n" + request.prompt,
+        options);
   }
   OrderedJson messages = OrderedJson::array();
-  if (!request.system.empty()) messages.push_back({{"role", "system"}, {"content", request.system}});
+  if (!request.system.empty())
+    messages.push_back({{"role", "system"}, {"content", request.system}});
   messages.push_back({{"role", "user"}, {"content", request.prompt}});
   return EncodeChat(files, messages);
 }
@@ -54,14 +57,17 @@ Result<std::vector<int32_t>> PromptTokens(const ModelFiles& files, const Generat
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Model::~Model() = default;
 
-std::unique_ptr<Model> Model::Open(const std::string& path, const ModelOptions& options, std::string* error) {
+std::unique_ptr<Model> Model::Open(const std::string& path, const ModelOptions& options,
+                                   std::string* error) {
   auto impl = std::make_unique<Impl>();
   const bool ok = Guard(error, [&]() -> Status {
     if (options.context < 1) return InvalidArgument("context must be at least 1");
-    if (options.threads < 0 || options.threads > 1024) return InvalidArgument("threads must be from 0 to 1024");
+    if (options.threads < 0 || options.threads > 1024)
+      return InvalidArgument("threads must be from 0 to 1024");
     ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
     impl->kernels = &KernelsFor(isa);
-    impl->threads = std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : AvailableProcessors());
+    impl->threads =
+        std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : AvailableProcessors());
     EngineOptions engine;
     engine.runner.compute = options.fp32 ? Compute::kFp32 : Compute::kBf16;
     engine.runner.batch_invariant = options.batch_invariant;
@@ -79,8 +85,10 @@ std::unique_ptr<Model> Model::Open(const std::string& path, const ModelOptions& 
       return CheckMemory(plan, AvailableMemory()).WithContext(path);
     };
     ASSIGN_OR_RETURN(impl->loaded, OpenModel(path, open));
-    engine.context = std::min(options.context, impl->loaded.model->config().max_position_embeddings);
-    ASSIGN_OR_RETURN(impl->engine, Engine::Create(*impl->loaded.model, *impl->kernels, *impl->threads, engine));
+    engine.context =
+        std::min(options.context, impl->loaded.model->config().max_position_embeddings);
+    ASSIGN_OR_RETURN(impl->engine,
+                     Engine::Create(*impl->loaded.model, *impl->kernels, *impl->threads, engine));
     impl->score = {engine.runner, engine.kv_type};
     return OkStatus();
   });
@@ -100,7 +108,8 @@ bool Model::Generate(const GenerateRequest& request, Answer* answer, std::string
       if (request.on_text && !ended) ended = !request.on_text(piece);
     };
     text.cancelled = [&] { return ended; };
-    ASSIGN_OR_RETURN(const TextResult result, galen::Generate(*impl_->engine, impl_->loaded.files, text));
+    ASSIGN_OR_RETURN(const TextResult result,
+                     galen::Generate(*impl_->engine, impl_->loaded.files, text));
     *answer = {result.text, FinishReasonName(result.finish), text.prompt, {}};
     for (const TokenChoice& choice : result.tokens) answer->tokens.push_back(choice.token);
     return OkStatus();
@@ -115,10 +124,11 @@ bool Model::Tokenize(std::string_view text, std::vector<int32_t>* ids, std::stri
   });
 }
 
-bool Model::Score(const std::vector<int32_t>& tokens, std::vector<float>* logprobs, std::string* error) {
+bool Model::Score(const std::vector<int32_t>& tokens, std::vector<float>* logprobs,
+                  std::string* error) {
   return Guard(error, [&]() -> Status {
-    ASSIGN_OR_RETURN(*logprobs,
-                     ScoreTokens(*impl_->loaded.model, *impl_->kernels, *impl_->threads, impl_->score, tokens));
+    ASSIGN_OR_RETURN(*logprobs, ScoreTokens(*impl_->loaded.model, *impl_->kernels, *impl_->threads,
+                                            impl_->score, tokens));
     return OkStatus();
   });
 }

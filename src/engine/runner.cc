@@ -23,11 +23,12 @@ TokenPosition PositionOf(std::span<const MediaSpan> media, int64_t t) {
 
 int64_t ModelRunner::ArenaBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,
                                 const RunnerOptions& options) {
-  return ForwardArenaBytes(model.config(), kernels, num_threads, options.max_batch_tokens, options.max_logit_rows);
+  return ForwardArenaBytes(model.config(), kernels, num_threads, options.max_batch_tokens,
+                           options.max_logit_rows);
 }
 
-Result<ModelRunner> ModelRunner::Create(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
-                                        const RunnerOptions& options) {
+Result<ModelRunner> ModelRunner::Create(const CausalLM& model, const KernelTable& kernels,
+                                        ThreadPool& threads, const RunnerOptions& options) {
   ModelRunner runner;
   runner.model_ = &model;
   runner.options_ = options;
@@ -49,24 +50,28 @@ void ModelRunner::AddMedia(const ScheduledSpan& span, int64_t row) {
     if (begin >= end) continue;
     const MediaEmbedding& from = *media.embedding;
     // The model only reads the values.
-    const Tensor values = MakeTensor(const_cast<float*>(from.values.data()), {from.rows, from.cols});
+    const Tensor values =
+        MakeTensor(const_cast<float*>(from.values.data()), {from.rows, from.cols});
     embeddings_.push_back({values, begin - media.begin, row + begin - span.begin, end - begin});
     if (!media.bidirectional) continue;
     GALEN_CHECK(end == media.end());  // the scheduler never cuts such a block
     look_ahead_.resize(tokens_.size(), -1);
-    for (int64_t t = begin; t < end; ++t) look_ahead_[row + t - span.begin] = static_cast<int32_t>(end - 1);
+    for (int64_t t = begin; t < end; ++t)
+      look_ahead_[row + t - span.begin] = static_cast<int32_t>(end - 1);
   }
 }
 
-Tensor ModelRunner::Run(const KvPool& pool, std::span<const ScheduledSpan> spans, std::span<const int64_t> logit_counts,
-                        bool prompt) {
+Tensor ModelRunner::Run(const KvPool& pool, std::span<const ScheduledSpan> spans,
+                        std::span<const int64_t> logit_counts, bool prompt) {
   const int64_t layers = pool.num_layers();
-  tokens_.clear(), positions_.clear(), logit_rows_.clear(), addresses_.clear(), kv_.clear(), spans_.clear();
+  tokens_.clear(), positions_.clear(), logit_rows_.clear(), addresses_.clear(), kv_.clear(),
+      spans_.clear();
   embeddings_.clear(), look_ahead_.clear(), row_positions_.clear(), column_positions_.clear();
   int64_t num_addresses = 0;
   for (const ScheduledSpan& span : spans) {
     for (int g = 0; g < pool.num_groups(); ++g) {
-      num_addresses += pool.group(g).num_layers * static_cast<int64_t>(span.sequence->tables[g].pages.size());
+      num_addresses +=
+          pool.group(g).num_layers * static_cast<int64_t>(span.sequence->tables[g].pages.size());
     }
   }
   addresses_.reserve(num_addresses);  // kv_ points into it
@@ -84,7 +89,8 @@ Tensor ModelRunner::Run(const KvPool& pool, std::span<const ScheduledSpan> spans
     }
     const int64_t end = static_cast<int64_t>(tokens_.size());
     AddMedia(span, row);
-    for (int64_t r = end - logit_counts[i]; r < end; ++r) logit_rows_.push_back(static_cast<int32_t>(r));
+    for (int64_t r = end - logit_counts[i]; r < end; ++r)
+      logit_rows_.push_back(static_cast<int32_t>(r));
     const KvPages* kv = kv_.data() + kv_.size();
     for (int64_t layer = 0; layer < layers; ++layer) {
       const BlockTable& table = sequence.tables[pool.group_of_layer(layer)];
@@ -109,7 +115,8 @@ Tensor ModelRunner::Run(const KvPool& pool, std::span<const ScheduledSpan> spans
   }
   batch.kv_type = pool.type();
   arena_->Rewind(0);
-  // Prompts are computed invariantly always: the bits of a cached prefix do not depend on how it was cut into chunks.
+  // Prompts are computed invariantly always: the bits of a cached prefix do not depend on how it
+  // was cut into chunks.
   ctx_.batch_invariant = options_.batch_invariant || prompt;
   ctx_.invariant_attention = options_.invariant_attention;
   return model_->Forward(ctx_, batch);

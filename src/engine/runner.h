@@ -1,5 +1,5 @@
-// One step of a model over scheduled spans: builds the flat batch with its pages and runs Forward. Owned and called by one
-// thread; holds no state of sequences.
+// One step of a model over scheduled spans: builds the flat batch with its pages and runs Forward.
+// Owned and called by one thread; holds no state of sequences.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,8 @@ namespace galen {
 struct RunnerOptions {
   Compute compute = Compute::kBf16;
   bool batch_invariant = false;
-  bool invariant_attention = false;  // also where a step holds no prompt (speculation checks several tokens at once)
+  bool invariant_attention =
+      false;  // also where a step holds no prompt (speculation checks several tokens at once)
   int64_t max_batch_tokens = 512;
   int64_t max_logit_rows = 64;
 };
@@ -23,14 +24,16 @@ struct RunnerOptions {
 class ModelRunner {
  public:
   // model, kernels and pool must outlive the runner.
-  static Result<ModelRunner> Create(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
-                                    const RunnerOptions& options);
+  static Result<ModelRunner> Create(const CausalLM& model, const KernelTable& kernels,
+                                    ThreadPool& threads, const RunnerOptions& options);
   // Most bytes that a step takes beside weights and cache.
-  static int64_t ArenaBytes(const CausalLM& model, const KernelTable& kernels, int num_threads, const RunnerOptions& options);
+  static int64_t ArenaBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,
+                            const RunnerOptions& options);
 
-  // Computes the spans. logit_counts[i]: the logits of the last logit_counts[i] tokens of span i are wanted. Returns them
-  // in order, [sum of logit_counts, vocab], valid until the next call.
-  Tensor Run(const KvPool& pool, std::span<const ScheduledSpan> spans, std::span<const int64_t> logit_counts, bool prompt);
+  // Computes the spans. logit_counts[i]: the logits of the last logit_counts[i] tokens of span i
+  // are wanted. Returns them in order, [sum of logit_counts, vocab], valid until the next call.
+  Tensor Run(const KvPool& pool, std::span<const ScheduledSpan> spans,
+             std::span<const int64_t> logit_counts, bool prompt);
 
   const KernelTable& kernels() const { return *ctx_.kernels; }
   int64_t arena_high_water() const { return arena_->high_water(); }

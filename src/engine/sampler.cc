@@ -31,8 +31,8 @@ int32_t ArgMax(std::span<const float> logits) {
   return best;
 }
 
-void Penalise(const SamplingParams& params, std::span<float> logits, std::span<const int32_t> history,
-              size_t answer_begin) {
+void Penalise(const SamplingParams& params, std::span<float> logits,
+              std::span<const int32_t> history, size_t answer_begin) {
   if (params.repetition_penalty != 1.0f) {
     std::vector<int32_t> seen(history.begin(), history.end());
     std::sort(seen.begin(), seen.end());
@@ -52,14 +52,18 @@ void Penalise(const SamplingParams& params, std::span<float> logits, std::span<c
   for (const auto& [id, bias] : params.logit_bias) logits[id] += bias;
 }
 
-// Candidates that the filters leave, of logits whose largest is 0; in an order that depends on the logits alone.
+// Candidates that the filters leave, of logits whose largest is 0; in an order that depends on the
+// logits alone.
 std::vector<int32_t> Candidates(const SamplingParams& params, std::span<const float> logits) {
   std::vector<int32_t> ids(logits.size());
   std::iota(ids.begin(), ids.end(), 0);
-  const auto more_likely = [&](int32_t a, int32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; };
+  const auto more_likely = [&](int32_t a, int32_t b) {
+    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
+  };
   const size_t keep = params.top_k > 0 ? std::min<size_t>(params.top_k, ids.size()) : ids.size();
   if (keep < ids.size()) {
-    std::nth_element(ids.begin(), ids.begin() + static_cast<int64_t>(keep) - 1, ids.end(), more_likely);
+    std::nth_element(ids.begin(), ids.begin() + static_cast<int64_t>(keep) - 1, ids.end(),
+                     more_likely);
     ids.resize(keep);
   }
   if (params.top_p >= 1.0f && params.min_p <= 0.0f) return ids;
@@ -97,28 +101,33 @@ Status CheckSamplingParams(const SamplingParams& p, int64_t vocab_size) {
     std::snprintf(number, sizeof(number), "%g", value);
     return InvalidArgument(field + " is " + number + "; it must be " + range);
   };
-  if (!(p.temperature >= 0.0f && p.temperature <= 100.0f)) return bad("temperature", p.temperature, "from 0 to 100");
+  if (!(p.temperature >= 0.0f && p.temperature <= 100.0f))
+    return bad("temperature", p.temperature, "from 0 to 100");
   if (p.top_k < 0) return bad("top_k", p.top_k, "0 (all) or more");
   if (!(p.top_p > 0.0f && p.top_p <= 1.0f)) return bad("top_p", p.top_p, "above 0 and at most 1");
   if (!(p.min_p >= 0.0f && p.min_p <= 1.0f)) return bad("min_p", p.min_p, "from 0 to 1");
   if (!(p.repetition_penalty > 0.0f && p.repetition_penalty <= 10.0f)) {
     return bad("repetition_penalty", p.repetition_penalty, "above 0 and at most 10");
   }
-  if (!(std::fabs(p.frequency_penalty) <= 10.0f)) return bad("frequency_penalty", p.frequency_penalty, "from -10 to 10");
-  if (!(std::fabs(p.presence_penalty) <= 10.0f)) return bad("presence_penalty", p.presence_penalty, "from -10 to 10");
+  if (!(std::fabs(p.frequency_penalty) <= 10.0f))
+    return bad("frequency_penalty", p.frequency_penalty, "from -10 to 10");
+  if (!(std::fabs(p.presence_penalty) <= 10.0f))
+    return bad("presence_penalty", p.presence_penalty, "from -10 to 10");
   if (p.logprobs < -1 || p.logprobs > 100) return bad("logprobs", p.logprobs, "from 0 to 100");
   for (const auto& [id, bias] : p.logit_bias) {
-    if (id < 0 || id >= vocab_size) return bad("a token id of logit_bias", id, "below " + std::to_string(vocab_size));
+    if (id < 0 || id >= vocab_size)
+      return bad("a token id of logit_bias", id, "below " + std::to_string(vocab_size));
     if (std::isnan(bias)) return bad("a value of logit_bias", bias, "a number");
   }
   return OkStatus();
 }
 
-TokenChoice Sample(const SamplingParams& params, std::span<float> logits, std::span<const int32_t> history,
-                   size_t answer_begin) {
+TokenChoice Sample(const SamplingParams& params, std::span<float> logits,
+                   std::span<const int32_t> history, size_t answer_begin) {
   TokenChoice choice;
   for (float& x : logits) {
-    if (std::isnan(x)) x = -std::numeric_limits<float>::infinity();  // never chosen, and comparisons stay an order
+    if (std::isnan(x))
+      x = -std::numeric_limits<float>::infinity();  // never chosen, and comparisons stay an order
   }
   float lse = 0;
   std::vector<float> raw;
@@ -128,8 +137,9 @@ TokenChoice Sample(const SamplingParams& params, std::span<float> logits, std::s
     const size_t n = std::min<size_t>(params.logprobs, raw.size());
     std::vector<int32_t> ids(raw.size());
     std::iota(ids.begin(), ids.end(), 0);
-    std::partial_sort(ids.begin(), ids.begin() + static_cast<int64_t>(n), ids.end(),
-                      [&](int32_t a, int32_t b) { return raw[a] != raw[b] ? raw[a] > raw[b] : a < b; });
+    std::partial_sort(
+        ids.begin(), ids.begin() + static_cast<int64_t>(n), ids.end(),
+        [&](int32_t a, int32_t b) { return raw[a] != raw[b] ? raw[a] > raw[b] : a < b; });
     for (size_t i = 0; i < n; ++i) choice.top.emplace_back(ids[i], raw[ids[i]] - lse);
   }
   Penalise(params, logits, history, answer_begin);

@@ -15,13 +15,14 @@ namespace {
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-TokenChoice Draw(const SamplingParams& params, std::vector<float> logits, const std::vector<int32_t>& history = {0},
-                 size_t answer_begin = 1) {
+TokenChoice Draw(const SamplingParams& params, std::vector<float> logits,
+                 const std::vector<int32_t>& history = {0}, size_t answer_begin = 1) {
   return Sample(params, logits, history, answer_begin);
 }
 
 // Relative frequencies over many positions of one seed.
-std::map<int32_t, double> Frequencies(const SamplingParams& params, const std::vector<float>& logits, int draws = 20000) {
+std::map<int32_t, double> Frequencies(const SamplingParams& params,
+                                      const std::vector<float>& logits, int draws = 20000) {
   std::map<int32_t, double> counts;
   std::vector<int32_t> history;
   for (int i = 0; i < draws; ++i) {
@@ -32,7 +33,8 @@ std::map<int32_t, double> Frequencies(const SamplingParams& params, const std::v
 }
 
 // log of probabilities 0.5, 0.3, 0.15, 0.05, in another order, shifted.
-const std::vector<float> kLogits = {std::log(0.15f) + 3, std::log(0.5f) + 3, std::log(0.05f) + 3, std::log(0.3f) + 3};
+const std::vector<float> kLogits = {std::log(0.15f) + 3, std::log(0.5f) + 3, std::log(0.05f) + 3,
+                                    std::log(0.3f) + 3};
 // Five standard deviations of 20,000 draws.
 constexpr double kTolerance = 0.018;
 
@@ -136,10 +138,10 @@ TEST(Sampler, FiltersKeepTheMostLikelyOfALargeVocabulary) {
 TEST(Sampler, RepetitionPenaltyCountsPromptAndAnswerOnce) {
   SamplingParams params;
   params.repetition_penalty = 2;
-  EXPECT_EQ(Draw(params, {4, 3, 1}, {0}).token, 1);        // 4 -> 2
+  EXPECT_EQ(Draw(params, {4, 3, 1}, {0}).token, 1);           // 4 -> 2
   EXPECT_EQ(Draw(params, {4, 1.5f, 1}, {0, 0, 0}).token, 0);  // once, however often it occurs
-  EXPECT_EQ(Draw(params, {-1, -1.5f, -9}, {0}).token, 1);  // -1 -> -2
-  EXPECT_EQ(Draw(params, {4, 3, 1}, {2, 0}, 1).token, 1);  // in the answer as well
+  EXPECT_EQ(Draw(params, {-1, -1.5f, -9}, {0}).token, 1);     // -1 -> -2
+  EXPECT_EQ(Draw(params, {4, 3, 1}, {2, 0}, 1).token, 1);     // in the answer as well
 }
 
 TEST(Sampler, FrequencyAndPresencePenaltiesCountTheAnswerOnly) {
@@ -261,9 +263,18 @@ TEST(Sampler, EveryFieldIsChecked) {
       {"presence_penalty", [](SamplingParams* p) { p->presence_penalty = -11; }},
       {"logprobs", [](SamplingParams* p) { p->logprobs = -2; }},
       {"logprobs", [](SamplingParams* p) { p->logprobs = 101; }},
-      {"logit_bias", [](SamplingParams* p) { p->logit_bias = {{100, 1.0f}}; }},
-      {"logit_bias", [](SamplingParams* p) { p->logit_bias = {{-1, 1.0f}}; }},
-      {"logit_bias", [](SamplingParams* p) { p->logit_bias = {{1, kNan}}; }},
+      {"logit_bias",
+       [](SamplingParams* p) {
+         p->logit_bias = {{100, 1.0f}};
+       }},
+      {"logit_bias",
+       [](SamplingParams* p) {
+         p->logit_bias = {{-1, 1.0f}};
+       }},
+      {"logit_bias",
+       [](SamplingParams* p) {
+         p->logit_bias = {{1, kNan}};
+       }},
   };
   EXPECT_TRUE(CheckSamplingParams({}, 100).ok());
   for (const auto& c : cases) {

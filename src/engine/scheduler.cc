@@ -27,7 +27,8 @@ void Scheduler::DropPassedPages(Sequence* sequence) {
     const int64_t window = pool_->group(g).window;
     if (window == 0) continue;
     BlockTable& table = sequence->tables[g];
-    const int64_t first_seen = std::max<int64_t>(0, sequence->computed - options_.rollback - window + 1) / kPageTokens;
+    const int64_t first_seen =
+        std::max<int64_t>(0, sequence->computed - options_.rollback - window + 1) / kPageTokens;
     while (!table.pages.empty() && table.first_page < first_seen) {
       pool_->group(g).pages.Unref(table.pages.front());
       table.pages.erase(table.pages.begin());
@@ -61,7 +62,8 @@ bool Scheduler::AllocatePages(Sequence* sequence, int64_t end) {
 }
 
 void Scheduler::Preempt(Sequence* sequence) {
-  const auto it = std::find_if(running_.begin(), running_.end(), [&](const auto& s) { return s.get() == sequence; });
+  const auto it = std::find_if(running_.begin(), running_.end(),
+                               [&](const auto& s) { return s.get() == sequence; });
   GALEN_CHECK(it != running_.end());
   sequence->KeepGuesses(0);
   Release(sequence);
@@ -87,8 +89,10 @@ std::unique_ptr<Sequence> Scheduler::Remove(Sequence* sequence) {
 int64_t Scheduler::ChunkOf(const Sequence& sequence, int64_t budget) const {
   int64_t end = sequence.computed + std::min(sequence.pending(), budget);
   for (const MediaSpan& media : sequence.request.media) {
-    // Where a cached prefix ends inside an image, its other tokens follow in one piece: the cached ones have seen them.
-    if (media.bidirectional && media.begin < end && end < media.end()) end = std::max(media.begin, sequence.computed);
+    // Where a cached prefix ends inside an image, its other tokens follow in one piece: the cached
+    // ones have seen them.
+    if (media.bidirectional && media.begin < end && end < media.end())
+      end = std::max(media.begin, sequence.computed);
   }
   return end - sequence.computed;
 }
@@ -103,25 +107,31 @@ std::vector<ScheduledSpan> Scheduler::Schedule(std::vector<Sequence*>* impossibl
     return true;
   };
   const auto is_running = [&](Sequence* s) {
-    return std::any_of(running_.begin(), running_.end(), [&](const auto& r) { return r.get() == s; });
+    return std::any_of(running_.begin(), running_.end(),
+                       [&](const auto& r) { return r.get() == s; });
   };
   const auto alone = [&] { return running_.size() == 1 && spans.empty(); };
   std::vector<Sequence*> order;
   for (const auto& sequence : running_) order.push_back(sequence.get());
   for (const bool generating : {true, false}) {
     for (Sequence* sequence : order) {
-      const bool generates = sequence->computed >= sequence->prompt_size() && sequence->computed > 0;
+      const bool generates =
+          sequence->computed >= sequence->prompt_size() && sequence->computed > 0;
       if (generates != generating || !is_running(sequence)) continue;
-      sequence->KeepGuesses(std::max<int64_t>(0, budget - (sequence->pending() - sequence->guesses)));
+      sequence->KeepGuesses(
+          std::max<int64_t>(0, budget - (sequence->pending() - sequence->guesses)));
       const int64_t count = ChunkOf(*sequence, budget);
       if (count == 0 || add(sequence, count)) continue;
-      if (alone()) impossible->push_back(sequence);
-      else if (is_running(sequence)) Preempt(sequence);
+      if (alone())
+        impossible->push_back(sequence);
+      else if (is_running(sequence))
+        Preempt(sequence);
     }
   }
   // A sequence that made room for another after it was given a span is computed later.
   std::erase_if(spans, [&](const ScheduledSpan& span) { return !is_running(span.sequence); });
-  while (budget > 0 && !waiting_.empty() && static_cast<int64_t>(running_.size()) < options_.max_sequences) {
+  while (budget > 0 && !waiting_.empty() &&
+         static_cast<int64_t>(running_.size()) < options_.max_sequences) {
     Sequence* sequence = waiting_.front().get();
     if (cache_ != nullptr) cache_->Attach(sequence);
     running_.push_back(std::move(waiting_.front()));

@@ -1,8 +1,9 @@
-// Which tokens of which sequences the next step computes, and the pages for them. Pure bookkeeping: no tensors, no model.
-// Rules: every sequence that generates gets its next token first, with as many guesses as fit; what is left of the step's
-// budget goes to prompts in order of arrival, in chunks that cut no image whose tokens see each other in both directions
-// (max_batch_tokens must have room for one beside the generating sequences). When pages run out, unused cached prefixes go first, then the sequence that came last gives
-// its pages back and is computed again later.
+// Which tokens of which sequences the next step computes, and the pages for them. Pure bookkeeping:
+// no tensors, no model. Rules: every sequence that generates gets its next token first, with as
+// many guesses as fit; what is left of the step's budget goes to prompts in order of arrival, in
+// chunks that cut no image whose tokens see each other in both directions (max_batch_tokens must
+// have room for one beside the generating sequences). When pages run out, unused cached prefixes go
+// first, then the sequence that came last gives its pages back and is computed again later.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ namespace galen {
 struct SchedulerOptions {
   int64_t max_batch_tokens = 512;  // tokens of a step
   int64_t max_sequences = 64;      // running at once; others wait
-  int64_t rollback = 0;            // Sequence::computed may be set back by so many tokens: window pages are kept that long
+  int64_t rollback =
+      0;  // Sequence::computed may be set back by so many tokens: window pages are kept that long
 };
 
 // Tokens [begin, begin + count) of a sequence.
@@ -36,8 +38,8 @@ class Scheduler {
   Scheduler(KvPool* pool, PrefixCache* cache, const SchedulerOptions& options);
 
   void Add(std::unique_ptr<Sequence> sequence);
-  // The next step; empty when there is nothing to do. Each span has pages for its tokens. A sequence that cannot get pages
-  // even alone comes back in *impossible.
+  // The next step; empty when there is nothing to do. Each span has pages for its tokens. A
+  // sequence that cannot get pages even alone comes back in *impossible.
   std::vector<ScheduledSpan> Schedule(std::vector<Sequence*>* impossible);
   // Takes a sequence out, with its pages. The caller may keep the object.
   std::unique_ptr<Sequence> Remove(Sequence* sequence);

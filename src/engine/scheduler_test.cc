@@ -10,7 +10,8 @@ namespace {
 
 class SchedulerTest : public testing::Test {
  protected:
-  void Make(const std::string& architecture, std::vector<int64_t> pages, const SchedulerOptions& options, bool cache = false) {
+  void Make(const std::string& architecture, std::vector<int64_t> pages,
+            const SchedulerOptions& options, bool cache = false) {
     pool_ = std::make_unique<KvPool>(*KvPool::Create(TestConfig(architecture), KvType::kI8, pages));
     if (cache) cache_ = std::make_unique<PrefixCache>(pool_.get(), pages[0], 6);
     options_ = options;
@@ -28,13 +29,16 @@ class SchedulerTest : public testing::Test {
     impossible_.clear();
     return scheduler_->Schedule(&impossible_);
   }
-  // What the engine does with a step: keys are written, and whoever has nothing pending gets a token.
+  // What the engine does with a step: keys are written, and whoever has nothing pending gets a
+  // token.
   void Finish(const std::vector<ScheduledSpan>& spans) {
     for (const ScheduledSpan& span : spans) {
       const bool last = span.last();
       span.sequence->computed = span.begin + span.count;
       if (last) span.sequence->tokens.push_back(static_cast<int32_t>(span.sequence->id));
-      if (cache_) cache_->Insert(span.sequence, std::min(span.sequence->computed, span.sequence->prompt_size()));
+      if (cache_)
+        cache_->Insert(span.sequence,
+                       std::min(span.sequence->computed, span.sequence->prompt_size()));
     }
   }
   // Each span has a page for every token that it computes or sees.
@@ -50,8 +54,10 @@ class SchedulerTest : public testing::Test {
         const int64_t seen = window == 0 ? 0 : std::max<int64_t>(0, span.begin - window + 1);
         ASSERT_LE(table.first_page * kPageTokens, seen);
         ASSERT_GE(table.end_page() * kPageTokens, span.begin + span.count);
-        ASSERT_LE(static_cast<int64_t>(table.pages.size()),
-                  KvPool::PagesPerSequence(window, static_cast<int64_t>(span.sequence->tokens.size()), options_.max_batch_tokens));
+        ASSERT_LE(
+            static_cast<int64_t>(table.pages.size()),
+            KvPool::PagesPerSequence(window, static_cast<int64_t>(span.sequence->tokens.size()),
+                                     options_.max_batch_tokens));
         for (int32_t page : table.pages) ASSERT_GE(pool_->group(g).pages.references(page), 1);
       }
     }
@@ -208,7 +214,8 @@ TEST_F(SchedulerTest, Soak) {
       std::vector<Sequence*> live;
       int64_t finished = 0, refused = 0;
       for (int step = 0; step < 3000; ++step) {
-        if (live.size() < 6 && random() % 4 == 0) live.push_back(Add(1 + random() % 250, random() % 5));
+        if (live.size() < 6 && random() % 4 == 0)
+          live.push_back(Add(1 + random() % 250, random() % 5));
         if (random() % 50 == 0 && !scheduler_->running().empty()) {
           scheduler_->Preempt(scheduler_->running()[random() % scheduler_->running().size()].get());
         }
@@ -224,7 +231,8 @@ TEST_F(SchedulerTest, Soak) {
         Finish(spans);
         for (size_t i = 0; i < live.size();) {
           Sequence* sequence = live[i];
-          const bool done = static_cast<int64_t>(sequence->tokens.size()) > sequence->prompt_size() + 40;
+          const bool done =
+              static_cast<int64_t>(sequence->tokens.size()) > sequence->prompt_size() + 40;
           if (!done && random() % 300 != 0) {
             ++i;
             continue;

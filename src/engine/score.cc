@@ -12,13 +12,15 @@ namespace {
 // One text on its way through a model, a chunk at a time.
 class Scorer {
  public:
-  static Result<std::unique_ptr<Scorer>> Create(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
-                                                const ScoreOptions& options, std::span<const int32_t> tokens) {
+  static Result<std::unique_ptr<Scorer>> Create(const CausalLM& model, const KernelTable& kernels,
+                                                ThreadPool& threads, const ScoreOptions& options,
+                                                std::span<const int32_t> tokens) {
     const ModelConfig& config = model.config();
     const int64_t size = static_cast<int64_t>(tokens.size());
     if (size > config.max_position_embeddings) {
-      return ResourceExhausted("the text has " + std::to_string(size) + " tokens and the model's context only " +
-                               std::to_string(config.max_position_embeddings) + "; score it in parts");
+      return ResourceExhausted(
+          "the text has " + std::to_string(size) + " tokens and the model's context only " +
+          std::to_string(config.max_position_embeddings) + "; score it in parts");
     }
     for (int32_t token : tokens) {
       if (token < 0 || token >= config.vocab_size) {
@@ -29,7 +31,8 @@ class Scorer {
     ScoreOptions fixed = options;
     // Logits of a whole chunk are kept: no more rows than about 256 MiB of them.
     fixed.runner.max_batch_tokens =
-        std::clamp<int64_t>((int64_t{256} << 20) / (config.vocab_size * 4), 1, std::max<int64_t>(1, options.runner.max_batch_tokens));
+        std::clamp<int64_t>((int64_t{256} << 20) / (config.vocab_size * 4), 1,
+                            std::max<int64_t>(1, options.runner.max_batch_tokens));
     fixed.runner.max_logit_rows = fixed.runner.max_batch_tokens;
     auto scorer = std::make_unique<Scorer>();
     std::vector<int64_t> pages;
@@ -37,10 +40,11 @@ class Scorer {
       pages.push_back(KvPool::PagesPerSequence(window, size, fixed.runner.max_batch_tokens));
     }
     ASSIGN_OR_RETURN(scorer->pool_, KvPool::Create(config, fixed.kv_type, pages));
-    ASSIGN_OR_RETURN(ModelRunner runner, ModelRunner::Create(model, kernels, threads, fixed.runner));
+    ASSIGN_OR_RETURN(ModelRunner runner,
+                     ModelRunner::Create(model, kernels, threads, fixed.runner));
     scorer->runner_ = std::make_unique<ModelRunner>(std::move(runner));
-    scorer->scheduler_ = std::make_unique<Scheduler>(&scorer->pool_, nullptr,
-                                                     SchedulerOptions{fixed.runner.max_batch_tokens, 1});
+    scorer->scheduler_ = std::make_unique<Scheduler>(
+        &scorer->pool_, nullptr, SchedulerOptions{fixed.runner.max_batch_tokens, 1});
     auto sequence = std::make_unique<Sequence>();
     sequence->tokens.assign(tokens.begin(), tokens.end());
     sequence->request.prompt = sequence->tokens;
@@ -55,7 +59,8 @@ class Scorer {
     GALEN_CHECK(impossible.empty());
     if (spans.empty()) return {};
     *first = spans[0].begin;
-    const Tensor logits = runner_->Run(pool_, spans, std::span<const int64_t>(&spans[0].count, 1), true);
+    const Tensor logits =
+        runner_->Run(pool_, spans, std::span<const int64_t>(&spans[0].count, 1), true);
     spans[0].sequence->computed += spans[0].count;
     return logits;
   }
@@ -68,10 +73,12 @@ class Scorer {
 
 }  // namespace
 
-Status ForEachPrediction(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads, const ScoreOptions& options,
-                         std::span<const int32_t> tokens, const std::function<void(int64_t, std::span<float>)>& fn) {
+Status ForEachPrediction(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
+                         const ScoreOptions& options, std::span<const int32_t> tokens,
+                         const std::function<void(int64_t, std::span<float>)>& fn) {
   if (tokens.empty()) return InvalidArgument("the text is empty");
-  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> scorer, Scorer::Create(model, kernels, threads, options, tokens));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> scorer,
+                   Scorer::Create(model, kernels, threads, options, tokens));
   const int64_t predictions = static_cast<int64_t>(tokens.size()) - 1;
   while (true) {
     int64_t first = 0;
@@ -83,25 +90,30 @@ Status ForEachPrediction(const CausalLM& model, const KernelTable& kernels, Thre
   }
 }
 
-Result<std::vector<float>> ScoreTokens(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
-                                       const ScoreOptions& options, std::span<const int32_t> tokens) {
+Result<std::vector<float>> ScoreTokens(const CausalLM& model, const KernelTable& kernels,
+                                       ThreadPool& threads, const ScoreOptions& options,
+                                       std::span<const int32_t> tokens) {
   std::vector<float> logprobs(tokens.empty() ? 0 : tokens.size() - 1);
-  RETURN_IF_ERROR(ForEachPrediction(model, kernels, threads, options, tokens, [&](int64_t i, std::span<float> logits) {
-    float lse;
-    kernels.log_sum_exp(logits.data(), 1, static_cast<int64_t>(logits.size()), &lse);
-    logprobs[i] = logits[tokens[i + 1]] - lse;
-  }));
+  RETURN_IF_ERROR(ForEachPrediction(
+      model, kernels, threads, options, tokens, [&](int64_t i, std::span<float> logits) {
+        float lse;
+        kernels.log_sum_exp(logits.data(), 1, static_cast<int64_t>(logits.size()), &lse);
+        logprobs[i] = logits[tokens[i + 1]] - lse;
+      }));
   return logprobs;
 }
 
-Result<ScoreComparison> CompareScores(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
-                                      const ScoreOptions& options, const ScoreOptions& reference,
+Result<ScoreComparison> CompareScores(const CausalLM& model, const KernelTable& kernels,
+                                      ThreadPool& threads, const ScoreOptions& options,
+                                      const ScoreOptions& reference,
                                       std::span<const int32_t> tokens) {
   if (tokens.size() < 2) return InvalidArgument("a comparison needs a text of at least two tokens");
-  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> first, Scorer::Create(model, kernels, threads, options, tokens));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> first,
+                   Scorer::Create(model, kernels, threads, options, tokens));
   ScoreOptions same_chunks = reference;
   same_chunks.runner.max_batch_tokens = options.runner.max_batch_tokens;
-  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> second, Scorer::Create(model, kernels, threads, same_chunks, tokens));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> second,
+                   Scorer::Create(model, kernels, threads, same_chunks, tokens));
   const int64_t predictions = static_cast<int64_t>(tokens.size()) - 1;
   ScoreComparison result;
   int64_t agree = 0;
@@ -117,7 +129,8 @@ Result<ScoreComparison> CompareScores(const CausalLM& model, const KernelTable& 
       kernels.log_sum_exp(y, 1, vocab, &lse[1]);
       double kl = 0;
       for (int64_t v = 0; v < vocab; ++v) {
-        const double log_q = static_cast<double>(x[v]) - lse[0], log_p = static_cast<double>(y[v]) - lse[1];
+        const double log_q = static_cast<double>(x[v]) - lse[0],
+                     log_p = static_cast<double>(y[v]) - lse[1];
         kl += std::exp(log_p) * (log_p - log_q);
       }
       result.kl_mean += kl;

@@ -14,7 +14,8 @@ class ScoreTest : public testing::Test {
   ThreadPool threads_{2};
 };
 
-// The same numbers as one Forward over the whole text in the variable-length form, up to the order of sums in attention.
+// The same numbers as one Forward over the whole text in the variable-length form, up to the order
+// of sums in attention.
 TEST_F(ScoreTest, EqualsOneForwardOverTheText) {
   for (const char* architecture : {"llama", "gemma3"}) {
     const TestModel test = MakeTestModel(TestConfig(architecture), kernels_, threads_, DType::kF32);
@@ -43,7 +44,8 @@ TEST_F(ScoreTest, EqualsOneForwardOverTheText) {
     const Tensor logits = test.model->Forward(ctx, batch);
     for (int64_t i = 0; i < 149; ++i) {
       const std::span<const float> row(logits.row(i), 101);
-      EXPECT_NEAR((*logprobs)[i], row[tokens[i + 1]] - LogSumExp(row), 2e-5) << architecture << " " << i;
+      EXPECT_NEAR((*logprobs)[i], row[tokens[i + 1]] - LogSumExp(row), 2e-5)
+          << architecture << " " << i;
     }
   }
 }
@@ -89,7 +91,8 @@ TEST_F(ScoreTest, AModeAgainstItselfCostsNothing) {
 
 TEST_F(ScoreTest, Refusals) {
   const TestModel test = MakeTestModel(TestConfig("llama"), kernels_, threads_);
-  EXPECT_EQ(ScoreTokens(*test.model, kernels_, threads_, {}, {}).status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(ScoreTokens(*test.model, kernels_, threads_, {}, {}).status().code(),
+            StatusCode::kInvalidArgument);
   for (int32_t bad : {-1, 101}) {
     const std::vector<int32_t> tokens = {1, bad};
     const auto result = ScoreTokens(*test.model, kernels_, threads_, {}, tokens);

@@ -1,4 +1,5 @@
-// One generation's bookkeeping: tokens, how many of them are in the cache, and which pages hold them.
+// One generation's bookkeeping: tokens, how many of them are in the cache, and which pages hold
+// them.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +15,15 @@
 namespace galen {
 
 enum class FinishReason : uint8_t { kNone, kStop, kLength, kContext, kCancelled, kError };
-// "stop" (an end token or a stop string), "length" (max_tokens), "context" (the context is full), "cancelled", "error".
+// "stop" (an end token or a stop string), "length" (max_tokens), "context" (the context is full),
+// "cancelled", "error".
 const char* FinishReasonName(FinishReason reason);
 
-// Vectors that stand in for tokens of a prompt: one image. Immutable, shared by requests and caches.
+// Vectors that stand in for tokens of a prompt: one image. Immutable, shared by requests and
+// caches.
 struct MediaEmbedding {
-  // Of everything that the values depend on (pixels, sizes, preprocessing, model): equal digests mean equal values.
+  // Of everything that the values depend on (pixels, sizes, preprocessing, model): equal digests
+  // mean equal values.
   Digest128 digest;
   int64_t rows = 0;           // tokens
   int64_t cols = 0;           // hidden_size
@@ -30,9 +34,11 @@ struct MediaEmbedding {
 struct MediaSpan {
   int64_t begin = 0;
   std::shared_ptr<const MediaEmbedding> embedding;
-  // Its tokens see each other in both directions (Gemma 3), so one step computes them all. Otherwise they are causal.
+  // Its tokens see each other in both directions (Gemma 3), so one step computes them all.
+  // Otherwise they are causal.
   bool bidirectional = false;
-  // Its tokens have a row and a column by which the model turns them (Qwen2.5-VL). Zeros: they count on like text.
+  // Its tokens have a row and a column by which the model turns them (Qwen2.5-VL). Zeros: they
+  // count on like text.
   int64_t token_rows = 0;
   int64_t token_columns = 0;
   int64_t end() const { return begin + embedding->rows; }
@@ -44,19 +50,21 @@ struct TokenPosition {
   int32_t row = 0;
   int32_t column = 0;
 };
-// Of token t of a sequence. Text counts on by one in all three; an image with rows and columns stands still in time, and
-// the text behind it goes on at the larger of its sides (transformers 5.23, Qwen2_5_VLModel.get_rope_index).
+// Of token t of a sequence. Text counts on by one in all three; an image with rows and columns
+// stands still in time, and the text behind it goes on at the larger of its sides
+// (transformers 5.23, Qwen2_5_VLModel.get_rope_index).
 TokenPosition PositionOf(std::span<const MediaSpan> media, int64_t t);
 
 struct Request {
-  std::vector<int32_t> prompt;  // at least one token
+  std::vector<int32_t> prompt;   // at least one token
   std::vector<MediaSpan> media;  // ascending, without overlap
   SamplingParams sampling;
   int64_t max_tokens = 1 << 30;
   std::vector<int32_t> stop_tokens;  // end the answer and are not part of it
   // Sequences share cached prefixes only under the same salt (tenant, adapter, preprocessing).
   uint64_t cache_salt = 0;
-  // Called on the engine's thread for each token of the answer; false ends it after this token (stop strings).
+  // Called on the engine's thread for each token of the answer; false ends it after this token
+  // (stop strings).
   std::function<bool(const TokenChoice&)> on_token;
   std::function<void(FinishReason, const std::string& error)> on_finish;
 };
@@ -74,10 +82,10 @@ struct Sequence {
   std::vector<int32_t> tokens;  // prompt, then answer
   int64_t guesses = 0;          // how many of the last tokens are guesses that the next step checks
   int64_t computed = 0;         // tokens whose keys and values are in the cache
-  std::vector<BlockTable> tables;      // one per group of the pool
-  std::vector<Digest128> digests;      // of the prefixes that end at page borders, as far as known
+  std::vector<BlockTable> tables;  // one per group of the pool
+  std::vector<Digest128> digests;  // of the prefixes that end at page borders, as far as known
   bool cancelled = false;
-  int64_t cached = 0;                  // tokens of the prompt that came from the prefix cache
+  int64_t cached = 0;  // tokens of the prompt that came from the prefix cache
 
   int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }
   int64_t pending() const { return static_cast<int64_t>(tokens.size()) - computed; }

@@ -1,4 +1,5 @@
-// Guesses of the next tokens. The model then computes them all in one step and keeps those that it would have chosen.
+// Guesses of the next tokens. The model then computes them all in one step and keeps those that it
+// would have chosen.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,8 @@ class Drafter {
   virtual void Forget(int64_t sequence_id) = 0;
 };
 
-// Copies what followed the last occurrence of the text's newest tokens (the longest of 4..2 that occurs before).
+// Copies what followed the last occurrence of the text's newest tokens (the longest of 4..2 that
+// occurs before).
 class NgramDrafter final : public Drafter {
  public:
   std::vector<int32_t> Draft(const Sequence& sequence, int64_t most) override;
@@ -37,18 +39,24 @@ class NgramDrafter final : public Drafter {
   std::unordered_map<int64_t, Index> indices_;
 };
 
-// A smaller model of the same vocabulary, greedy. Its cache follows one sequence; another one starts it anew, so it pays for
-// a single stream. Silent where a text has outgrown its context.
+// A smaller model of the same vocabulary, greedy. Its cache follows one sequence; another one
+// starts it anew, so it pays for a single stream. Silent where a text has outgrown its context.
 class ModelDrafter final : public Drafter {
  public:
-  static Result<std::unique_ptr<ModelDrafter>> Create(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
-                                                      const RunnerOptions& options, int64_t context, int64_t max_draft);
+  static Result<std::unique_ptr<ModelDrafter>> Create(const CausalLM& model,
+                                                      const KernelTable& kernels,
+                                                      ThreadPool& threads,
+                                                      const RunnerOptions& options, int64_t context,
+                                                      int64_t max_draft);
   std::vector<int32_t> Draft(const Sequence& sequence, int64_t most) override;
   void Forget(int64_t sequence_id) override;
 
  private:
   ModelDrafter(KvPool pool, ModelRunner runner, const SchedulerOptions& options, int64_t context)
-      : pool_(std::move(pool)), runner_(std::move(runner)), scheduler_(&pool_, nullptr, options), rollback_(options.rollback),
+      : pool_(std::move(pool)),
+        runner_(std::move(runner)),
+        scheduler_(&pool_, nullptr, options),
+        rollback_(options.rollback),
         context_(context) {}
 
   KvPool pool_;

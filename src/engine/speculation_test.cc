@@ -16,10 +16,12 @@ TEST(NgramDrafter, CopiesWhatFollowedTheLastOccurrence) {
   NgramDrafter drafter;
   EXPECT_EQ(drafter.Draft(SequenceOf({1, 2, 3, 4, 5, 1, 2}), 3), (std::vector<int32_t>{3, 4, 5}));
   drafter.Forget(1);
-  EXPECT_EQ(drafter.Draft(SequenceOf({1, 2, 3, 9, 1, 2, 4, 9, 1, 2}), 2), (std::vector<int32_t>{4, 9}));
+  EXPECT_EQ(drafter.Draft(SequenceOf({1, 2, 3, 9, 1, 2, 4, 9, 1, 2}), 2),
+            (std::vector<int32_t>{4, 9}));
   drafter.Forget(1);
   // The longest match counts more than the latest.
-  EXPECT_EQ(drafter.Draft(SequenceOf({7, 8, 1, 2, 3, 0, 0, 1, 2, 4, 5, 7, 8, 1, 2}), 1), (std::vector<int32_t>{3}));
+  EXPECT_EQ(drafter.Draft(SequenceOf({7, 8, 1, 2, 3, 0, 0, 1, 2, 4, 5, 7, 8, 1, 2}), 1),
+            (std::vector<int32_t>{3}));
 }
 
 TEST(NgramDrafter, NothingKnownNothingGuessed) {
@@ -47,8 +49,8 @@ class SpeculationTest : public testing::Test {
     std::vector<std::vector<float>> logprobs;
     EngineCounters counters;
   };
-  Outcome Run(const TestModel& test, const KernelTable& kernels, EngineOptions options, int64_t streams, int64_t max_tokens,
-              float temperature = 0) {
+  Outcome Run(const TestModel& test, const KernelTable& kernels, EngineOptions options,
+              int64_t streams, int64_t max_tokens, float temperature = 0) {
     Outcome outcome;
     outcome.answers.resize(static_cast<size_t>(streams));
     outcome.logprobs.resize(static_cast<size_t>(streams));
@@ -58,7 +60,8 @@ class SpeculationTest : public testing::Test {
     for (int64_t i = 0; i < streams; ++i) {
       Request request;
       const std::vector<int32_t> phrase = TestTokens(12, 20 + static_cast<uint64_t>(i));
-      for (int copy = 0; copy < 4; ++copy) request.prompt.insert(request.prompt.end(), phrase.begin(), phrase.end());
+      for (int copy = 0; copy < 4; ++copy)
+        request.prompt.insert(request.prompt.end(), phrase.begin(), phrase.end());
       request.max_tokens = max_tokens;
       request.sampling.temperature = temperature;
       request.sampling.logprobs = 0;
@@ -79,20 +82,23 @@ class SpeculationTest : public testing::Test {
     outcome.counters = (*engine)->counters();
     return outcome;
   }
-  ThreadPool threads_{1};  // another number changes no bits, and waiting at barriers is slow on busy machines
+  ThreadPool threads_{
+      1};  // another number changes no bits, and waiting at barriers is slow on busy machines
 };
 
 TEST_F(SpeculationTest, GreedyAnswersAreTheSame) {
   for (Isa isa : SupportedIsas()) {
     const KernelTable& kernels = KernelsFor(isa);
     for (const char* architecture : {"gemma3", "llama"}) {
-      const TestModel test = MakeTestModel(TestConfig(architecture), kernels, threads_, DType::kQ8_0);
-      const TestModel draft = MakeTestModel(TestConfig(architecture, 24), kernels, threads_, DType::kF16);
+      const TestModel test =
+          MakeTestModel(TestConfig(architecture), kernels, threads_, DType::kQ8_0);
+      const TestModel draft =
+          MakeTestModel(TestConfig(architecture, 24), kernels, threads_, DType::kF16);
       for (Compute compute : {Compute::kBf16, Compute::kFp32}) {
         if (compute == Compute::kFp32 && isa != SupportedIsas().back()) continue;
         for (int64_t streams : {1, 3}) {
-          SCOPED_TRACE(testing::Message() << IsaName(isa) << " " << architecture << " compute " << static_cast<int>(compute)
-                                          << " streams " << streams);
+          SCOPED_TRACE(testing::Message() << IsaName(isa) << " " << architecture << " compute "
+                                          << static_cast<int>(compute) << " streams " << streams);
           EngineOptions options;
           options.context = 256;
           options.max_sequences = streams;
@@ -108,7 +114,8 @@ TEST_F(SpeculationTest, GreedyAnswersAreTheSame) {
           EXPECT_EQ(off.counters.drafted_tokens, 0);
           EXPECT_EQ(off.logprobs, ngram.logprobs);
           EXPECT_EQ(off.logprobs, model.logprobs);
-          if (isa == Isa::kRef && compute == Compute::kBf16) continue;  // its arithmetic of single rows is not that of several
+          if (isa == Isa::kRef && compute == Compute::kBf16)
+            continue;  // its arithmetic of single rows is not that of several
           EXPECT_GT(ngram.counters.accepted_tokens, 0);
           EXPECT_LT(ngram.counters.steps, off.counters.steps);
           EXPECT_GT(model.counters.drafted_tokens, 0);

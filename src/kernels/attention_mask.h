@@ -1,4 +1,5 @@
-// The mask as an interval: every query row sees the keys [begin, end) and no others (kernels/attention.h).
+// The mask as an interval: every query row sees the keys [begin, end) and no others
+// (kernels/attention.h).
 #pragma once
 
 #include <algorithm>
@@ -14,8 +15,8 @@ struct KeyInterval {
 };
 
 // Keys that the query at `position` sees, out of the `written` first positions of its sequence.
-inline KeyInterval VisibleKeys(const AttentionShape& shape, int64_t position, const int32_t* look_ahead,
-                               int64_t written) {
+inline KeyInterval VisibleKeys(const AttentionShape& shape, int64_t position,
+                               const int32_t* look_ahead, int64_t written) {
   const int64_t last = look_ahead == nullptr ? position : std::max<int64_t>(position, *look_ahead);
   KeyInterval keys{0, std::min(last + 1, written)};
   if (shape.window > 0) keys.begin = std::max<int64_t>(0, position - shape.window + 1);

@@ -1,7 +1,6 @@
 // Speed of paged attention, for docs/SPEED.md. Not run by default:
 //   kernels_test --gtest_also_run_disabled_tests --gtest_filter='*AttentionSpeed*'
 #include <gtest/gtest.h>
-
 #include <time.h>
 
 #include <chrono>
@@ -38,8 +37,8 @@ double ThreadSeconds() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-// Time of items 0 .. n-1, run as fn(item, worker): on all workers of a pool at once (by the clock), and on one (its processor
-// time).
+// Time of items 0 .. n-1, run as fn(item, worker): on all workers of a pool at once (by the clock),
+// and on one (its processor time).
 struct Times {
   double together;
   double alone;
@@ -67,7 +66,8 @@ struct Model {
   const char* name;
   int64_t heads, kv_heads, head_dim;
 };
-constexpr Model kModels[] = {{"gemma3-270m", 4, 1, 256}, {"medgemma-4b", 8, 4, 256}, {"smollm2-135m", 9, 3, 64}};
+constexpr Model kModels[] = {
+    {"gemma3-270m", 4, 1, 256}, {"medgemma-4b", 8, 4, 256}, {"smollm2-135m", 9, 3, 64}};
 
 const char* NameOf(KvType type) {
   constexpr const char* kNames[] = {"f32", "bf16", "f16", "i8"};
@@ -94,26 +94,31 @@ void Prefill(const Model& model, int64_t tokens, int64_t window, KvType type, bo
     sequence.WriteAll(kernels);
     const int64_t bytes = (kernels.paged_attention_scratch_bytes(shape, rows) + 63) / 64 * 64;
     std::vector<uint8_t> scratch(bytes * AvailableProcessors());
-    const Times write = TimeItems((tokens + kPageTokens - 1) / kPageTokens, 0.02, [&](int64_t page, int) {
-      kernels.kv_write(shape, span, sequence.k.data(), sequence.v.data(), page * kPageTokens,
-                       std::min(tokens, (page + 1) * kPageTokens));
-    });
+    const Times write =
+        TimeItems((tokens + kPageTokens - 1) / kPageTokens, 0.02, [&](int64_t page, int) {
+          kernels.kv_write(shape, span, sequence.k.data(), sequence.v.data(), page * kPageTokens,
+                           std::min(tokens, (page + 1) * kPageTokens));
+        });
     const Times times = TimeItems(pieces, 0.2, [&](int64_t item, int worker) {
       const int64_t piece = pieces - 1 - item;
       const int64_t row0 = piece / shape.num_kv_heads * rows;
-      kernels.paged_attention(shape, span, sequence.q.data(), nullptr, piece % shape.num_kv_heads, row0,
-                              std::min(tokens, row0 + rows), 0, 0, nullptr, out.data(), scratch.data() + worker * bytes);
+      kernels.paged_attention(shape, span, sequence.q.data(), nullptr, piece % shape.num_kv_heads,
+                              row0, std::min(tokens, row0 + rows), 0, 0, nullptr, out.data(),
+                              scratch.data() + worker * bytes);
     });
     std::printf(
-        "prefill %-12s %5lld tokens window %4lld %-4s %-11s | %d threads %8.3f ms %6.0f GFLOP/s, write %.3f ms | "
+        "prefill %-12s %5lld tokens window %4lld %-4s %-11s | %d threads %8.3f ms %6.0f GFLOP/s, "
+        "write %.3f ms | "
         "1 thread %8.3f ms %6.0f GFLOP/s, write %.3f ms\n",
-        model.name, static_cast<long long>(tokens), static_cast<long long>(window), NameOf(type), IsaName(isa).data(),
-        AvailableProcessors(), times.together * 1e3, flops / times.together * 1e-9, write.together * 1e3,
-        times.alone * 1e3, flops / times.alone * 1e-9, write.alone * 1e3);
+        model.name, static_cast<long long>(tokens), static_cast<long long>(window), NameOf(type),
+        IsaName(isa).data(), AvailableProcessors(), times.together * 1e3,
+        flops / times.together * 1e-9, write.together * 1e3, times.alone * 1e3,
+        flops / times.alone * 1e-9, write.alone * 1e3);
   }
 }
 
-// One token's attention over `context` keys, cut into segments, over as many caches as exceed the processor's own.
+// One token's attention over `context` keys, cut into segments, over as many caches as exceed the
+// processor's own.
 void Decode(const Model& model, int64_t context, KvType type, bool only_best) {
   AttentionShape shape{model.heads, model.kv_heads, model.head_dim, 0.0625f, 0, type, false};
   const int64_t page_bytes = KvPageBytes(type, shape.num_kv_heads, shape.head_dim);
@@ -143,26 +148,29 @@ void Decode(const Model& model, int64_t context, KvType type, bool only_best) {
         const int64_t key0 = part_of_copy % segments * kSegmentTokens;
         const AttentionSpan span{0, 1, context - 1, {pages.data() + copy * num_pages, 0}};
         kernels.paged_attention(shape, span, q.data(), nullptr, part_of_copy / segments, 0, 1, key0,
-                                key0 + kSegmentTokens, partials.data() + part_of_copy * part, nullptr,
-                                scratch.data() + worker * bytes);
+                                key0 + kSegmentTokens, partials.data() + part_of_copy * part,
+                                nullptr, scratch.data() + worker * bytes);
       });
       const double gigabytes = static_cast<double>(copies * num_pages * page_bytes) * 1e-9;
       const double merge = BestTime(0.01, [&] {
         for (int64_t g = 0; g < shape.num_kv_heads; ++g) {
-          kernels.merge_partials(partials.data() + g * segments * part, segments, part, group, shape.head_dim,
-                                 out.data() + g * group * shape.head_dim);
+          kernels.merge_partials(partials.data() + g * segments * part, segments, part, group,
+                                 shape.head_dim, out.data() + g * group * shape.head_dim);
         }
       });
-      std::printf("decode  %-12s %6lld keys %-4s %-11s %s | %d threads %5.1f GB/s | 1 thread %5.1f GB/s | merge %.3f ms\n",
-                  model.name, static_cast<long long>(context), NameOf(type), IsaName(isa).data(),
-                  invariant ? "invariant" : "         ", AvailableProcessors(), gigabytes / times.together,
-                  gigabytes / times.alone, merge * 1e3);
+      std::printf(
+          "decode  %-12s %6lld keys %-4s %-11s %s | %d threads %5.1f GB/s | 1 thread %5.1f GB/s | "
+          "merge %.3f ms\n",
+          model.name, static_cast<long long>(context), NameOf(type), IsaName(isa).data(),
+          invariant ? "invariant" : "         ", AvailableProcessors(), gigabytes / times.together,
+          gigabytes / times.alone, merge * 1e3);
     }
   }
 }
 
 TEST(DISABLED_AttentionSpeed, Prefill) {
-  for (KvType type : {KvType::kBf16, KvType::kF32, KvType::kI8}) Prefill(kModels[0], 512, 512, type, type != KvType::kBf16);
+  for (KvType type : {KvType::kBf16, KvType::kF32, KvType::kI8})
+    Prefill(kModels[0], 512, 512, type, type != KvType::kBf16);
   for (const Model& model : kModels) Prefill(model, 512, 0, KvType::kBf16, true);
   for (const Model& model : kModels) Prefill(model, 4096, 0, KvType::kBf16, true);
   Prefill(kModels[1], 4096, 1024, KvType::kBf16, true);
@@ -185,11 +193,12 @@ TEST(DISABLED_AttentionSpeed, Decode) {
   });
   EXPECT_NE(sums[0], 0u);
   const double gigabytes = static_cast<double>(memory.size() * 8) * 1e-9;
-  std::printf("read %d threads %.1f GB/s, 1 thread %.1f GB/s\n", AvailableProcessors(), gigabytes / times.together,
-              gigabytes / times.alone);
+  std::printf("read %d threads %.1f GB/s, 1 thread %.1f GB/s\n", AvailableProcessors(),
+              gigabytes / times.together, gigabytes / times.alone);
   memory = {};
   for (int64_t context : {8192, 131072}) {
-    for (const Model& model : {kModels[0], kModels[1]}) Decode(model, context, KvType::kBf16, false);
+    for (const Model& model : {kModels[0], kModels[1]})
+      Decode(model, context, KvType::kBf16, false);
     Decode(kModels[1], context, KvType::kI8, true);
     Decode(kModels[1], context, KvType::kF16, true);
   }

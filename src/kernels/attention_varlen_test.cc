@@ -1,4 +1,5 @@
-// Variable-length attention: forward against float64 and the paged form, backward against finite differences in float64.
+// Variable-length attention: forward against float64 and the paged form, backward against finite
+// differences in float64.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -24,7 +25,8 @@ struct Batch {
     for (int64_t row = 0; images && row < tokens; ++row) {
       const AttentionSpan span = SpanOf(row);
       const int64_t p = row - span.begin;
-      look_ahead.push_back(static_cast<int32_t>(p % 3 == 0 ? std::min(p + 1 + p % 40, span.end - span.begin - 1) : p));
+      look_ahead.push_back(static_cast<int32_t>(
+          p % 3 == 0 ? std::min(p + 1 + p % 40, span.end - span.begin - 1) : p));
     }
   }
 
@@ -41,21 +43,27 @@ struct Batch {
     spans.push_back({first, tokens, 0, {}});
     return spans;
   }
-  AttentionSpan SpanOf(int64_t row) const { return row < first ? AttentionSpan{0, first, 0, {}} : AttentionSpan{first, tokens, 0, {}}; }
+  AttentionSpan SpanOf(int64_t row) const {
+    return row < first ? AttentionSpan{0, first, 0, {}} : AttentionSpan{first, tokens, 0, {}};
+  }
   const int32_t* LookAhead() const { return look_ahead.empty() ? nullptr : look_ahead.data(); }
 
   KeyInterval Seen(int64_t row) const {
     const AttentionSpan span = SpanOf(row);
-    return VisibleKeys(shape, row - span.begin, look_ahead.empty() ? nullptr : &look_ahead[row], span.end - span.begin);
+    return VisibleKeys(shape, row - span.begin, look_ahead.empty() ? nullptr : &look_ahead[row],
+                       span.end - span.begin);
   }
 
   cases::ExactRow Exact(int64_t row, int64_t h) const {
     const int64_t g = h / (shape.num_heads / shape.num_kv_heads);
     const int64_t begin = SpanOf(row).begin;
-    const auto at = [&](int64_t j, int64_t d) { return ((begin + j) * shape.num_kv_heads + g) * shape.head_dim + d; };
+    const auto at = [&](int64_t j, int64_t d) {
+      return ((begin + j) * shape.num_kv_heads + g) * shape.head_dim + d;
+    };
     return cases::ExactAttention(
         shape, q.data() + (row * shape.num_heads + h) * shape.head_dim, Seen(row),
-        [&](int64_t j, int64_t d) { return double{k[at(j, d)]}; }, [&](int64_t j, int64_t d) { return double{v[at(j, d)]}; });
+        [&](int64_t j, int64_t d) { return double{k[at(j, d)]}; },
+        [&](int64_t j, int64_t d) { return double{v[at(j, d)]}; });
   }
 
   // Sum of out * dout in float64.
@@ -82,8 +90,8 @@ Forward RunForward(const KernelTable& kernels, const Batch& b) {
   for (const AttentionSpan& span : b.Spans()) {
     cases::PoisonedBytes scratch(kernels.attention_scratch_bytes(b.shape, span.end - span.begin));
     for (int64_t h = 0; h < b.shape.num_heads; ++h) {
-      kernels.attention(b.shape, span, b.q.data(), b.k.data(), b.v.data(), b.LookAhead(), h, f.out.data(), f.lse.data(),
-                        scratch.data());
+      kernels.attention(b.shape, span, b.q.data(), b.k.data(), b.v.data(), b.LookAhead(), h,
+                        f.out.data(), f.lse.data(), scratch.data());
     }
   }
   return f;
@@ -101,9 +109,9 @@ Gradients RunBackward(const KernelTable& kernels, const Batch& b, float start) {
   for (const AttentionSpan& span : b.Spans()) {
     cases::PoisonedBytes scratch(kernels.attention_scratch_bytes(b.shape, span.end - span.begin));
     for (int64_t head = 0; head < b.shape.num_kv_heads; ++head) {
-      kernels.attention_backward(b.shape, span, b.q.data(), b.k.data(), b.v.data(), b.LookAhead(), f.out.data(),
-                                 f.lse.data(), b.dout.data(), head, g.dq.data(), g.dk.data(), g.dv.data(),
-                                 scratch.data());
+      kernels.attention_backward(b.shape, span, b.q.data(), b.k.data(), b.v.data(), b.LookAhead(),
+                                 f.out.data(), f.lse.data(), b.dout.data(), head, g.dq.data(),
+                                 g.dk.data(), g.dv.data(), scratch.data());
     }
   }
   return g;
@@ -112,8 +120,9 @@ Gradients RunBackward(const KernelTable& kernels, const Batch& b, float start) {
 struct Case {
   int64_t heads, kv_heads, head_dim, window, first, tokens;
 };
-constexpr Case kCases[] = {{1, 1, 8, 0, 0, 1},    {4, 1, 64, 0, 5, 38},   {6, 2, 72, 7, 33, 65},  {8, 4, 80, 33, 1, 64},
-                           {3, 3, 20, 0, 64, 99}, {2, 1, 128, 100, 31, 190}, {4, 1, 256, 40, 0, 70}, {8, 1, 2, 0, 40, 72}};
+constexpr Case kCases[] = {{1, 1, 8, 0, 0, 1},     {4, 1, 64, 0, 5, 38},  {6, 2, 72, 7, 33, 65},
+                           {8, 4, 80, 33, 1, 64},  {3, 3, 20, 0, 64, 99}, {2, 1, 128, 100, 31, 190},
+                           {4, 1, 256, 40, 0, 70}, {8, 1, 2, 0, 40, 72}};
 
 AttentionShape ShapeOf(const Case& c) {
   AttentionShape shape;
@@ -138,12 +147,15 @@ TEST(VarlenAttention, EqualsFloat64) {
           const cases::ExactRow exact = b.Exact(row, h);
           const double tolerance = cases::Tolerance(b.shape, exact, seen.end - seen.begin, false);
           for (size_t i = 0; i < results.size(); ++i) {
-            // The log of a sum of n weights: relative errors of the weights, absolute ones of the largest score.
+            // The log of a sum of n weights: relative errors of the weights, absolute ones of the
+            // largest score.
             EXPECT_NEAR(results[i].lse[row * c.heads + h], exact.lse,
                         tolerance / exact.largest_value + 0x1p-23 * std::fabs(exact.lse));
             for (int64_t d = 0; d < c.head_dim; ++d) {
-              ASSERT_NEAR(results[i].out[(row * c.heads + h) * c.head_dim + d], exact.out[d], tolerance)
-                  << IsaName(SupportedIsas()[i]) << " D" << c.head_dim << " row " << row << " head " << h;
+              ASSERT_NEAR(results[i].out[(row * c.heads + h) * c.head_dim + d], exact.out[d],
+                          tolerance)
+                  << IsaName(SupportedIsas()[i]) << " D" << c.head_dim << " row " << row << " head "
+                  << h;
             }
           }
         }
@@ -170,7 +182,8 @@ TEST(VarlenAttention, EqualsPagedForm) {
       for (int64_t row = 0; row < c.tokens; ++row) {
         const KeyInterval seen = b.Seen(row);
         for (int64_t h = 0; h < c.heads; ++h) {
-          const double tolerance = 2 * cases::Tolerance(shape, b.Exact(row, h), seen.end - seen.begin, false);
+          const double tolerance =
+              2 * cases::Tolerance(shape, b.Exact(row, h), seen.end - seen.begin, false);
           for (int64_t d = 0; d < c.head_dim; ++d) {
             const int64_t at = (row * c.heads + h) * c.head_dim + d;
             ASSERT_NEAR(paged[at], plain.out[at], isa == Isa::kRef ? tolerance : 0.0)
@@ -190,16 +203,19 @@ double LargestOf(const std::vector<float>& values) {
 
 // Rounding errors of a gradient: sums over tokens of products of sums over features, all in fp32.
 double GradientTolerance(const Batch& b, const std::vector<float>& gradient) {
-  return static_cast<double>(b.shape.head_dim + b.tokens + 32) * 0x1p-23 * (1.0 + LargestOf(gradient));
+  return static_cast<double>(b.shape.head_dim + b.tokens + 32) * 0x1p-23 *
+         (1.0 + LargestOf(gradient));
 }
 
 TEST(VarlenAttention, BackwardEqualsFiniteDifferences) {
   constexpr float kStep = 0x1p-14f;
-  for (const Case& c : {Case{4, 2, 6, 0, 3, 11}, Case{2, 1, 4, 9, 7, 45}, Case{1, 1, 2, 0, 0, 37}}) {
+  for (const Case& c :
+       {Case{4, 2, 6, 0, 3, 11}, Case{2, 1, 4, 9, 7, 45}, Case{1, 1, 2, 0, 0, 37}}) {
     Batch b(ShapeOf(c), c.first, c.tokens, c.window != 9, 11);
     std::vector<Gradients> results;
     for (Isa isa : SupportedIsas()) results.push_back(RunBackward(KernelsFor(isa), b, 0.0f));
-    const auto check = [&](std::vector<float>* x, std::vector<float> Gradients::*gradient, const char* name) {
+    const auto check = [&](std::vector<float>* x, std::vector<float> Gradients::*gradient,
+                           const char* name) {
       for (size_t i = 0; i < x->size(); ++i) {
         const float value = (*x)[i];
         (*x)[i] = value + kStep;

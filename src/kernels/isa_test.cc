@@ -1,8 +1,8 @@
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <string>
-
-#include <gtest/gtest.h>
 
 #include "kernels/kernel_table.h"
 
@@ -19,8 +19,10 @@ class ForcedIsa {
     ::setenv("GALEN_ISA", name, 1);
   }
   ~ForcedIsa() {
-    if (had_) ::setenv("GALEN_ISA", before_.c_str(), 1);
-    else ::unsetenv("GALEN_ISA");
+    if (had_)
+      ::setenv("GALEN_ISA", before_.c_str(), 1);
+    else
+      ::unsetenv("GALEN_ISA");
   }
 
  private:
@@ -60,13 +62,17 @@ TEST(KernelTable, EveryEntryIsThere) {
   for (Isa isa : SupportedIsas()) {
     const KernelTable& t = KernelsFor(isa);
     EXPECT_EQ(t.name, IsaName(isa));
-    EXPECT_TRUE(t.packed_bytes && t.pack_rows && t.decode_rows && t.plan_linear && t.linear_operand_bytes &&
-                t.linear_prepare && t.linear_units && t.linear_scratch_bytes && t.linear_compute);
-    EXPECT_TRUE(t.linear_backward_scratch_bytes && t.linear_backward_input && t.linear_backward_weight);
-    EXPECT_TRUE(t.rms_norm && t.rms_norm_add && t.rms_norm_backward && t.rope && t.gate_mul && t.gate_mul_backward &&
-                t.add && t.scale && t.log_sum_exp && t.add_scaled_softmax && t.argmax);
-    EXPECT_TRUE(t.kv_write && t.paged_attention && t.paged_attention_scratch_bytes && t.merge_partials && t.attention &&
-                t.attention_scratch_bytes && t.attention_backward);
+    EXPECT_TRUE(t.packed_bytes && t.pack_rows && t.decode_rows && t.plan_linear &&
+                t.linear_operand_bytes && t.linear_prepare && t.linear_units &&
+                t.linear_scratch_bytes && t.linear_compute);
+    EXPECT_TRUE(t.linear_backward_scratch_bytes && t.linear_backward_input &&
+                t.linear_backward_weight);
+    EXPECT_TRUE(t.rms_norm && t.rms_norm_add && t.rms_norm_backward && t.rope && t.gate_mul &&
+                t.gate_mul_backward && t.add && t.scale && t.log_sum_exp && t.add_scaled_softmax &&
+                t.argmax);
+    EXPECT_TRUE(t.kv_write && t.paged_attention && t.paged_attention_scratch_bytes &&
+                t.merge_partials && t.attention && t.attention_scratch_bytes &&
+                t.attention_backward);
   }
 }
 

@@ -1,4 +1,5 @@
-// The cases that kernels are tested on, and benchmarked on: sizes, data and weights. For tests and benchmarks only.
+// The cases that kernels are tested on, and benchmarked on: sizes, data and weights. For tests and
+// benchmarks only.
 #pragma once
 
 #include <cmath>
@@ -10,7 +11,8 @@
 namespace galen::cases {
 
 // Lengths around every vector width and unroll factor, and the widths of real models.
-inline constexpr int64_t kLengths[] = {1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 640, 641, 1152, 2560, 10241};
+inline constexpr int64_t kLengths[] = {1,  2,  7,  8,   9,   15,  16,   17,   31,   33,
+                                       63, 64, 65, 127, 640, 641, 1152, 2560, 10241};
 
 // Rows of x in a product: decode, small batches, tile borders of every kernel, prefill.
 inline constexpr int64_t kProductRows[] = {1, 2, 3, 4, 5, 7, 8, 12, 13, 16, 17, 33, 64, 100};
@@ -20,7 +22,8 @@ struct MatrixShape {
   int64_t rows;  // N, output features
   int64_t cols;  // K, in blocks of the format for block formats
 };
-// N around the 16 rows of a unit and the panels of several; K an odd number of blocks, and more than one panel of 256.
+// N around the 16 rows of a unit and the panels of several; K an odd number of blocks, and more
+// than one panel of 256.
 inline constexpr MatrixShape kPlainShapes[] = {{1, 1}, {15, 63}, {37, 641}, {200, 320}};
 inline constexpr MatrixShape kBlock32Shapes[] = {{1, 1}, {17, 3}, {37, 21}, {200, 10}};
 inline constexpr MatrixShape kBlock256Shapes[] = {{1, 1}, {37, 3}, {200, 2}};
@@ -31,9 +34,12 @@ inline std::vector<MatrixShape> ShapesFor(DType dtype) {
   const auto add = [&](const auto& list) {
     for (const MatrixShape& s : list) shapes.push_back({s.rows, s.cols * block});
   };
-  if (block == 1) add(kPlainShapes);
-  else if (block == 32) add(kBlock32Shapes);
-  else add(kBlock256Shapes);
+  if (block == 1)
+    add(kPlainShapes);
+  else if (block == 32)
+    add(kBlock32Shapes);
+  else
+    add(kBlock256Shapes);
   return shapes;
 }
 
@@ -56,7 +62,9 @@ class Random {
     return z ^ (z >> 31);
   }
   // Uniform in [-1, 1).
-  float Uniform() { return static_cast<float>(static_cast<int64_t>(Next() >> 40) - (1 << 23)) * 0x1p-23f; }
+  float Uniform() {
+    return static_cast<float>(static_cast<int64_t>(Next() >> 40) - (1 << 23)) * 0x1p-23f;
+  }
   int64_t Below(int64_t n) { return static_cast<int64_t>(Next() % static_cast<uint64_t>(n)); }
 
  private:
@@ -88,7 +96,8 @@ inline TestWeight MakeWeight(DType dtype, int64_t rows, int64_t cols, uint64_t s
   w.bytes.resize(rows * row_bytes);
   for (int64_t r = 0; r < rows; ++r) {
     float* row = w.values.data() + r * cols;
-    for (int64_t j = 0; j < cols; ++j) row[j] *= 0.25f * static_cast<float>(1 + (r * 7 + j / 32) % 5);
+    for (int64_t j = 0; j < cols; ++j)
+      row[j] *= 0.25f * static_cast<float>(1 + (r * 7 + j / 32) % 5);
     format.encode(row, nullptr, w.bytes.data() + r * row_bytes, cols / format.block_elems);
     format.decode(w.bytes.data() + r * row_bytes, row, cols / format.block_elems);
   }
@@ -98,7 +107,8 @@ inline TestWeight MakeWeight(DType dtype, int64_t rows, int64_t cols, uint64_t s
 // The weight in `layout`, packed in two pieces as a loader with two threads would.
 class PackedWeight {
  public:
-  PackedWeight(const KernelTable& kernels, WeightLayout layout, const TestWeight& w) : view_(w.view()) {
+  PackedWeight(const KernelTable& kernels, WeightLayout layout, const TestWeight& w)
+      : view_(w.view()) {
     if (layout == WeightLayout::kRows) return;
     bytes_.resize(kernels.packed_bytes(w.dtype, w.rows, w.cols) + 63);
     uint8_t* data = bytes_.data();

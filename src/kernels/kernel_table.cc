@@ -26,8 +26,9 @@ KernelTable Build(Isa isa) {
 }  // namespace
 
 const KernelTable& KernelsFor(Isa isa) {
-  static const std::array<KernelTable, 5> tables = {Build(Isa::kRef), Build(Isa::kAvx2), Build(Isa::kAvx512),
-                                                    Build(Isa::kAvx512Bf16), Build(Isa::kAmx)};
+  static const std::array<KernelTable, 5> tables = {Build(Isa::kRef), Build(Isa::kAvx2),
+                                                    Build(Isa::kAvx512), Build(Isa::kAvx512Bf16),
+                                                    Build(Isa::kAmx)};
   const std::vector<Isa> supported = SupportedIsas();
   GALEN_CHECK(std::find(supported.begin(), supported.end(), isa) != supported.end());
   return tables[static_cast<size_t>(isa)];

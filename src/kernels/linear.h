@@ -1,5 +1,6 @@
-// The matrix product y[M,N] = x[M,K] * W[N,K]^T + bias, in steps that an op spreads over the workers of a pool.
-// W is a packed weight: N rows (output features) of K values (input features) in any block format.
+// The matrix product y[M,N] = x[M,K] * W[N,K]^T + bias, in steps that an op spreads over the
+// workers of a pool. W is a packed weight: N rows (output features) of K values (input features) in
+// any block format.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +9,9 @@
 
 namespace galen {
 
-// How the bytes of a weight are arranged. kRows is the file's own order. kTile16 interleaves 16 rows so that a vector lane
-// is an output feature; the format of the blocks stays what it was (docs/formats/tile16.md).
+// How the bytes of a weight are arranged. kRows is the file's own order. kTile16 interleaves 16
+// rows so that a vector lane is an output feature; the format of the blocks stays what it was
+// (docs/formats/tile16.md).
 enum class WeightLayout : uint8_t { kRows, kTile16 };
 
 struct WeightView {
@@ -32,9 +34,10 @@ enum class LinearPlan : uint8_t {
   kF32Rows,     // few rows, plain weights: fp32
   kF32Panels,   // many rows: weight and x in fp32
   kBf16Panels,  // many rows: weight and x rounded to bf16, sums in fp32
-  // x as block-wise fixed point of 1, 2 or 3 digits of base 128 (an int8 each) per 32 columns, multiplied with the weight's
-  // integer codes in exact int32 sums: 1 digit is Compute::kInt8; 2 are finer than bf16 (2^-14 of the block's largest
-  // value), 3 (2^-21) stand for fp32. docs/decisions/0002-fixed-point-decode.md says why.
+  // x as block-wise fixed point of 1, 2 or 3 digits of base 128 (an int8 each) per 32 columns,
+  // multiplied with the weight's integer codes in exact int32 sums: 1 digit is Compute::kInt8; 2
+  // are finer than bf16 (2^-14 of the block's largest value), 3 (2^-21) stand for fp32.
+  // docs/decisions/0002-fixed-point-decode.md says why.
   kDigits1,
   kDigits2,
   kDigits3,
@@ -42,7 +45,9 @@ enum class LinearPlan : uint8_t {
 
 // Digits of a kDigits plan, else 0.
 inline int PlanDigits(LinearPlan plan) {
-  return plan < LinearPlan::kDigits1 ? 0 : static_cast<int>(plan) - static_cast<int>(LinearPlan::kDigits1) + 1;
+  return plan < LinearPlan::kDigits1
+             ? 0
+             : static_cast<int>(plan) - static_cast<int>(LinearPlan::kDigits1) + 1;
 }
 
 // Operand x in the form that a plan wants; owned by the caller's scratch.
@@ -54,10 +59,10 @@ struct LinearOperand {
 };
 
 struct LinearOutput {
-  float* y = nullptr;         // row i starts at y + i * ldy
+  float* y = nullptr;  // row i starts at y + i * ldy
   int64_t ldy = 0;
   const float* bias = nullptr;  // [N] or null
-  bool accumulate = false;    // y += instead of y =
+  bool accumulate = false;      // y += instead of y =
 };
 
 }  // namespace galen

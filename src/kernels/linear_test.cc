@@ -1,15 +1,17 @@
-// The matrix product of every instruction set, layout and block format against the decoded weight, in double.
+// The matrix product of every instruction set, layout and block format against the decoded weight,
+// in double.
 //
-// Bounds. u = 2^-24. A sum of K rounded terms is off by less than 6 sqrt(K) u * sum |x_k| a_k but for one case in 10^9 (Higham
-// and Mary 2019; six standard deviations). a_k bounds what a kernel adds up for w_k: formats with an offset keep scale *
-// code and offset apart, each no larger than twice the largest |w| of the block, so that a_k = 3 max |w| of the block.
-// Products of rounded operands are compared with the product of the operands rounded alike; a weight that fp32 decodes to
-// one ulp more or less may round the other way once in a row, which is 2^-8 of its value.
+// Bounds. u = 2^-24. A sum of K rounded terms is off by less than 6 sqrt(K) u * sum |x_k| a_k but
+// for one case in 10^9 (Higham and Mary 2019; six standard deviations). a_k bounds what a kernel
+// adds up for w_k: formats with an offset keep scale * code and offset apart, each no larger than
+// twice the largest |w| of the block, so that a_k = 3 max |w| of the block. Products of rounded
+// operands are compared with the product of the operands rounded alike; a weight that fp32 decodes
+// to one ulp more or less may round the other way once in a row, which is 2^-8 of its value.
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <string>
-
-#include <gtest/gtest.h>
 
 #include "kernels/kernel_cases.h"
 
@@ -31,13 +33,16 @@ std::vector<float> RoundedToBf16(std::vector<float> values) {
 }
 
 // Largest integer that `digits` digits of base 128 stand for: of the kDigits plans.
-float LargestOfDigits(int digits) { return digits == 1 ? 127.0f : digits == 2 ? 127.0f * 128 : 127.0f * 128 * 128; }
+float LargestOfDigits(int digits) {
+  return digits == 1 ? 127.0f : digits == 2 ? 127.0f * 128 : 127.0f * 128 * 128;
+}
 
 std::vector<float> RoundedToDigits(std::vector<float> values, int64_t cols, int digits) {
   const float steps = LargestOfDigits(digits);
   for (size_t row = 0; row < values.size(); row += cols) {
     for (int64_t b = 0; b < cols; b += 32) {
-      const auto begin = values.begin() + row + b, end = values.begin() + row + std::min(b + 32, cols);
+      const auto begin = values.begin() + row + b,
+                 end = values.begin() + row + std::min(b + 32, cols);
       float largest = 0;
       for (auto it = begin; it != end; ++it) largest = std::max(largest, std::fabs(*it));
       for (auto it = begin; it != end && largest > 0; ++it) {
@@ -65,8 +70,8 @@ struct Expected {
   std::vector<double> y, tolerance;
 };
 
-Expected Multiply(const TestWeight& w, const std::vector<float>& x, const std::vector<float>& values, int64_t m,
-                  double flipped) {
+Expected Multiply(const TestWeight& w, const std::vector<float>& x,
+                  const std::vector<float>& values, int64_t m, double flipped) {
   const std::vector<float> maxima = BlockMaxima(w);
   Expected expected{std::vector<double>(m * w.rows), std::vector<double>(m * w.rows)};
   const double sum_error = (6 * std::sqrt(static_cast<double>(w.cols)) + 16) * kUnit;
@@ -99,8 +104,12 @@ struct Case {
 
 Case MakeCase(DType dtype, const MatrixShape& shape, uint64_t seed) {
   const int64_t m = cases::kMostProductRows;
-  Case c{cases::MakeWeight(dtype, shape.rows, shape.cols, seed), Uniform(m * shape.cols, seed + 1),
-         Uniform(shape.rows, seed + 2), {}, {}, {}};
+  Case c{cases::MakeWeight(dtype, shape.rows, shape.cols, seed),
+         Uniform(m * shape.cols, seed + 1),
+         Uniform(shape.rows, seed + 2),
+         {},
+         {},
+         {}};
   c.f32 = Multiply(c.w, c.x, c.w.values, m, 0);
   c.bf16 = Multiply(c.w, RoundedToBf16(c.x), RoundedToBf16(c.w.values), m, 2 * 0x1p-8);
   for (int d = 1; d <= 3; ++d) {
@@ -120,8 +129,8 @@ struct Call {
 };
 
 // y = rows [first, first + m) of x times w, computed as an op would.
-std::vector<float> Product(const KernelTable& kernels, const WeightView& w, const float* x, int64_t m, const Call& run,
-                           LinearPlan* plan) {
+std::vector<float> Product(const KernelTable& kernels, const WeightView& w, const float* x,
+                           int64_t m, const Call& run, LinearPlan* plan) {
   *plan = kernels.plan_linear(w, m, run.compute, run.invariant);
   std::vector<uint8_t> memory(kernels.linear_operand_bytes(*plan, m, w.cols) +
                               kernels.linear_scratch_bytes(*plan, m, w.cols) + 128);
@@ -143,7 +152,8 @@ std::vector<float> Product(const KernelTable& kernels, const WeightView& w, cons
   for (int64_t i = 0; i < m; ++i) {
     y.insert(y.end(), wide.begin() + i * ldy, wide.begin() + i * ldy + w.rows);
     for (int64_t n = w.rows; n < ldy; ++n) {
-      EXPECT_EQ(wide[i * ldy + n], run.accumulate ? 1.0f : kUntouched) << "row " << i << ": written past its end";
+      EXPECT_EQ(wide[i * ldy + n], run.accumulate ? 1.0f : kUntouched)
+          << "row " << i << ": written past its end";
     }
   }
   return y;
@@ -158,7 +168,8 @@ void ForEachKernel(const TestWeight& w, Fn&& fn) {
   for (Isa isa : SupportedIsas()) {
     const KernelTable& kernels = KernelsFor(isa);
     for (WeightLayout layout : LayoutsOf(kernels)) {
-      SCOPED_TRACE(std::string(IsaName(isa)) + (layout == WeightLayout::kRows ? " rows " : " tile16 ") +
+      SCOPED_TRACE(std::string(IsaName(isa)) +
+                   (layout == WeightLayout::kRows ? " rows " : " tile16 ") +
                    std::to_string(w.rows) + " x " + std::to_string(w.cols));
       const PackedWeight packed(kernels, layout, w);
       fn(kernels, packed.view());
@@ -176,14 +187,17 @@ TEST_P(LinearKernels, EqualTheDecodedProduct) {
           Call run{compute, m % 3 == 0, m % 2 == 0 ? c.bias.data() : nullptr, m % 4 < 2, 1 + m % 3};
           LinearPlan plan;
           const std::vector<float> y = Product(kernels, w, c.x.data(), m, run, &plan);
-          const bool rounds = plan == LinearPlan::kBf16Panels || plan == LinearPlan::kDigits1 || plan == LinearPlan::kDigits2;
+          const bool rounds = plan == LinearPlan::kBf16Panels || plan == LinearPlan::kDigits1 ||
+                              plan == LinearPlan::kDigits2;
           ASSERT_FALSE(compute == Compute::kFp32 && rounds);
           const Expected& expected = c.For(plan);
           for (int64_t i = 0; i < m * w.rows; ++i) {
-            const double extra = (run.bias ? run.bias[i % w.rows] : 0.0) + (run.accumulate ? 1.0 : 0.0);
-            ASSERT_NEAR(y[i], expected.y[i] + extra, expected.tolerance[i] + 4 * kUnit * (std::fabs(expected.y[i]) + 2))
-                << "m " << m << " compute " << static_cast<int>(compute) << " plan " << static_cast<int>(plan)
-                << " row " << i / w.rows << " feature " << i % w.rows;
+            const double extra =
+                (run.bias ? run.bias[i % w.rows] : 0.0) + (run.accumulate ? 1.0 : 0.0);
+            ASSERT_NEAR(y[i], expected.y[i] + extra,
+                        expected.tolerance[i] + 4 * kUnit * (std::fabs(expected.y[i]) + 2))
+                << "m " << m << " compute " << static_cast<int>(compute) << " plan "
+                << static_cast<int>(plan) << " row " << i / w.rows << " feature " << i % w.rows;
           }
         }
       }
@@ -206,10 +220,13 @@ TEST_P(LinearKernels, InvariantRowsDoNotDependOnTheBatch) {
           if (first + m > most) continue;
           run.pieces = 1 + first % 2;
           LinearPlan other;
-          const std::vector<float> some = Product(kernels, w, x.data() + first * cols, m, run, &other);
+          const std::vector<float> some =
+              Product(kernels, w, x.data() + first * cols, m, run, &other);
           ASSERT_EQ(plan, other);
-          const std::vector<float> same(all.begin() + first * w.rows, all.begin() + (first + m) * w.rows);
-          ASSERT_EQ(some, same) << "m " << m << " from row " << first << " compute " << static_cast<int>(compute);
+          const std::vector<float> same(all.begin() + first * w.rows,
+                                        all.begin() + (first + m) * w.rows);
+          ASSERT_EQ(some, same) << "m " << m << " from row " << first << " compute "
+                                << static_cast<int>(compute);
         }
       }
     }
@@ -264,12 +281,14 @@ TEST_P(LinearKernels, InputGradient) {
         for (bool accumulate : {false, true}) {
           std::vector<float> dx(m * k, accumulate ? 1.0f : kUntouched);
           for (int64_t col = 0; col < k; col += 256) {
-            kernels.linear_backward_input(w, dy.data(), m, col, std::min(col + 256, k), dx.data(), accumulate, aligned);
+            kernels.linear_backward_input(w, dy.data(), m, col, std::min(col + 256, k), dx.data(),
+                                          accumulate, aligned);
           }
           const double sum_error = (6 * std::sqrt(static_cast<double>(n)) + 16) * kUnit;
           for (int64_t i = 0; i < m * k; ++i) {
             const double start = accumulate ? 1.0 : 0.0;
-            ASSERT_NEAR(dx[i], want[i] + start, sum_error * (size[i] + start)) << "m " << m << " at " << i;
+            ASSERT_NEAR(dx[i], want[i] + start, sum_error * (size[i] + start))
+                << "m " << m << " at " << i;
           }
         }
       });
@@ -281,7 +300,8 @@ TEST(DenseLinearKernels, WeightGradient) {
   for (Isa isa : SupportedIsas()) {
     for (const MatrixShape& shape : cases::kPlainShapes) {
       const int64_t n = shape.rows, k = shape.cols, m = 35;
-      const std::vector<float> dy = Uniform(m * n, 1), x = Uniform(m * k, 2), before = Uniform(n * k, 3);
+      const std::vector<float> dy = Uniform(m * n, 1), x = Uniform(m * k, 2),
+                               before = Uniform(n * k, 3);
       std::vector<float> dw = before;
       const int64_t middle = n / 2;
       KernelsFor(isa).linear_backward_weight(dy.data(), x.data(), m, n, k, middle, n, dw.data());

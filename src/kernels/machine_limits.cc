@@ -14,7 +14,8 @@ double Now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Operations per second, in units of 1e9, of fn(iterations) with `ops` operations an iteration; best of several.
+// Operations per second, in units of 1e9, of fn(iterations) with `ops` operations an iteration;
+// best of several.
 double BestRate(ThreadPool& pool, double ops, void (*fn)(int64_t)) {
   if (fn == nullptr) return 0;
   constexpr int64_t kIterations = 2'000'000;
@@ -84,11 +85,14 @@ double MeasureReadBandwidth(ThreadPool& pool, std::string* pattern) {
     for (int64_t streams : {1, 2, 4}) {
       for (int64_t ahead : {0, 512, 1024, 2048, 4096}) {
         const double begin = Now();
-        pool.Run([&](int worker) { sums[worker * 16] ^= read(memory->data() + worker * share, share, streams, ahead); });
+        pool.Run([&](int worker) {
+          sums[worker * 16] ^= read(memory->data() + worker * share, share, streams, ahead);
+        });
         const double rate = static_cast<double>(share) * pool.size() / (Now() - begin) / 1e9;
         if (rate <= best) continue;
         best = rate;
-        *pattern = std::to_string(streams) + " streams, prefetch " + std::to_string(ahead) + " bytes";
+        *pattern =
+            std::to_string(streams) + " streams, prefetch " + std::to_string(ahead) + " bytes";
       }
     }
   }

@@ -19,12 +19,13 @@ struct RateLimits {
 struct MachineLimits {
   std::vector<RateLimits> rates;  // one per supported instruction set but ref, ascending
   double read_gb_per_s = 0;
-  std::string read_pattern;       // of the fastest
+  std::string read_pattern;  // of the fastest
 };
 
 // Arithmetic with all workers of the pool, a few tenths of a second each.
 std::vector<RateLimits> MeasureRates(ThreadPool& pool);
-// Best read bandwidth over several patterns (streams, prefetch distance) of the widest loads on 512 MiB of huge pages.
+// Best read bandwidth over several patterns (streams, prefetch distance) of the widest loads on 512
+// MiB of huge pages.
 double MeasureReadBandwidth(ThreadPool& pool, std::string* pattern);
 
 }  // namespace galen

@@ -1,10 +1,11 @@
-// Every instruction set's row kernels against the reference, on odd lengths. u = 2^-24 is fp32's unit roundoff.
+// Every instruction set's row kernels against the reference, on odd lengths. u = 2^-24 is fp32's
+// unit roundoff.
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
-
-#include <gtest/gtest.h>
 
 #include "kernels/kernel_cases.h"
 
@@ -27,19 +28,23 @@ class RowKernels : public ::testing::TestWithParam<Isa> {
 INSTANTIATE_TEST_SUITE_P(AllIsas, RowKernels, ::testing::ValuesIn(SupportedIsas()),
                          [](const auto& info) { return std::string(IsaName(info.param)); });
 
-// A sum of n terms of one sign in the widest case of 8 lanes x 4 sums: n / 8 additions at most follow each other.
+// A sum of n terms of one sign in the widest case of 8 lanes x 4 sums: n / 8 additions at most
+// follow each other.
 float SumError(int64_t n) { return (static_cast<float>(n) / 8 + 8) * kUnit; }
 
 TEST_P(RowKernels, RmsNorm) {
   for (int64_t n : cases::kLengths) {
     const int64_t rows = n < 1000 ? 3 : 2;
-    const std::vector<float> x = Uniform(rows * n, n), w = Uniform(n, n + 1, 2.0f), r = Uniform(rows * n, n + 2);
+    const std::vector<float> x = Uniform(rows * n, n), w = Uniform(n, n + 1, 2.0f),
+                             r = Uniform(rows * n, n + 2);
     std::vector<float> want(rows * n), got(rows * n);
     ref().rms_norm(x.data(), w.data(), kEps, rows, n, want.data());
     fast().rms_norm(x.data(), w.data(), kEps, rows, n, got.data());
-    // The error of the sum of squares halves under the root; then a division, a root and two products.
+    // The error of the sum of squares halves under the root; then a division, a root and two
+    // products.
     const float relative = SumError(n) / 2 + 6 * kUnit;
-    for (int64_t i = 0; i < rows * n; ++i) ASSERT_NEAR(got[i], want[i], relative * std::fabs(want[i])) << n << " " << i;
+    for (int64_t i = 0; i < rows * n; ++i)
+      ASSERT_NEAR(got[i], want[i], relative * std::fabs(want[i])) << n << " " << i;
 
     std::vector<float> in_place = x;
     fast().rms_norm(in_place.data(), w.data(), kEps, rows, n, in_place.data());
@@ -49,7 +54,9 @@ TEST_P(RowKernels, RmsNorm) {
     ref().rms_norm_add(x.data(), w.data(), kEps, rows, n, want_sum.data());
     fast().rms_norm_add(x.data(), w.data(), kEps, rows, n, got_sum.data());
     for (int64_t i = 0; i < rows * n; ++i) {
-      ASSERT_NEAR(got_sum[i], want_sum[i], relative * std::fabs(want[i]) + 2 * kUnit * std::fabs(want_sum[i])) << n;
+      ASSERT_NEAR(got_sum[i], want_sum[i],
+                  relative * std::fabs(want[i]) + 2 * kUnit * std::fabs(want_sum[i]))
+          << n;
     }
   }
 }
@@ -57,10 +64,14 @@ TEST_P(RowKernels, RmsNorm) {
 TEST_P(RowKernels, RmsNormBackward) {
   for (int64_t n : cases::kLengths) {
     const int64_t rows = 2;
-    const std::vector<float> x = Uniform(rows * n, n), w = Uniform(n, n + 1), dy = Uniform(rows * n, n + 2);
-    std::vector<float> want = Uniform(rows * n, n + 3), got = want, want_w = Uniform(n, n + 4), got_w = want_w;
-    ref().rms_norm_backward(x.data(), w.data(), kEps, dy.data(), rows, n, want.data(), want_w.data());
-    fast().rms_norm_backward(x.data(), w.data(), kEps, dy.data(), rows, n, got.data(), got_w.data());
+    const std::vector<float> x = Uniform(rows * n, n), w = Uniform(n, n + 1),
+                             dy = Uniform(rows * n, n + 2);
+    std::vector<float> want = Uniform(rows * n, n + 3), got = want, want_w = Uniform(n, n + 4),
+                       got_w = want_w;
+    ref().rms_norm_backward(x.data(), w.data(), kEps, dy.data(), rows, n, want.data(),
+                            want_w.data());
+    fast().rms_norm_backward(x.data(), w.data(), kEps, dy.data(), rows, n, got.data(),
+                             got_w.data());
     for (int64_t r = 0; r < rows; ++r) {
       // dx = s (w dy - x s^2 mean(w dy x)): bound each term by its sum of absolute values.
       double squares = 0, terms = 0;
@@ -72,7 +83,9 @@ TEST_P(RowKernels, RmsNormBackward) {
       for (int64_t j = 0; j < n; ++j) {
         const int64_t i = r * n + j;
         const double size = s * (std::fabs(w[j] * dy[i]) + std::fabs(x[i]) * s * s * terms / n);
-        ASSERT_NEAR(got[i], want[i], (4 * SumError(n) + 8 * kUnit) * size + 2 * kUnit * (std::fabs(want[i]) + 1)) << n;
+        ASSERT_NEAR(got[i], want[i],
+                    (4 * SumError(n) + 8 * kUnit) * size + 2 * kUnit * (std::fabs(want[i]) + 1))
+            << n;
       }
     }
     for (int64_t j = 0; j < n; ++j) {
@@ -103,7 +116,8 @@ TEST_P(RowKernels, RopeTurnsAndTurnsBack) {
       ref().rope(x.data(), cos_sin.data(), rows, heads, head_dim, inverse, want.data());
       fast().rope(x.data(), cos_sin.data(), rows, heads, head_dim, inverse, got.data());
       // Two products and a sum of values below 1.
-      for (int64_t i = 0; i < n; ++i) ASSERT_NEAR(got[i], want[i], 4 * kUnit) << head_dim << " " << i;
+      for (int64_t i = 0; i < n; ++i)
+        ASSERT_NEAR(got[i], want[i], 4 * kUnit) << head_dim << " " << i;
     }
     std::vector<float> turned = x;
     fast().rope(turned.data(), cos_sin.data(), rows, heads, head_dim, false, turned.data());
@@ -121,28 +135,38 @@ double GateError(GateKind kind, double g) {
 TEST_P(RowKernels, GateMul) {
   for (GateKind kind : {GateKind::kGeluTanh, GateKind::kSilu}) {
     for (int64_t n : cases::kLengths) {
-      const std::vector<float> gate = Uniform(n, n, n % 2 == 0 ? 3.0f : 12.0f), up = Uniform(n, n + 1);
+      const std::vector<float> gate = Uniform(n, n, n % 2 == 0 ? 3.0f : 12.0f),
+                               up = Uniform(n, n + 1);
       const std::vector<float> dy = Uniform(n, n + 2);
       std::vector<float> want(n), got(n);
       ref().gate_mul(kind, gate.data(), up.data(), n, want.data());
       fast().gate_mul(kind, gate.data(), up.data(), n, got.data());
       for (int64_t i = 0; i < n; ++i) {
-        ASSERT_NEAR(got[i], want[i], GateError(kind, gate[i]) * std::fabs(want[i]) + 0x1p-125f) << gate[i];
+        ASSERT_NEAR(got[i], want[i], GateError(kind, gate[i]) * std::fabs(want[i]) + 0x1p-125f)
+            << gate[i];
       }
-      std::vector<float> want_g = Uniform(n, n + 3), got_g = want_g, want_u = Uniform(n, n + 4), got_u = want_u;
-      ref().gate_mul_backward(kind, gate.data(), up.data(), dy.data(), n, want_g.data(), want_u.data());
-      fast().gate_mul_backward(kind, gate.data(), up.data(), dy.data(), n, got_g.data(), got_u.data());
+      std::vector<float> want_g = Uniform(n, n + 3), got_g = want_g, want_u = Uniform(n, n + 4),
+                         got_u = want_u;
+      ref().gate_mul_backward(kind, gate.data(), up.data(), dy.data(), n, want_g.data(),
+                              want_u.data());
+      fast().gate_mul_backward(kind, gate.data(), up.data(), dy.data(), n, got_g.data(),
+                               got_u.data());
       for (int64_t i = 0; i < n; ++i) {
-        // The slope's terms, s and g z' s (1 - s), stay below 1.2 and 2.5 (GELU) in size; the old gradient below 1.
-        ASSERT_NEAR(got_u[i], want_u[i], GateError(kind, gate[i]) * std::fabs(want[i]) + 2 * kUnit * 13) << gate[i];
-        ASSERT_NEAR(got_g[i], want_g[i], 3.7 * GateError(kind, std::min(std::fabs(gate[i]), 4.0f)) + 4 * kUnit);
+        // The slope's terms, s and g z' s (1 - s), stay below 1.2 and 2.5 (GELU) in size; the old
+        // gradient below 1.
+        ASSERT_NEAR(got_u[i], want_u[i],
+                    GateError(kind, gate[i]) * std::fabs(want[i]) + 2 * kUnit * 13)
+            << gate[i];
+        ASSERT_NEAR(got_g[i], want_g[i],
+                    3.7 * GateError(kind, std::min(std::fabs(gate[i]), 4.0f)) + 4 * kUnit);
       }
     }
   }
 }
 
 TEST_P(RowKernels, GateMulAtTheEnds) {
-  const std::vector<float> gate = {-kInf, -1e30f, -200.0f, -90.0f, -0.0f, 0.0f, 90.0f, 200.0f, 1e12f, kNan, 1.0f};
+  const std::vector<float> gate = {-kInf, -1e30f, -200.0f, -90.0f, -0.0f, 0.0f,
+                                   90.0f, 200.0f, 1e12f,   kNan,   1.0f};
   const std::vector<float> up(gate.size(), 1.0f);
   std::vector<float> y(gate.size());
   fast().gate_mul(GateKind::kSilu, gate.data(), up.data(), gate.size(), y.data());
@@ -175,10 +199,12 @@ TEST_P(RowKernels, LogSumExp) {
       std::vector<float> want(rows), got(rows);
       ref().log_sum_exp(x.data(), rows, n, want.data());
       fast().log_sum_exp(x.data(), rows, n, got.data());
-      // Parts of 4096 values in 8 x 4 sums; e^(x - max) is off by its own rounding and that of the difference, which
-      // weighs |x - max| e^(x - max) <= 0.37.
-      const float tolerance = (4096.0f / 32 + 8) * kUnit + 2 * kUnit * std::fabs(want[0]) + 2 * kUnit * std::fabs(want[1]);
-      for (int64_t r = 0; r < rows; ++r) ASSERT_NEAR(got[r], want[r], tolerance) << n << " " << scale;
+      // Parts of 4096 values in 8 x 4 sums; e^(x - max) is off by its own rounding and that of the
+      // difference, which weighs |x - max| e^(x - max) <= 0.37.
+      const float tolerance = (4096.0f / 32 + 8) * kUnit + 2 * kUnit * std::fabs(want[0]) +
+                              2 * kUnit * std::fabs(want[1]);
+      for (int64_t r = 0; r < rows; ++r)
+        ASSERT_NEAR(got[r], want[r], tolerance) << n << " " << scale;
     }
   }
 }

@@ -19,8 +19,7 @@ namespace galen {
 class GoldenInputs {
  public:
   // bidirectional: the tokens of an image see each other in both directions.
-  static Result<GoldenInputs> Read(const Checkpoint& file, int32_t soft_token,
-                                   bool bidirectional);
+  static Result<GoldenInputs> Read(const Checkpoint& file, int32_t soft_token, bool bidirectional);
 
   // images: the vectors of all runs in order, or an empty tensor. Valid while this object lives and
   // is not asked again.

@@ -45,7 +45,8 @@ void LayerChecker::Check(std::string_view layer, const Tensor& x) {
     status_ = DataLoss(file_.path() + ": " + key + " has another size than the model's");
   } else {
     const int depth = static_cast<int>(layers_.size());
-    layers_.push_back({std::string(layer), RelativeError(x, *wanted), Limit(depth, compute_, longest_sum_)});
+    layers_.push_back(
+        {std::string(layer), RelativeError(x, *wanted), Limit(depth, compute_, longest_sum_)});
   }
 }
 

@@ -70,8 +70,7 @@ class Qwen2_5VLParity : public testing::Test {
     return ctx;
   }
 
-  void ExpectNear(const Tensor& x, const Checkpoint& file, const std::string& name,
-                  int roundings) {
+  void ExpectNear(const Tensor& x, const Checkpoint& file, const std::string& name, int roundings) {
     const std::vector<float> wanted = ReadFloats(file, name);
     ASSERT_EQ(static_cast<int64_t>(wanted.size()), x.num_elements()) << name;
     const Distance d = Compare({x.f32(), wanted.size()}, wanted);
@@ -247,11 +246,10 @@ TEST_F(Qwen2_5VLParity, WhatItCannotTakeIsRefused) {
   EXPECT_NE(refusal(20, 20, options).find("at least 2000 pixels and at most 1600"),
             std::string::npos);
   // A projector file of another family, and a text model without three positions.
-  for (const auto& [model, mmproj] :
-       {std::pair<std::string, std::string>("qwen2_5_vl/text.gguf",
-                                            "gemma3-vision/mmproj-f16.gguf"),
-        {"qwen2-full/f32.gguf", "qwen2_5_vl/mmproj.gguf"},
-        {"gemma3-vision/q8_0.gguf", "qwen2_5_vl/mmproj.gguf"}}) {
+  for (const auto& [model, mmproj] : {std::pair<std::string, std::string>(
+                                          "qwen2_5_vl/text.gguf", "gemma3-vision/mmproj-f16.gguf"),
+                                      {"qwen2-full/f32.gguf", "qwen2_5_vl/mmproj.gguf"},
+                                      {"gemma3-vision/q8_0.gguf", "qwen2_5_vl/mmproj.gguf"}}) {
     ReadModelOptions read;
     read.mmproj = TinyFolder(mmproj);
     const auto files = ReadModel(TinyFolder(model), read);

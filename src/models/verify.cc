@@ -70,10 +70,9 @@ Status ReplayCausalLm(ExecContext& ctx, const std::shared_ptr<const Checkpoint>&
     ASSIGN_OR_RETURN(const std::vector<int32_t> order, GoldenInts(*file, "image_order"));
     std::vector<PreparedImage> prepared;
     for (const int32_t i : order) {
-      auto image = parts.vision.any_shape()
-                       ? GoldenImage(*file, i, *parts.processor)
-                       : GoldenImage(*file, i, parts.vision.image_size, parts.vision,
-                                     *parts.processor);
+      auto image = parts.vision.any_shape() ? GoldenImage(*file, i, *parts.processor)
+                                            : GoldenImage(*file, i, parts.vision.image_size,
+                                                          parts.vision, *parts.processor);
       RETURN_IF_ERROR(image.status());
       prepared.push_back(*std::move(image));
     }

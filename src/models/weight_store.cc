@@ -108,8 +108,8 @@ void FillPiece(const ParamSource& source, const Placement& place, const KernelTa
     // pack_rows wants the address of row 0 and reads rows [row0, row1) only.
     const auto row_zero =
         reinterpret_cast<uintptr_t>(rows) - static_cast<uintptr_t>(row0 * row_bytes);
-    kernels.pack_rows(place.dtype, reinterpret_cast<const uint8_t*>(row_zero), spec.rows,
-                      spec.cols, row0, row1, dst);
+    kernels.pack_rows(place.dtype, reinterpret_cast<const uint8_t*>(row_zero), spec.rows, spec.cols,
+                      row0, row1, dst);
   } else if (!place.gradient) {
     std::memcpy(dst + row0 * row_bytes, rows, static_cast<size_t>((row1 - row0) * row_bytes));
   } else {

@@ -61,8 +61,8 @@ Tensor EncoderBlock(ExecContext& ctx, const EncoderLayer& layer, const EncoderAt
       Add(ctx, x, Project(ctx, layer.out_proj, InputOf(ctx, layer.out_proj.weight, heads)));
   const Tensor n2 = InputOf(ctx, layer.fc1.weight,
                             LayerNorm(ctx, middle, layer.layer_norm2_w, layer.layer_norm2_b, eps));
-  const Tensor inner = InputOf(ctx, layer.fc2.weight,
-                               Activation(ctx, activation, Project(ctx, layer.fc1, n2)));
+  const Tensor inner =
+      InputOf(ctx, layer.fc2.weight, Activation(ctx, activation, Project(ctx, layer.fc1, n2)));
   return scope.Keep(Add(ctx, middle, Project(ctx, layer.fc2, inner)), x);
 }
 

@@ -21,7 +21,8 @@ struct LinearLayer {
 
 // x [T, in] through one layer: [T, out].
 Tensor Project(ExecContext& ctx, const LinearLayer& layer, const Tensor& x);
-// Logits [T, vocab] of x [T, hidden]. Invariant under ctx.invariant_head, not under ctx.batch_invariant.
+// Logits [T, vocab] of x [T, hidden]. Invariant under ctx.invariant_head, not under
+// ctx.batch_invariant.
 Tensor OutputHead(ExecContext& ctx, const Tensor& x, const Weight& head);
 // Several layers that share x, in one pass over the pool. outputs[i] is [T, out_i].
 void ProjectTogether(ExecContext& ctx, std::initializer_list<const LinearLayer*> layers,

@@ -41,7 +41,8 @@ Tensor Add(ExecContext& ctx, const Tensor& a, const Tensor& b) {
     ctx.kernels->add(a.f32() + begin, b.f32() + begin, end - begin, y.f32() + begin);
   });
   if (ctx.tape != nullptr && (ctx.tape->Needs(a) || ctx.tape->Needs(b))) {
-    ctx.tape->Record<BackwardAdd>(ctx.arena, SavedAdd{a, b, y, ctx.tape->Needs(a), ctx.tape->Needs(b)}, {y});
+    ctx.tape->Record<BackwardAdd>(ctx.arena,
+                                  SavedAdd{a, b, y, ctx.tape->Needs(a), ctx.tape->Needs(b)}, {y});
   }
   return y;
 }

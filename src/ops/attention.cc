@@ -39,20 +39,22 @@ void BackwardAttention(ExecContext& ctx, const SavedAttention& saved, GradMap& g
   const int64_t groups = saved.shape.num_kv_heads;
   const int64_t bytes = ctx.kernels->attention_scratch_bytes(saved.shape, saved.longest);
   ForItems(ctx, saved.num_spans * groups, bytes, [&](int64_t item, void* scratch) {
-    ctx.kernels->attention_backward(saved.shape, saved.spans[item / groups], saved.q.f32(), saved.k.f32(),
-                                    saved.v.f32(), saved.look_ahead, saved.out.f32(), saved.lse.f32(), dout,
-                                    item % groups, dq, dk, dv, scratch);
+    ctx.kernels->attention_backward(saved.shape, saved.spans[item / groups], saved.q.f32(),
+                                    saved.k.f32(), saved.v.f32(), saved.look_ahead, saved.out.f32(),
+                                    saved.lse.f32(), dout, item % groups, dq, dk, dv, scratch);
   });
 }
 
 }  // namespace
 
-Tensor Attention(ExecContext& ctx, const AttentionShape& shape, std::span<const AttentionSpan> spans, const Tensor& q,
-                 const Tensor& k, const Tensor& v, const int32_t* look_ahead) {
+Tensor Attention(ExecContext& ctx, const AttentionShape& shape,
+                 std::span<const AttentionSpan> spans, const Tensor& q, const Tensor& k,
+                 const Tensor& v, const int32_t* look_ahead) {
   const int64_t heads = shape.num_heads, head_dim = shape.head_dim;
   const int64_t tokens = q.num_elements() / (heads * head_dim);
   GALEN_CHECK(heads % shape.num_kv_heads == 0 && q.num_elements() == tokens * heads * head_dim);
-  GALEN_CHECK(k.num_elements() == tokens * shape.num_kv_heads * head_dim && v.num_elements() == k.num_elements());
+  GALEN_CHECK(k.num_elements() == tokens * shape.num_kv_heads * head_dim &&
+              v.num_elements() == k.num_elements());
   int64_t covered = 0, longest = 0;
   for (const AttentionSpan& span : spans) {
     GALEN_CHECK(span.begin == covered && span.end >= span.begin);
@@ -66,11 +68,12 @@ Tensor Attention(ExecContext& ctx, const AttentionShape& shape, std::span<const 
   const int64_t num_spans = static_cast<int64_t>(spans.size());
   const int64_t bytes = ctx.kernels->attention_scratch_bytes(shape, longest);
   ForItems(ctx, num_spans * heads, bytes, [&](int64_t item, void* scratch) {
-    ctx.kernels->attention(shape, spans[item / heads], q.f32(), k.f32(), v.f32(), look_ahead, item % heads, out.f32(),
-                           lse.f32(), scratch);
+    ctx.kernels->attention(shape, spans[item / heads], q.f32(), k.f32(), v.f32(), look_ahead,
+                           item % heads, out.f32(), lse.f32(), scratch);
   });
   if (ctx.tape != nullptr && (ctx.tape->Needs(q) || ctx.tape->Needs(k) || ctx.tape->Needs(v))) {
-    SavedAttention saved{shape, SaveValues(ctx.arena, spans), num_spans, longest, q, k, v, out, lse, nullptr};
+    SavedAttention saved{
+        shape, SaveValues(ctx.arena, spans), num_spans, longest, q, k, v, out, lse, nullptr};
     if (look_ahead != nullptr) {
       saved.look_ahead = SaveValues(ctx.arena, std::span<const int32_t>(look_ahead, tokens));
     }

@@ -50,7 +50,8 @@ Tensor CrossEntropy(ExecContext& ctx, const Tensor& logits, std::span<const int3
   });
   double sum = 0;
   for (int64_t i = 0; i < rows; ++i) {
-    if (targets[i] != kIgnored) sum += static_cast<double>(lse.f32()[i]) - logits.row(i)[targets[i]];
+    if (targets[i] != kIgnored)
+      sum += static_cast<double>(lse.f32()[i]) - logits.row(i)[targets[i]];
   }
   *loss.f32() = counted == 0 ? 0.0f : static_cast<float>(sum / static_cast<double>(counted));
   if (ctx.tape != nullptr && counted > 0 && ctx.tape->Needs(logits)) {

@@ -30,10 +30,12 @@ Tensor Embedding(ExecContext& ctx, const Weight& table, std::span<const int32_t>
   const int64_t n = static_cast<int64_t>(ids.size()), cols = table.view.cols;
   for (int32_t id : ids) GALEN_CHECK(id >= 0 && id < table.view.rows);
   Tensor y = ctx.arena->NewTensor({n, cols});
-  ForPieces(ctx, n, cols * 4, [&](int64_t begin, int64_t end) {  // decoding costs some four times a copy
-    ctx.kernels->decode_rows(table.view, ids.data(), begin, end, y.f32(), cols);
-    if (scale != 1.0f) ctx.kernels->scale(y.row(begin), scale, (end - begin) * cols, y.row(begin));
-  });
+  ForPieces(ctx, n, cols * 4,
+            [&](int64_t begin, int64_t end) {  // decoding costs some four times a copy
+              ctx.kernels->decode_rows(table.view, ids.data(), begin, end, y.f32(), cols);
+              if (scale != 1.0f)
+                ctx.kernels->scale(y.row(begin), scale, (end - begin) * cols, y.row(begin));
+            });
   if (ctx.tape != nullptr && table.grad != nullptr && n > 0) {
     GALEN_CHECK(table.view.dtype == DType::kF32);
     const SavedEmbedding saved{table.grad, SaveValues(ctx.arena, ids), n, scale, y};

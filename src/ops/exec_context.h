@@ -18,13 +18,16 @@ struct ExecContext {
   Arena* arena = nullptr;
   Tape* tape = nullptr;  // null: inference; nothing else differs
   Compute compute = Compute::kBf16;
-  // A row's result never depends on the other rows of the batch: one arithmetic and one order of sums whatever their number.
+  // A row's result never depends on the other rows of the batch: one arithmetic and one order of
+  // sums whatever their number.
   bool batch_invariant = false;
-  // The same for attention alone, and for the output head alone (OutputHead in nn/layers.h ignores batch_invariant): a
-  // prompt is computed invariantly, so that chunks and cached prefixes give the same bits, but only few rows meet the head.
+  // The same for attention alone, and for the output head alone (OutputHead in nn/layers.h ignores
+  // batch_invariant): a prompt is computed invariantly, so that chunks and cached prefixes give the
+  // same bits, but only few rows meet the head.
   bool invariant_attention = false;
   bool invariant_head = false;
-  // Shown named activations as they come to be (tests compare them layer by layer). Null: nobody looks.
+  // Shown named activations as they come to be (tests compare them layer by layer). Null: nobody
+  // looks.
   const std::function<void(std::string_view name, const Tensor& x)>* observer = nullptr;
 };
 

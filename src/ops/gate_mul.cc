@@ -16,8 +16,8 @@ void BackwardGateMul(ExecContext& ctx, const SavedGateMul& saved, GradMap& grads
   float* dgate = grads.Accumulator(saved.gate);
   float* dup = grads.Accumulator(saved.up);
   ForElements(ctx, saved.y.num_elements(), [&](int64_t begin, int64_t end) {
-    ctx.kernels->gate_mul_backward(saved.kind, saved.gate.f32() + begin, saved.up.f32() + begin, dy + begin,
-                                   end - begin, dgate + begin, dup + begin);
+    ctx.kernels->gate_mul_backward(saved.kind, saved.gate.f32() + begin, saved.up.f32() + begin,
+                                   dy + begin, end - begin, dgate + begin, dup + begin);
   });
 }
 

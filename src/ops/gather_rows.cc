@@ -31,7 +31,8 @@ Tensor GatherRows(ExecContext& ctx, const Tensor& x, std::span<const int32_t> ro
   Tensor y = ctx.arena->NewTensor({n, cols});
   for (int64_t i = 0; i < n; ++i) std::copy_n(x.f32() + rows[i] * cols, cols, y.row(i));
   if (ctx.tape != nullptr && n > 0 && ctx.tape->Needs(x)) {
-    ctx.tape->Record<BackwardGather>(ctx.arena, SavedGather{x, y, SaveValues(ctx.arena, rows)}, {y});
+    ctx.tape->Record<BackwardGather>(ctx.arena, SavedGather{x, y, SaveValues(ctx.arena, rows)},
+                                     {y});
   }
   return y;
 }

@@ -15,8 +15,9 @@ constexpr int64_t kBackwardColumns = 256;  // linear_backward_input's granularit
 
 int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
-// Units of one piece of the queue. Few rows: the pieces stream weights, ~16 for each worker. Many rows: a kernel unpacks a
-// panel of 8 or 16 units once for all rows, so a piece is a panel unless that would leave too few of them.
+// Units of one piece of the queue. Few rows: the pieces stream weights, ~16 for each worker. Many
+// rows: a kernel unpacks a panel of 8 or 16 units once for all rows, so a piece is a panel unless
+// that would leave too few of them.
 int64_t PieceUnits(int64_t total, int workers, int64_t m) {
   constexpr int64_t kManyRows = 16;
   if (m < kManyRows) return std::max<int64_t>(1, total / (workers * 16));
@@ -26,7 +27,8 @@ int64_t PieceUnits(int64_t total, int workers, int64_t m) {
   return 1;
 }
 
-// One weight's part of a shared product: units [first_unit, first_unit + units) of the common queue.
+// One weight's part of a shared product: units [first_unit, first_unit + units) of the common
+// queue.
 struct Part {
   WeightView view;
   int operand = 0;
@@ -55,15 +57,15 @@ int FindOrAddOperand(Product* product, LinearPlan plan, int64_t m, int64_t k) {
 
 using Operands = std::array<LinearOperand, kMaxPlans>;
 
-void ComputePiece(const KernelTable& kernels, const Product& product, const Operands& operands, int64_t begin, int64_t end,
-                  void* scratch) {
+void ComputePiece(const KernelTable& kernels, const Product& product, const Operands& operands,
+                  int64_t begin, int64_t end, void* scratch) {
   for (int j = 0; j < product.num_parts; ++j) {
     const Part& part = product.parts[j];
     const int64_t first = std::max(begin, part.first_unit);
     const int64_t last = std::min(end, part.first_unit + part.units);
     if (first >= last) continue;
-    kernels.linear_compute(part.view, operands[part.operand], first - part.first_unit, last - part.first_unit, part.out,
-                           scratch);
+    kernels.linear_compute(part.view, operands[part.operand], first - part.first_unit,
+                           last - part.first_unit, part.out, scratch);
   }
 }
 
@@ -74,8 +76,9 @@ void FetchAhead(const KernelTable& kernels, const Product& product, int64_t unit
     const Part& part = product.parts[j];
     if (unit < part.first_unit || unit >= part.first_unit + part.units) continue;
     const WeightView& w = part.view;
-    const int64_t bytes =
-        w.layout == WeightLayout::kRows ? w.rows * RowBytes(w.dtype, w.cols) : kernels.packed_bytes(w.dtype, w.rows, w.cols);
+    const int64_t bytes = w.layout == WeightLayout::kRows
+                              ? w.rows * RowBytes(w.dtype, w.cols)
+                              : kernels.packed_bytes(w.dtype, w.rows, w.cols);
     const uint8_t* first = w.data + bytes / part.units * (unit - part.first_unit);
     for (int64_t i = 0; i < kBytes; i += 64) __builtin_prefetch(first + i);
   }
@@ -95,7 +98,8 @@ Operands PlaceOperands(const KernelTable& kernels, const Product& product, uint8
   Operands operands = product.operands;
   for (int i = 0; i < product.num_operands; ++i) {
     operands[i].data = memory;
-    memory += RoundUp(kernels.linear_operand_bytes(operands[i].plan, operands[i].m, operands[i].k), 64);
+    memory +=
+        RoundUp(kernels.linear_operand_bytes(operands[i].plan, operands[i].m, operands[i].k), 64);
   }
   return operands;
 }
@@ -113,9 +117,11 @@ void Multiply(const ExecContext& ctx, const Tensor& x, const Product& product) {
   // A single row is prepared by every worker for itself, which saves a barrier.
   const bool single = m == 1;
   const int64_t operand_stride = OperandBytes(kernels, product);
-  uint8_t* memory = static_cast<uint8_t*>(ctx.arena->Allocate(operand_stride * (single ? workers : 1)));
+  uint8_t* memory =
+      static_cast<uint8_t*>(ctx.arena->Allocate(operand_stride * (single ? workers : 1)));
   const auto prepare = [&](int64_t begin, int64_t end, const Operands& operands) {
-    for (int i = 0; i < product.num_operands; ++i) kernels.linear_prepare(x.f32(), k, begin, end, operands[i]);
+    for (int i = 0; i < product.num_operands; ++i)
+      kernels.linear_prepare(x.f32(), k, begin, end, operands[i]);
   };
   if (alone) {
     const Operands operands = PlaceOperands(kernels, product, memory);
@@ -126,7 +132,8 @@ void Multiply(const ExecContext& ctx, const Tensor& x, const Product& product) {
   StripedQueue queue(product.total_units, PieceUnits(product.total_units, workers, m), workers);
   ctx.pool->Run([&](int worker) {
     FetchAhead(kernels, product, queue.begin(worker));
-    const Operands operands = PlaceOperands(kernels, product, memory + (single ? worker * operand_stride : 0));
+    const Operands operands =
+        PlaceOperands(kernels, product, memory + (single ? worker * operand_stride : 0));
     if (single) {
       prepare(0, m, operands);
     } else {
@@ -152,8 +159,8 @@ struct SavedLinears {
   std::array<Tensor, kMaxShared> outputs;
 };
 
-void InputGradient(const ExecContext& ctx, const SavedLinears& saved, const std::array<float*, kMaxShared>& dy,
-                   GradMap& grads) {
+void InputGradient(const ExecContext& ctx, const SavedLinears& saved,
+                   const std::array<float*, kMaxShared>& dy, GradMap& grads) {
   const int64_t m = saved.x.rows(), k = saved.x.cols();
   bool fresh;
   float* dx = grads.Slot(saved.x, &fresh);
@@ -171,9 +178,9 @@ void InputGradient(const ExecContext& ctx, const SavedLinears& saved, const std:
       bool accumulate = !fresh;
       for (int j = 0; j < saved.num; ++j) {
         if (dy[j] == nullptr) continue;
-        ctx.kernels->linear_backward_input(saved.weights[j].view, dy[j], m, begin * kBackwardColumns,
-                                           std::min(end * kBackwardColumns, k), dx, accumulate,
-                                           scratch + worker * stride);
+        ctx.kernels->linear_backward_input(
+            saved.weights[j].view, dy[j], m, begin * kBackwardColumns,
+            std::min(end * kBackwardColumns, k), dx, accumulate, scratch + worker * stride);
         accumulate = true;
       }
     }
@@ -253,7 +260,8 @@ void Linears(ExecContext& ctx, const Tensor& x, std::span<const Weight* const> w
       part.out.bias = biases[j]->data;
     }
     product.total_units += part.units;
-    product.scratch_bytes = std::max(product.scratch_bytes, ctx.kernels->linear_scratch_bytes(plan, m, k));
+    product.scratch_bytes =
+        std::max(product.scratch_bytes, ctx.kernels->linear_scratch_bytes(plan, m, k));
   }
   if (m == 0) return;
   Multiply(ctx, x, product);

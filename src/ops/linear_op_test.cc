@@ -1,4 +1,5 @@
-// The orchestration of shared products: several weights, formats, biases and plans in one pass over the pool.
+// The orchestration of shared products: several weights, formats, biases and plans in one pass over
+// the pool.
 #include "ops/op_test_util.h"
 
 namespace galen {
@@ -9,7 +10,8 @@ using cases::Uniform;
 class LinearOp : public OpsTest {};
 INSTANTIATE_TEST_SUITE_P(AllIsas, LinearOp, ::testing::ValuesIn(SupportedIsas()), IsaTestName);
 
-// One weight alone on one worker says what a shared product on any number of workers must be, to the bit.
+// One weight alone on one worker says what a shared product on any number of workers must be, to
+// the bit.
 TEST_P(LinearOp, SharedProductsEqualSingleOnes) {
   const int64_t k = 512;
   const DType formats[] = {DType::kQ4_K, DType::kF32, DType::kQ6_K, DType::kBF16};
@@ -19,7 +21,8 @@ TEST_P(LinearOp, SharedProductsEqualSingleOnes) {
   std::vector<Weight> views;
   for (int i = 0; i < 4; ++i) {
     weights.push_back(cases::MakeWeight(formats[i], rows[i], k, i));
-    packed.push_back(std::make_unique<cases::PackedWeight>(*ctx.kernels, ctx.kernels->weight_layout, weights.back()));
+    packed.push_back(std::make_unique<cases::PackedWeight>(*ctx.kernels, ctx.kernels->weight_layout,
+                                                           weights.back()));
     views.push_back({packed.back()->view()});
   }
   std::vector<float> b0 = Uniform(300, 9), b3 = Uniform(1, 10);
@@ -40,7 +43,8 @@ TEST_P(LinearOp, SharedProductsEqualSingleOnes) {
           const Tensor alone = Linear(single.ctx, Wrap(x, {m, k}), *list[j], biases[j]);
           ASSERT_EQ(y[j].rows(), m);
           ASSERT_EQ(y[j].cols(), rows[j]);
-          ASSERT_EQ(Values(y[j]), Values(alone)) << "m " << m << " weight " << j << " workers " << workers;
+          ASSERT_EQ(Values(y[j]), Values(alone))
+              << "m " << m << " weight " << j << " workers " << workers;
         }
       }
     }
@@ -49,7 +53,8 @@ TEST_P(LinearOp, SharedProductsEqualSingleOnes) {
 
 TEST_P(LinearOp, ScratchIsGivenBack) {
   std::vector<float> x = Uniform(64 * 256, 1), w = Uniform(32 * 256, 2);
-  const Weight weight{{reinterpret_cast<const uint8_t*>(w.data()), DType::kF32, WeightLayout::kRows, 32, 256}};
+  const Weight weight{
+      {reinterpret_cast<const uint8_t*>(w.data()), DType::kF32, WeightLayout::kRows, 32, 256}};
   const int64_t before = ctx.arena->mark();
   Linear(ctx, Wrap(x, {64, 256}), weight);
   EXPECT_EQ(ctx.arena->mark() - before, 64 * 32 * 4);
@@ -57,7 +62,8 @@ TEST_P(LinearOp, ScratchIsGivenBack) {
 
 TEST_P(LinearOp, NoRowsIsNoWork) {
   std::vector<float> w = Uniform(32 * 16, 2);
-  const Weight weight{{reinterpret_cast<const uint8_t*>(w.data()), DType::kF32, WeightLayout::kRows, 32, 16}};
+  const Weight weight{
+      {reinterpret_cast<const uint8_t*>(w.data()), DType::kF32, WeightLayout::kRows, 32, 16}};
   const Tensor y = Linear(ctx, ctx.arena->NewTensor({0, 16}), weight);
   EXPECT_EQ(y.rows(), 0);
   EXPECT_EQ(y.cols(), 32);
@@ -65,7 +71,8 @@ TEST_P(LinearOp, NoRowsIsNoWork) {
 
 TEST_P(LinearOp, WrongShapesAreRefused) {
   std::vector<float> x = Uniform(16, 1), w = Uniform(64, 2);
-  const Weight weight{{reinterpret_cast<const uint8_t*>(w.data()), DType::kF32, WeightLayout::kRows, 4, 16}};
+  const Weight weight{
+      {reinterpret_cast<const uint8_t*>(w.data()), DType::kF32, WeightLayout::kRows, 4, 16}};
   const VectorParam bias{x.data(), 3};
   EXPECT_THROW(Linear(ctx, Wrap(x, {2, 8}), weight), InternalError);
   EXPECT_THROW(Linear(ctx, Wrap(x, {1, 16}), weight, &bias), InternalError);

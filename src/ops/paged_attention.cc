@@ -1,5 +1,6 @@
-// Attention over the paged cache: keys and values of all spans are written, then every span reads its pages. Work is cut
-// into pieces without regard to the number of workers, so that the bits do not depend on it.
+// Attention over the paged cache: keys and values of all spans are written, then every span reads
+// its pages. Work is cut into pieces without regard to the number of workers, so that the bits do
+// not depend on it.
 #include <algorithm>
 
 #include "ops/ops.h"
@@ -7,10 +8,12 @@
 namespace galen {
 namespace {
 
-// A span of at most this many rows (decode, short continuations, drafts) is also cut by keys, at kSegmentTokens, so that a
-// long context spreads over the workers. That changes no bit (kernels/attention.h).
+// A span of at most this many rows (decode, short continuations, drafts) is also cut by keys, at
+// kSegmentTokens, so that a long context spreads over the workers. That changes no bit
+// (kernels/attention.h).
 constexpr int64_t kFewRows = 8;
-// (token, query head) rows that one call of the kernel takes: enough to reuse each page from the first-level cache.
+// (token, query head) rows that one call of the kernel takes: enough to reuse each page from the
+// first-level cache.
 constexpr int64_t kBlockRows = 128;
 // Multiply-adds below which a region of the pool costs more than it gains.
 constexpr int64_t kInlineProducts = 65536;
@@ -23,7 +26,8 @@ struct Block {
   int64_t row0, row1;
   int64_t key0, key1;
   int64_t segments;
-  float* partials;     // [kv head][segment][row, query head of the group][D + 2]; null: one call takes all keys
+  float* partials;  // [kv head][segment][row, query head of the group][D + 2]; null: one call takes
+                    // all keys
 };
 
 struct Plan {
@@ -31,8 +35,8 @@ struct Plan {
   const Tensor* q;
   const int32_t* look_ahead;
   float* out;
-  int64_t group;         // query heads of one key/value head
-  int64_t partial_row;   // floats of one partial row
+  int64_t group;        // query heads of one key/value head
+  int64_t partial_row;  // floats of one partial row
   Block* blocks;
   int64_t num_blocks = 0;
   int64_t most_rows = 0;
@@ -60,19 +64,23 @@ int64_t NumSegments(const Block& block) {
   return (block.key1 - 1) / kSegmentTokens - block.key0 / kSegmentTokens + 1;
 }
 
-void MergeSegments(const KernelTable& kernels, const Plan& plan, const Block& block, int64_t g, const float* partials) {
+void MergeSegments(const KernelTable& kernels, const Plan& plan, const Block& block, int64_t g,
+                   const float* partials) {
   const int64_t head_dim = plan.shape->head_dim;
   for (int64_t t = block.row0; t < block.row1; ++t) {
-    kernels.merge_partials(partials + (t - block.row0) * plan.group * plan.partial_row, block.segments,
-                           PartStride(plan, block), plan.group, head_dim,
+    kernels.merge_partials(partials + (t - block.row0) * plan.group * plan.partial_row,
+                           block.segments, PartStride(plan, block), plan.group, head_dim,
                            plan.out + (t * plan.shape->num_heads + g * plan.group) * head_dim);
   }
 }
 
 // One item of work for each (kv head, segment of keys) of a block.
-int64_t ItemCount(const Plan& plan, const Block& block) { return plan.shape->num_kv_heads * block.segments; }
+int64_t ItemCount(const Plan& plan, const Block& block) {
+  return plan.shape->num_kv_heads * block.segments;
+}
 
-void RunItem(const KernelTable& kernels, const Plan& plan, const Block& block, int64_t item, void* scratch) {
+void RunItem(const KernelTable& kernels, const Plan& plan, const Block& block, int64_t item,
+             void* scratch) {
   const int64_t g = item / block.segments, segment = item % block.segments;
   int64_t key0 = block.key0, key1 = block.key1;
   float* partial = nullptr;
@@ -82,16 +90,18 @@ void RunItem(const KernelTable& kernels, const Plan& plan, const Block& block, i
     key1 = std::min(start + kSegmentTokens, key1);
     partial = block.partials + item * PartStride(plan, block);
   }
-  kernels.paged_attention(*plan.shape, *block.span, plan.q->f32(), plan.look_ahead, g, block.row0, block.row1, key0, key1,
-                          partial, plan.out, scratch);
+  kernels.paged_attention(*plan.shape, *block.span, plan.q->f32(), plan.look_ahead, g, block.row0,
+                          block.row1, key0, key1, partial, plan.out, scratch);
 }
 
 // Later rows see more keys: they go first, so that the last pieces are small.
 void MakeBlocks(const ExecContext& ctx, std::span<const AttentionSpan> spans, Plan* plan) {
   const int64_t block_rows = std::clamp<int64_t>(kBlockRows / plan->group, 16, 64);
   int64_t most = 0;
-  for (const AttentionSpan& span : spans) most += (span.end - span.begin + block_rows - 1) / block_rows;
-  plan->blocks = static_cast<Block*>(ctx.arena->Allocate(most * static_cast<int64_t>(sizeof(Block))));
+  for (const AttentionSpan& span : spans)
+    most += (span.end - span.begin + block_rows - 1) / block_rows;
+  plan->blocks =
+      static_cast<Block*>(ctx.arena->Allocate(most * static_cast<int64_t>(sizeof(Block))));
   for (const AttentionSpan& span : spans) {
     const bool few = span.end - span.begin <= kFewRows;
     for (int64_t row1 = span.end; row1 > span.begin;) {
@@ -100,7 +110,8 @@ void MakeBlocks(const ExecContext& ctx, std::span<const AttentionSpan> spans, Pl
       SetKeys(*plan->shape, plan->look_ahead, &block);
       if (few) block.segments = NumSegments(block);
       if (block.segments > 1) {
-        block.partials = ctx.arena->NewTensor({ItemCount(*plan, block) * PartStride(*plan, block)}).f32();
+        block.partials =
+            ctx.arena->NewTensor({ItemCount(*plan, block) * PartStride(*plan, block)}).f32();
       }
       plan->most_rows = std::max(plan->most_rows, row1 - row0);
       plan->blocks[plan->num_blocks++] = block;
@@ -109,15 +120,16 @@ void MakeBlocks(const ExecContext& ctx, std::span<const AttentionSpan> spans, Pl
   }
 }
 
-// Pages that span's rows fall on, and the rows of the i-th of them. A page is written by one worker: its tokens lie
-// interleaved.
+// Pages that span's rows fall on, and the rows of the i-th of them. A page is written by one
+// worker: its tokens lie interleaved.
 int64_t PagesTouched(const AttentionSpan& span) {
   if (span.begin == span.end) return 0;
-  return (span.position + span.end - span.begin - 1) / kPageTokens - span.position / kPageTokens + 1;
+  return (span.position + span.end - span.begin - 1) / kPageTokens - span.position / kPageTokens +
+         1;
 }
 
-void WritePage(const KernelTable& kernels, const AttentionShape& shape, const AttentionSpan& span, int64_t i,
-               const float* k, const float* v) {
+void WritePage(const KernelTable& kernels, const AttentionShape& shape, const AttentionSpan& span,
+               int64_t i, const float* k, const float* v) {
   const int64_t page_start = (span.position / kPageTokens + i) * kPageTokens;
   const int64_t row0 = std::max(page_start - span.position, int64_t{0}) + span.begin;
   const int64_t row1 = std::min(page_start + kPageTokens - span.position + span.begin, span.end);
@@ -136,8 +148,9 @@ void AtIndex(int64_t index, int64_t groups, Count&& count, Fn&& fn) {
 
 }  // namespace
 
-Tensor PagedAttention(ExecContext& ctx, const AttentionShape& asked, std::span<const AttentionSpan> spans, const Tensor& q,
-                      const Tensor& k, const Tensor& v, const int32_t* look_ahead) {
+Tensor PagedAttention(ExecContext& ctx, const AttentionShape& asked,
+                      std::span<const AttentionSpan> spans, const Tensor& q, const Tensor& k,
+                      const Tensor& v, const int32_t* look_ahead) {
   GALEN_CHECK(ctx.tape == nullptr);
   AttentionShape shape = asked;
   shape.invariant = ctx.batch_invariant || ctx.invariant_attention;
@@ -145,7 +158,8 @@ Tensor PagedAttention(ExecContext& ctx, const AttentionShape& asked, std::span<c
   const int64_t heads = shape.num_heads, head_dim = shape.head_dim, groups = shape.num_kv_heads;
   const int64_t tokens = q.num_elements() / (heads * head_dim);
   GALEN_CHECK(heads % groups == 0 && q.num_elements() == tokens * heads * head_dim);
-  GALEN_CHECK(k.num_elements() == tokens * groups * head_dim && v.num_elements() == k.num_elements());
+  GALEN_CHECK(k.num_elements() == tokens * groups * head_dim &&
+              v.num_elements() == k.num_elements());
   const int64_t num_spans = static_cast<int64_t>(spans.size());
   int64_t covered = 0, pages = 0;
   for (const AttentionSpan& span : spans) {
@@ -169,25 +183,33 @@ Tensor PagedAttention(ExecContext& ctx, const AttentionShape& asked, std::span<c
   }
   const bool alone = ctx.pool->size() == 1 || items == 1 || products < kInlineProducts;
   const int workers = alone ? 1 : ctx.pool->size();
-  const int64_t scratch_stride = RoundUp(kernels.paged_attention_scratch_bytes(shape, plan.most_rows), 64);
+  const int64_t scratch_stride =
+      RoundUp(kernels.paged_attention_scratch_bytes(shape, plan.most_rows), 64);
   uint8_t* scratch = static_cast<uint8_t*>(ctx.arena->Allocate(scratch_stride * workers));
 
   const auto write = [&](int64_t index) {
-    AtIndex(index, num_spans, [&](int64_t i) { return PagesTouched(spans[i]); },
-            [&](int64_t i, int64_t page) { WritePage(kernels, shape, spans[i], page, k.f32(), v.f32()); });
+    AtIndex(
+        index, num_spans, [&](int64_t i) { return PagesTouched(spans[i]); },
+        [&](int64_t i, int64_t page) {
+          WritePage(kernels, shape, spans[i], page, k.f32(), v.f32());
+        });
   };
   const auto read = [&](int64_t index, int worker) {
-    AtIndex(index, plan.num_blocks, [&](int64_t i) { return ItemCount(plan, plan.blocks[i]); },
-            [&](int64_t i, int64_t item) {
-              RunItem(kernels, plan, plan.blocks[i], item, scratch + worker * scratch_stride);
-            });
+    AtIndex(
+        index, plan.num_blocks, [&](int64_t i) { return ItemCount(plan, plan.blocks[i]); },
+        [&](int64_t i, int64_t item) {
+          RunItem(kernels, plan, plan.blocks[i], item, scratch + worker * scratch_stride);
+        });
   };
   const auto merge = [&](int64_t index) {
-    AtIndex(index, plan.num_blocks, [&](int64_t i) { return plan.blocks[i].partials != nullptr ? groups : 0; },
-            [&](int64_t i, int64_t g) {
-              const Block& block = plan.blocks[i];
-              MergeSegments(kernels, plan, block, g, block.partials + g * block.segments * PartStride(plan, block));
-            });
+    AtIndex(
+        index, plan.num_blocks,
+        [&](int64_t i) { return plan.blocks[i].partials != nullptr ? groups : 0; },
+        [&](int64_t i, int64_t g) {
+          const Block& block = plan.blocks[i];
+          MergeSegments(kernels, plan, block, g,
+                        block.partials + g * block.segments * PartStride(plan, block));
+        });
   };
 
   // A few pages (decode) are written before the region, which saves a barrier.

@@ -9,12 +9,12 @@ struct SavedRope {
   Tensor x, cos_sin, y;
 };
 
-void Rotate(const ExecContext& ctx, const Tensor& x, const Tensor& cos_sin, bool inverse, const float* from,
-            float* to) {
+void Rotate(const ExecContext& ctx, const Tensor& x, const Tensor& cos_sin, bool inverse,
+            const float* from, float* to) {
   const int64_t heads = x.dim(1), head_dim = x.dim(2), row = heads * head_dim;
   ForPieces(ctx, x.dim(0), row, [&](int64_t begin, int64_t end) {
-    ctx.kernels->rope(from + begin * row, cos_sin.f32() + begin * head_dim, end - begin, heads, head_dim, inverse,
-                      to + begin * row);
+    ctx.kernels->rope(from + begin * row, cos_sin.f32() + begin * head_dim, end - begin, heads,
+                      head_dim, inverse, to + begin * row);
   });
 }
 

@@ -111,8 +111,8 @@ bool CanBlockRows(const ExecContext& ctx, std::span<const Weight* const> weights
 int64_t RowBlockBytes(const KernelTable& kernels, int workers, int64_t k, int64_t inner) {
   int64_t bytes = 0;
   for (const LinearPlan plan : {LinearPlan::kBf16Panels, LinearPlan::kDigits1}) {
-    bytes = std::max(bytes, NormBytes(k) + OperandBytes(kernels, plan, k) +
-                                OperandBytes(kernels, plan, inner));
+    bytes = std::max(
+        bytes, NormBytes(k) + OperandBytes(kernels, plan, k) + OperandBytes(kernels, plan, inner));
   }
   return workers * bytes;
 }

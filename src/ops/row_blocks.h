@@ -15,8 +15,8 @@ namespace galen {
 // have row products for the weights' layout and type. A caller composes ops.h otherwise.
 bool CanBlockRows(const ExecContext& ctx, std::span<const Weight* const> weights);
 
-// Of the arena, which a step takes for itself at most: k values a row, `inner` those between the two
-// products of an MLP.
+// Of the arena, which a step takes for itself at most: k values a row, `inner` those between the
+// two products of an MLP.
 int64_t RowBlockBytes(const KernelTable& kernels, int workers, int64_t k, int64_t inner);
 
 // Normalisation of the rows, as a step reads them: LayerNorm, or RmsNorm if b is null.

@@ -13,7 +13,8 @@ float* GradMap::Slot(const Tensor& t, bool* fresh) {
   GALEN_CHECK(t.dtype == DType::kF32);
   const auto [it, inserted] = grads_.try_emplace(t.data, nullptr);
   if (inserted) {
-    it->second = static_cast<float*>(arena_->Allocate(t.num_elements() * static_cast<int64_t>(sizeof(float))));
+    it->second = static_cast<float*>(
+        arena_->Allocate(t.num_elements() * static_cast<int64_t>(sizeof(float))));
   }
   *fresh = inserted;
   return it->second;
@@ -35,7 +36,8 @@ void Tape::Run(const ExecContext& ctx, GradMap& grads) const {
   ExecContext backward = ctx;
   backward.tape = nullptr;
   backward.observer = nullptr;
-  for (auto it = records_.rbegin(); it != records_.rend(); ++it) it->backward(backward, it->saved, grads);
+  for (auto it = records_.rbegin(); it != records_.rend(); ++it)
+    it->backward(backward, it->saved, grads);
 }
 
 void Tape::Backward(const ExecContext& ctx, const Tensor& loss, GradMap& grads) const {

@@ -1,7 +1,9 @@
-// The tape: one record per op of a forward pass, as plain data, and the pass back over them. Used by one thread.
+// The tape: one record per op of a forward pass, as plain data, and the pass back over them. Used
+// by one thread.
 //
-// A block that is recomputed instead of saved fits in as one record: its backward runs the block's forward again on a Tape of
-// its own, gives the new outputs the gradients of the old ones (GradMap::Set) and calls Run with the same GradMap.
+// A block that is recomputed instead of saved fits in as one record: its backward runs the block's
+// forward again on a Tape of its own, gives the new outputs the gradients of the old ones
+// (GradMap::Set) and calls Run with the same GradMap.
 #pragma once
 
 #include <cstring>
@@ -18,15 +20,17 @@
 
 namespace galen {
 
-// The gradients of one backward pass, by the address of the tensor: views made by Tensor::Reshape share one, views that
-// start elsewhere (Tensor::Rows) have none. Memory comes from the arena and stays until the caller rewinds it.
+// The gradients of one backward pass, by the address of the tensor: views made by Tensor::Reshape
+// share one, views that start elsewhere (Tensor::Rows) have none. Memory comes from the arena and
+// stays until the caller rewinds it.
 class GradMap {
  public:
   explicit GradMap(Arena* arena) : arena_(arena) {}
 
   // The gradient of t, or null if none has reached it.
   float* Find(const Tensor& t) const;
-  // The gradient of t to work on. *fresh: just made and uninitialised, every element must be written; else add to it.
+  // The gradient of t to work on. *fresh: just made and uninitialised, every element must be
+  // written; else add to it.
   float* Slot(const Tensor& t, bool* fresh);
   // The gradient of t to add to; zero if it was not there.
   float* Accumulator(const Tensor& t);
@@ -42,12 +46,12 @@ class Tape {
  public:
   // Asks for the gradient of a tensor that no op made (image features, soft prompts).
   void Watch(const Tensor& t) { needed_.insert(t.data); }
-  // Whether a gradient is wanted for t: it was watched, or depends on a watched tensor or a trained parameter. Ops whose
-  // inputs and parameters need none record nothing.
+  // Whether a gradient is wanted for t: it was watched, or depends on a watched tensor or a trained
+  // parameter. Ops whose inputs and parameters need none record nothing.
   bool Needs(const Tensor& t) const { return needed_.count(t.data) != 0; }
 
-  // Adds a record: kBackward(ctx, saved, grads) will be called with a copy of `saved` that lives in the arena.
-  // The memory of all tensors in `saved` must stay until Run has ended.
+  // Adds a record: kBackward(ctx, saved, grads) will be called with a copy of `saved` that lives in
+  // the arena. The memory of all tensors in `saved` must stay until Run has ended.
   template <auto kBackward, typename Saved>
   void Record(Arena* arena, const Saved& saved, std::initializer_list<Tensor> outputs) {
     static_assert(std::is_trivially_copyable_v<Saved> && std::is_trivially_destructible_v<Saved>);
@@ -59,8 +63,8 @@ class Tape {
     for (const Tensor& t : outputs) Watch(t);
   }
 
-  // Runs all records in reverse. ctx.tape is not recorded on. Parameter gradients are added to Weight::grad and
-  // VectorParam::grad.
+  // Runs all records in reverse. ctx.tape is not recorded on. Parameter gradients are added to
+  // Weight::grad and VectorParam::grad.
   void Run(const ExecContext& ctx, GradMap& grads) const;
   // Gives `loss` (one element) the gradient 1 and runs.
   void Backward(const ExecContext& ctx, const Tensor& loss, GradMap& grads) const;

@@ -6,7 +6,9 @@ namespace {
 using cases::Uniform;
 
 Weight Dense(std::vector<float>& values, int64_t rows, int64_t cols, float* grad) {
-  return {{reinterpret_cast<const uint8_t*>(values.data()), DType::kF32, WeightLayout::kRows, rows, cols}, grad};
+  return {{reinterpret_cast<const uint8_t*>(values.data()), DType::kF32, WeightLayout::kRows, rows,
+           cols},
+          grad};
 }
 
 TEST(Tape, RecordsOnlyWhatATrainedParameterNeeds) {
@@ -62,7 +64,8 @@ TEST(Tape, GradientsOfParametersAddUpOverPasses) {
     Tape tape;
     ctx.tape = &tape;
     GradMap grads(ctx.arena);
-    const Tensor loss = CrossEntropy(ctx, Linear(ctx, Wrap(x, {2, 4}), Dense(w, 3, 4, grad)), targets);
+    const Tensor loss =
+        CrossEntropy(ctx, Linear(ctx, Wrap(x, {2, 4}), Dense(w, 3, 4, grad)), targets);
     tape.Backward(ctx, loss, grads);
     ctx.tape = nullptr;
   };
@@ -100,7 +103,8 @@ TEST(Tape, BitsDoNotDependOnTheWorkers) {
       ctx.tape = &tape;
       tape.Watch(Wrap(x, {m, k}));
       std::vector<float> dw(n * k), dscale(k);
-      const Tensor normed = RmsNorm(ctx, Wrap(x, {m, k}), VectorParam{scale.data(), k, dscale.data()}, 1e-6f);
+      const Tensor normed =
+          RmsNorm(ctx, Wrap(x, {m, k}), VectorParam{scale.data(), k, dscale.data()}, 1e-6f);
       const Tensor logits = Linear(ctx, normed, Dense(w, n, k, dw.data()));
       const Tensor loss = CrossEntropy(ctx, logits, targets);
       GradMap grads(ctx.arena);

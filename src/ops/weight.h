@@ -6,11 +6,12 @@
 
 namespace galen {
 
-// [rows, cols] = [output features, input features], Hugging Face's order. Memory belongs to the model's weight store.
+// [rows, cols] = [output features, input features], Hugging Face's order. Memory belongs to the
+// model's weight store.
 struct Weight {
   WeightView view;
-  // Not null if the weight is trained: its gradient [rows, cols] in fp32 is summed here. Only dense fp32 weights have one;
-  // a packed weight returns its input gradient only.
+  // Not null if the weight is trained: its gradient [rows, cols] in fp32 is summed here. Only dense
+  // fp32 weights have one; a packed weight returns its input gradient only.
   float* grad = nullptr;
 };
 

@@ -75,8 +75,9 @@ Result<std::string> DefaultName(const std::vector<MediaFile>& files, const Media
       // Pictures go together, a radiograph with a photograph too; a series or a page does not.
       for (const std::string& one : {name, wanted}) {
         if (one != "image" && !one.starts_with("xray")) {
-          return InvalidArgument("the files would take different recipes (" + name + ", " + wanted +
-                                 "); ask about them one after the other, or name one with --recipe");
+          return InvalidArgument(
+              "the files would take different recipes (" + name + ", " + wanted +
+              "); ask about them one after the other, or name one with --recipe");
         }
       }
       wanted = "image";
@@ -154,8 +155,9 @@ Result<MediaInput> ApplyRecipe(const Recipe& recipe, std::span<const MediaFile> 
                              "' shows at most " + std::to_string(most));
   }
   if (recipe.name == "xray-pair" && count == 2) {
-    input.warnings.push_back("the first file is taken for the earlier picture, as given; a folder is "
-                             "put into the order of its dates");
+    input.warnings.push_back(
+        "the first file is taken for the earlier picture, as given; a folder is "
+        "put into the order of its dates");
   }
   if (recipe.pad_square) {
     for (SeenImage& seen : input.images) PadToSquare(&seen);

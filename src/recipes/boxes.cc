@@ -43,7 +43,8 @@ std::optional<LabelledBox> ReadBox(const Json& item) {
   return result;
 }
 
-constexpr Rgb kColors[] = {{230, 60, 50}, {40, 160, 80}, {50, 110, 230}, {240, 160, 20}, {160, 70, 200}};
+constexpr Rgb kColors[] = {
+    {230, 60, 50}, {40, 160, 80}, {50, 110, 230}, {240, 160, 20}, {160, 70, 200}};
 
 PixelBox Rounded(const Box& box) {
   return {std::llround(box.x0), std::llround(box.y0), std::llround(box.x1), std::llround(box.y1)};
@@ -98,8 +99,8 @@ Image DrawBoxes(const SeenImage& seen, std::span<const LabelledBox> boxes) {
     const Box& n = boxes[i].normalised;
     const double width = static_cast<double>(image.width) / kBoxScale;
     const double height = static_cast<double>(image.height) / kBoxScale;
-    const Box box = source ? boxes[i].source
-                           : Box{n.x0 * width, n.y0 * height, n.x1 * width, n.y1 * height};
+    const Box box =
+        source ? boxes[i].source : Box{n.x0 * width, n.y0 * height, n.x1 * width, n.y1 * height};
     if (!(box.x0 < box.x1 && box.y0 < box.y1)) continue;  // wholly in padding
     DrawLabelledBox(&image, Rounded(box), boxes[i].label, kColors[i % std::size(kColors)]);
   }

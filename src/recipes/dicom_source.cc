@@ -31,13 +31,11 @@ void AddIdentity(const DicomIdentity& identity,
                  std::vector<std::pair<std::string, std::string>>* facts) {
   if (identity.kept == nullptr) return;
   const KeptIdentity& kept = *identity.kept;
-  for (const auto& [name, text] : {std::pair("patient", &kept.patient_name),
-                                   std::pair("patient id", &kept.patient_id),
-                                   std::pair("birth date", &kept.birth_date),
-                                   std::pair("accession", &kept.accession_number),
-                                   std::pair("study date", &kept.study_date),
-                                   std::pair("study", &kept.study_description),
-                                   std::pair("series", &kept.series_description)}) {
+  for (const auto& [name, text] :
+       {std::pair("patient", &kept.patient_name), std::pair("patient id", &kept.patient_id),
+        std::pair("birth date", &kept.birth_date), std::pair("accession", &kept.accession_number),
+        std::pair("study date", &kept.study_date), std::pair("study", &kept.study_description),
+        std::pair("series", &kept.series_description)}) {
     const std::pair<std::string, std::string> fact(name, text->Reveal());
     if (!fact.second.empty() && std::find(facts->begin(), facts->end(), fact) == facts->end())
       facts->push_back(fact);

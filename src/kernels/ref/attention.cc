@@ -1,4 +1,5 @@
-// Paged attention in plain C++: the definition of the kernels, and what machines without a faster table compute with.
+// Paged attention in plain C++: the definition of the kernels, and what machines without a faster
+// table compute with.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -14,10 +15,14 @@ constexpr float kEmpty = -std::numeric_limits<float>::infinity();
 
 float LoadElement(KvType type, const uint8_t* base, int64_t index) {
   switch (type) {
-    case KvType::kF32: return reinterpret_cast<const float*>(base)[index];
-    case KvType::kBf16: return Bf16ToFloat(reinterpret_cast<const uint16_t*>(base)[index]);
-    case KvType::kF16: return HalfToFloat(reinterpret_cast<const uint16_t*>(base)[index]);
-    case KvType::kI8: return static_cast<float>(reinterpret_cast<const int8_t*>(base)[index]);
+    case KvType::kF32:
+      return reinterpret_cast<const float*>(base)[index];
+    case KvType::kBf16:
+      return Bf16ToFloat(reinterpret_cast<const uint16_t*>(base)[index]);
+    case KvType::kF16:
+      return HalfToFloat(reinterpret_cast<const uint16_t*>(base)[index]);
+    case KvType::kI8:
+      return static_cast<float>(reinterpret_cast<const int8_t*>(base)[index]);
   }
   return 0.0f;
 }
@@ -25,24 +30,32 @@ float LoadElement(KvType type, const uint8_t* base, int64_t index) {
 // inverse_scale: of int8, 1 / scale; 0 stores zeros whatever the value.
 void StoreElement(KvType type, uint8_t* base, int64_t index, float value, float inverse_scale) {
   switch (type) {
-    case KvType::kF32: reinterpret_cast<float*>(base)[index] = value; break;
-    case KvType::kBf16: reinterpret_cast<uint16_t*>(base)[index] = FloatToBf16(value); break;
-    case KvType::kF16: reinterpret_cast<uint16_t*>(base)[index] = FloatToHalf(value); break;
+    case KvType::kF32:
+      reinterpret_cast<float*>(base)[index] = value;
+      break;
+    case KvType::kBf16:
+      reinterpret_cast<uint16_t*>(base)[index] = FloatToBf16(value);
+      break;
+    case KvType::kF16:
+      reinterpret_cast<uint16_t*>(base)[index] = FloatToHalf(value);
+      break;
     case KvType::kI8: {
       const float rounded = inverse_scale == 0.0f ? 0.0f : std::nearbyint(value * inverse_scale);
-      reinterpret_cast<int8_t*>(base)[index] = static_cast<int8_t>(std::clamp(rounded, -127.0f, 127.0f));
+      reinterpret_cast<int8_t*>(base)[index] =
+          static_cast<int8_t>(std::clamp(rounded, -127.0f, 127.0f));
       break;
     }
   }
 }
 
-// The scale of one token's int8 vector: largest magnitude / 127. A vector that holds no finite maximum keeps a NaN scale, so
-// that it is not mistaken for zeros.
+// The scale of one token's int8 vector: largest magnitude / 127. A vector that holds no finite
+// maximum keeps a NaN scale, so that it is not mistaken for zeros.
 float ScaleOf(const float* x, int64_t n) {
   float largest = 0.0f;
   for (int64_t i = 0; i < n; ++i) {
     const float magnitude = std::fabs(x[i]);
-    if (!(magnitude <= std::numeric_limits<float>::max())) return std::numeric_limits<float>::quiet_NaN();
+    if (!(magnitude <= std::numeric_limits<float>::max()))
+      return std::numeric_limits<float>::quiet_NaN();
     largest = std::max(largest, magnitude);
   }
   return largest / 127.0f;
@@ -54,7 +67,8 @@ float InverseOf(float scale) {
   return inverse <= std::numeric_limits<float>::max() ? inverse : 0.0f;
 }
 
-void ClearSlots(KvType type, const KvPageLayout& layout, int64_t head_dim, int64_t slot0, uint8_t* head) {
+void ClearSlots(KvType type, const KvPageLayout& layout, int64_t head_dim, int64_t slot0,
+                uint8_t* head) {
   uint8_t* values = head + layout.v_offset;
   float* scales = reinterpret_cast<float*>(head + layout.scale_offset);
   for (int64_t slot = slot0; slot < kPageTokens; ++slot) {
@@ -65,8 +79,8 @@ void ClearSlots(KvType type, const KvPageLayout& layout, int64_t head_dim, int64
   }
 }
 
-void KvWrite(const AttentionShape& shape, const AttentionSpan& span, const float* k, const float* v, int64_t row0,
-             int64_t row1) {
+void KvWrite(const AttentionShape& shape, const AttentionSpan& span, const float* k, const float* v,
+             int64_t row0, int64_t row1) {
   const int64_t head_dim = shape.head_dim;
   const KvType type = shape.kv_type;
   const KvPageLayout layout = KvLayoutOf(type, head_dim);
@@ -89,9 +103,11 @@ void KvWrite(const AttentionShape& shape, const AttentionSpan& span, const float
       }
       for (int64_t d = 0; d < head_dim; ++d) {
         StoreElement(type, head, KvPageLayout::KIndex(slot, d, head_dim), key[d], inverse_k);
-        StoreElement(type, head + layout.v_offset, KvPageLayout::VIndex(slot, d, head_dim), value[d], inverse_v);
+        StoreElement(type, head + layout.v_offset, KvPageLayout::VIndex(slot, d, head_dim),
+                     value[d], inverse_v);
       }
-      if (slot == 0) ClearSlots(type, layout, head_dim, std::min(written - position, kPageTokens), head);
+      if (slot == 0)
+        ClearSlots(type, layout, head_dim, std::min(written - position, kPageTokens), head);
     }
   }
 }
@@ -123,8 +139,8 @@ void Merge(const float* sums, float maximum, float total, int64_t head_dim, Stat
 }
 
 // One page: keys [key0, key1) of it, for the query row q.
-void AddPage(const AttentionShape& shape, const KvPageLayout& layout, const uint8_t* head, const float* q, int64_t key0,
-             int64_t key1, State* state) {
+void AddPage(const AttentionShape& shape, const KvPageLayout& layout, const uint8_t* head,
+             const float* q, int64_t key0, int64_t key1, State* state) {
   const int64_t head_dim = shape.head_dim;
   const float* scales = reinterpret_cast<const float*>(head + layout.scale_offset);
   float scores[kPageTokens];
@@ -150,8 +166,8 @@ void AddPage(const AttentionShape& shape, const KvPageLayout& layout, const uint
     state->total += p;
     if (shape.kv_type == KvType::kI8) p *= scales[kPageTokens + slot];
     for (int64_t d = 0; d < head_dim; ++d) {
-      state->sums[d] +=
-          p * LoadElement(shape.kv_type, head + layout.v_offset, KvPageLayout::VIndex(slot, d, head_dim));
+      state->sums[d] += p * LoadElement(shape.kv_type, head + layout.v_offset,
+                                        KvPageLayout::VIndex(slot, d, head_dim));
     }
   }
 }
@@ -160,9 +176,9 @@ int64_t PagedAttentionScratchBytes(const AttentionShape& shape, int64_t /*rows*/
   return 2 * shape.head_dim * int64_t{sizeof(float)};
 }
 
-void PagedAttention(const AttentionShape& shape, const AttentionSpan& span, const float* q, const int32_t* look_ahead,
-                    int64_t g, int64_t row0, int64_t row1, int64_t key0, int64_t key1, float* partial, float* out,
-                    void* scratch) {
+void PagedAttention(const AttentionShape& shape, const AttentionSpan& span, const float* q,
+                    const int32_t* look_ahead, int64_t g, int64_t row0, int64_t row1, int64_t key0,
+                    int64_t key1, float* partial, float* out, void* scratch) {
   const int64_t head_dim = shape.head_dim;
   const int64_t group = shape.num_heads / shape.num_kv_heads;
   const KvPageLayout layout = KvLayoutOf(shape.kv_type, head_dim);
@@ -180,8 +196,8 @@ void PagedAttention(const AttentionShape& shape, const AttentionSpan& span, cons
         while (key < segment_end) {
           const int64_t page = key / kPageTokens;
           const int64_t page_end = std::min(segment_end, (page + 1) * kPageTokens);
-          AddPage(shape, layout, span.kv.pages[page - span.kv.first_page] + g * layout.head_bytes, q + at, key, page_end,
-                  &segment);
+          AddPage(shape, layout, span.kv.pages[page - span.kv.first_page] + g * layout.head_bytes,
+                  q + at, key, page_end, &segment);
           key = page_end;
         }
         Merge(segment.sums, segment.maximum, segment.total, head_dim, &all);
@@ -192,14 +208,15 @@ void PagedAttention(const AttentionShape& shape, const AttentionSpan& span, cons
         to[head_dim] = all.maximum;
         to[head_dim + 1] = all.total;
       } else {
-        for (int64_t d = 0; d < head_dim; ++d) out[at + d] = all.total == 0.0f ? 0.0f : all.sums[d] / all.total;
+        for (int64_t d = 0; d < head_dim; ++d)
+          out[at + d] = all.total == 0.0f ? 0.0f : all.sums[d] / all.total;
       }
     }
   }
 }
 
-void MergePartials(const float* partials, int64_t parts, int64_t part_stride, int64_t rows, int64_t head_dim,
-                   float* out) {
+void MergePartials(const float* partials, int64_t parts, int64_t part_stride, int64_t rows,
+                   int64_t head_dim, float* out) {
   for (int64_t row = 0; row < rows; ++row) {
     State all{out + row * head_dim, 0, 0};
     Clear(&all, head_dim);
@@ -207,7 +224,8 @@ void MergePartials(const float* partials, int64_t parts, int64_t part_stride, in
       const float* from = partials + part * part_stride + row * (head_dim + 2);
       Merge(from, from[head_dim], from[head_dim + 1], head_dim, &all);
     }
-    for (int64_t d = 0; d < head_dim; ++d) all.sums[d] = all.total == 0.0f ? 0.0f : all.sums[d] / all.total;
+    for (int64_t d = 0; d < head_dim; ++d)
+      all.sums[d] = all.total == 0.0f ? 0.0f : all.sums[d] / all.total;
   }
 }
 

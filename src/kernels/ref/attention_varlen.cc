@@ -1,5 +1,5 @@
-// Variable-length attention in plain C++, forward and backward. Scores of one row at a time; the backward pass recomputes the
-// probabilities from the saved log-sum-exp.
+// Variable-length attention in plain C++, forward and backward. Scores of one row at a time; the
+// backward pass recomputes the probabilities from the saved log-sum-exp.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -20,13 +20,15 @@ int64_t AttentionScratchBytes(const AttentionShape& /*shape*/, int64_t tokens) {
   return tokens * int64_t{sizeof(float)};
 }
 
-KeyInterval KeysOfRow(const AttentionShape& shape, const AttentionSpan& span, const int32_t* look_ahead, int64_t row) {
+KeyInterval KeysOfRow(const AttentionShape& shape, const AttentionSpan& span,
+                      const int32_t* look_ahead, int64_t row) {
   return VisibleKeys(shape, row - span.begin, look_ahead == nullptr ? nullptr : look_ahead + row,
                      span.end - span.begin);
 }
 
-void Attention(const AttentionShape& shape, const AttentionSpan& span, const float* q, const float* k, const float* v,
-               const int32_t* look_ahead, int64_t h, float* out, float* lse, void* scratch) {
+void Attention(const AttentionShape& shape, const AttentionSpan& span, const float* q,
+               const float* k, const float* v, const int32_t* look_ahead, int64_t h, float* out,
+               float* lse, void* scratch) {
   const int64_t head_dim = shape.head_dim;
   const int64_t g = h / (shape.num_heads / shape.num_kv_heads);
   const int64_t kv_stride = shape.num_kv_heads * head_dim;
@@ -42,7 +44,8 @@ void Attention(const AttentionShape& shape, const AttentionSpan& span, const flo
       maximum = std::max(maximum, scores[j]);
     }
     float total = 0.0f;
-    for (int64_t j = keys.begin; j < keys.end; ++j) total += scores[j] = std::exp(scores[j] - maximum);
+    for (int64_t j = keys.begin; j < keys.end; ++j)
+      total += scores[j] = std::exp(scores[j] - maximum);
     std::fill_n(out + at, head_dim, 0.0f);
     for (int64_t j = keys.begin; j < keys.end; ++j) {
       const float p = scores[j] / total;
@@ -52,11 +55,12 @@ void Attention(const AttentionShape& shape, const AttentionSpan& span, const flo
   }
 }
 
-// With p = exp(s - lse) and delta = dout . out:  dv += p dout,  ds = p (dout . v - delta),  dq += scale ds k,
-// dk += scale ds q.
-void AttentionBackward(const AttentionShape& shape, const AttentionSpan& span, const float* q, const float* k,
-                       const float* v, const int32_t* look_ahead, const float* out, const float* lse, const float* dout,
-                       int64_t g, float* dq, float* dk, float* dv, void* /*scratch*/) {
+// With p = exp(s - lse) and delta = dout . out:  dv += p dout,  ds = p (dout . v - delta),  dq +=
+// scale ds k, dk += scale ds q.
+void AttentionBackward(const AttentionShape& shape, const AttentionSpan& span, const float* q,
+                       const float* k, const float* v, const int32_t* look_ahead, const float* out,
+                       const float* lse, const float* dout, int64_t g, float* dq, float* dk,
+                       float* dv, void* /*scratch*/) {
   const int64_t head_dim = shape.head_dim;
   const int64_t group = shape.num_heads / shape.num_kv_heads;
   const int64_t kv_stride = shape.num_kv_heads * head_dim;

@@ -1,8 +1,10 @@
 // The definition of the matrix product, in plain C++. Every faster version is tested against it.
 //   kF32Rows, kF32Panels  x and decoded W as they are
 //   kBf16Panels           both rounded to bf16 (nearest even)
-//   kDigits1              x quantised per row and block of 32 (scale = absmax / 127, nearest even), W as it is
-// Sums are fp32 in kLanes partial sums. Operand: x after that rounding, as float [m, k], for every plan.
+//   kDigits1              x quantised per row and block of 32 (scale = absmax / 127, nearest even),
+//   W as it is
+// Sums are fp32 in kLanes partial sums. Operand: x after that rounding, as float [m, k], for every
+// plan.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -16,11 +18,15 @@ constexpr int64_t kUnitRows = 16;
 constexpr int64_t kLanes = 16;
 constexpr int64_t kInt8Block = 32;
 
-int64_t PackedBytes(DType dtype, int64_t rows, int64_t cols) { return rows * RowBytes(dtype, cols); }
+int64_t PackedBytes(DType dtype, int64_t rows, int64_t cols) {
+  return rows * RowBytes(dtype, cols);
+}
 
-void PackRows(DType dtype, const uint8_t* src, int64_t, int64_t cols, int64_t row0, int64_t row1, uint8_t* dst) {
+void PackRows(DType dtype, const uint8_t* src, int64_t, int64_t cols, int64_t row0, int64_t row1,
+              uint8_t* dst) {
   const int64_t row_bytes = RowBytes(dtype, cols);
-  if (row1 > row0) std::memcpy(dst + row0 * row_bytes, src + row0 * row_bytes, (row1 - row0) * row_bytes);
+  if (row1 > row0)
+    std::memcpy(dst + row0 * row_bytes, src + row0 * row_bytes, (row1 - row0) * row_bytes);
 }
 
 // Values [col0, col1) of one row; col0 is a multiple of the block length.
@@ -32,7 +38,8 @@ void DecodeRow(const WeightView& w, int64_t row, int64_t col0, int64_t col1, flo
   format.decode(blocks, values, (col1 - col0) / format.block_elems);
 }
 
-void DecodeRows(const WeightView& w, const int32_t* ids, int64_t begin, int64_t end, float* y, int64_t ldy) {
+void DecodeRows(const WeightView& w, const int32_t* ids, int64_t begin, int64_t end, float* y,
+                int64_t ldy) {
   for (int64_t i = begin; i < end; ++i) DecodeRow(w, ids[i], 0, w.cols, y + i * ldy);
 }
 
@@ -41,7 +48,9 @@ LinearPlan PlanLinear(const WeightView&, int64_t m, Compute compute, bool invari
   return compute == Compute::kInt8 ? LinearPlan::kDigits1 : LinearPlan::kBf16Panels;
 }
 
-int64_t OperandBytes(LinearPlan, int64_t m, int64_t k) { return m * k * static_cast<int64_t>(sizeof(float)); }
+int64_t OperandBytes(LinearPlan, int64_t m, int64_t k) {
+  return m * k * static_cast<int64_t>(sizeof(float));
+}
 
 void RoundToBf16(float* values, int64_t n) {
   for (int64_t i = 0; i < n; ++i) values[i] = Bf16ToFloat(FloatToBf16(values[i]));
@@ -58,7 +67,8 @@ void RoundToInt8Blocks(float* values, int64_t n) {
   }
 }
 
-void Prepare(const float* x, int64_t ldx, int64_t begin, int64_t end, const LinearOperand& operand) {
+void Prepare(const float* x, int64_t ldx, int64_t begin, int64_t end,
+             const LinearOperand& operand) {
   const int64_t k = operand.k;
   for (int64_t i = begin; i < end; ++i) {
     float* row = static_cast<float*>(operand.data) + i * k;
@@ -70,7 +80,9 @@ void Prepare(const float* x, int64_t ldx, int64_t begin, int64_t end, const Line
 
 int64_t Units(const WeightView& w) { return (w.rows + kUnitRows - 1) / kUnitRows; }
 
-int64_t ScratchBytes(LinearPlan, int64_t, int64_t k) { return k * static_cast<int64_t>(sizeof(float)); }
+int64_t ScratchBytes(LinearPlan, int64_t, int64_t k) {
+  return k * static_cast<int64_t>(sizeof(float));
+}
 
 float Dot(const float* a, const float* b, int64_t n) {
   float lanes[kLanes] = {};
@@ -86,7 +98,7 @@ float Dot(const float* a, const float* b, int64_t n) {
 }
 
 void ComputeUnits(const WeightView& w, const LinearOperand& operand, int64_t unit0, int64_t unit1,
-             const LinearOutput& out, void* scratch) {
+                  const LinearOutput& out, void* scratch) {
   const int64_t k = operand.k;
   float* values = static_cast<float*>(scratch);
   for (int64_t n = unit0 * kUnitRows; n < std::min(unit1 * kUnitRows, w.rows); ++n) {
@@ -101,10 +113,12 @@ void ComputeUnits(const WeightView& w, const LinearOperand& operand, int64_t uni
   }
 }
 
-int64_t BackwardScratchBytes(const WeightView& w) { return w.cols * static_cast<int64_t>(sizeof(float)); }
+int64_t BackwardScratchBytes(const WeightView& w) {
+  return w.cols * static_cast<int64_t>(sizeof(float));
+}
 
-void BackwardInput(const WeightView& w, const float* dy, int64_t m, int64_t col0, int64_t col1, float* dx,
-                   bool accumulate, void* scratch) {
+void BackwardInput(const WeightView& w, const float* dy, int64_t m, int64_t col0, int64_t col1,
+                   float* dx, bool accumulate, void* scratch) {
   float* values = static_cast<float*>(scratch);
   const int64_t width = col1 - col0;
   for (int64_t i = 0; i < m && !accumulate; ++i) std::fill_n(dx + i * w.cols + col0, width, 0.0f);
@@ -118,8 +132,8 @@ void BackwardInput(const WeightView& w, const float* dy, int64_t m, int64_t col0
   }
 }
 
-void BackwardWeight(const float* dy, const float* x, int64_t m, int64_t n, int64_t k, int64_t n0, int64_t n1,
-                    float* dw) {
+void BackwardWeight(const float* dy, const float* x, int64_t m, int64_t n, int64_t k, int64_t n0,
+                    int64_t n1, float* dw) {
   for (int64_t r = n0; r < n1; ++r) {
     float* dst = dw + r * k;
     for (int64_t i = 0; i < m; ++i) {

@@ -1,5 +1,5 @@
-// The definition of the row kernels, in plain C++. Sums over a row are taken in double, so that a test against this file
-// measures the error of the faster version alone.
+// The definition of the row kernels, in plain C++. Sums over a row are taken in double, so that a
+// test against this file measures the error of the faster version alone.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -22,16 +22,18 @@ void RmsNorm(const float* x, const float* w, float eps, int64_t rows, int64_t co
   }
 }
 
-void RmsNormAdd(const float* x, const float* w, float eps, int64_t rows, int64_t cols, float* residual) {
+void RmsNormAdd(const float* x, const float* w, float eps, int64_t rows, int64_t cols,
+                float* residual) {
   for (int64_t r = 0; r < rows; ++r, x += cols, residual += cols) {
     const float inverse = InverseRms(x, eps, cols);
     for (int64_t j = 0; j < cols; ++j) residual[j] += x[j] * inverse * w[j];
   }
 }
 
-// With s = 1 / rms: dx_j = s * (w_j dy_j - x_j * s^2 / n * sum_i w_i dy_i x_i), dw_j = dy_j * x_j * s.
-void RmsNormBackward(const float* x, const float* w, float eps, const float* dy, int64_t rows, int64_t cols,
-                     float* dx, float* dw) {
+// With s = 1 / rms: dx_j = s * (w_j dy_j - x_j * s^2 / n * sum_i w_i dy_i x_i), dw_j = dy_j * x_j *
+// s.
+void RmsNormBackward(const float* x, const float* w, float eps, const float* dy, int64_t rows,
+                     int64_t cols, float* dx, float* dw) {
   for (int64_t r = 0; r < rows; ++r, x += cols, dy += cols, dx += cols) {
     const float inverse = InverseRms(x, eps, cols);
     double dot = 0;
@@ -42,8 +44,8 @@ void RmsNormBackward(const float* x, const float* w, float eps, const float* dy,
   }
 }
 
-void Rope(const float* x, const float* cos_sin, int64_t rows, int64_t heads, int64_t head_dim, bool inverse,
-          float* y) {
+void Rope(const float* x, const float* cos_sin, int64_t rows, int64_t heads, int64_t head_dim,
+          bool inverse, float* y) {
   const int64_t half = head_dim / 2;
   for (int64_t r = 0; r < rows; ++r, cos_sin += head_dim) {
     for (int64_t h = 0; h < heads; ++h, x += head_dim, y += head_dim) {
@@ -59,8 +61,9 @@ void Rope(const float* x, const float* cos_sin, int64_t rows, int64_t heads, int
   }
 }
 
-// Both gates are g * sigmoid(z(g)). GELU's tanh form, 0.5 g (1 + tanh(u)), is g * sigmoid(2u), which keeps its relative
-// accuracy for negative g. u = sqrt(2 / pi) * (g + 0.044715 g^3), Hendrycks and Gimpel, arXiv:1606.08415.
+// Both gates are g * sigmoid(z(g)). GELU's tanh form, 0.5 g (1 + tanh(u)), is g * sigmoid(2u),
+// which keeps its relative accuracy for negative g. u = sqrt(2 / pi) * (g + 0.044715 g^3),
+// Hendrycks and Gimpel, arXiv:1606.08415.
 constexpr float kTwoRootTwoOverPi = 1.5957691216057308f;
 constexpr float kGeluCubic = 0.044715f;
 
@@ -78,8 +81,8 @@ void GateMul(GateKind kind, const float* gate, const float* up, int64_t n, float
   for (int64_t i = 0; i < n; ++i) y[i] = gate[i] * Sigmoid(GateArgument(kind, gate[i])) * up[i];
 }
 
-void GateMulBackward(GateKind kind, const float* gate, const float* up, const float* dy, int64_t n, float* dgate,
-                     float* dup) {
+void GateMulBackward(GateKind kind, const float* gate, const float* up, const float* dy, int64_t n,
+                     float* dgate, float* dup) {
   for (int64_t i = 0; i < n; ++i) {
     const float g = gate[i];
     const float s = Sigmoid(GateArgument(kind, g));

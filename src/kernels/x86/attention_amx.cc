@@ -1,6 +1,6 @@
-// Paged attention on AMX tiles. A K page is a stack of B tiles as it lies in memory (16 pairs of features x 16 tokens), a V
-// page too (16 pairs of tokens x 16 features). The tile configuration belongs to the thread: it is loaded for each row block
-// and released after it.
+// Paged attention on AMX tiles. A K page is a stack of B tiles as it lies in memory (16 pairs of
+// features x 16 tokens), a V page too (16 pairs of tokens x 16 features). The tile configuration
+// belongs to the thread: it is loaded for each row block and released after it.
 
 #if defined(__x86_64__)
 
@@ -110,13 +110,16 @@ class AmxPath : public Bf16Operands {
         float* to = keep == nullptr ? sums + row * w_.stride + d : added;
         const int64_t stride = keep == nullptr ? w_.stride : 32;
         FinishStores();
-        if (row + 16 < rows_) ValuesOf32(values, block.count, row, d, two, to, stride);
-        else ValuesOf16(values, block.count, row, d, two, to, stride);
+        if (row + 16 < rows_)
+          ValuesOf32(values, block.count, row, d, two, to, stride);
+        else
+          ValuesOf16(values, block.count, row, d, two, to, stride);
         FinishStores();
         if (keep == nullptr) continue;
         const int64_t end = std::min<int64_t>(rows_, row + 32);
         for (int64_t r = row; r < end; ++r) {
-          AddKept(added + (r - row) * 32, keep[r], two ? 2 * columns_ : columns_, sums + r * w_.stride + d);
+          AddKept(added + (r - row) * 32, keep[r], two ? 2 * columns_ : columns_,
+                  sums + r * w_.stride + d);
         }
       }
     }
@@ -126,8 +129,11 @@ class AmxPath : public Bf16Operands {
   // sums = sums * keep + added
   static void AddKept(const float* added, float keep, int64_t n, float* sums) {
     int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) Store(sums + i, MulAdd(Load(sums + i), Set(keep), Load(added + i)));
-    if (i < n) StoreFirst(sums + i, MulAdd(LoadFirst(sums + i, n - i), Set(keep), LoadFirst(added + i, n - i)), n - i);
+    for (; i + kLanes <= n; i += kLanes)
+      Store(sums + i, MulAdd(Load(sums + i), Set(keep), Load(added + i)));
+    if (i < n)
+      StoreFirst(sums + i,
+                 MulAdd(LoadFirst(sums + i, n - i), Set(keep), LoadFirst(added + i, n - i)), n - i);
   }
 
   // 32 or 16 query rows x 32 keys.
@@ -172,9 +178,10 @@ class AmxPath : public Bf16Operands {
     _tile_stored(1, to + 16, kBlockTokens * 4);
   }
 
-  // 32 or 16 rows x columns_ features from d on, or twice as many; the sums of all pages stay in tiles.
-  void ValuesOf32(const uint16_t* const* values, int64_t pages, int64_t row, int64_t d, bool two, float* to,
-                  int64_t stride) const {
+  // 32 or 16 rows x columns_ features from d on, or twice as many; the sums of all pages stay in
+  // tiles.
+  void ValuesOf32(const uint16_t* const* values, int64_t pages, int64_t row, int64_t d, bool two,
+                  float* to, int64_t stride) const {
     const uint16_t* weights = w_.weights + row * kBlockTokens;
     const int64_t line = shape_.head_dim * 4;
     _tile_zero(0);
@@ -201,8 +208,8 @@ class AmxPath : public Bf16Operands {
     }
   }
 
-  void ValuesOf16(const uint16_t* const* values, int64_t pages, int64_t row, int64_t d, bool two, float* to,
-                  int64_t stride) const {
+  void ValuesOf16(const uint16_t* const* values, int64_t pages, int64_t row, int64_t d, bool two,
+                  float* to, int64_t stride) const {
     const uint16_t* weights = w_.weights + row * kBlockTokens;
     const int64_t line = shape_.head_dim * 4;
     _tile_zero(0);
@@ -228,16 +235,19 @@ class AmxPath : public Bf16Operands {
   TileConfig values_config_;
 };
 
-void PagedAttention(const AttentionShape& shape, const AttentionSpan& span, const float* q, const int32_t* look_ahead,
-                    int64_t g, int64_t row0, int64_t row1, int64_t key0, int64_t key1, float* partial, float* out,
-                    void* scratch) {
+void PagedAttention(const AttentionShape& shape, const AttentionSpan& span, const float* q,
+                    const int32_t* look_ahead, int64_t g, int64_t row0, int64_t row1, int64_t key0,
+                    int64_t key1, float* partial, float* out, void* scratch) {
   if (shape.kv_type == KvType::kF32 || (!shape.invariant && row1 - row0 <= kFewRows)) {
-    return PagedAttentionAvx512(shape, span, q, look_ahead, g, row0, row1, key0, key1, partial, out, scratch);
+    return PagedAttentionAvx512(shape, span, q, look_ahead, g, row0, row1, key0, key1, partial, out,
+                                scratch);
   }
   if (!AmxPath::Takes(shape.head_dim)) {
-    return PagedAttentionAvx512Bf16(shape, span, q, look_ahead, g, row0, row1, key0, key1, partial, out, scratch);
+    return PagedAttentionAvx512Bf16(shape, span, q, look_ahead, g, row0, row1, key0, key1, partial,
+                                    out, scratch);
   }
-  RunPaged<AmxPath>(MakeCall(shape, span, q, look_ahead, g, row0, row1, key0, key1, partial, out), scratch);
+  RunPaged<AmxPath>(MakeCall(shape, span, q, look_ahead, g, row0, row1, key0, key1, partial, out),
+                    scratch);
 }
 
 }  // namespace

@@ -28,9 +28,9 @@ namespace {
 
 #include "kernels/x86/attention_varlen-inl.h"
 
-void PagedAttention(const AttentionShape& shape, const AttentionSpan& span, const float* q, const int32_t* look_ahead,
-                    int64_t g, int64_t row0, int64_t row1, int64_t key0, int64_t key1, float* partial, float* out,
-                    void* scratch) {
+void PagedAttention(const AttentionShape& shape, const AttentionSpan& span, const float* q,
+                    const int32_t* look_ahead, int64_t g, int64_t row0, int64_t row1, int64_t key0,
+                    int64_t key1, float* partial, float* out, void* scratch) {
   RunFp32(MakeCall(shape, span, q, look_ahead, g, row0, row1, key0, key1, partial, out), scratch);
 }
 

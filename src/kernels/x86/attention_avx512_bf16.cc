@@ -41,7 +41,8 @@ inline __m512i SetPair(const uint16_t* p) {
 }
 
 template <int kRows = kMaxTileRows>
-inline void DotScores(int64_t rows, const uint16_t* q, const uint16_t* keys, int64_t head_dim, float* scores) {
+inline void DotScores(int64_t rows, const uint16_t* q, const uint16_t* keys, int64_t head_dim,
+                      float* scores) {
   for (; rows >= kRows; rows -= kRows, q += kRows * head_dim, scores += kRows * kBlockTokens) {
     V sums[kRows][2];
     for (int r = 0; r < kRows; ++r) sums[r][0] = sums[r][1] = Zero();
@@ -65,11 +66,14 @@ inline void DotScores(int64_t rows, const uint16_t* q, const uint16_t* keys, int
   }
 }
 
-// kVectors * 16 features from d on, or (kVectors = 1) the lanes of `mask` only; values: V of each page of a block.
+// kVectors * 16 features from d on, or (kVectors = 1) the lanes of `mask` only; values: V of each
+// page of a block.
 template <int kVectors, int kRows = kMaxTileRows>
-inline void DotValues(int64_t rows, const uint16_t* weights, const uint16_t* const* values, int64_t pages, int64_t d,
-                      __mmask16 mask, int64_t head_dim, const float* keep, float* sums, int64_t sums_stride) {
-  for (; rows >= kRows; rows -= kRows, weights += kRows * kBlockTokens, sums += kRows * sums_stride) {
+inline void DotValues(int64_t rows, const uint16_t* weights, const uint16_t* const* values,
+                      int64_t pages, int64_t d, __mmask16 mask, int64_t head_dim, const float* keep,
+                      float* sums, int64_t sums_stride) {
+  for (; rows >= kRows;
+       rows -= kRows, weights += kRows * kBlockTokens, sums += kRows * sums_stride) {
     V acc[kRows][kVectors];
     for (int r = 0; r < kRows; ++r) {
       for (int v = 0; v < kVectors; ++v) acc[r][v] = Zero();
@@ -81,7 +85,8 @@ inline void DotValues(int64_t rows, const uint16_t* weights, const uint16_t* con
         for (int v = 0; v < kVectors; ++v) x[v] = _mm512_maskz_loadu_epi32(mask, line + v * 32);
 #pragma GCC unroll 8
         for (int r = 0; r < kRows; ++r) {
-          const __m512i weight = SetPair(weights + r * kBlockTokens + page * kPageTokens + 2 * pair);
+          const __m512i weight =
+              SetPair(weights + r * kBlockTokens + page * kPageTokens + 2 * pair);
           for (int v = 0; v < kVectors; ++v) acc[r][v] = AddPairProducts(acc[r][v], weight, x[v]);
         }
       }
@@ -89,7 +94,8 @@ inline void DotValues(int64_t rows, const uint16_t* weights, const uint16_t* con
     for (int r = 0; r < kRows; ++r) {
       for (int v = 0; v < kVectors; ++v) {
         float* to = sums + r * sums_stride + d + v * kLanes;
-        if (keep != nullptr) acc[r][v] = MulAdd(_mm512_maskz_loadu_ps(mask, to), Set(keep[r]), acc[r][v]);
+        if (keep != nullptr)
+          acc[r][v] = MulAdd(_mm512_maskz_loadu_ps(mask, to), Set(keep[r]), acc[r][v]);
         _mm512_mask_storeu_ps(to, mask, acc[r][v]);
       }
     }
@@ -97,7 +103,8 @@ inline void DotValues(int64_t rows, const uint16_t* weights, const uint16_t* con
   }
   if constexpr (kRows > 1) {
     if (rows > 0) {
-      DotValues<kVectors, kRows - 1>(rows, weights, values, pages, d, mask, head_dim, keep, sums, sums_stride);
+      DotValues<kVectors, kRows - 1>(rows, weights, values, pages, d, mask, head_dim, keep, sums,
+                                     sums_stride);
     }
   }
 }
@@ -123,11 +130,12 @@ class Bf16Path : public Bf16Operands {
     const int64_t head_dim = shape_.head_dim;
     int64_t d = 0;
     for (; d + 2 * kLanes <= head_dim; d += 2 * kLanes) {
-      DotValues<2>(rows_, w_.weights, values, block.count, d, FirstLanes(16), head_dim, keep, sums, w_.stride);
+      DotValues<2>(rows_, w_.weights, values, block.count, d, FirstLanes(16), head_dim, keep, sums,
+                   w_.stride);
     }
     for (; d < head_dim; d += kLanes) {
-      DotValues<1>(rows_, w_.weights, values, block.count, d, FirstLanes(std::min(kLanes, head_dim - d)), head_dim,
-                   keep, sums, w_.stride);
+      DotValues<1>(rows_, w_.weights, values, block.count, d,
+                   FirstLanes(std::min(kLanes, head_dim - d)), head_dim, keep, sums, w_.stride);
     }
   }
 
@@ -137,16 +145,21 @@ class Bf16Path : public Bf16Operands {
 
 }  // namespace
 
-void PagedAttentionAvx512Bf16(const AttentionShape& shape, const AttentionSpan& span, const float* q,
-                              const int32_t* look_ahead, int64_t g, int64_t row0, int64_t row1, int64_t key0,
-                              int64_t key1, float* partial, float* out, void* scratch) {
+void PagedAttentionAvx512Bf16(const AttentionShape& shape, const AttentionSpan& span,
+                              const float* q, const int32_t* look_ahead, int64_t g, int64_t row0,
+                              int64_t row1, int64_t key0, int64_t key1, float* partial, float* out,
+                              void* scratch) {
   if (shape.kv_type == KvType::kF32 || (!shape.invariant && row1 - row0 <= kFewRows)) {
-    return PagedAttentionAvx512(shape, span, q, look_ahead, g, row0, row1, key0, key1, partial, out, scratch);
+    return PagedAttentionAvx512(shape, span, q, look_ahead, g, row0, row1, key0, key1, partial, out,
+                                scratch);
   }
-  RunPaged<Bf16Path>(MakeCall(shape, span, q, look_ahead, g, row0, row1, key0, key1, partial, out), scratch);
+  RunPaged<Bf16Path>(MakeCall(shape, span, q, look_ahead, g, row0, row1, key0, key1, partial, out),
+                     scratch);
 }
 
-void AddAvx512Bf16Attention(KernelTable* table) { table->paged_attention = PagedAttentionAvx512Bf16; }
+void AddAvx512Bf16Attention(KernelTable* table) {
+  table->paged_attention = PagedAttentionAvx512Bf16;
+}
 
 }  // namespace galen
 

@@ -1,14 +1,18 @@
-// The fp32 path: float queries and weights times pages of any type, widened in registers. Few rows: bound by reading the
-// pages; many: by fused multiply-adds. Included after attention_paged-inl.h, in the same region: no #include here.
+// The fp32 path: float queries and weights times pages of any type, widened in registers. Few rows:
+// bound by reading the pages; many: by fused multiply-adds. Included after attention_paged-inl.h,
+// in the same region: no #include here.
 
 template <KvType type>
-constexpr int64_t kElementBytes = type == KvType::kF32 ? 4 : type == KvType::kI8 ? 1 : 2;
-constexpr int kMaxTileRows = kLanes == 16 ? 8 : 4;  // rows whose sums fit in registers, 2 vectors each
+constexpr int64_t kElementBytes = type == KvType::kF32  ? 4
+                                  : type == KvType::kI8 ? 1
+                                                        : 2;
+constexpr int kMaxTileRows =
+    kLanes == 16 ? 8 : 4;  // rows whose sums fit in registers, 2 vectors each
 
 // Scores of kRows rows and one page. next: a page to prefetch line by line.
 template <KvType type, int kRows>
-inline void ScoresTile(const float* q, int64_t q_stride, const uint8_t* keys, const uint8_t* next, int64_t head_dim,
-                       float* scores, int64_t scores_stride) {
+inline void ScoresTile(const float* q, int64_t q_stride, const uint8_t* keys, const uint8_t* next,
+                       int64_t head_dim, float* scores, int64_t scores_stride) {
   constexpr int64_t kLine = 32 * kElementBytes<type>;  // a pair of features of 16 tokens
   const int64_t group_bytes = head_dim / 2 * kLine;
   for (int64_t token = 0; token < kPageTokens; token += 2 * kLanes) {
@@ -39,13 +43,15 @@ inline void ScoresTile(const float* q, int64_t q_stride, const uint8_t* keys, co
 
 // Any number of rows.
 template <KvType type, int kRows = kMaxTileRows>
-inline void ScoresOfPage(int64_t rows, const float* q, int64_t q_stride, const uint8_t* keys, const uint8_t* next,
-                         int64_t head_dim, float* scores, int64_t scores_stride) {
+inline void ScoresOfPage(int64_t rows, const float* q, int64_t q_stride, const uint8_t* keys,
+                         const uint8_t* next, int64_t head_dim, float* scores,
+                         int64_t scores_stride) {
   for (; rows >= kRows; rows -= kRows, q += kRows * q_stride, scores += kRows * scores_stride) {
     ScoresTile<type, kRows>(q, q_stride, keys, next, head_dim, scores, scores_stride);
   }
   if constexpr (kRows > 1) {
-    if (rows > 0) ScoresOfPage<type, kRows - 1>(rows, q, q_stride, keys, next, head_dim, scores, scores_stride);
+    if (rows > 0)
+      ScoresOfPage<type, kRows - 1>(rows, q, q_stride, keys, next, head_dim, scores, scores_stride);
   }
 }
 
@@ -70,7 +76,9 @@ struct PlainValues {
   const float* values;
   int64_t stride;
   int64_t rows;
-  const float* Odd(int64_t pair) const { return values + std::min(2 * pair + 1, rows - 1) * stride; }
+  const float* Odd(int64_t pair) const {
+    return values + std::min(2 * pair + 1, rows - 1) * stride;
+  }
   Pairs Get(int64_t pair, int64_t d) const {
     return {Load(values + 2 * pair * stride + d), Load(Odd(pair) + d)};
   }
@@ -79,11 +87,12 @@ struct PlainValues {
   }
 };
 
-// sums[row][d..] (+)= weights[row][0..2*pairs) * values, for kVectors vectors of features from d on, or the first `tail`
-// features (kVectors = 1).
+// sums[row][d..] (+)= weights[row][0..2*pairs) * values, for kVectors vectors of features from d
+// on, or the first `tail` features (kVectors = 1).
 template <typename Source, int kRows, int kVectors, bool kTail>
-inline void ValuesTile(const float* weights, int64_t weights_stride, const Source& source, int64_t pairs, int64_t d,
-                       int64_t tail, bool accumulate, float* sums, int64_t sums_stride) {
+inline void ValuesTile(const float* weights, int64_t weights_stride, const Source& source,
+                       int64_t pairs, int64_t d, int64_t tail, bool accumulate, float* sums,
+                       int64_t sums_stride) {
   V acc[kRows][kVectors];
   for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVectors; ++v) {
@@ -109,34 +118,39 @@ inline void ValuesTile(const float* weights, int64_t weights_stride, const Sourc
   for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVectors; ++v) {
       float* to = sums + r * sums_stride + d + v * kLanes;
-      if constexpr (kTail) StoreFirst(to, acc[r][v], tail);
-      else Store(to, acc[r][v]);
+      if constexpr (kTail)
+        StoreFirst(to, acc[r][v], tail);
+      else
+        Store(to, acc[r][v]);
     }
   }
 }
 
 template <typename Source, int kRows = kMaxTileRows>
-inline void AddValues(int64_t rows, const float* weights, int64_t weights_stride, const Source& source, int64_t pairs,
-                      int64_t head_dim, bool accumulate, float* sums, int64_t sums_stride) {
+inline void AddValues(int64_t rows, const float* weights, int64_t weights_stride,
+                      const Source& source, int64_t pairs, int64_t head_dim, bool accumulate,
+                      float* sums, int64_t sums_stride) {
   constexpr int kVectors = kLanes == 16 && kRows <= 4 ? 4 : 2;
-  for (; rows >= kRows; rows -= kRows, weights += kRows * weights_stride, sums += kRows * sums_stride) {
+  for (; rows >= kRows;
+       rows -= kRows, weights += kRows * weights_stride, sums += kRows * sums_stride) {
     int64_t d = 0;
     for (; d + kVectors * kLanes <= head_dim; d += kVectors * kLanes) {
-      ValuesTile<Source, kRows, kVectors, false>(weights, weights_stride, source, pairs, d, 0, accumulate, sums,
-                                                 sums_stride);
+      ValuesTile<Source, kRows, kVectors, false>(weights, weights_stride, source, pairs, d, 0,
+                                                 accumulate, sums, sums_stride);
     }
     for (; d + kLanes <= head_dim; d += kLanes) {
-      ValuesTile<Source, kRows, 1, false>(weights, weights_stride, source, pairs, d, 0, accumulate, sums, sums_stride);
+      ValuesTile<Source, kRows, 1, false>(weights, weights_stride, source, pairs, d, 0, accumulate,
+                                          sums, sums_stride);
     }
     if (d < head_dim) {
-      ValuesTile<Source, kRows, 1, true>(weights, weights_stride, source, pairs, d, head_dim - d, accumulate, sums,
-                                         sums_stride);
+      ValuesTile<Source, kRows, 1, true>(weights, weights_stride, source, pairs, d, head_dim - d,
+                                         accumulate, sums, sums_stride);
     }
   }
   if constexpr (kRows > 1) {
     if (rows > 0) {
-      AddValues<Source, kRows - 1>(rows, weights, weights_stride, source, pairs, head_dim, accumulate, sums,
-                                   sums_stride);
+      AddValues<Source, kRows - 1>(rows, weights, weights_stride, source, pairs, head_dim,
+                                   accumulate, sums, sums_stride);
     }
   }
 }
@@ -177,12 +191,13 @@ class Fp32Path {
       for (int64_t d = 0; d < w_.stride; d += kLanes) Store(row + d, Load(row + d) * Set(keep[r]));
     }
     for (int64_t i = 0; i < block.count; ++i) {
-      const uint8_t* next = i + 1 < block.count   ? block.heads[i + 1] + block.layout.v_offset
+      const uint8_t* next = i + 1 < block.count    ? block.heads[i + 1] + block.layout.v_offset
                             : block.next_count > 0 ? block.next[0]
                                                    : block.heads[i] + block.layout.v_offset;
       AddValues(rows_, w_.scores + i * kPageTokens, kBlockTokens,
-                PageValues<type>{block.heads[i] + block.layout.v_offset, next, shape_.head_dim}, kPageTokens / 2,
-                shape_.head_dim, /*accumulate=*/keep != nullptr || i > 0, sums, w_.stride);
+                PageValues<type>{block.heads[i] + block.layout.v_offset, next, shape_.head_dim},
+                kPageTokens / 2, shape_.head_dim, /*accumulate=*/keep != nullptr || i > 0, sums,
+                w_.stride);
     }
   }
 
@@ -195,9 +210,13 @@ class Fp32Path {
 // One call on the fp32 path.
 inline void RunFp32(const PagedCall& call, void* scratch) {
   switch (call.shape.kv_type) {
-    case KvType::kF32: return RunPaged<Fp32Path<KvType::kF32>>(call, scratch);
-    case KvType::kBf16: return RunPaged<Fp32Path<KvType::kBf16>>(call, scratch);
-    case KvType::kF16: return RunPaged<Fp32Path<KvType::kF16>>(call, scratch);
-    case KvType::kI8: return RunPaged<Fp32Path<KvType::kI8>>(call, scratch);
+    case KvType::kF32:
+      return RunPaged<Fp32Path<KvType::kF32>>(call, scratch);
+    case KvType::kBf16:
+      return RunPaged<Fp32Path<KvType::kBf16>>(call, scratch);
+    case KvType::kF16:
+      return RunPaged<Fp32Path<KvType::kF16>>(call, scratch);
+    case KvType::kI8:
+      return RunPaged<Fp32Path<KvType::kI8>>(call, scratch);
   }
 }

@@ -1,21 +1,23 @@
-// Attention over pages, for any arithmetic ("path"): blocks of query rows x blocks of keys, with a running maximum, sum of
-// exponentials and sums of values per row. Included once per instruction set, inside its target region and an anonymous
-// namespace, after simd_*-inl.h and exp-inl.h: no #include here.
+// Attention over pages, for any arithmetic ("path"): blocks of query rows x blocks of keys, with a
+// running maximum, sum of exponentials and sums of values per row. Included once per instruction
+// set, inside its target region and an anonymous namespace, after simd_*-inl.h and exp-inl.h: no
+// #include here.
 //
 // A path computes the two products of a block of keys and decides what a score's unit is:
 //   kRowBlock                                  (token, head) rows that share a pass over the pages
-//   kUnit                                      score unit: a weight is exp(kUnit * (score - maximum))
-//   Weight(V x)                                exp(kUnit * x) for x <= 0; exactly 1 at 0, exactly 0 at -infinity
-//   StoreWeights(low, high, scores, weights)   keeps 2 * kLanes weights of the values in one of the two places
-//   SetQuery(row, q)                           takes query row `row` of the row block, D floats
-//   Begin(rows)                                all rows are set
-//   Scores(block)                              scores[row][32 * i + slot] for the pages i of the block, in units
-//   Values(block, keep, sums)                  sums[row][d] = sums[row][d] * keep[row] + weights * values; keep null: all 0
-//   kPrefetch                                  prefetches the pages itself
-// Bits of a row never depend on the other rows: every sum runs over keys or features in ascending order from zero, and a key
-// that a row does not see adds an exact 0.
+//   kUnit                                      score unit: a weight is exp(kUnit * (score -
+//   maximum)) Weight(V x)                                exp(kUnit * x) for x <= 0; exactly 1 at 0,
+//   exactly 0 at -infinity StoreWeights(low, high, scores, weights)   keeps 2 * kLanes weights of
+//   the values in one of the two places SetQuery(row, q)                           takes query row
+//   `row` of the row block, D floats Begin(rows)                                all rows are set
+//   Scores(block)                              scores[row][32 * i + slot] for the pages i of the
+//   block, in units Values(block, keep, sums)                  sums[row][d] = sums[row][d] *
+//   keep[row] + weights * values; keep null: all 0 kPrefetch prefetches the pages itself
+// Bits of a row never depend on the other rows: every sum runs over keys or features in ascending
+// order from zero, and a key that a row does not see adds an exact 0.
 
-constexpr int64_t kBlockPages = 16;  // pages whose scores are held at once; blocks are aligned to it
+constexpr int64_t kBlockPages =
+    16;  // pages whose scores are held at once; blocks are aligned to it
 constexpr int64_t kBlockTokens = kBlockPages * kPageTokens;
 constexpr float kEmpty = -std::numeric_limits<float>::infinity();
 static_assert(kSegmentTokens % kBlockTokens == 0);
@@ -38,11 +40,14 @@ struct Workspace {
   uint8_t* converted;  // keys of one page, values of kBlockPages pages, as bf16
 };
 
-inline int64_t RoundUp(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+inline int64_t RoundUp(int64_t n, int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
 
 constexpr int64_t kMaxRowBlock = 128;
 
-// Lays the workspace of row blocks of `rows` out from `base` on, or with base null only counts its bytes.
+// Lays the workspace of row blocks of `rows` out from `base` on, or with base null only counts its
+// bytes.
 inline int64_t LayOut(int64_t head_dim, int64_t rows, uint8_t* base, Workspace* w) {
   rows = RoundUp(std::min(rows, kMaxRowBlock), 16);
   uint8_t* at = reinterpret_cast<uint8_t*>(RoundUp(reinterpret_cast<int64_t>(base), 64));
@@ -85,8 +90,8 @@ inline float MergeWeight(float maximum, float new_maximum) {
 }
 
 // Merges one row's state into another.
-inline void MergeRow(const float* sums, float maximum, float total, int64_t head_dim, float* into_sums,
-                     float* into_maximum, float* into_total) {
+inline void MergeRow(const float* sums, float maximum, float total, int64_t head_dim,
+                     float* into_sums, float* into_maximum, float* into_total) {
   const float new_maximum = std::max(*into_maximum, maximum);
   const float keep = MergeWeight(*into_maximum, new_maximum);
   const float add = MergeWeight(maximum, new_maximum);
@@ -96,7 +101,8 @@ inline void MergeRow(const float* sums, float maximum, float total, int64_t head
   }
   if (d < head_dim) {
     const int64_t n = head_dim - d;
-    StoreFirst(into_sums + d, MulAdd(LoadFirst(sums + d, n), Set(add), LoadFirst(into_sums + d, n) * Set(keep)),
+    StoreFirst(into_sums + d,
+               MulAdd(LoadFirst(sums + d, n), Set(add), LoadFirst(into_sums + d, n) * Set(keep)),
                n);
   }
   *into_total = __builtin_fmaf(total, add, *into_total * keep);
@@ -107,18 +113,21 @@ inline void MergeRow(const float* sums, float maximum, float total, int64_t head
 inline void FinishRow(const float* sums, float total, int64_t head_dim, float* out) {
   const V inverse = Set(total == 0.0f ? 0.0f : 1.0f / total);
   int64_t d = 0;
-  for (; d + kLanes <= head_dim; d += kLanes) Store(out + d, MulAdd(Load(sums + d), inverse, Zero()));
+  for (; d + kLanes <= head_dim; d += kLanes)
+    Store(out + d, MulAdd(Load(sums + d), inverse, Zero()));
   if (d < head_dim) {
     StoreFirst(out + d, MulAdd(LoadFirst(sums + d, head_dim - d), inverse, Zero()), head_dim - d);
   }
 }
 
-// First half of a row's softmax: applies the scales of the keys and the mask to the scores, and returns their maximum.
+// First half of a row's softmax: applies the scales of the keys and the mask to the scores, and
+// returns their maximum.
 template <bool kScaled, bool kMasked>
 inline float MaximumOfRow(const PageBlock& block, KeyInterval seen, float* scores) {
   V maximum[2] = {Set(kEmpty), Set(kEmpty)};
   for (int64_t i = 0; i < block.count; ++i) {
-    const float* key_scales = reinterpret_cast<const float*>(block.heads[i] + block.layout.scale_offset);
+    const float* key_scales =
+        reinterpret_cast<const float*>(block.heads[i] + block.layout.scale_offset);
     for (int64_t v = 0; v < kPageTokens / kLanes; ++v) {
       const int64_t at = i * kPageTokens + v * kLanes;
       V s = Load(scores + at);
@@ -155,31 +164,36 @@ inline float WeightsOfRow(const PageBlock& block, float maximum, float* scores, 
   return Sum(total[0] + total[1]);
 }
 
-// Turns a row's scores of a block into weights relative to the new running maximum; *keep is what the row's earlier sums
-// shrink by. seen: keys that the row sees, relative to the block's first page.
+// Turns a row's scores of a block into weights relative to the new running maximum; *keep is what
+// the row's earlier sums shrink by. seen: keys that the row sees, relative to the block's first
+// page.
 template <typename Path, bool kScaled>
-inline void SoftmaxRow(const PageBlock& block, KeyInterval seen, float* scores, uint16_t* weights, float* maximum,
-                       float* total, float* keep) {
+inline void SoftmaxRow(const PageBlock& block, KeyInterval seen, float* scores, uint16_t* weights,
+                       float* maximum, float* total, float* keep) {
   const bool masked = seen.begin > 0 || seen.end < block.count * kPageTokens;
   const float of_block = masked ? MaximumOfRow<kScaled, true>(block, seen, scores)
                                 : MaximumOfRow<kScaled, false>(block, seen, scores);
   const float new_maximum = std::max(*maximum, of_block);
   *keep = MergeWeight(*maximum * Path::kUnit, new_maximum * Path::kUnit);
   *maximum = new_maximum;
-  *total = __builtin_fmaf(*total, *keep, WeightsOfRow<Path, kScaled>(block, new_maximum, scores, weights));
+  *total = __builtin_fmaf(*total, *keep,
+                          WeightsOfRow<Path, kScaled>(block, new_maximum, scores, weights));
 }
 
-// Asks for the i-th of n parts of the next block's pages, so that they come while this block is computed.
+// Asks for the i-th of n parts of the next block's pages, so that they come while this block is
+// computed.
 inline void PrefetchPart(const PageBlock& block, int64_t i, int64_t n) {
   constexpr int64_t kLine = 64;
   const int64_t lines = block.layout.scale_offset / kLine;  // of a page's K and V
   const int64_t end = block.next_count * lines * (i + 1) / n;
   for (int64_t line = block.next_count * lines * i / n; line < end; ++line) {
-    _mm_prefetch(reinterpret_cast<const char*>(block.next[line / lines] + line % lines * kLine), _MM_HINT_T1);
+    _mm_prefetch(reinterpret_cast<const char*>(block.next[line / lines] + line % lines * kLine),
+                 _MM_HINT_T1);
   }
 }
 
-// Which rows a call computes and where its results go. Heads [first_head, first_head + heads) read head kv_head of the pages.
+// Which rows a call computes and where its results go. Heads [first_head, first_head + heads) read
+// head kv_head of the pages.
 struct PagedCall {
   AttentionShape shape;
   AttentionSpan span;
@@ -195,7 +209,7 @@ struct PagedCall {
 
 // A (token, head) row of a call.
 struct RowPlace {
-  int64_t row;   // of the batch
+  int64_t row;  // of the batch
   int64_t head;
 };
 inline RowPlace PlaceOf(const PagedCall& call, int64_t i) {
@@ -208,9 +222,11 @@ inline void Advance(const PagedCall& call, RowPlace* place) {
   }
 }
 
-// Hands the queries of rows [begin, begin + rows) to the path and finds the keys that each sees; returns all those.
+// Hands the queries of rows [begin, begin + rows) to the path and finds the keys that each sees;
+// returns all those.
 template <typename Path>
-KeyInterval SetRows(const PagedCall& call, int64_t begin, int64_t rows, Path* path, KeyInterval* seen) {
+KeyInterval SetRows(const PagedCall& call, int64_t begin, int64_t rows, Path* path,
+                    KeyInterval* seen) {
   const AttentionShape& shape = call.shape;
   KeyInterval any{std::numeric_limits<int64_t>::max(), 0};
   RowPlace place = PlaceOf(call, begin);
@@ -234,8 +250,8 @@ KeyInterval SetRows(const PagedCall& call, int64_t begin, int64_t rows, Path* pa
 
 // The keys of one segment that lie in pages [page, end_page), into w->segment.
 template <typename Path, bool kScaled>
-void RunSegment(const PagedCall& call, int64_t page, int64_t end_page, int64_t last_page, int64_t rows, Path* path,
-                Workspace* w) {
+void RunSegment(const PagedCall& call, int64_t page, int64_t end_page, int64_t last_page,
+                int64_t rows, Path* path, Workspace* w) {
   PageBlock block;
   block.layout = KvLayoutOf(call.shape.kv_type, call.shape.head_dim);
   const auto head_of_page = [&](int64_t p) -> const uint8_t* {
@@ -252,9 +268,9 @@ void RunSegment(const PagedCall& call, int64_t page, int64_t end_page, int64_t l
     path->Scores(block);
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t key = page * kPageTokens;
-      SoftmaxRow<Path, kScaled>(block, {w->seen[r].begin - key, w->seen[r].end - key}, w->scores + r * kBlockTokens,
-                                w->weights + r * kBlockTokens, &w->segment.maximum[r], &w->segment.total[r],
-                                &w->keep[r]);
+      SoftmaxRow<Path, kScaled>(block, {w->seen[r].begin - key, w->seen[r].end - key},
+                                w->scores + r * kBlockTokens, w->weights + r * kBlockTokens,
+                                &w->segment.maximum[r], &w->segment.total[r], &w->keep[r]);
       if constexpr (!Path::kPrefetch) PrefetchPart(block, r, rows);
     }
     path->Values(block, first ? nullptr : w->keep, w->segment.sums);
@@ -285,8 +301,8 @@ void RunRowBlock(const PagedCall& call, int64_t begin, int64_t rows, Workspace* 
       some = true;
     } else {
       for (int64_t r = 0; r < rows; ++r) {
-        MergeRow(w->segment.sums + r * w->stride, w->segment.maximum[r], w->segment.total[r], head_dim,
-                 w->all.sums + r * w->stride, &w->all.maximum[r], &w->all.total[r]);
+        MergeRow(w->segment.sums + r * w->stride, w->segment.maximum[r], w->segment.total[r],
+                 head_dim, w->all.sums + r * w->stride, &w->all.maximum[r], &w->all.total[r]);
       }
     }
     page = end_page;
@@ -316,15 +332,17 @@ template <typename Path>
 void RunPaged(const PagedCall& call, void* scratch) {
   const int64_t rows = (call.row1 - call.row0) * call.heads;
   Workspace workspace;
-  LayOut(call.shape.head_dim, std::min(rows, Path::kRowBlock), static_cast<uint8_t*>(scratch), &workspace);
+  LayOut(call.shape.head_dim, std::min(rows, Path::kRowBlock), static_cast<uint8_t*>(scratch),
+         &workspace);
   for (int64_t begin = 0; begin < rows; begin += Path::kRowBlock) {
     RunRowBlock<Path>(call, begin, std::min(Path::kRowBlock, rows - begin), &workspace);
   }
 }
 
 inline PagedCall MakeCall(const AttentionShape& shape, const AttentionSpan& span, const float* q,
-                          const int32_t* look_ahead, int64_t g, int64_t row0, int64_t row1, int64_t key0, int64_t key1,
-                          float* partial, float* out) {
+                          const int32_t* look_ahead, int64_t g, int64_t row0, int64_t row1,
+                          int64_t key0, int64_t key1, float* partial, float* out) {
   const int64_t heads = shape.num_heads / shape.num_kv_heads;
-  return {shape, span, q, look_ahead, g * heads, heads, g, row0, row1, key0, key1, partial, out, nullptr};
+  return {shape, span, q,    look_ahead, g * heads, heads, g,
+          row0,  row1, key0, key1,       partial,   out,   nullptr};
 }

@@ -1,7 +1,8 @@
-// Attention over plain fp32 tensors. Forward: the keys and values of the head are laid out as fp32 pages in scratch and the
-// fp32 path runs over them. Backward: blocks of 32 queries x 32 keys with the probabilities recomputed from the saved
-// log-sum-exp; all five products run on the tiles of the fp32 path. Included after attention_fp32-inl.h and
-// attention_write-inl.h, in the same region: no #include here.
+// Attention over plain fp32 tensors. Forward: the keys and values of the head are laid out as fp32
+// pages in scratch and the fp32 path runs over them. Backward: blocks of 32 queries x 32 keys with
+// the probabilities recomputed from the saved log-sum-exp; all five products run on the tiles of
+// the fp32 path. Included after attention_fp32-inl.h and attention_write-inl.h, in the same region:
+// no #include here.
 
 constexpr int64_t kSide = kPageTokens;  // of the backward blocks
 
@@ -12,10 +13,11 @@ struct BackwardWorkspace {
   float* ds;        // the same: gradient of the scores
   float* p_turned;  // [kSide keys][kSide queries]
   float* ds_turned;
-  float* delta;     // [tokens]
+  float* delta;  // [tokens]
 };
 
-inline int64_t LayOutBackward(int64_t head_dim, int64_t tokens, uint8_t* base, BackwardWorkspace* w) {
+inline int64_t LayOutBackward(int64_t head_dim, int64_t tokens, uint8_t* base,
+                              BackwardWorkspace* w) {
   uint8_t* at = reinterpret_cast<uint8_t*>(RoundUp(reinterpret_cast<int64_t>(base), 64));
   uint8_t* const start = at;
   const auto take = [&at](int64_t floats) {
@@ -45,8 +47,9 @@ inline int64_t VarlenScratchBytes(const AttentionShape& shape, int64_t tokens) {
   return std::max(forward, LayOutBackward(shape.head_dim, tokens, nullptr, &backward));
 }
 
-void VarlenAttention(const AttentionShape& shape, const AttentionSpan& span, const float* q, const float* k,
-                     const float* v, const int32_t* look_ahead, int64_t h, float* out, float* lse, void* scratch) {
+void VarlenAttention(const AttentionShape& shape, const AttentionSpan& span, const float* q,
+                     const float* k, const float* v, const int32_t* look_ahead, int64_t h,
+                     float* out, float* lse, void* scratch) {
   const int64_t tokens = span.end - span.begin;
   const int64_t head_dim = shape.head_dim;
   const int64_t stride = shape.num_kv_heads * head_dim;
@@ -61,10 +64,12 @@ void VarlenAttention(const AttentionShape& shape, const AttentionSpan& span, con
     pages[page] = at;
     const int64_t begin = page * kPageTokens;
     const int64_t n = std::min(kPageTokens, tokens - begin);
-    WriteHead<KvType::kF32>(head_dim, layout, k + from + begin * stride, v + from + begin * stride, stride, 0, n, at);
+    WriteHead<KvType::kF32>(head_dim, layout, k + from + begin * stride, v + from + begin * stride,
+                            stride, 0, n, at);
     if (n < kPageTokens) ClearSlots<KvType::kF32>(head_dim, layout, n, at);
   }
-  PagedCall call{shape, span, q, look_ahead, h, 1, 0, span.begin, span.end, 0, 0, nullptr, out, lse};
+  PagedCall call{shape,      span,     q, look_ahead, h,       1,   0,
+                 span.begin, span.end, 0, 0,          nullptr, out, lse};
   call.shape.kv_type = KvType::kF32;
   call.span.position = 0;
   call.span.kv = {pages, 0};
@@ -72,7 +77,8 @@ void VarlenAttention(const AttentionShape& shape, const AttentionSpan& span, con
 }
 
 // Rows of a matrix as the K of a page; rows behind n are 0.
-inline void TransposeToPage(const float* rows, int64_t stride, int64_t n, int64_t head_dim, float* page) {
+inline void TransposeToPage(const float* rows, int64_t stride, int64_t n, int64_t head_dim,
+                            float* page) {
   for (int64_t slot = 0; slot < kPageTokens; ++slot) {
     float* to = page + slot / 16 * head_dim * 16 + slot % 16 * 2;
     const float* row = rows + slot * stride;
@@ -97,10 +103,12 @@ inline void Turn(const float* from, float* to) {
   }
 }
 
-// With p = exp(s - lse) and delta = dout . out:  dv += p dout,  ds = p (dout . v - delta) scale,  dq += ds k,  dk += ds q.
-void VarlenBackward(const AttentionShape& shape, const AttentionSpan& span, const float* q, const float* k,
-                    const float* v, const int32_t* look_ahead, const float* out, const float* lse, const float* dout,
-                    int64_t g, float* dq, float* dk, float* dv, void* scratch) {
+// With p = exp(s - lse) and delta = dout . out:  dv += p dout,  ds = p (dout . v - delta) scale, dq
+// += ds k,  dk += ds q.
+void VarlenBackward(const AttentionShape& shape, const AttentionSpan& span, const float* q,
+                    const float* k, const float* v, const int32_t* look_ahead, const float* out,
+                    const float* lse, const float* dout, int64_t g, float* dq, float* dk, float* dv,
+                    void* scratch) {
   const int64_t tokens = span.end - span.begin;
   const int64_t head_dim = shape.head_dim;
   const int64_t group = shape.num_heads / shape.num_kv_heads;
@@ -112,7 +120,8 @@ void VarlenBackward(const AttentionShape& shape, const AttentionSpan& span, cons
   for (int64_t h = g * group; h < (g + 1) * group; ++h) {
     const int64_t q_begin = span.begin * q_stride + h * head_dim;
     for (int64_t t = 0; t < tokens; ++t) {
-      w.delta[t] = DotProduct(dout + q_begin + t * q_stride, out + q_begin + t * q_stride, head_dim);
+      w.delta[t] =
+          DotProduct(dout + q_begin + t * q_stride, out + q_begin + t * q_stride, head_dim);
     }
     for (int64_t key0 = 0; key0 < tokens; key0 += kSide) {
       const int64_t num_keys = std::min(kSide, tokens - key0);
@@ -133,7 +142,8 @@ void VarlenBackward(const AttentionShape& shape, const AttentionSpan& span, cons
         if (!any) continue;
         const int64_t q_at = q_begin + t0 * q_stride;
         ScoresOfPage<KvType::kF32>(rows, q + q_at, q_stride, keys, keys, head_dim, w.p, kSide);
-        ScoresOfPage<KvType::kF32>(rows, dout + q_at, q_stride, values, values, head_dim, w.ds, kSide);
+        ScoresOfPage<KvType::kF32>(rows, dout + q_at, q_stride, values, values, head_dim, w.ds,
+                                   kSide);
         for (int64_t r = 0; r < kSide; ++r) {
           const bool real = r < rows;
           const V row_lse = Set(real ? lse[(span.begin + t0 + r) * shape.num_heads + h] : 0.0f);
@@ -153,12 +163,12 @@ void VarlenBackward(const AttentionShape& shape, const AttentionSpan& span, cons
         Turn(w.p, w.p_turned);
         Turn(w.ds, w.ds_turned);
         const int64_t row_pairs = (rows + 1) / 2;
-        AddValues(rows, w.ds, kSide, PlainValues{k + kv_at, kv_stride, num_keys}, (num_keys + 1) / 2, head_dim, true,
-                  dq + q_at, q_stride);
-        AddValues(num_keys, w.ds_turned, kSide, PlainValues{q + q_at, q_stride, rows}, row_pairs, head_dim, true,
-                  dk + kv_at, kv_stride);
-        AddValues(num_keys, w.p_turned, kSide, PlainValues{dout + q_at, q_stride, rows}, row_pairs, head_dim, true,
-                  dv + kv_at, kv_stride);
+        AddValues(rows, w.ds, kSide, PlainValues{k + kv_at, kv_stride, num_keys},
+                  (num_keys + 1) / 2, head_dim, true, dq + q_at, q_stride);
+        AddValues(num_keys, w.ds_turned, kSide, PlainValues{q + q_at, q_stride, rows}, row_pairs,
+                  head_dim, true, dk + kv_at, kv_stride);
+        AddValues(num_keys, w.p_turned, kSide, PlainValues{dout + q_at, q_stride, rows}, row_pairs,
+                  head_dim, true, dv + kv_at, kv_stride);
       }
     }
   }
@@ -171,8 +181,8 @@ inline int64_t PagedScratchBytes(const AttentionShape& shape, int64_t rows) {
   return LayOut(shape.head_dim, rows * (shape.num_heads / shape.num_kv_heads), nullptr, &workspace);
 }
 
-void MergePartials(const float* partials, int64_t parts, int64_t part_stride, int64_t rows, int64_t head_dim,
-                   float* out) {
+void MergePartials(const float* partials, int64_t parts, int64_t part_stride, int64_t rows,
+                   int64_t head_dim, float* out) {
   for (int64_t row = 0; row < rows; ++row, out += head_dim) {
     std::fill_n(out, head_dim, 0.0f);
     float maximum = kEmpty, total = 0.0f;

@@ -1,6 +1,6 @@
-// Writes keys and values into pages: converts a token's vector, then spreads it over the interleaved layout. Stores the same
-// bits as ref/attention.cc. Included once per instruction set, inside its target region and an anonymous namespace, after
-// simd_*-inl.h: no #include here.
+// Writes keys and values into pages: converts a token's vector, then spreads it over the
+// interleaved layout. Stores the same bits as ref/attention.cc. Included once per instruction set,
+// inside its target region and an anonymous namespace, after simd_*-inl.h: no #include here.
 
 template <KvType type>
 struct ElementOf {
@@ -18,7 +18,8 @@ struct ElementOf<KvType::kI8> {
 constexpr int64_t kWriteFeatures = 256;  // features converted at a time
 
 template <KvType type>
-inline void ConvertFeatures(const float* x, int64_t n, float inverse_scale, typename ElementOf<type>::T* to) {
+inline void ConvertFeatures(const float* x, int64_t n, float inverse_scale,
+                            typename ElementOf<type>::T* to) {
   if constexpr (type == KvType::kF32) {
     __builtin_memcpy(to, x, static_cast<size_t>(n) * sizeof(float));
   } else if constexpr (type == KvType::kBf16) {
@@ -64,10 +65,11 @@ inline float InverseScale(float scale) {
   return inverse <= std::numeric_limits<float>::max() ? inverse : 0.0f;
 }
 
-// One head of the tokens in slots [slot0, slot1) of a page; token i's vectors start at k, v + (i - slot0) * stride.
+// One head of the tokens in slots [slot0, slot1) of a page; token i's vectors start at k, v + (i -
+// slot0) * stride.
 template <KvType type>
-void WriteHead(int64_t head_dim, const KvPageLayout& layout, const float* k, const float* v, int64_t stride,
-               int64_t slot0, int64_t slot1, uint8_t* head) {
+void WriteHead(int64_t head_dim, const KvPageLayout& layout, const float* k, const float* v,
+               int64_t stride, int64_t slot0, int64_t slot1, uint8_t* head) {
   using T = typename ElementOf<type>::T;
   T* const keys = reinterpret_cast<T*>(head);
   T* const values = reinterpret_cast<T*>(head + layout.v_offset);
@@ -134,8 +136,8 @@ void ClearSlots(int64_t head_dim, const KvPageLayout& layout, int64_t slot0, uin
 }
 
 template <KvType type>
-void WriteRows(const AttentionShape& shape, const AttentionSpan& span, const float* k, const float* v, int64_t row0,
-               int64_t row1) {
+void WriteRows(const AttentionShape& shape, const AttentionSpan& span, const float* k,
+               const float* v, int64_t row0, int64_t row1) {
   const int64_t head_dim = shape.head_dim;
   const int64_t stride = shape.num_kv_heads * head_dim;
   const KvPageLayout layout = KvLayoutOf(type, head_dim);
@@ -159,12 +161,16 @@ void WriteRows(const AttentionShape& shape, const AttentionSpan& span, const flo
   }
 }
 
-inline void KvWrite(const AttentionShape& shape, const AttentionSpan& span, const float* k, const float* v, int64_t row0,
-                    int64_t row1) {
+inline void KvWrite(const AttentionShape& shape, const AttentionSpan& span, const float* k,
+                    const float* v, int64_t row0, int64_t row1) {
   switch (shape.kv_type) {
-    case KvType::kF32: return WriteRows<KvType::kF32>(shape, span, k, v, row0, row1);
-    case KvType::kBf16: return WriteRows<KvType::kBf16>(shape, span, k, v, row0, row1);
-    case KvType::kF16: return WriteRows<KvType::kF16>(shape, span, k, v, row0, row1);
-    case KvType::kI8: return WriteRows<KvType::kI8>(shape, span, k, v, row0, row1);
+    case KvType::kF32:
+      return WriteRows<KvType::kF32>(shape, span, k, v, row0, row1);
+    case KvType::kBf16:
+      return WriteRows<KvType::kBf16>(shape, span, k, v, row0, row1);
+    case KvType::kF16:
+      return WriteRows<KvType::kF16>(shape, span, k, v, row0, row1);
+    case KvType::kI8:
+      return WriteRows<KvType::kI8>(shape, span, k, v, row0, row1);
   }
 }

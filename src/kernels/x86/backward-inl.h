@@ -1,12 +1,15 @@
-// Rows of a table (embedding) and the input gradient of a product. Included like linear-inl.h, after panels-inl.h.
+// Rows of a table (embedding) and the input gradient of a product. Included like linear-inl.h,
+// after panels-inl.h.
 
 // ---- rows of a table, and the input gradient
 
-inline void DecodeRows(const WeightView& w, const int32_t* ids, int64_t begin, int64_t end, float* y, int64_t ldy) {
+inline void DecodeRows(const WeightView& w, const int32_t* ids, int64_t begin, int64_t end,
+                       float* y, int64_t ldy) {
   if (w.layout == WeightLayout::kRows) {
     const BlockFormat& format = FormatOf(w.dtype);
     for (int64_t i = begin; i < end; ++i) {
-      format.decode(w.data + ids[i] * RowBytes(w.dtype, w.cols), y + i * ldy, w.cols / format.block_elems);
+      format.decode(w.data + ids[i] * RowBytes(w.dtype, w.cols), y + i * ldy,
+                    w.cols / format.block_elems);
     }
     return;
   }
@@ -30,8 +33,8 @@ inline int64_t BackwardScratchBytes(const WeightView&) {
 }
 
 // W rows [n0, n1), columns [k0, k1) as panels [16 columns each][n1 - n0][16].
-inline void UnpackTransposed(const WeightView& w, const tile16::Shape& shape, int64_t n0, int64_t n1, int64_t k0,
-                             int64_t k1, float* chunk, float* panels) {
+inline void UnpackTransposed(const WeightView& w, const tile16::Shape& shape, int64_t n0,
+                             int64_t n1, int64_t k0, int64_t k1, float* chunk, float* panels) {
   const int64_t rows = n1 - n0;
   for (int64_t unit = n0 / 16; unit * 16 < n1; ++unit) {
     for (int64_t c = k0 / 32; c * 32 < k1; ++c) {
@@ -48,8 +51,8 @@ inline void UnpackTransposed(const WeightView& w, const tile16::Shape& shape, in
   }
 }
 
-inline void BackwardInput(const WeightView& w, const float* dy, int64_t m, int64_t col0, int64_t col1, float* dx,
-                          bool accumulate, void* scratch) {
+inline void BackwardInput(const WeightView& w, const float* dy, int64_t m, int64_t col0,
+                          int64_t col1, float* dx, bool accumulate, void* scratch) {
   const tile16::Shape shape = tile16::ShapeOf(w.dtype, w.rows, w.cols);
   float* panels = static_cast<float*>(scratch);
   float* chunk = panels + kBackwardRows * kBackwardCols;
@@ -57,7 +60,8 @@ inline void BackwardInput(const WeightView& w, const float* dy, int64_t m, int64
   for (int64_t k0 = col0; k0 < col1; k0 += kBackwardCols) {
     const int64_t k1 = std::min(col1, k0 + kBackwardCols);
     if (!accumulate) {
-      for (int64_t i = 0; i < m; ++i) std::memset(dx + i * w.cols + k0, 0, (k1 - k0) * sizeof(float));
+      for (int64_t i = 0; i < m; ++i)
+        std::memset(dx + i * w.cols + k0, 0, (k1 - k0) * sizeof(float));
     }
     for (int64_t n0 = 0; n0 < w.rows; n0 += kBackwardRows) {
       const int64_t n1 = std::min(w.rows, n0 + kBackwardRows);
@@ -72,9 +76,10 @@ inline void BackwardInput(const WeightView& w, const float* dy, int64_t m, int64
           for (int64_t r = 0; r < tile_rows; ++r) {
             std::memcpy(tile + r * kCols, dx + (i + r) * w.cols + k, cols * sizeof(float));
           }
-          static constexpr auto kTable = MicroF32Table(std::make_integer_sequence<int, kTileRows>{});
-          kTable[tile_rows - 1](dy + i * w.rows + n0, w.rows, panels + (k - k0) * rows, rows * 16, rows,
-                                false, tile, kCols);
+          static constexpr auto kTable =
+              MicroF32Table(std::make_integer_sequence<int, kTileRows>{});
+          kTable[tile_rows - 1](dy + i * w.rows + n0, w.rows, panels + (k - k0) * rows, rows * 16,
+                                rows, false, tile, kCols);
           for (int64_t r = 0; r < tile_rows; ++r) {
             std::memcpy(dx + (i + r) * w.cols + k, tile + r * kCols, cols * sizeof(float));
           }

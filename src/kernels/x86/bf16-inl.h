@@ -1,6 +1,6 @@
-// Unpacking to bf16 panels, shared by the dot-product and the tile micro-kernels: [column pair][16 rows][2], which is both
-// what vdpbf16ps and what an AMX tile multiplies by. Included like linear-inl.h, after
-// panels-inl.h.
+// Unpacking to bf16 panels, shared by the dot-product and the tile micro-kernels: [column pair][16
+// rows][2], which is both what vdpbf16ps and what an AMX tile multiplies by. Included like
+// linear-inl.h, after panels-inl.h.
 
 inline void PrepareBf16(const float* x, int64_t k, uint16_t* row) {
   int64_t i = 0;
@@ -38,35 +38,43 @@ struct Bf16PanelBase {
   static int64_t Stride(int64_t k) { return Bf16Stride(k); }
   static void Prepare(const float* x, int64_t k, uint16_t* row) { PrepareBf16(x, k, row); }
 
-  static void Unpack(const WeightView& w, const tile16::Shape& shape, int64_t unit, int64_t chunk0, int64_t chunk1,
-                     uint16_t* panel) {
+  static void Unpack(const WeightView& w, const tile16::Shape& shape, int64_t unit, int64_t chunk0,
+                     int64_t chunk1, uint16_t* panel) {
     if (w.layout == WeightLayout::kRows) return UnpackRows(w, unit, chunk0, chunk1, panel);
     const uint8_t* group = w.data + unit * shape.group_bytes;
     if (w.dtype == DType::kBF16) {  // stored as the panel wants it
-      std::memcpy(panel, group + chunk0 * tile16::kWord2Bytes, (chunk1 - chunk0) * tile16::kWord2Bytes);
+      std::memcpy(panel, group + chunk0 * tile16::kWord2Bytes,
+                  (chunk1 - chunk0) * tile16::kWord2Bytes);
       return;
     }
     const PairOrder pairs;
-    WithFormat(w.dtype, [&]<class Format>(Format) __attribute__((always_inline)) {
-      const typename Format::Consts consts;
-      for (int64_t c = chunk0; c < chunk1; ++c, panel += 32 * 16) {
-        __m512 even = _mm512_setzero_ps();
-        ForColumns<Format>(shape, group, c, 0, consts, [&](auto k, __m512 value) __attribute__((always_inline)) {
-          if constexpr (k % 2 == 0) even = value;
-          else _mm512_storeu_si512(panel + 32 * (k / 2), pairs(even, value));
+    WithFormat(
+        w.dtype, [&]<class Format>(Format) __attribute__((always_inline)) {
+          const typename Format::Consts consts;
+          for (int64_t c = chunk0; c < chunk1; ++c, panel += 32 * 16) {
+            __m512 even = _mm512_setzero_ps();
+            ForColumns<Format>(
+                shape, group, c, 0,
+                consts, [&](auto k, __m512 value) __attribute__((always_inline)) {
+                  if constexpr (k % 2 == 0)
+                    even = value;
+                  else
+                    _mm512_storeu_si512(panel + 32 * (k / 2), pairs(even, value));
+                });
+          }
         });
-      }
-    });
   }
 
  private:
-  static void UnpackRows(const WeightView& w, int64_t unit, int64_t chunk0, int64_t chunk1, uint16_t* panel) {
+  static void UnpackRows(const WeightView& w, int64_t unit, int64_t chunk0, int64_t chunk1,
+                         uint16_t* panel) {
     const PairOrder pairs;
     alignas(64) float values[32 * 16];
     for (int64_t c = chunk0; c < chunk1; ++c, panel += 32 * 16) {
       UnpackRowsLayout(w, unit, c, c + 1, values);
       for (int k = 0; k < 32; k += 2) {
-        _mm512_storeu_si512(panel + 16 * k, pairs(_mm512_load_ps(values + 16 * k), _mm512_load_ps(values + 16 * k + 16)));
+        _mm512_storeu_si512(panel + 16 * k, pairs(_mm512_load_ps(values + 16 * k),
+                                                  _mm512_load_ps(values + 16 * k + 16)));
       }
     }
   }

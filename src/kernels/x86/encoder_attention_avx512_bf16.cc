@@ -211,9 +211,9 @@ void Weigh(const uint16_t* keys, int64_t count, int64_t head_dim, const Workspac
 }
 
 // Whether a score of the last block is so far above its reference that its weight may be infinite.
-// Then that query's reference becomes its largest score, and what was summed for it before, `before`
-// this block, is scaled to it. Other queries keep theirs: results do not depend on who shares a
-// block.
+// Then that query's reference becomes its largest score, and what was summed for it before,
+// `before` this block, is scaled to it. Other queries keep theirs: results do not depend on who
+// shares a block.
 template <int kVectors>
 bool RaiseReferences(const Running<kVectors>& before, int64_t features, const Workspace& w,
                      Running<kVectors>* run) {

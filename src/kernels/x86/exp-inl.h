@@ -1,11 +1,11 @@
-// e^x over a vector type V and the operations Set, MulAdd, NegMulAdd, MaxOrSecond, MinOrSecond, RoundToInteger,
-// ScaleByPower and ZeroBelow that the including file gives it. Included once per instruction set, inside its target
-// region and an anonymous namespace: no #include here.
+// e^x over a vector type V and the operations Set, MulAdd, NegMulAdd, MaxOrSecond, MinOrSecond,
+// RoundToInteger, ScaleByPower and ZeroBelow that the including file gives it. Included once per
+// instruction set, inside its target region and an anonymous namespace: no #include here.
 
 // e^x, within 1 ulp of the exact value where that is a normal number; smaller results are 0, larger
-// ones infinite, NaN stays NaN. x = n ln 2 + r with |r| <= ln 2 / 2; e^r = 1 + r + r^2 q(r), q fitted
-// for least relative error (3.1e-9, far below half an ulp) by reweighted least squares on Chebyshev
-// nodes, each coefficient rounded before the next was fitted.
+// ones infinite, NaN stays NaN. x = n ln 2 + r with |r| <= ln 2 / 2; e^r = 1 + r + r^2 q(r), q
+// fitted for least relative error (3.1e-9, far below half an ulp) by reweighted least squares on
+// Chebyshev nodes, each coefficient rounded before the next was fitted.
 inline V Exp(V x) {
   const V lowest = Set(-87.33654f);  // ln of the smallest normal number
   const V bounded = MaxOrSecond(lowest, MinOrSecond(Set(89.0f), x));

@@ -1,12 +1,11 @@
-// How each block format reads its tile16 chunk. Included inside the namespace and target region of one instruction set,
-// after vec-inl.h. A quantised format's value is code * d + m with an unsigned code. A format type has
-//   kSub      columns that share a scale: 16 or 32; 0: a plain format, whose Value is the value itself
-//   kMaxCode  largest code
-//   kCodeBytes  of a chunk's codes
-//   kFold     0: Value is the code; else Value is 1 + code / kFold, which costs no conversion
-//   Planes: the registers of one chunk; Planes Load(codes, lane)          lane: first of the Vec::kLanes rows
-//   I Codes<g>(planes)                 columns 4g..4g+3 as the four bytes of each lane
-//   F Value<k>(planes, consts)         column k
+// How each block format reads its tile16 chunk. Included inside the namespace and target region of
+// one instruction set, after vec-inl.h. A quantised format's value is code * d + m with an unsigned
+// code. A format type has
+//   kSub      columns that share a scale: 16 or 32; 0: a plain format, whose Value is the value
+//   itself kMaxCode  largest code kCodeBytes  of a chunk's codes kFold     0: Value is the code;
+//   else Value is 1 + code / kFold, which costs no conversion Planes: the registers of one chunk;
+//   Planes Load(codes, lane)          lane: first of the Vec::kLanes rows I Codes<g>(planes)
+//   columns 4g..4g+3 as the four bytes of each lane F Value<k>(planes, consts)         column k
 //   void Scales(strip, chunk, sub, lane, &d, &m)      chunk: of the strip, 0..7
 
 struct NibPlanes {
@@ -35,8 +34,10 @@ struct Nothing {};
 // Bits that begin at `from` in each lane moved to begin at `to`.
 template <int from, int to>
 Vec::I Move(Vec::I v) {
-  if constexpr (from >= to) return Vec::Srl<from - to>(v);
-  else return Vec::Sll<to - from>(v);
+  if constexpr (from >= to)
+    return Vec::Srl<from - to>(v);
+  else
+    return Vec::Sll<to - from>(v);
 }
 constexpr int Bit1At(int k) { return 8 * (k % 4) + k / 4; }
 constexpr int Bit2At(int k) { return 8 * (k % 4) + 2 * (k % 16 / 4); }
@@ -45,7 +46,8 @@ constexpr int32_t Bytes4(int b) { return b * 0x01010101; }
 // (code << (23 - bits)) | 1.0f: the code in the mantissa's top bits.
 template <int bits>
 Vec::F AsMantissa(Vec::I code_at_top) {
-  return Vec::Cast(Vec::AndOr(code_at_top, Vec::Set1I(((1 << bits) - 1) << (23 - bits)), Vec::Set1I(0x3F800000)));
+  return Vec::Cast(Vec::AndOr(code_at_top, Vec::Set1I(((1 << bits) - 1) << (23 - bits)),
+                              Vec::Set1I(0x3F800000)));
 }
 
 // ---- scales
@@ -69,7 +71,8 @@ struct ScaleDM {
 struct ScaleMins {
   static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
     *d = Vec::Mul(Vec::FromHalf(s + 2 * lane), Vec::FromU8(s + 64 + 16 * chunk + lane));
-    *m = Vec::Sub(Vec::Zero(), Vec::Mul(Vec::FromHalf(s + 32 + 2 * lane), Vec::FromU8(s + 192 + 16 * chunk + lane)));
+    *m = Vec::Sub(Vec::Zero(), Vec::Mul(Vec::FromHalf(s + 32 + 2 * lane),
+                                        Vec::FromU8(s + 192 + 16 * chunk + lane)));
   }
 };
 // Q6_K, Q3_K, IQ4_XS: f16 d; a signed byte of scale for each kSub columns.
@@ -77,7 +80,8 @@ template <int sub_columns, int centre>
 struct ScaleI8 {
   static void Scales(const uint8_t* s, int64_t chunk, int sub, int lane, Vec::F* d, Vec::F* m) {
     constexpr int kPerChunk = 32 / sub_columns;
-    *d = Vec::Mul(Vec::FromHalf(s + 2 * lane), Vec::FromI8(s + 32 + 16 * (kPerChunk * chunk + sub) + lane));
+    *d = Vec::Mul(Vec::FromHalf(s + 2 * lane),
+                  Vec::FromI8(s + 32 + 16 * (kPerChunk * chunk + sub) + lane));
     *m = Vec::Mul(*d, Vec::Set1(-static_cast<float>(centre)));
   }
 };
@@ -86,7 +90,8 @@ struct ScaleNibbles {
   static void Scales(const uint8_t* s, int64_t chunk, int sub, int lane, Vec::F* d, Vec::F* m) {
     const Vec::I both = Vec::WidenU8(s + 64 + 16 * (2 * chunk + sub) + lane);
     *d = Vec::Mul(Vec::FromHalf(s + 2 * lane), Vec::ToFloat(Vec::And(both, Vec::Set1I(15))));
-    *m = Vec::Sub(Vec::Zero(), Vec::Mul(Vec::FromHalf(s + 32 + 2 * lane), Vec::ToFloat(Vec::Srl<4>(both))));
+    *m = Vec::Sub(Vec::Zero(),
+                  Vec::Mul(Vec::FromHalf(s + 32 + 2 * lane), Vec::ToFloat(Vec::Srl<4>(both))));
   }
 };
 
@@ -111,7 +116,9 @@ struct NibbleCodes {
 #endif
   static Planes Load(const uint8_t* codes, int lane) { return Planes::Load(codes, lane); }
   template <int g>
-  static Vec::I Codes(const Planes& p) { return p.Bytes<g>(); }
+  static Vec::I Codes(const Planes& p) {
+    return p.Bytes<g>();
+  }
   template <int k>
   static Vec::F Value(const Planes& p, [[maybe_unused]] const Consts& c) {
 #if defined(GALEN_VEC_AVX2)
@@ -140,10 +147,13 @@ struct IQ4Codes {
   template <int g>
   static Vec::I Codes(const Planes& p) {
     // Flipping the sign bit adds 128.
-    return Vec::Xor(Vec::Shuffle(kIQ4Values, p.Bytes<g>()), Vec::Set1I(static_cast<int32_t>(0x80808080)));
+    return Vec::Xor(Vec::Shuffle(kIQ4Values, p.Bytes<g>()),
+                    Vec::Set1I(static_cast<int32_t>(0x80808080)));
   }
   template <int k>
-  static Vec::F Value(const Planes& p, const Consts& c) { return Vec::Lookup(c.table, p.Index<k>()); }
+  static Vec::F Value(const Planes& p, const Consts& c) {
+    return Vec::Lookup(c.table, p.Index<k>());
+  }
 };
 
 // A nibble and a bit.
@@ -186,12 +196,14 @@ struct SixBitCodes {
   }
   template <int g>
   static Vec::I Codes(const Planes& p) {
-    return Vec::AndOr(Move<2 * (g % 4), 4>(p.bits[g / 4]), Vec::Set1I(Bytes4(0x30)), p.low.Bytes<g>());
+    return Vec::AndOr(Move<2 * (g % 4), 4>(p.bits[g / 4]), Vec::Set1I(Bytes4(0x30)),
+                      p.low.Bytes<g>());
   }
   template <int k>
   static Vec::F Value(const Planes& p, const Consts&) {
     const Vec::I low = Move<NibPlanes::Bit(k), 17>(p.low.nib[k / 8]);
-    return AsMantissa<6>(Vec::Select(Vec::Set1I(15 << 17), low, Move<Bit2At(k), 21>(p.bits[k / 16])));
+    return AsMantissa<6>(
+        Vec::Select(Vec::Set1I(15 << 17), low, Move<Bit2At(k), 21>(p.bits[k / 16])));
   }
 };
 
@@ -237,7 +249,9 @@ struct TwoBitCodes {
     return Vec::And(Vec::Srl<2 * (g % 4)>(p.low[g / 4]), Vec::Set1I(Bytes4(3)));
   }
   template <int k>
-  static Vec::F Value(const Planes& p, const Consts&) { return AsMantissa<2>(Move<Bit2At(k), 21>(p.low[k / 16])); }
+  static Vec::F Value(const Planes& p, const Consts&) {
+    return AsMantissa<2>(Move<Bit2At(k), 21>(p.low[k / 16]));
+  }
 };
 
 // Read from memory as needed: planes are the address.
@@ -255,25 +269,53 @@ struct ByteCodes {
   using Consts = Nothing;
   static Planes Load(const uint8_t* codes, int lane) { return {codes, lane}; }
   template <int g>
-  static Vec::I Codes(const Planes& p) { return Vec::LoadI(p.codes + 64 * g + 4 * p.lane); }
+  static Vec::I Codes(const Planes& p) {
+    return Vec::LoadI(p.codes + 64 * g + 4 * p.lane);
+  }
   template <int k>
-  static Vec::F Value(const Planes& p, const Consts&) { return AsMantissa<8>(Move<8 * (k % 4), 15>(Codes<k / 4>(p))); }
+  static Vec::F Value(const Planes& p, const Consts&) {
+    return AsMantissa<8>(Move<8 * (k % 4), 15>(Codes<k / 4>(p)));
+  }
 };
 
 // ---- the formats
 
-struct FormatQ4_0 : NibbleCodes, ScaleD<8> { static constexpr int kSub = 32; };
-struct FormatQ4_1 : NibbleCodes, ScaleDM { static constexpr int kSub = 32; };
-struct FormatQ4_K : NibbleCodes, ScaleMins { static constexpr int kSub = 32; };
-struct FormatIQ4_NL : IQ4Codes, ScaleD<128> { static constexpr int kSub = 32; };
-struct FormatIQ4_XS : IQ4Codes, ScaleI8<32, 128> { static constexpr int kSub = 32; };
-struct FormatQ5_0 : FiveBitCodes, ScaleD<16> { static constexpr int kSub = 32; };
-struct FormatQ5_1 : FiveBitCodes, ScaleDM { static constexpr int kSub = 32; };
-struct FormatQ5_K : FiveBitCodes, ScaleMins { static constexpr int kSub = 32; };
-struct FormatQ6_K : SixBitCodes, ScaleI8<16, 32> { static constexpr int kSub = 16; };
-struct FormatQ3_K : ThreeBitCodes, ScaleI8<16, 4> { static constexpr int kSub = 16; };
-struct FormatQ2_K : TwoBitCodes, ScaleNibbles { static constexpr int kSub = 16; };
-struct FormatQ8_0 : ByteCodes, ScaleD<128> { static constexpr int kSub = 32; };
+struct FormatQ4_0 : NibbleCodes, ScaleD<8> {
+  static constexpr int kSub = 32;
+};
+struct FormatQ4_1 : NibbleCodes, ScaleDM {
+  static constexpr int kSub = 32;
+};
+struct FormatQ4_K : NibbleCodes, ScaleMins {
+  static constexpr int kSub = 32;
+};
+struct FormatIQ4_NL : IQ4Codes, ScaleD<128> {
+  static constexpr int kSub = 32;
+};
+struct FormatIQ4_XS : IQ4Codes, ScaleI8<32, 128> {
+  static constexpr int kSub = 32;
+};
+struct FormatQ5_0 : FiveBitCodes, ScaleD<16> {
+  static constexpr int kSub = 32;
+};
+struct FormatQ5_1 : FiveBitCodes, ScaleDM {
+  static constexpr int kSub = 32;
+};
+struct FormatQ5_K : FiveBitCodes, ScaleMins {
+  static constexpr int kSub = 32;
+};
+struct FormatQ6_K : SixBitCodes, ScaleI8<16, 32> {
+  static constexpr int kSub = 16;
+};
+struct FormatQ3_K : ThreeBitCodes, ScaleI8<16, 4> {
+  static constexpr int kSub = 16;
+};
+struct FormatQ2_K : TwoBitCodes, ScaleNibbles {
+  static constexpr int kSub = 16;
+};
+struct FormatQ8_0 : ByteCodes, ScaleD<128> {
+  static constexpr int kSub = 32;
+};
 
 struct PlainFormat {
   static constexpr int kSub = 0;
@@ -286,8 +328,10 @@ struct FormatBF16 : PlainFormat {
   template <int k>
   static Vec::F Value(const Planes& p, const Consts&) {
     const Vec::I pair = Vec::LoadI(p.codes + 64 * (k / 2) + 4 * p.lane);
-    if constexpr (k % 2 == 0) return Vec::Cast(Vec::Sll<16>(pair));
-    else return Vec::Cast(Vec::And(pair, Vec::Set1I(static_cast<int32_t>(0xFFFF0000))));
+    if constexpr (k % 2 == 0)
+      return Vec::Cast(Vec::Sll<16>(pair));
+    else
+      return Vec::Cast(Vec::And(pair, Vec::Set1I(static_cast<int32_t>(0xFFFF0000))));
   }
 };
 struct FormatF16 : PlainFormat {
@@ -295,8 +339,10 @@ struct FormatF16 : PlainFormat {
   template <int k>
   static Vec::F Value(const Planes& p, const Consts&) {
     const Vec::I pair = Vec::LoadI(p.codes + 64 * (k / 2) + 4 * p.lane);
-    if constexpr (k % 2 == 0) return Vec::HalfLow(pair);
-    else return Vec::HalfHigh(pair);
+    if constexpr (k % 2 == 0)
+      return Vec::HalfLow(pair);
+    else
+      return Vec::HalfHigh(pair);
   }
 };
 struct FormatF32 : PlainFormat {
@@ -311,22 +357,38 @@ struct FormatF32 : PlainFormat {
 template <class Fn>
 void WithFormat(DType dtype, Fn&& fn) {
   switch (dtype) {
-    case DType::kF32: return fn(FormatF32{});
-    case DType::kF16: return fn(FormatF16{});
-    case DType::kBF16: return fn(FormatBF16{});
-    case DType::kQ4_0: return fn(FormatQ4_0{});
-    case DType::kQ4_1: return fn(FormatQ4_1{});
-    case DType::kQ5_0: return fn(FormatQ5_0{});
-    case DType::kQ5_1: return fn(FormatQ5_1{});
-    case DType::kQ8_0: return fn(FormatQ8_0{});
-    case DType::kQ2_K: return fn(FormatQ2_K{});
-    case DType::kQ3_K: return fn(FormatQ3_K{});
-    case DType::kQ4_K: return fn(FormatQ4_K{});
-    case DType::kQ5_K: return fn(FormatQ5_K{});
-    case DType::kQ6_K: return fn(FormatQ6_K{});
-    case DType::kIQ4_NL: return fn(FormatIQ4_NL{});
-    case DType::kIQ4_XS: return fn(FormatIQ4_XS{});
-    default: GALEN_CHECK(!"a weight format");
+    case DType::kF32:
+      return fn(FormatF32{});
+    case DType::kF16:
+      return fn(FormatF16{});
+    case DType::kBF16:
+      return fn(FormatBF16{});
+    case DType::kQ4_0:
+      return fn(FormatQ4_0{});
+    case DType::kQ4_1:
+      return fn(FormatQ4_1{});
+    case DType::kQ5_0:
+      return fn(FormatQ5_0{});
+    case DType::kQ5_1:
+      return fn(FormatQ5_1{});
+    case DType::kQ8_0:
+      return fn(FormatQ8_0{});
+    case DType::kQ2_K:
+      return fn(FormatQ2_K{});
+    case DType::kQ3_K:
+      return fn(FormatQ3_K{});
+    case DType::kQ4_K:
+      return fn(FormatQ4_K{});
+    case DType::kQ5_K:
+      return fn(FormatQ5_K{});
+    case DType::kQ6_K:
+      return fn(FormatQ6_K{});
+    case DType::kIQ4_NL:
+      return fn(FormatIQ4_NL{});
+    case DType::kIQ4_XS:
+      return fn(FormatIQ4_XS{});
+    default:
+      GALEN_CHECK(!"a weight format");
   }
 }
 
@@ -335,5 +397,6 @@ template <int n, class Fn>
 __attribute__((always_inline)) inline void Unroll(Fn&& fn) {
   [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
     (fn(std::integral_constant<int, i>{}), ...);
-  }(std::make_integer_sequence<int, n>{});
+  }
+  (std::make_integer_sequence<int, n>{});
 }

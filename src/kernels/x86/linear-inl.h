@@ -1,13 +1,15 @@
-// Few rows: the weight is read once from memory and decoded in registers. Included inside the namespace and target region
-// of one instruction set, after vec-inl.h and formats-inl.h. Bound by reading the weights.
+// Few rows: the weight is read once from memory and decoded in registers. Included inside the
+// namespace and target region of one instruction set, after vec-inl.h and formats-inl.h. Bound by
+// reading the weights.
 
 constexpr int kHalves = 16 / Vec::kLanes;
 constexpr int64_t kPrefetchBytes = 256;
 
 inline int64_t PadCols(int64_t k) { return (k + 31) / 32 * 32; }
 
-// Fetches a group's bytes in their order, a chunk's share of them at each chunk. Far ahead is worse than not at all on Zen 4:
-// the processor's own prefetching, which follows what is read, works best.
+// Fetches a group's bytes in their order, a chunk's share of them at each chunk. Far ahead is worse
+// than not at all on Zen 4: the processor's own prefetching, which follows what is read, works
+// best.
 struct Prefetcher {
   const uint8_t* next;
   int64_t share;
@@ -18,14 +20,16 @@ struct Prefetcher {
   void Next(const tile16::Shape& shape) {
     for (int u = 0; u < U; ++u) {
       const uint8_t* line = next + u * shape.group_bytes;
-      for (int i = 0; i < lines; ++i) _mm_prefetch(reinterpret_cast<const char*>(line + 64 * i), _MM_HINT_T0);
+      for (int i = 0; i < lines; ++i)
+        _mm_prefetch(reinterpret_cast<const char*>(line + 64 * i), _MM_HINT_T0);
     }
     next += share;
   }
 };
 
 // Writes the sums of one unit for row m of the batch: bias, accumulation and the border of N.
-inline void StoreUnit(const WeightView& w, const LinearOutput& out, int64_t m, int64_t unit, const float* sums) {
+inline void StoreUnit(const WeightView& w, const LinearOutput& out, int64_t m, int64_t unit,
+                      const float* sums) {
   const int64_t n0 = unit * 16, n = std::min<int64_t>(16, w.rows - n0);
   float* y = out.y + m * out.ldy + n0;
   for (int64_t i = 0; i < n; ++i) {
@@ -37,8 +41,8 @@ inline void StoreUnit(const WeightView& w, const LinearOutput& out, int64_t m, i
 
 // ---- plain weights: fp32
 
-// Operand: rows of PanelStrideF32(k) floats, zero from k to the next multiple of 32. One cache line more than that, so that
-// rows of 2^n floats do not share a cache set.
+// Operand: rows of PanelStrideF32(k) floats, zero from k to the next multiple of 32. One cache line
+// more than that, so that rows of 2^n floats do not share a cache set.
 inline int64_t PanelStrideF32(int64_t k) { return PadCols(k) + 16; }
 
 inline void PrepareF32(const float* x, int64_t k, float* row) {
@@ -47,9 +51,11 @@ inline void PrepareF32(const float* x, int64_t k, float* row) {
 }
 
 template <class Format, int M>
-void PlainUnit(const WeightView& w, const tile16::Shape& shape, int64_t unit, const float* x, int64_t stride, int64_t m0,
-               const LinearOutput& out) {
-  constexpr int kSums = M == 1 ? 4 : M == 2 ? 2 : 1;  // independent sums hide the latency of the additions
+void PlainUnit(const WeightView& w, const tile16::Shape& shape, int64_t unit, const float* x,
+               int64_t stride, int64_t m0, const LinearOutput& out) {
+  constexpr int kSums = M == 1   ? 4
+                        : M == 2 ? 2
+                                 : 1;  // independent sums hide the latency of the additions
   const typename Format::Consts consts;
   const uint8_t* group = w.data + unit * shape.group_bytes;
   alignas(64) float result[M][16];
@@ -66,7 +72,8 @@ void PlainUnit(const WeightView& w, const tile16::Shape& shape, int64_t unit, co
       Unroll<32>([&](auto k) __attribute__((always_inline)) {
         const Vec::F value = Format::template Value<k>(planes, consts);
         for (int m = 0; m < M; ++m) {
-          sum[m][k % kSums] = Vec::Fma(value, Vec::Set1(x[m * stride + 32 * c + k]), sum[m][k % kSums]);
+          sum[m][k % kSums] =
+              Vec::Fma(value, Vec::Set1(x[m * stride + 32 * c + k]), sum[m][k % kSums]);
         }
       });
     }
@@ -80,9 +87,11 @@ void PlainUnit(const WeightView& w, const tile16::Shape& shape, int64_t unit, co
 
 // ---- block formats: x as digits (LinearPlan::kDigits), exact integer sums per scale
 
-// Operand row: for each chunk, D x 32 digits, the highest first; then per chunk the scale, the sums of the two halves and
-// the sum of the chunk, each a float and the sums already scaled.
-inline int64_t DigitsBytes(int64_t chunks, int digits) { return (chunks * (32 * digits + 16) + 63) / 64 * 64; }
+// Operand row: for each chunk, D x 32 digits, the highest first; then per chunk the scale, the sums
+// of the two halves and the sum of the chunk, each a float and the sums already scaled.
+inline int64_t DigitsBytes(int64_t chunks, int digits) {
+  return (chunks * (32 * digits + 16) + 63) / 64 * 64;
+}
 
 template <int D>
 void PrepareDigits(const float* x, int64_t k, uint8_t* row) {
@@ -111,7 +120,9 @@ void PrepareDigits(const float* x, int64_t k, uint8_t* row) {
     // Below this the reciprocal overflows; such a block is zero to any sum it meets.
     const bool tiny = largest < 1e-30f;
     const float inverse = tiny ? 0.0f : kLargest / largest;
-    const float scale = !finite ? std::numeric_limits<float>::quiet_NaN() : tiny ? 0.0f : largest / kLargest;
+    const float scale = !finite ? std::numeric_limits<float>::quiet_NaN()
+                        : tiny  ? 0.0f
+                                : largest / kLargest;
     int8_t* digits = reinterpret_cast<int8_t*>(row) + c * 32 * D;
     int32_t sums[2] = {0, 0};
     for (int i = 0; i < kVectors; ++i) {
@@ -141,8 +152,8 @@ constexpr int kDigitsUnits = 1;
 
 // sums[m][U][16] of U adjacent units. one: there is a single row, whose sums stay in registers.
 template <class Format, int D, int U, bool one>
-void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t* x, int64_t stride, int64_t rows,
-                float* sums) {
+void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t* x, int64_t stride,
+                int64_t rows, float* sums) {
   constexpr int kSubs = 32 / Format::kSub, kGroups = 8 / kSubs;
   const uint8_t* strip = group;
   const uint8_t* codes = group;
@@ -165,9 +176,12 @@ void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t*
       Vec::F d[U][kSubs], offset[U][kSubs];
       for (int u = 0; u < U; ++u) {
         const typename Format::Planes planes = Format::Load(codes + u * shape.group_bytes, lane);
-        Unroll<8>([&](auto g) __attribute__((always_inline)) { bytes[u][g] = Format::template Codes<g>(planes); });
+        Unroll<8>([&](auto g) __attribute__((always_inline)) {
+          bytes[u][g] = Format::template Codes<g>(planes);
+        });
         for (int sub = 0; sub < kSubs; ++sub) {
-          Format::Scales(strip + u * shape.group_bytes, c % tile16::kStripChunks, sub, lane, &d[u][sub], &offset[u][sub]);
+          Format::Scales(strip + u * shape.group_bytes, c % tile16::kStripChunks, sub, lane,
+                         &d[u][sub], &offset[u][sub]);
         }
       }
       for (int64_t m = 0; m < (one ? 1 : rows); ++m) {
@@ -180,21 +194,25 @@ void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t*
         for (int sub = 0; sub < kSubs; ++sub) {
           Vec::I dot[D][U];
           for (int digit = 0; digit < D; ++digit) {
-            Vec::template DotBytes<Format::kMaxCode, kGroups>(bytes, sub * kGroups,
-                                                              digits + 32 * digit + 4 * sub * kGroups, dot[digit]);
+            Vec::template DotBytes<Format::kMaxCode, kGroups>(
+                bytes, sub * kGroups, digits + 32 * digit + 4 * sub * kGroups, dot[digit]);
           }
           const Vec::F row_sum = Vec::Set1(info[kSubs == 1 ? 3 : 1 + sub]);
           for (int u = 0; u < U; ++u) {
             // Two digits fit an int32: at most 32 codes of 255 times 128 * 128.
-            Vec::F value = Vec::ToFloat(D == 1 ? dot[0][u] : Vec::AddI(Vec::template Sll<7>(dot[0][u]), dot[D > 1][u]));
-            if constexpr (D == 3) value = Vec::Fma(value, Vec::Set1(128.0f), Vec::ToFloat(dot[2][u]));
+            Vec::F value = Vec::ToFloat(
+                D == 1 ? dot[0][u] : Vec::AddI(Vec::template Sll<7>(dot[0][u]), dot[D > 1][u]));
+            if constexpr (D == 3)
+              value = Vec::Fma(value, Vec::Set1(128.0f), Vec::ToFloat(dot[2][u]));
             total[u] = Vec::Fma(value, Vec::Mul(d[u][sub], scale), total[u]);
             total[u] = Vec::Fma(offset[u][sub], row_sum, total[u]);
           }
         }
         for (int u = 0; u < U; ++u) {
-          if constexpr (one) single[u][h] = total[u];
-          else Vec::Store(row_sums + 16 * u, total[u]);
+          if constexpr (one)
+            single[u][h] = total[u];
+          else
+            Vec::Store(row_sums + 16 * u, total[u]);
         }
       }
     }
@@ -206,19 +224,22 @@ void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t*
   }
 }
 
-constexpr int64_t kDigitsRows = 64;  // rows of x per pass over units: their digits of a few chunks stay in L1
+constexpr int64_t kDigitsRows =
+    64;  // rows of x per pass over units: their digits of a few chunks stay in L1
 
 template <class Format, int D, int U>
-void DigitsPass(const WeightView& w, const tile16::Shape& shape, const LinearOperand& operand, int64_t unit,
-                const LinearOutput& out) {
+void DigitsPass(const WeightView& w, const tile16::Shape& shape, const LinearOperand& operand,
+                int64_t unit, const LinearOutput& out) {
   const int64_t stride = DigitsBytes(shape.chunks, D);
   const uint8_t* x = static_cast<const uint8_t*>(operand.data);
   const uint8_t* group = w.data + unit * shape.group_bytes;
   alignas(64) float sums[kDigitsRows * U * 16];
   for (int64_t m = 0; m < operand.m; m += kDigitsRows) {
     const int64_t rows = std::min(kDigitsRows, operand.m - m);
-    if (rows == 1) DigitsUnit<Format, D, U, true>(shape, group, x + m * stride, stride, 1, sums);
-    else DigitsUnit<Format, D, U, false>(shape, group, x + m * stride, stride, rows, sums);
+    if (rows == 1)
+      DigitsUnit<Format, D, U, true>(shape, group, x + m * stride, stride, 1, sums);
+    else
+      DigitsUnit<Format, D, U, false>(shape, group, x + m * stride, stride, rows, sums);
     for (int64_t i = 0; i < rows; ++i) {
       for (int u = 0; u < U; ++u) StoreUnit(w, out, m + i, unit + u, sums + 16 * (U * i + u));
     }
@@ -226,8 +247,8 @@ void DigitsPass(const WeightView& w, const tile16::Shape& shape, const LinearOpe
 }
 
 template <class Format, int D>
-void DigitsUnits(const WeightView& w, const tile16::Shape& shape, const LinearOperand& operand, int64_t unit0,
-                 int64_t unit1, const LinearOutput& out) {
+void DigitsUnits(const WeightView& w, const tile16::Shape& shape, const LinearOperand& operand,
+                 int64_t unit0, int64_t unit1, const LinearOutput& out) {
   int64_t unit = unit0;
   if (operand.m > 1) {
     for (; unit + kDigitsUnits <= unit1; unit += kDigitsUnits) {
@@ -237,28 +258,35 @@ void DigitsUnits(const WeightView& w, const tile16::Shape& shape, const LinearOp
   for (; unit < unit1; ++unit) DigitsPass<Format, D, 1>(w, shape, operand, unit, out);
 }
 
-inline void ComputeRows(const WeightView& w, const LinearOperand& operand, int64_t unit0, int64_t unit1,
-                        const LinearOutput& out) {
+inline void ComputeRows(const WeightView& w, const LinearOperand& operand, int64_t unit0,
+                        int64_t unit1, const LinearOutput& out) {
   const tile16::Shape shape = tile16::ShapeOf(w.dtype, w.rows, w.cols);
   WithFormat(w.dtype, [&]<class Format>(Format) {
     if constexpr (Format::kSub != 0) {
       switch (PlanDigits(operand.plan)) {
-        case 1: return DigitsUnits<Format, 1>(w, shape, operand, unit0, unit1, out);
-        case 2: return DigitsUnits<Format, 2>(w, shape, operand, unit0, unit1, out);
-        case 3: return DigitsUnits<Format, 3>(w, shape, operand, unit0, unit1, out);
-        default: GALEN_CHECK(!"a plan for block formats");
+        case 1:
+          return DigitsUnits<Format, 1>(w, shape, operand, unit0, unit1, out);
+        case 2:
+          return DigitsUnits<Format, 2>(w, shape, operand, unit0, unit1, out);
+        case 3:
+          return DigitsUnits<Format, 3>(w, shape, operand, unit0, unit1, out);
+        default:
+          GALEN_CHECK(!"a plan for block formats");
       }
     } else {
       const float* x = static_cast<const float*>(operand.data);
       const int64_t stride = PanelStrideF32(operand.k);
       for (int64_t unit = unit0; unit < unit1; ++unit) {
         int64_t m = 0;
-        for (; m + 4 <= operand.m; m += 4) PlainUnit<Format, 4>(w, shape, unit, x + m * stride, stride, m, out);
-        if (operand.m - m == 3) PlainUnit<Format, 3>(w, shape, unit, x + m * stride, stride, m, out);
-        if (operand.m - m == 2) PlainUnit<Format, 2>(w, shape, unit, x + m * stride, stride, m, out);
-        if (operand.m - m == 1) PlainUnit<Format, 1>(w, shape, unit, x + m * stride, stride, m, out);
+        for (; m + 4 <= operand.m; m += 4)
+          PlainUnit<Format, 4>(w, shape, unit, x + m * stride, stride, m, out);
+        if (operand.m - m == 3)
+          PlainUnit<Format, 3>(w, shape, unit, x + m * stride, stride, m, out);
+        if (operand.m - m == 2)
+          PlainUnit<Format, 2>(w, shape, unit, x + m * stride, stride, m, out);
+        if (operand.m - m == 1)
+          PlainUnit<Format, 1>(w, shape, unit, x + m * stride, stride, m, out);
       }
     }
   });
 }
-

@@ -1,5 +1,6 @@
-// The kernel table's entries for the matrix product. Included last. The including file says with GALEN_PANEL_BF16 that it
-// has defined Bf16Panel (the bf16 plan's operand, unpacking and micro-kernel).
+// The kernel table's entries for the matrix product. Included last. The including file says with
+// GALEN_PANEL_BF16 that it has defined Bf16Panel (the bf16 plan's operand, unpacking and
+// micro-kernel).
 
 // ---- the table's entries
 
@@ -14,42 +15,61 @@ inline int64_t OperandRowBytes(LinearPlan plan, int64_t k) {
 }
 
 // Rows are padded to whole tiles of 32, which the tile kernels read.
-inline int64_t OperandBytes(LinearPlan plan, int64_t m, int64_t k) { return (m + 31) / 32 * 32 * OperandRowBytes(plan, k); }
+inline int64_t OperandBytes(LinearPlan plan, int64_t m, int64_t k) {
+  return (m + 31) / 32 * 32 * OperandRowBytes(plan, k);
+}
 
-inline void Prepare(const float* x, int64_t ldx, int64_t begin, int64_t end, const LinearOperand& operand) {
+inline void Prepare(const float* x, int64_t ldx, int64_t begin, int64_t end,
+                    const LinearOperand& operand) {
   const int64_t k = operand.k, row_bytes = OperandRowBytes(operand.plan, k);
   for (int64_t i = begin; i < end; ++i) {
     uint8_t* row = static_cast<uint8_t*>(operand.data) + i * row_bytes;
     switch (operand.plan) {
-      case LinearPlan::kDigits1: PrepareDigits<1>(x + i * ldx, k, row); break;
-      case LinearPlan::kDigits2: PrepareDigits<2>(x + i * ldx, k, row); break;
-      case LinearPlan::kDigits3: PrepareDigits<3>(x + i * ldx, k, row); break;
+      case LinearPlan::kDigits1:
+        PrepareDigits<1>(x + i * ldx, k, row);
+        break;
+      case LinearPlan::kDigits2:
+        PrepareDigits<2>(x + i * ldx, k, row);
+        break;
+      case LinearPlan::kDigits3:
+        PrepareDigits<3>(x + i * ldx, k, row);
+        break;
 #if defined(GALEN_PANEL_BF16)
-      case LinearPlan::kBf16Panels: Bf16Panel::Prepare(x + i * ldx, k, reinterpret_cast<uint16_t*>(row)); break;
+      case LinearPlan::kBf16Panels:
+        Bf16Panel::Prepare(x + i * ldx, k, reinterpret_cast<uint16_t*>(row));
+        break;
 #endif
-      default: PrepareF32(x + i * ldx, k, reinterpret_cast<float*>(row)); break;
+      default:
+        PrepareF32(x + i * ldx, k, reinterpret_cast<float*>(row));
+        break;
     }
   }
 }
 
 inline int64_t ScratchBytes(LinearPlan plan, int64_t m, int64_t) {
   switch (plan) {
-    case LinearPlan::kF32Panels: return PanelScratchBytes<F32Panel>(m);
+    case LinearPlan::kF32Panels:
+      return PanelScratchBytes<F32Panel>(m);
 #if defined(GALEN_PANEL_BF16)
-    case LinearPlan::kBf16Panels: return PanelScratchBytes<Bf16Panel>(m);
+    case LinearPlan::kBf16Panels:
+      return PanelScratchBytes<Bf16Panel>(m);
 #endif
-    default: return 0;
+    default:
+      return 0;
   }
 }
 
-inline void ComputeLinear(const WeightView& w, const LinearOperand& operand, int64_t unit0, int64_t unit1,
-                          const LinearOutput& out, void* scratch) {
+inline void ComputeLinear(const WeightView& w, const LinearOperand& operand, int64_t unit0,
+                          int64_t unit1, const LinearOutput& out, void* scratch) {
   switch (operand.plan) {
-    case LinearPlan::kF32Panels: return ComputePanels<F32Panel>(w, operand, unit0, unit1, out, scratch);
+    case LinearPlan::kF32Panels:
+      return ComputePanels<F32Panel>(w, operand, unit0, unit1, out, scratch);
 #if defined(GALEN_PANEL_BF16)
-    case LinearPlan::kBf16Panels: return ComputePanels<Bf16Panel>(w, operand, unit0, unit1, out, scratch);
+    case LinearPlan::kBf16Panels:
+      return ComputePanels<Bf16Panel>(w, operand, unit0, unit1, out, scratch);
 #endif
-    default: return ComputeRows(w, operand, unit0, unit1, out);
+    default:
+      return ComputeRows(w, operand, unit0, unit1, out);
   }
 }
 
@@ -59,7 +79,8 @@ constexpr int64_t kMaxRowsInRegisters = 32;
 inline LinearPlan PlanLinear(const WeightView& w, int64_t m, Compute compute, bool invariant) {
   const bool plain = FormatOf(w.dtype).block_elems == 1;
   if (w.layout == WeightLayout::kTile16) {
-    if (compute == Compute::kInt8 && !plain) return LinearPlan::kDigits1;  // one arithmetic for any m
+    if (compute == Compute::kInt8 && !plain)
+      return LinearPlan::kDigits1;  // one arithmetic for any m
     if (!invariant && m <= kMaxRowsInRegisters) {
       if (plain) return LinearPlan::kF32Rows;
       return compute == Compute::kFp32 ? LinearPlan::kDigits3 : LinearPlan::kDigits2;

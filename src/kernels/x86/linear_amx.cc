@@ -2,7 +2,8 @@
 #include "kernels/x86/linear_headers.h"
 
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,avx512bf16,avx2,fma,f16c,bmi2,amx-tile,amx-bf16,amx-int8")
+#pragma GCC target( \
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,avx512bf16,avx2,fma,f16c,bmi2,amx-tile,amx-bf16,amx-int8")
 #define GALEN_VEC_AVX512
 #define GALEN_PANEL_BF16
 
@@ -24,20 +25,25 @@ struct TileConfig {
       uint8_t rows[16] = {};
     } config;
     for (int i = 0; i < 8; ++i) config.row_bytes[i] = 64, config.rows[i] = 16;
-    // Not _tile_loadconfig: GCC 12 believes that it reads 8 bytes and may drop the stores to the others.
+    // Not _tile_loadconfig: GCC 12 believes that it reads 8 bytes and may drop the stores to the
+    // others.
     asm volatile("ldtilecfg %0" ::"m"(config));
   }
   ~TileConfig() { _tile_release(); }
 };
 
-// Tile t = c, or zero on the first block of K. (Tile numbers are part of the instruction, hence macros.)
+// Tile t = c, or zero on the first block of K. (Tile numbers are part of the instruction, hence
+// macros.)
 #define GALEN_TILE_BEGIN(t, address, bytes) \
-  if (first) _tile_zero(t);                 \
-  else _tile_loadd(t, address, bytes)
+  if (first)                                \
+    _tile_zero(t);                          \
+  else                                      \
+    _tile_loadd(t, address, bytes)
 
-// c[32, 32] += (first: =) a[32, 32 chunks] * panels of two units. The operand has whole tiles of rows, and so has c.
-inline void Micro32(const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride, int64_t chunks, bool first,
-                    float* c, int64_t ldc) {
+// c[32, 32] += (first: =) a[32, 32 chunks] * panels of two units. The operand has whole tiles of
+// rows, and so has c.
+inline void Micro32(const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride,
+                    int64_t chunks, bool first, float* c, int64_t ldc) {
   const int64_t c_bytes = ldc * 4, a_bytes = lda * 2;
   const uint16_t* a1 = a + 16 * lda;
   const uint16_t* b1 = panel + panel_stride;
@@ -62,8 +68,8 @@ inline void Micro32(const uint16_t* a, int64_t lda, const uint16_t* panel, int64
 }
 
 // The same for up to 16 rows.
-inline void Micro16(const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride, int64_t chunks, bool first,
-                    float* c, int64_t ldc) {
+inline void Micro16(const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride,
+                    int64_t chunks, bool first, float* c, int64_t ldc) {
   GALEN_TILE_BEGIN(0, c, ldc * 4);
   GALEN_TILE_BEGIN(1, c + 16, ldc * 4);
   for (int64_t i = 0; i < chunks; ++i) {
@@ -84,10 +90,12 @@ struct Bf16Panel : Bf16PanelBase {
   static constexpr int64_t kUnitsPerBlock = 16;  // 16 units x 16 chunks x 1 KiB = 256 KiB, in L2
   static constexpr int64_t kChunksPerBlock = 16;
   using Session = TileConfig;
-  static void Multiply(int64_t rows, const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride,
-                       int64_t chunks, bool first, float* c, int64_t ldc) {
-    if (rows <= 16) Micro16(a, lda, panel, panel_stride, chunks, first, c, ldc);
-    else Micro32(a, lda, panel, panel_stride, chunks, first, c, ldc);
+  static void Multiply(int64_t rows, const uint16_t* a, int64_t lda, const uint16_t* panel,
+                       int64_t panel_stride, int64_t chunks, bool first, float* c, int64_t ldc) {
+    if (rows <= 16)
+      Micro16(a, lda, panel, panel_stride, chunks, first, c, ldc);
+    else
+      Micro32(a, lda, panel, panel_stride, chunks, first, c, ldc);
   }
 };
 

@@ -2,7 +2,8 @@
 #include "kernels/x86/linear_headers.h"
 
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,avx512bf16,avx2,fma,f16c,bmi2")
+#pragma GCC target( \
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,avx512bf16,avx2,fma,f16c,bmi2")
 #define GALEN_VEC_AVX512
 #define GALEN_PANEL_BF16
 
@@ -15,10 +16,11 @@ namespace {
 #include "kernels/x86/backward-inl.h"
 #include "kernels/x86/bf16-inl.h"
 
-// c[M, 32] += (first: =) a[M, 32 chunks] * panels of two units, by dot products of bf16 pairs. Bound by arithmetic.
+// c[M, 32] += (first: =) a[M, 32 chunks] * panels of two units, by dot products of bf16 pairs.
+// Bound by arithmetic.
 template <int M>
-void MicroBf16(const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride, int64_t chunks, bool first,
-               float* c, int64_t ldc) {
+void MicroBf16(const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride,
+               int64_t chunks, bool first, float* c, int64_t ldc) {
   __m512 sum[M][2];
   for (int m = 0; m < M; ++m) {
     sum[m][0] = first ? _mm512_setzero_ps() : _mm512_loadu_ps(c + m * ldc);
@@ -41,20 +43,22 @@ void MicroBf16(const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t pa
   }
 }
 
-using MicroBf16Fn = void (*)(const uint16_t*, int64_t, const uint16_t*, int64_t, int64_t, bool, float*, int64_t);
+using MicroBf16Fn = void (*)(const uint16_t*, int64_t, const uint16_t*, int64_t, int64_t, bool,
+                             float*, int64_t);
 template <int... m>
 constexpr std::array<MicroBf16Fn, sizeof...(m)> MicroBf16Table(std::integer_sequence<int, m...>) {
   return {MicroBf16<m + 1>...};
 }
 
 struct Bf16Panel : Bf16PanelBase {
-  static constexpr int64_t kRowsPerTile = 12;    // 12 x 2 sums, 2 of weights, 1 of x: 27 of 32 registers
+  static constexpr int64_t kRowsPerTile =
+      12;  // 12 x 2 sums, 2 of weights, 1 of x: 27 of 32 registers
   static constexpr int64_t kUnitsPerTile = 2;
   static constexpr int64_t kUnitsPerBlock = 16;  // 16 units x 16 chunks x 1 KiB = 256 KiB, in L2
   static constexpr int64_t kChunksPerBlock = 16;
   struct Session {};
-  static void Multiply(int64_t rows, const uint16_t* a, int64_t lda, const uint16_t* panel, int64_t panel_stride,
-                       int64_t chunks, bool first, float* c, int64_t ldc) {
+  static void Multiply(int64_t rows, const uint16_t* a, int64_t lda, const uint16_t* panel,
+                       int64_t panel_stride, int64_t chunks, bool first, float* c, int64_t ldc) {
     static constexpr auto kTable = MicroBf16Table(std::make_integer_sequence<int, kRowsPerTile>{});
     kTable[rows - 1](a, lda, panel, panel_stride, chunks, first, c, ldc);
   }

@@ -1,5 +1,6 @@
-// What the per-instruction-set translation units of the matrix product need, included before their target region opens so
-// that no inline function of a header is compiled for a machine that lacks the instructions.
+// What the per-instruction-set translation units of the matrix product need, included before their
+// target region opens so that no inline function of a header is compiled for a machine that lacks
+// the instructions.
 #pragma once
 
 #include <immintrin.h>
@@ -20,17 +21,18 @@
 
 namespace galen {
 
-// Elements of an operand row of LinearPlan::kBf16Panels: whole chunks and a cache line, so that rows of 2^n elements do not
-// share a cache set.
+// Elements of an operand row of LinearPlan::kBf16Panels: whole chunks and a cache line, so that
+// rows of 2^n elements do not share a cache set.
 inline int64_t Bf16Stride(int64_t k) { return (k + 31) / 32 * 32 + 32; }
 
 // Row products of the instruction sets that have them (kernels/row_product.h).
 void AddAvx512RowProduct(KernelTable* table);
 void AddAvx512Bf16RowProduct(KernelTable* table);
 
-// What row products do to `sums` [rows][stride], columns [n0, n0 + cols) of the product: bias and activation (of whole rows,
-// so that vectors need no masks), then fp32 rows from m0 on.
-inline void FinishRows(const RowProduct& p, int64_t rows, int64_t n0, int64_t cols, int64_t stride, float* sums) {
+// What row products do to `sums` [rows][stride], columns [n0, n0 + cols) of the product: bias and
+// activation (of whole rows, so that vectors need no masks), then fp32 rows from m0 on.
+inline void FinishRows(const RowProduct& p, int64_t rows, int64_t n0, int64_t cols, int64_t stride,
+                       float* sums) {
   if (p.bias != nullptr) {
     for (int64_t m = 0; m < rows; ++m) {
       for (int64_t n = 0; n < cols; ++n) sums[m * stride + n] += p.bias[n0 + n];
@@ -38,8 +40,8 @@ inline void FinishRows(const RowProduct& p, int64_t rows, int64_t n0, int64_t co
   }
   if (p.activate != nullptr) p.activate(p.activation, sums, rows * stride, sums);
 }
-inline void StoreRows(const RowProduct& p, int64_t m0, int64_t rows, int64_t n0, int64_t cols, int64_t stride,
-                      const float* sums) {
+inline void StoreRows(const RowProduct& p, int64_t m0, int64_t rows, int64_t n0, int64_t cols,
+                      int64_t stride, const float* sums) {
   for (int64_t m = 0; m < rows; ++m) {
     float* y = p.y + (m0 + m) * p.ldy + n0;
     const float* row = sums + m * stride;
@@ -51,8 +53,16 @@ inline void StoreRows(const RowProduct& p, int64_t m0, int64_t rows, int64_t n0,
   }
 }
 
-namespace avx2 { void AddLinearKernels(KernelTable* table); }
-namespace avx512 { void AddLinearKernels(KernelTable* table); }
-namespace avx512_bf16 { void AddLinearKernels(KernelTable* table); }
-namespace amx { void AddLinearKernels(KernelTable* table); }
+namespace avx2 {
+void AddLinearKernels(KernelTable* table);
+}
+namespace avx512 {
+void AddLinearKernels(KernelTable* table);
+}
+namespace avx512_bf16 {
+void AddLinearKernels(KernelTable* table);
+}
+namespace amx {
+void AddLinearKernels(KernelTable* table);
+}
 }  // namespace galen

@@ -5,8 +5,8 @@
 namespace galen {
 namespace {
 
-// Twelve independent sums hide the latency of the additions on every core known. The compiler must not see that they are
-// equal, hence the empty assembly at their start.
+// Twelve independent sums hide the latency of the additions on every core known. The compiler must
+// not see that they are equal, hence the empty assembly at their start.
 constexpr int kSums = 12;
 
 #pragma GCC push_options
@@ -64,7 +64,8 @@ uint64_t ReadAvx2(const uint8_t* data, int64_t bytes, int64_t streams, int64_t a
       }
     }
   }
-  const __m256i sum = _mm256_xor_si256(_mm256_xor_si256(sums[0], sums[1]), _mm256_xor_si256(sums[2], sums[3]));
+  const __m256i sum =
+      _mm256_xor_si256(_mm256_xor_si256(sums[0], sums[1]), _mm256_xor_si256(sums[2], sums[3]));
   return static_cast<uint64_t>(_mm256_extract_epi64(sum, 0) ^ _mm256_extract_epi64(sum, 1));
 }
 #pragma GCC pop_options
@@ -79,12 +80,14 @@ uint64_t ReadAvx512(const uint8_t* data, int64_t bytes, int64_t streams, int64_t
       const uint8_t* p = data + s * part + i;
 #pragma GCC unroll 4
       for (int line = 0; line < 4; ++line) {
-        if (ahead > 0) _mm_prefetch(reinterpret_cast<const char*>(p + ahead + 64 * line), _MM_HINT_T0);
+        if (ahead > 0)
+          _mm_prefetch(reinterpret_cast<const char*>(p + ahead + 64 * line), _MM_HINT_T0);
         sums[line] = _mm512_xor_si512(sums[line], _mm512_loadu_si512(p + 64 * line));
       }
     }
   }
-  const __m512i sum = _mm512_xor_si512(_mm512_xor_si512(sums[0], sums[1]), _mm512_xor_si512(sums[2], sums[3]));
+  const __m512i sum =
+      _mm512_xor_si512(_mm512_xor_si512(sums[0], sums[1]), _mm512_xor_si512(sums[2], sums[3]));
   return static_cast<uint64_t>(_mm512_reduce_add_epi64(sum));
 }
 void Fp32Avx512(int64_t n) {
@@ -143,7 +146,8 @@ struct Tiles {
   Tiles() {
     alignas(64) uint8_t config[64] = {1};
     for (int i = 0; i < 8; ++i) config[16 + 2 * i] = 64, config[48 + i] = 16;
-    // Not _tile_loadconfig: GCC 12 believes that it reads 8 bytes and drops the stores to the others.
+    // Not _tile_loadconfig: GCC 12 believes that it reads 8 bytes and drops the stores to the
+    // others.
     asm volatile("ldtilecfg %0" ::"m"(config));
     _tile_zero(0);
     _tile_zero(1);

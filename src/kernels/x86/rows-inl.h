@@ -1,6 +1,6 @@
-// The row kernels over a vector type V of kLanes floats and the few operations that the including file gives it. Included
-// once per instruction set, inside its target region and an anonymous namespace: no #include here. The order of every sum
-// depends on the length of the row alone.
+// The row kernels over a vector type V of kLanes floats and the few operations that the including
+// file gives it. Included once per instruction set, inside its target region and an anonymous
+// namespace: no #include here. The order of every sum depends on the length of the row alone.
 
 // A whole vector, or the last n < kLanes values of a row.
 struct Whole {
@@ -21,7 +21,8 @@ inline void ForEachVector(int64_t n, Op&& op) {
   if (i < n) op(Rest{n - i}, i);
 }
 
-// Sum over n values of op(part, i), a vector each; lanes past the end must give 0. Four accumulators.
+// Sum over n values of op(part, i), a vector each; lanes past the end must give 0. Four
+// accumulators.
 template <typename Op>
 inline float SumVectors(int64_t n, Op&& op) {
   V a = Zero(), b = Zero(), c = Zero(), d = Zero();
@@ -37,9 +38,10 @@ inline float SumVectors(int64_t n, Op&& op) {
   return Sum((a + b) + (c + d));
 }
 
-// e^x, within 1 ulp of the exact value where that is a normal number; smaller results are 0, larger ones infinite.
-// x = n ln 2 + r with |r| <= ln 2 / 2; e^r = 1 + r + r^2 q(r), q fitted for least relative error (3.1e-9, far below half
-// an ulp) by reweighted least squares on Chebyshev nodes, each coefficient rounded before the next was fitted.
+// e^x, within 1 ulp of the exact value where that is a normal number; smaller results are 0, larger
+// ones infinite. x = n ln 2 + r with |r| <= ln 2 / 2; e^r = 1 + r + r^2 q(r), q fitted for least
+// relative error (3.1e-9, far below half an ulp) by reweighted least squares on Chebyshev nodes,
+// each coefficient rounded before the next was fitted.
 inline V Exp(V x) {
   const V lowest = Set(-87.33654f);  // ln of the smallest normal number
   const V bounded = MaxOrSecond(lowest, MinOrSecond(Set(89.0f), x));
@@ -68,21 +70,25 @@ inline float InverseRms(const float* x, float eps, int64_t cols) {
 void RmsNorm(const float* x, const float* w, float eps, int64_t rows, int64_t cols, float* y) {
   for (int64_t r = 0; r < rows; ++r, x += cols, y += cols) {
     const V inverse = Set(InverseRms(x, eps, cols));
-    ForEachVector(cols, [=](auto part, int64_t i) { part.Put(y + i, part.Get(x + i) * inverse * part.Get(w + i)); });
-  }
-}
-
-void RmsNormAdd(const float* x, const float* w, float eps, int64_t rows, int64_t cols, float* residual) {
-  for (int64_t r = 0; r < rows; ++r, x += cols, residual += cols) {
-    const V inverse = Set(InverseRms(x, eps, cols));
     ForEachVector(cols, [=](auto part, int64_t i) {
-      part.Put(residual + i, MulAdd(part.Get(x + i) * inverse, part.Get(w + i), part.Get(residual + i)));
+      part.Put(y + i, part.Get(x + i) * inverse * part.Get(w + i));
     });
   }
 }
 
-void RmsNormBackward(const float* x, const float* w, float eps, const float* dy, int64_t rows, int64_t cols,
-                     float* dx, float* dw) {
+void RmsNormAdd(const float* x, const float* w, float eps, int64_t rows, int64_t cols,
+                float* residual) {
+  for (int64_t r = 0; r < rows; ++r, x += cols, residual += cols) {
+    const V inverse = Set(InverseRms(x, eps, cols));
+    ForEachVector(cols, [=](auto part, int64_t i) {
+      part.Put(residual + i,
+               MulAdd(part.Get(x + i) * inverse, part.Get(w + i), part.Get(residual + i)));
+    });
+  }
+}
+
+void RmsNormBackward(const float* x, const float* w, float eps, const float* dy, int64_t rows,
+                     int64_t cols, float* dx, float* dw) {
   for (int64_t r = 0; r < rows; ++r, x += cols, dy += cols, dx += cols) {
     const float inverse = InverseRms(x, eps, cols);
     const float dot = SumVectors(cols, [=](auto part, int64_t i, V acc) {
@@ -103,8 +109,8 @@ void RmsNormBackward(const float* x, const float* w, float eps, const float* dy,
 
 // ---- rotary embedding
 
-void Rope(const float* x, const float* cos_sin, int64_t rows, int64_t heads, int64_t head_dim, bool inverse,
-          float* y) {
+void Rope(const float* x, const float* cos_sin, int64_t rows, int64_t heads, int64_t head_dim,
+          bool inverse, float* y) {
   const int64_t half = head_dim / 2;
   const V sign = Set(inverse ? -1.0f : 1.0f);
   for (int64_t r = 0; r < rows; ++r, cos_sin += head_dim) {
@@ -144,7 +150,8 @@ void GateMulOf(const float* gate, const float* up, int64_t n, float* y) {
 }
 
 template <GateKind kind>
-void GateMulBackwardOf(const float* gate, const float* up, const float* dy, int64_t n, float* dgate, float* dup) {
+void GateMulBackwardOf(const float* gate, const float* up, const float* dy, int64_t n, float* dgate,
+                       float* dup) {
   ForEachVector(n, [=](auto part, int64_t i) {
     const V g = part.Get(gate + i);
     const V d = part.Get(dy + i);
@@ -160,16 +167,18 @@ void GateMul(GateKind kind, const float* gate, const float* up, int64_t n, float
   GateMulOf<GateKind::kGeluTanh>(gate, up, n, y);
 }
 
-void GateMulBackward(GateKind kind, const float* gate, const float* up, const float* dy, int64_t n, float* dgate,
-                     float* dup) {
-  if (kind == GateKind::kSilu) return GateMulBackwardOf<GateKind::kSilu>(gate, up, dy, n, dgate, dup);
+void GateMulBackward(GateKind kind, const float* gate, const float* up, const float* dy, int64_t n,
+                     float* dgate, float* dup) {
+  if (kind == GateKind::kSilu)
+    return GateMulBackwardOf<GateKind::kSilu>(gate, up, dy, n, dgate, dup);
   GateMulBackwardOf<GateKind::kGeluTanh>(gate, up, dy, n, dgate, dup);
 }
 
 // ---- sums, maxima
 
 void AddValues(const float* a, const float* b, int64_t n, float* y) {
-  ForEachVector(n, [=](auto part, int64_t i) { part.Put(y + i, part.Get(a + i) + part.Get(b + i)); });
+  ForEachVector(n,
+                [=](auto part, int64_t i) { part.Put(y + i, part.Get(a + i) + part.Get(b + i)); });
 }
 
 void ScaleValues(const float* x, float factor, int64_t n, float* y) {
@@ -195,7 +204,8 @@ inline float LargestOf(const float* x, int64_t n) {
 }
 
 void LogSumExp(const float* x, int64_t rows, int64_t cols, float* lse) {
-  constexpr int64_t kPart = 4096;  // values whose sum is taken in fp32 before it joins the total in double
+  constexpr int64_t kPart =
+      4096;  // values whose sum is taken in fp32 before it joins the total in double
   for (int64_t r = 0; r < rows; ++r, x += cols) {
     const float largest = LargestOf(x, cols);
     if (std::isinf(largest)) {  // infinite values: x - largest would be NaN
@@ -210,7 +220,8 @@ void LogSumExp(const float* x, int64_t rows, int64_t cols, float* lse) {
       const float* p = x + begin;
       const int64_t n = std::min(kPart, cols - begin);
       const int64_t whole = n / kLanes * kLanes;
-      total += SumVectors(whole, [=](auto part, int64_t i, V acc) { return acc + Exp(part.Get(p + i) - shift); });
+      total += SumVectors(
+          whole, [=](auto part, int64_t i, V acc) { return acc + Exp(part.Get(p + i) - shift); });
       if (whole == n) continue;
       float last[kLanes];  // lanes past the end would count as e^(0 - largest)
       Store(last, Exp(LoadFirst(p + whole, n - whole) - shift));

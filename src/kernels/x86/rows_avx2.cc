@@ -20,7 +20,8 @@ constexpr int64_t kLanes = 8;
 
 // The first n lanes of a vector, 0 <= n <= kLanes.
 inline __m256i FirstLanes(int64_t n) {
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
 inline V Zero() { return _mm256_setzero_ps(); }
@@ -29,13 +30,17 @@ inline V Load(const float* p) { return _mm256_loadu_ps(p); }
 inline V LoadFirst(const float* p, int64_t n) { return _mm256_maskload_ps(p, FirstLanes(n)); }
 inline void Store(float* p, V v) { _mm256_storeu_ps(p, v); }
 inline void StoreFirst(float* p, V v, int64_t n) { _mm256_maskstore_ps(p, FirstLanes(n), v); }
-inline V MulAdd(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }       // a * b + c
-inline V NegMulAdd(V a, V b, V c) { return _mm256_fnmadd_ps(a, b, c); }   // c - a * b
-inline V MaxOrSecond(V a, V b) { return _mm256_max_ps(a, b); }            // b where either is NaN
+inline V MulAdd(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }      // a * b + c
+inline V NegMulAdd(V a, V b, V c) { return _mm256_fnmadd_ps(a, b, c); }  // c - a * b
+inline V MaxOrSecond(V a, V b) { return _mm256_max_ps(a, b); }           // b where either is NaN
 inline V MinOrSecond(V a, V b) { return _mm256_min_ps(a, b); }
-inline V RoundToInteger(V v) { return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+inline V RoundToInteger(V v) {
+  return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 // v where x >= limit or x is NaN, else 0.
-inline V ZeroBelow(V v, V x, V limit) { return _mm256_and_ps(v, _mm256_cmp_ps(x, limit, _CMP_NLT_UQ)); }
+inline V ZeroBelow(V v, V x, V limit) {
+  return _mm256_and_ps(v, _mm256_cmp_ps(x, limit, _CMP_NLT_UQ));
+}
 // Bit i is set where a[i] == b[i].
 inline uint32_t EqualMask(V a, V b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_EQ_OQ)); }
 

@@ -31,9 +31,9 @@ inline V Load(const float* p) { return _mm512_loadu_ps(p); }
 inline V LoadFirst(const float* p, int64_t n) { return _mm512_maskz_loadu_ps(FirstLanes(n), p); }
 inline void Store(float* p, V v) { _mm512_storeu_ps(p, v); }
 inline void StoreFirst(float* p, V v, int64_t n) { _mm512_mask_storeu_ps(p, FirstLanes(n), v); }
-inline V MulAdd(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }       // a * b + c
-inline V NegMulAdd(V a, V b, V c) { return _mm512_fnmadd_ps(a, b, c); }   // c - a * b
-inline V MaxOrSecond(V a, V b) { return _mm512_max_ps(a, b); }            // b where either is NaN
+inline V MulAdd(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }      // a * b + c
+inline V NegMulAdd(V a, V b, V c) { return _mm512_fnmadd_ps(a, b, c); }  // c - a * b
+inline V MaxOrSecond(V a, V b) { return _mm512_max_ps(a, b); }           // b where either is NaN
 inline V MinOrSecond(V a, V b) { return _mm512_min_ps(a, b); }
 inline V RoundToInteger(V v) {
   return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

@@ -1,5 +1,6 @@
-// The vector vocabulary of AVX2, FMA and F16C: V holds kLanes floats. Included once per translation unit, inside its target
-// region and an anonymous namespace, after <immintrin.h>: no #include here. simd_avx512-inl.h has the same names.
+// The vector vocabulary of AVX2, FMA and F16C: V holds kLanes floats. Included once per translation
+// unit, inside its target region and an anonymous namespace, after <immintrin.h>: no #include here.
+// simd_avx512-inl.h has the same names.
 
 using V = __m256;
 constexpr int64_t kLanes = 8;
@@ -62,8 +63,9 @@ struct Pairs {
 };
 
 inline Pairs SplitBf16(__m256i x) {
-  return {_mm256_castsi256_ps(_mm256_slli_epi32(x, 16)),
-          _mm256_castsi256_ps(_mm256_and_si256(x, _mm256_set1_epi32(static_cast<int>(0xffff0000))))};
+  return {
+      _mm256_castsi256_ps(_mm256_slli_epi32(x, 16)),
+      _mm256_castsi256_ps(_mm256_and_si256(x, _mm256_set1_epi32(static_cast<int>(0xffff0000))))};
 }
 // The low 16 bits of each lane, as halfs.
 inline V LowHalfs(__m256i x) {
@@ -81,7 +83,8 @@ inline V OrderQuarters(V v) {
   return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(v), 0xd8));
 }
 inline Pairs SplitFloat(V a, V b) {
-  return {OrderQuarters(_mm256_shuffle_ps(a, b, 0x88)), OrderQuarters(_mm256_shuffle_ps(a, b, 0xdd))};
+  return {OrderQuarters(_mm256_shuffle_ps(a, b, 0x88)),
+          OrderQuarters(_mm256_shuffle_ps(a, b, 0xdd))};
 }
 
 template <KvType type>
@@ -111,7 +114,9 @@ inline Pairs LoadPairsFirst(const uint8_t* p, int64_t n) {
     return SplitInt8(_mm_load_si128(reinterpret_cast<const __m128i*>(bytes)));
   } else {
     const __m256i x = _mm256_maskload_epi32(reinterpret_cast<const int*>(p), FirstLanes(n));
-    if constexpr (type == KvType::kBf16) return SplitBf16(x);
-    else return SplitHalf(x);
+    if constexpr (type == KvType::kBf16)
+      return SplitBf16(x);
+    else
+      return SplitHalf(x);
   }
 }

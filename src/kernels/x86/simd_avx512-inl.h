@@ -1,5 +1,6 @@
-// The vector vocabulary of AVX-512 (F, BW, DQ, VL): V holds kLanes floats. Included once per translation unit, inside its
-// target region and an anonymous namespace, after <immintrin.h>: no #include here. simd_avx2-inl.h has the same names.
+// The vector vocabulary of AVX-512 (F, BW, DQ, VL): V holds kLanes floats. Included once per
+// translation unit, inside its target region and an anonymous namespace, after <immintrin.h>: no
+// #include here. simd_avx2-inl.h has the same names.
 
 using V = __m512;
 constexpr int64_t kLanes = 16;
@@ -42,8 +43,9 @@ struct Pairs {
 };
 
 inline Pairs SplitBf16(__m512i x) {
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(x, 16)),
-          _mm512_castsi512_ps(_mm512_and_si512(x, _mm512_set1_epi32(static_cast<int>(0xffff0000))))};
+  return {
+      _mm512_castsi512_ps(_mm512_slli_epi32(x, 16)),
+      _mm512_castsi512_ps(_mm512_and_si512(x, _mm512_set1_epi32(static_cast<int>(0xffff0000))))};
 }
 inline Pairs SplitHalf(__m512i x) {
   return {_mm512_cvtph_ps(_mm512_cvtepi32_epi16(x)),

@@ -31,9 +31,15 @@ int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; 
 
 int64_t CodeBytes(DType dtype) {
   switch (dtype) {
-    case DType::kQ4_0: case DType::kQ4_1: case DType::kQ4_K: case DType::kIQ4_NL: case DType::kIQ4_XS:
+    case DType::kQ4_0:
+    case DType::kQ4_1:
+    case DType::kQ4_K:
+    case DType::kIQ4_NL:
+    case DType::kIQ4_XS:
       return kNibBytes;
-    case DType::kQ5_0: case DType::kQ5_1: case DType::kQ5_K:
+    case DType::kQ5_0:
+    case DType::kQ5_1:
+    case DType::kQ5_K:
       return kNibBytes + kBit1Bytes;
     case DType::kQ6_K:
       return kNibBytes + kBit2Bytes;
@@ -43,7 +49,8 @@ int64_t CodeBytes(DType dtype) {
       return kBit2Bytes;
     case DType::kQ8_0:
       return kByteBytes;
-    case DType::kF16: case DType::kBF16:
+    case DType::kF16:
+    case DType::kBF16:
       return kWord2Bytes;
     case DType::kF32:
       return kFloatBytes;
@@ -80,11 +87,14 @@ struct RowWriter {
   }
   void Bit2(const uint64_t codes[4], int64_t offset, int bit) const {
     for (int i = 0; i < 2; ++i) {
-      const uint64_t bits = ((codes[2 * i] >> bit) & (3 * kEach)) | ((codes[2 * i + 1] >> bit) & (3 * kEach)) << 4;
+      const uint64_t bits =
+          ((codes[2 * i] >> bit) & (3 * kEach)) | ((codes[2 * i + 1] >> bit) & (3 * kEach)) << 4;
       Store(offset + 64 * i, static_cast<uint32_t>(bits | bits >> 30));
     }
   }
-  void Store(int64_t offset, uint32_t dword) const { std::memcpy(chunk + offset + 4 * row, &dword, 4); }
+  void Store(int64_t offset, uint32_t dword) const {
+    std::memcpy(chunk + offset + 4 * row, &dword, 4);
+  }
 };
 
 // ---- formats of 32 columns: one block is one chunk
@@ -207,7 +217,8 @@ void PackSuper(const BlockQ6_K& block, uint8_t* scales, uint8_t* chunks, int64_t
   PutHalf(scales, 0, row, block.d);
   for (int g = 0; g < 16; ++g) scales[32 + 16 * g + row] = static_cast<uint8_t>(block.scales[g]);
   for (int c = 0; c < 8; ++c) {
-    // A half of 128 columns: chunk q = c % 4 of it takes nibble q / 2 of low bytes 32 (q % 2).., bits 2q of the high bytes.
+    // A half of 128 columns: chunk q = c % 4 of it takes nibble q / 2 of low bytes 32 (q % 2)..,
+    // bits 2q of the high bytes.
     const uint8_t* low = block.ql + 64 * (c / 4) + 32 * (c % 2);
     const uint8_t* high = block.qh + 32 * (c / 4);
     uint64_t codes[4];
@@ -255,7 +266,8 @@ void PackSuper(const BlockQ2_K& block, uint8_t* scales, uint8_t* chunks, int64_t
 template <>
 void PackSuper(const BlockIQ4_XS& block, uint8_t* scales, uint8_t* chunks, int64_t row) {
   PutHalf(scales, 0, row, block.d);
-  for (int g = 0; g < 8; ++g) scales[32 + 16 * g + row] = static_cast<uint8_t>(ScaleIQ4_XS(block, g));
+  for (int g = 0; g < 8; ++g)
+    scales[32 + 16 * g + row] = static_cast<uint8_t>(ScaleIQ4_XS(block, g));
   for (int c = 0; c < 8; ++c) {
     const uint64_t a = Load8(block.qs + 16 * c), b = Load8(block.qs + 16 * c + 8);
     const uint64_t codes[4] = {Low(a), Low(b), High(a), High(b)};
@@ -266,9 +278,9 @@ void PackSuper(const BlockIQ4_XS& block, uint8_t* scales, uint8_t* chunks, int64
 // ---- whole groups
 
 struct GroupArgs {
-  const uint8_t* src;    // first row of the group
+  const uint8_t* src;  // first row of the group
   int64_t row_bytes;
-  int64_t rows;          // 1..16
+  int64_t rows;  // 1..16
   int64_t cols;
   uint8_t* group;
   const Shape* shape;
@@ -279,7 +291,8 @@ void PackGroup32(const GroupArgs& g, int64_t scale_unit) {
   for (int64_t c = 0; c < g.cols / 32; ++c) {
     for (int64_t r = 0; r < g.rows; ++r) {
       PackBlock32(reinterpret_cast<const Block*>(g.src + r * g.row_bytes)[c],
-                  g.group + g.shape->StripOffset(c) + c % kStripChunks * scale_unit, g.group + g.shape->CodesOffset(c), r);
+                  g.group + g.shape->StripOffset(c) + c % kStripChunks * scale_unit,
+                  g.group + g.shape->CodesOffset(c), r);
     }
   }
 }
@@ -289,7 +302,8 @@ void PackGroupSuper(const GroupArgs& g) {
   for (int64_t s = 0; s < g.cols / kSuper; ++s) {
     for (int64_t r = 0; r < g.rows; ++r) {
       uint8_t* strip = g.group + s * g.shape->strip_bytes;
-      PackSuper(reinterpret_cast<const Block*>(g.src + r * g.row_bytes)[s], strip, strip + g.shape->scale_bytes, r);
+      PackSuper(reinterpret_cast<const Block*>(g.src + r * g.row_bytes)[s], strip,
+                strip + g.shape->scale_bytes, r);
     }
   }
 }
@@ -317,13 +331,19 @@ bool IsSuperblock(DType dtype) { return FormatOf(dtype).block_elems == kSuper; }
 
 int64_t ScaleUnitBytes(DType dtype) {
   switch (dtype) {
-    case DType::kQ4_0: case DType::kQ5_0: case DType::kQ8_0: case DType::kIQ4_NL:
+    case DType::kQ4_0:
+    case DType::kQ5_0:
+    case DType::kQ8_0:
+    case DType::kIQ4_NL:
       return 32;  // d
-    case DType::kQ4_1: case DType::kQ5_1:
+    case DType::kQ4_1:
+    case DType::kQ5_1:
       return 64;  // d, m
-    case DType::kQ4_K: case DType::kQ5_K:
+    case DType::kQ4_K:
+    case DType::kQ5_K:
       return 64 + 8 * 16 + 8 * 16;  // d, dmin, scales, mins
-    case DType::kQ6_K: case DType::kQ3_K:
+    case DType::kQ6_K:
+    case DType::kQ3_K:
       return 32 + 16 * 16;  // d, scales of 16 columns
     case DType::kQ2_K:
       return 64 + 16 * 16;  // d, dmin, scale | min << 4
@@ -343,8 +363,8 @@ Shape ShapeOf(DType dtype, int64_t rows, int64_t cols) {
   shape.strip_bytes = shape.scale_bytes + kStripChunks * shape.code_bytes;
   const int64_t last = shape.chunks % kStripChunks;
   shape.last_scale_bytes = RoundUp(last * unit, 64);
-  shape.group_bytes =
-      shape.chunks / kStripChunks * shape.strip_bytes + shape.last_scale_bytes + last * shape.code_bytes;
+  shape.group_bytes = shape.chunks / kStripChunks * shape.strip_bytes + shape.last_scale_bytes +
+                      last * shape.code_bytes;
   shape.groups = (rows + kRows - 1) / kRows;
   return shape;
 }
@@ -354,32 +374,67 @@ int64_t PackedBytes(DType dtype, int64_t rows, int64_t cols) {
   return shape.groups * shape.group_bytes;
 }
 
-void PackRows(DType dtype, const uint8_t* src, int64_t rows, int64_t cols, int64_t row0, int64_t row1, uint8_t* dst) {
+void PackRows(DType dtype, const uint8_t* src, int64_t rows, int64_t cols, int64_t row0,
+              int64_t row1, uint8_t* dst) {
   GALEN_CHECK(row0 % kRows == 0 && row1 <= rows);
   const Shape shape = ShapeOf(dtype, rows, cols);
   const int64_t unit = ScaleUnitBytes(dtype);
   const bool padded = cols % kChunk != 0;
   for (int64_t row = row0; row < row1; row += kRows) {
     uint8_t* group = dst + row / kRows * shape.group_bytes;
-    const GroupArgs args{src + row * RowBytes(dtype, cols), RowBytes(dtype, cols), std::min(kRows, row1 - row), cols,
-                         group, &shape};
+    const GroupArgs args{src + row * RowBytes(dtype, cols),
+                         RowBytes(dtype, cols),
+                         std::min(kRows, row1 - row),
+                         cols,
+                         group,
+                         &shape};
     if (args.rows < kRows || padded) std::memset(group, 0, shape.group_bytes);
     switch (dtype) {
-      case DType::kQ4_0: PackGroup32<BlockQ4_0>(args, unit); break;
-      case DType::kQ4_1: PackGroup32<BlockQ4_1>(args, unit); break;
-      case DType::kQ5_0: PackGroup32<BlockQ5_0>(args, unit); break;
-      case DType::kQ5_1: PackGroup32<BlockQ5_1>(args, unit); break;
-      case DType::kQ8_0: PackGroup32<BlockQ8_0>(args, unit); break;
-      case DType::kIQ4_NL: PackGroup32<BlockIQ4_NL>(args, unit); break;
-      case DType::kQ2_K: PackGroupSuper<BlockQ2_K>(args); break;
-      case DType::kQ3_K: PackGroupSuper<BlockQ3_K>(args); break;
-      case DType::kQ4_K: PackGroupSuper<BlockQ4_K>(args); break;
-      case DType::kQ5_K: PackGroupSuper<BlockQ5_K>(args); break;
-      case DType::kQ6_K: PackGroupSuper<BlockQ6_K>(args); break;
-      case DType::kIQ4_XS: PackGroupSuper<BlockIQ4_XS>(args); break;
-      case DType::kF16: case DType::kBF16: PackGroupWords(args); break;
-      case DType::kF32: PackGroupFloats(args); break;
-      default: GALEN_CHECK(!"a weight format");
+      case DType::kQ4_0:
+        PackGroup32<BlockQ4_0>(args, unit);
+        break;
+      case DType::kQ4_1:
+        PackGroup32<BlockQ4_1>(args, unit);
+        break;
+      case DType::kQ5_0:
+        PackGroup32<BlockQ5_0>(args, unit);
+        break;
+      case DType::kQ5_1:
+        PackGroup32<BlockQ5_1>(args, unit);
+        break;
+      case DType::kQ8_0:
+        PackGroup32<BlockQ8_0>(args, unit);
+        break;
+      case DType::kIQ4_NL:
+        PackGroup32<BlockIQ4_NL>(args, unit);
+        break;
+      case DType::kQ2_K:
+        PackGroupSuper<BlockQ2_K>(args);
+        break;
+      case DType::kQ3_K:
+        PackGroupSuper<BlockQ3_K>(args);
+        break;
+      case DType::kQ4_K:
+        PackGroupSuper<BlockQ4_K>(args);
+        break;
+      case DType::kQ5_K:
+        PackGroupSuper<BlockQ5_K>(args);
+        break;
+      case DType::kQ6_K:
+        PackGroupSuper<BlockQ6_K>(args);
+        break;
+      case DType::kIQ4_XS:
+        PackGroupSuper<BlockIQ4_XS>(args);
+        break;
+      case DType::kF16:
+      case DType::kBF16:
+        PackGroupWords(args);
+        break;
+      case DType::kF32:
+        PackGroupFloats(args);
+        break;
+      default:
+        GALEN_CHECK(!"a weight format");
     }
   }
 }

@@ -1,5 +1,6 @@
-// Thin vector wrappers: V::F floats, V::I 32-bit integers, kLanes of them. Included once per instruction set, inside
-// its namespace and target region (see linear_avx512.cc), after <immintrin.h>; no include guard for that reason.
+// Thin vector wrappers: V::F floats, V::I 32-bit integers, kLanes of them. Included once per
+// instruction set, inside its namespace and target region (see linear_avx512.cc), after
+// <immintrin.h>; no include guard for that reason.
 
 #if defined(GALEN_VEC_AVX512)
 
@@ -26,23 +27,37 @@ struct Vec {
   static I AndOr(I a, I mask, I c) { return _mm512_ternarylogic_epi32(a, mask, c, 0xEA); }
   template <int s>
   static I Srl(I v) {
-    if constexpr (s == 0) return v;
-    else return _mm512_srli_epi32(v, s);
+    if constexpr (s == 0)
+      return v;
+    else
+      return _mm512_srli_epi32(v, s);
   }
   template <int s>
   static I Sll(I v) {
-    if constexpr (s == 0) return v;
-    else return _mm512_slli_epi32(v, s);
+    if constexpr (s == 0)
+      return v;
+    else
+      return _mm512_slli_epi32(v, s);
   }
   static F Cast(I v) { return _mm512_castsi512_ps(v); }
   static F ToFloat(I v) { return _mm512_cvtepi32_ps(v); }
-  static F FromI8(const void* p) { return ToFloat(_mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p)))); }
-  static F FromU8(const void* p) { return ToFloat(_mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p)))); }
-  static I WidenU8(const void* p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
-  static F FromHalf(const void* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p))); }
+  static F FromI8(const void* p) {
+    return ToFloat(_mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))));
+  }
+  static F FromU8(const void* p) {
+    return ToFloat(_mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))));
+  }
+  static I WidenU8(const void* p) {
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+  }
+  static F FromHalf(const void* p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
+  }
   // Lanes' low and high 16 bits as halfs.
   static F HalfLow(I v) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(v)); }
-  static F HalfHigh(I v) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(v, 16))); }
+  static F HalfHigh(I v) {
+    return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(v, 16)));
+  }
   static I ZeroI() { return _mm512_setzero_si512(); }
   static I AddI(I a, I b) { return _mm512_add_epi32(a, b); }
   static I SubI(I a, I b) { return _mm512_sub_epi32(a, b); }
@@ -51,11 +66,14 @@ struct Vec {
   static F MaxAbs(F a, F b) { return _mm512_max_ps(a, _mm512_abs_ps(b)); }
   static float ReduceMax(F v) { return _mm512_reduce_max_ps(v); }
   static int32_t ReduceAdd(I v) { return _mm512_reduce_add_epi32(v); }
-  static void StoreI8(int8_t* p, I v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v)); }
-  // sum[u], per lane: the sum of n times four products of bytes: codes a[u][first + i], 0..max_code, with the digits
-  // b[4i..4i+3], -127..127, which are the same for all lanes.
+  static void StoreI8(int8_t* p, I v) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
+  }
+  // sum[u], per lane: the sum of n times four products of bytes: codes a[u][first + i],
+  // 0..max_code, with the digits b[4i..4i+3], -127..127, which are the same for all lanes.
   template <int max_code, int n, int U>
-  __attribute__((always_inline)) static void DotBytes(const I (&a)[U][8], int first, const uint8_t* b, I (&sum)[U]) {
+  __attribute__((always_inline)) static void DotBytes(const I (&a)[U][8], int first,
+                                                      const uint8_t* b, I (&sum)[U]) {
     for (int u = 0; u < U; ++u) sum[u] = ZeroI();
     for (int i = 0; i < n; ++i) {
       const I digits = Set1Bytes(b + 4 * i);
@@ -69,10 +87,13 @@ struct Vec {
   }
   // A table of 16 bytes, looked up by bytes 0..15.
   static I Shuffle(const int8_t* table, I index) {
-    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))), index);
+    return _mm512_shuffle_epi8(
+        _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))), index);
   }
   // A table of 16 floats, looked up by the low 4 bits of each lane.
-  struct Table16 { F t; };
+  struct Table16 {
+    F t;
+  };
   static Table16 MakeTable16(const float* p) { return {Load(p)}; }
   static F Lookup(const Table16& t, I index) { return _mm512_permutexvar_ps(index, t.t); }
 };
@@ -96,28 +117,44 @@ struct Vec {
   static I And(I a, I b) { return _mm256_and_si256(a, b); }
   static I Or(I a, I b) { return _mm256_or_si256(a, b); }
   static I Xor(I a, I b) { return _mm256_xor_si256(a, b); }
-  static I Select(I mask, I a, I b) { return _mm256_or_si256(_mm256_and_si256(mask, a), _mm256_andnot_si256(mask, b)); }
+  static I Select(I mask, I a, I b) {
+    return _mm256_or_si256(_mm256_and_si256(mask, a), _mm256_andnot_si256(mask, b));
+  }
   static I AndOr(I a, I mask, I c) { return Or(And(a, mask), c); }
   template <int s>
   static I Srl(I v) {
-    if constexpr (s == 0) return v;
-    else return _mm256_srli_epi32(v, s);
+    if constexpr (s == 0)
+      return v;
+    else
+      return _mm256_srli_epi32(v, s);
   }
   template <int s>
   static I Sll(I v) {
-    if constexpr (s == 0) return v;
-    else return _mm256_slli_epi32(v, s);
+    if constexpr (s == 0)
+      return v;
+    else
+      return _mm256_slli_epi32(v, s);
   }
   static F Cast(I v) { return _mm256_castsi256_ps(v); }
   static F ToFloat(I v) { return _mm256_cvtepi32_ps(v); }
-  static F FromI8(const void* p) { return ToFloat(_mm256_cvtepi8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p)))); }
-  static F FromU8(const void* p) { return ToFloat(_mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p)))); }
-  static I WidenU8(const void* p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p))); }
-  static F FromHalf(const void* p) { return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+  static F FromI8(const void* p) {
+    return ToFloat(_mm256_cvtepi8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p))));
+  }
+  static F FromU8(const void* p) {
+    return ToFloat(_mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p))));
+  }
+  static I WidenU8(const void* p) {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p)));
+  }
+  static F FromHalf(const void* p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+  }
   static __m128i Narrow(I v) {
     return _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
   }
-  static F HalfLow(I v) { return _mm256_cvtph_ps(Narrow(_mm256_and_si256(v, _mm256_set1_epi32(0xFFFF)))); }
+  static F HalfLow(I v) {
+    return _mm256_cvtph_ps(Narrow(_mm256_and_si256(v, _mm256_set1_epi32(0xFFFF))));
+  }
   static F HalfHigh(I v) { return _mm256_cvtph_ps(Narrow(_mm256_srli_epi32(v, 16))); }
   static I ZeroI() { return _mm256_setzero_si256(); }
   static I AddI(I a, I b) { return _mm256_add_epi32(a, b); }
@@ -136,12 +173,15 @@ struct Vec {
     return lanes[0] + lanes[1] + lanes[2] + lanes[3] + lanes[4] + lanes[5] + lanes[6] + lanes[7];
   }
   static void StoreI8(int8_t* p, I v) {
-    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    const __m128i words =
+        _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
   }
-  // As above. Products are summed in 16 bits for as long as they cannot overflow; codes of eight bits go by nibbles.
+  // As above. Products are summed in 16 bits for as long as they cannot overflow; codes of eight
+  // bits go by nibbles.
   template <int max_code, int n, int U>
-  __attribute__((always_inline)) static void DotBytes(const I (&a)[U][8], int first, const uint8_t* b, I (&sum)[U]) {
+  __attribute__((always_inline)) static void DotBytes(const I (&a)[U][8], int first,
+                                                      const uint8_t* b, I (&sum)[U]) {
     for (int u = 0; u < U; ++u) sum[u] = DotBytes<max_code, n>(a[u] + first, b);
   }
   template <int max_code, int n>
@@ -154,7 +194,8 @@ struct Vec {
       for (int i = 0; i < n; ++i) {
         const I digits = Set1Bytes(b + 4 * i);
         low = _mm256_add_epi16(low, _mm256_maddubs_epi16(And(a[i], nibbles), digits));
-        high = _mm256_add_epi16(high, _mm256_maddubs_epi16(And(_mm256_srli_epi32(a[i], 4), nibbles), digits));
+        high = _mm256_add_epi16(
+            high, _mm256_maddubs_epi16(And(_mm256_srli_epi32(a[i], 4), nibbles), digits));
       }
       return AddI(_mm256_madd_epi16(low, ones), _mm256_madd_epi16(high, _mm256_set1_epi16(16)));
     }
@@ -174,13 +215,18 @@ struct Vec {
     return Set1I(word);
   }
   static I Shuffle(const int8_t* table, I index) {
-    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))), index);
+    return _mm256_shuffle_epi8(
+        _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))),
+        index);
   }
-  struct Table16 { F low, high; };
+  struct Table16 {
+    F low, high;
+  };
   static Table16 MakeTable16(const float* p) { return {Load(p), Load(p + 8)}; }
   static F Lookup(const Table16& t, I index) {
     // vpermps takes 3 bits; bit 3, moved to the sign, picks the half.
-    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(t.low, index), _mm256_permutevar8x32_ps(t.high, index),
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(t.low, index),
+                            _mm256_permutevar8x32_ps(t.high, index),
                             _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
   }
 };

@@ -145,8 +145,8 @@ int64_t EncoderStack::ArenaBytes(const KernelTable& kernels, int num_threads, in
   // Norm; q, k, v; heads; projection; sum; norm; fc1, activation; fc2; sum; copies padded to blocks
   // of 32 for int8 weights.
   constexpr int64_t kBlock = 32;
-  const int64_t block = num_tokens * kFloat *
-                        (13 * config_.hidden_size + 3 * config_.intermediate_size + 4 * kBlock);
+  const int64_t block =
+      num_tokens * kFloat * (13 * config_.hidden_size + 3 * config_.intermediate_size + 4 * kBlock);
   const EncoderAttentionShape encoder = config_.attention_shape();
   const AttentionShape shape{
       encoder.num_heads, encoder.num_heads, encoder.head_dim, encoder.scale, 0, KvType::kF32};

@@ -77,8 +77,8 @@ Result<LoadedDualEncoder> OpenDualEncoder(const std::string& path,
     }
   }
   loaded.plan = WeightStore::Plan(*files.checkpoint, params, options.use, kernels);
-  const bool int8 = options.compute == Compute::kInt8 && options.vision &&
-                    options.use == WeightUse::kInference;
+  const bool int8 =
+      options.compute == Compute::kInt8 && options.vision && options.use == WeightUse::kInference;
   if (int8) loaded.plan.matrix_bytes += loaded.model->Int8ImageBytes(kernels);
   if (options.admit) RETURN_IF_ERROR(options.admit(*loaded.model, loaded.plan));
   ASSIGN_OR_RETURN(loaded.weights,

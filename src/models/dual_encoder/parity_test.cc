@@ -238,8 +238,8 @@ std::string AsFp32(const std::string& file, float outlier) {
     for (Json& offset : tensor["data_offsets"]) offset = 2 * offset.get<int64_t>();
     const auto has = [&name](const char* part) { return name.find(part) != std::string::npos; };
     const bool norm = has("layer_norm") && has(".weight");
-    const bool column = has("q_proj.weight") || has("k_proj.weight") || has("v_proj.weight") ||
-                        has("fc1.weight");
+    const bool column =
+        has("q_proj.weight") || has("k_proj.weight") || has("v_proj.weight") || has("fc1.weight");
     if (!has("vision_model.encoder.layers.") || !(norm || column)) continue;
     const int64_t cols = tensor["shape"].back();
     for (int64_t i = tensor["data_offsets"][0].get<int64_t>() / 4;

@@ -69,8 +69,9 @@ Result<std::vector<PreparedImage>> Gemma3ImageProcessor::Prepare(
     return InvalidArgument("an image without pixels, or one that is not RGB");
   }
   if (options.min_pixels > 0 || options.max_pixels > 0) {
-    return InvalidArgument("this model resizes every image to one size; limits of pixels are for "
-                           "models of images of any shape, --image-tokens makes images smaller");
+    return InvalidArgument(
+        "this model resizes every image to one size; limits of pixels are for "
+        "models of images of any shape, --image-tokens makes images smaller");
   }
   ASSIGN_OR_RETURN(const int64_t side, SideOf(options.tokens));
   const int64_t patches = side / config_.patch_size;

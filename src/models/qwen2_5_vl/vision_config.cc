@@ -32,9 +32,9 @@ VisionConfig Common(const ModelConfig& text) {
 
 Status CheckFits(const std::string& where, int64_t out_hidden_size, const ModelConfig& text) {
   if (text.mrope_section.empty()) {
-    return InvalidArgument(where + " belongs to another model: " +
-                           (text.name.empty() ? "this one" : text.name) +
-                           " does not turn by rows and columns (mrope_section)");
+    return InvalidArgument(
+        where + " belongs to another model: " + (text.name.empty() ? "this one" : text.name) +
+        " does not turn by rows and columns (mrope_section)");
   }
   if (out_hidden_size == text.hidden_size) return OkStatus();
   return InvalidArgument(where + " belongs to another model: its image tokens have " +

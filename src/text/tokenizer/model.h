@@ -31,8 +31,9 @@ struct ModelOptions {
   bool fuse_unk = false;
   bool byte_fallback = false;
   bool ignore_merges = false;
-  std::string end_of_word_suffix;  // BPE by a merge list: the last character of a piece is spelled with it ("</w>", CLIP)
-  std::vector<bool> control;  // by id; may be shorter than the vocabulary
+  std::string end_of_word_suffix;  // BPE by a merge list: the last character of a piece is spelled
+                                   // with it ("</w>", CLIP)
+  std::vector<bool> control;       // by id; may be shorter than the vocabulary
 };
 
 // Byte pair encoding with the order of merges given as a list of pairs (tokenizer.json, byte-level
