@@ -24,7 +24,29 @@ std::vector<int32_t> StopTokens(const ModelFiles& files) {
   return stop;
 }
 
+Result<std::shared_ptr<const grammar::Vocabulary>> ConstraintVocabulary(const ModelFiles& files) {
+  RETURN_IF_ERROR(files.tokenizer_status);
+  std::vector<int32_t> excluded = StopTokens(files);
+  const ThinkingMarkers markers = FindThinkingMarkers(*files.tokenizer);
+  if (markers.open) excluded.insert(excluded.end(), {*markers.open, *markers.close});
+  return grammar::Vocabulary::Create(*files.tokenizer, excluded);
+}
+
 namespace {
+
+// Whether the prompt ends inside a thought that the answer goes on with.
+grammar::GrammarMatcher::Thinking ThinkingOf(const Tokenizer& tokenizer,
+                                             const TextRequest& request) {
+  const ThinkingMarkers markers = FindThinkingMarkers(tokenizer);
+  grammar::GrammarMatcher::Thinking thinking;
+  if (!markers.open || request.think == Think::kOff) return thinking;
+  thinking.open = *markers.open, thinking.close = *markers.close;
+  for (const int32_t token : request.prompt) {
+    if (token == thinking.open) thinking.inside = true;
+    if (token == thinking.close) thinking.inside = false;
+  }
+  return thinking;
+}
 
 // One request on its way: what its callbacks share.
 struct Running {
@@ -60,6 +82,11 @@ Result<int64_t> SubmitText(Engine& engine, const ModelFiles& files, TextRequest 
   low.cache_salt = text.cache_salt;
   if (text.think == Think::kOff) BanThinking(*files.tokenizer, &low.sampling);
   low.max_tokens = text.max_tokens;
+  low.constraint = text.constraint;
+  if (low.constraint != nullptr) {
+    low.thinking = ThinkingOf(*files.tokenizer, text);
+    low.tokenizer = files.tokenizer;
+  }
   if (!text.ignore_stop_tokens) low.stop_tokens = StopTokens(files);
   low.on_token = [running](const TokenChoice& choice) {
     if (running->first == 0) running->first = Seconds();

@@ -13,6 +13,7 @@ using Clock = std::chrono::steady_clock;
 
 // How long a score may keep others waiting between two of their steps.
 constexpr std::chrono::milliseconds kScoreSlice{30};
+constexpr size_t kKeptConstraints = 16;
 // Rows whose logits a score holds at a time.
 constexpr int64_t kScoreRows = 128;
 
@@ -84,6 +85,28 @@ ModelHost::~ModelHost() {
   }
   work_.notify_all();
   if (thread_.joinable()) thread_.join();
+}
+
+Result<std::shared_ptr<const grammar::Constraint>> ModelHost::SchemaConstraint(
+    const std::string& schema) {
+  std::shared_ptr<const grammar::Vocabulary> vocabulary;
+  {
+    const std::lock_guard lock(constraints_mutex_);
+    for (auto it = constraints_.begin(); it != constraints_.end(); ++it) {
+      if (it->first != schema || it->second->exhausted()) continue;
+      constraints_.splice(constraints_.begin(), constraints_, it);
+      return it->second;
+    }
+    if (vocabulary_ == nullptr) {
+      ASSIGN_OR_RETURN(vocabulary_, ConstraintVocabulary(files()));
+    }
+    vocabulary = vocabulary_;
+  }
+  ASSIGN_OR_RETURN(auto constraint, grammar::Constraint::FromSchema(schema, vocabulary));
+  const std::lock_guard lock(constraints_mutex_);
+  constraints_.emplace_front(schema, constraint);
+  if (constraints_.size() > kKeptConstraints) constraints_.pop_back();
+  return constraint;
 }
 
 Result<int64_t> ModelHost::Submit(const std::string& client, Job job) {

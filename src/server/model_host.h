@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -72,6 +73,8 @@ class ModelHost {
   // Null: the model has no chat template; why, in chat_status.
   const ChatEncoder* chat() const { return chat_ ? &*chat_ : nullptr; }
   const Status& chat_status() const { return chat_status_; }
+  // What an answer must be, compiled; the last ones are kept. From any thread.
+  Result<std::shared_ptr<const grammar::Constraint>> SchemaConstraint(const std::string& schema);
   int64_t context() const { return context_; }
   int64_t reserved_bytes() const { return reserved_bytes_; }
   const HostCounters& counters() const { return counters_; }
@@ -97,6 +100,11 @@ class ModelHost {
   int64_t context_ = 0, reserved_bytes_ = 0;
   HostCounters counters_;
   std::atomic<bool> closed_{false};
+
+  std::mutex constraints_mutex_;
+  std::shared_ptr<const grammar::Vocabulary> vocabulary_;
+  std::list<std::pair<std::string, std::shared_ptr<const grammar::Constraint>>>
+      constraints_;  // most recently used first
 
   std::mutex mutex_;
   std::condition_variable work_;

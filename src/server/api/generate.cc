@@ -76,6 +76,15 @@ bool StartAnswers(const Services& services, const ModelForRequest& model, const 
   int64_t most = params.max_tokens < 0 ? model.host->context() - size : params.max_tokens;
   if (services.options.max_tokens > 0) most = std::min(most, services.options.max_tokens);
   const uint64_t seed = params.seeded ? params.sampling.seed : DrawSeed();
+  std::shared_ptr<const grammar::Constraint> constraint;
+  if (!params.schema.empty()) {
+    auto compiled = model.host->SchemaConstraint(params.schema);
+    if (!compiled.ok()) {
+      *error = ErrorOf(compiled.status(), params.schema_field);
+      return false;
+    }
+    constraint = *std::move(compiled);
+  }
   std::vector<int64_t> ids;
   for (int64_t choice = 0; choice < params.choices; ++choice) {
     GenerateJob job;
@@ -87,6 +96,7 @@ bool StartAnswers(const Services& services, const ModelForRequest& model, const 
     request.max_tokens = most;
     request.stop_strings = params.stop;
     request.think = params.think;
+    request.constraint = constraint;
     request.cache_salt = tenant.cache_salt;
     auto tokens = std::make_shared<std::vector<TokenChoice>>();
     const bool wants_tokens = params.sampling.logprobs >= 0;

@@ -11,6 +11,9 @@
 
 namespace galen::server {
 
+// The schema of `json_object` and of Ollama's "json".
+inline constexpr char kAnyJsonObject[] = R"({"type":"object"})";
+
 struct GenerateParams {
   SamplingParams sampling;
   bool seeded = false;      // else a seed is drawn
@@ -18,6 +21,8 @@ struct GenerateParams {
   std::vector<std::string> stop;
   Think think = Think::kShow;
   int64_t choices = 1;
+  std::string schema_field;  // that held it
+  std::string schema;        // JSON Schema that the answer must satisfy; empty: none
 };
 
 // A piece of an answer: text that became certain, and the tokens that came since the last piece.
@@ -48,8 +53,9 @@ bool FindModel(const Services& services, const OrderedJson& body, const ModelInf
 bool AcquireModel(const Services& services, const ModelInfo& info, ModelForRequest* model,
                   ApiError* error);
 
-// Queues all choices. False: one of them found the queue full, and what had been queued of them is
-// cancelled (the sink hears of that). When the client leaves, what runs is cancelled.
+// Queues all choices. False: the schema cannot be enforced, or one of them found the queue full and
+// what had been queued of them is cancelled (the sink hears of that). When the client leaves, what
+// runs is cancelled.
 bool StartAnswers(const Services& services, const ModelForRequest& model, const Tenant& tenant,
                   PreparedPrompt prompt, const GenerateParams& params,
                   std::shared_ptr<AnswerSink> sink, const std::shared_ptr<Reply>& reply,

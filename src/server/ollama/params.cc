@@ -64,8 +64,16 @@ Status ReadOllamaParams(Fields* fields, std::string* failed, OllamaParams* param
       return fields->Fail("think", "must be true, false, low, medium, high or max");
     if (*think == false) generate.think = Think::kOff;
   }
-  RETURN_IF_ERROR(
-      fields->Refuse("format", "answers are not yet held to a schema", {OrderedJson("")}));
+  if (const OrderedJson* format = fields->Any("format")) {
+    if (*format == OrderedJson("json")) {
+      generate.schema = kAnyJsonObject;
+    } else if (format->is_object()) {
+      generate.schema = format->dump();
+    } else if (*format != OrderedJson("")) {
+      return fields->Fail("format", "must be \"json\" or a JSON Schema");
+    }
+    generate.schema_field = "format";
+  }
   bool logprobs = false;
   int64_t top = 0;
   RETURN_IF_ERROR(fields->Bool("logprobs", &logprobs));

@@ -166,6 +166,35 @@ Status ReadEffort(Fields* fields, GenerateParams* params) {
   return OkStatus();
 }
 
+Status ReadFormat(Fields* fields, std::string* failed, GenerateParams* params) {
+  Status status;
+  const OrderedJson* format = fields->Object("response_format", &status);
+  RETURN_IF_ERROR(status);
+  if (format == nullptr) return OkStatus();
+  Fields inner(*format, "response_format", failed);
+  std::string type;
+  RETURN_IF_ERROR(inner.String("type", &type));
+  params->schema_field = "response_format";
+  if (type == "json_object") {
+    params->schema = kAnyJsonObject;
+  } else if (type == "json_schema") {
+    const OrderedJson* named = inner.Object("json_schema", &status);
+    RETURN_IF_ERROR(status);
+    if (named == nullptr) return inner.Fail("json_schema", "is missing");
+    Fields schema(*named, "response_format.json_schema", failed);
+    const OrderedJson* text = schema.Object("schema", &status);
+    RETURN_IF_ERROR(status);
+    if (text == nullptr) return schema.Fail("schema", "is missing");
+    params->schema = text->dump();
+    params->schema_field = "response_format.json_schema.schema";
+    schema.Accept({"name", "description", "strict"});  // every schema is enforced strictly
+    RETURN_IF_ERROR(schema.Finish());
+  } else if (type != "text") {
+    return inner.Fail("type", "must be text, json_object or json_schema");
+  }
+  return inner.Finish();
+}
+
 Status ReadChat(const OrderedJson& body, const ServerOptions& options, ChatRequest* request,
                 Conversation* conversation, std::string* failed) {
   Fields fields(body, "", failed);
@@ -177,8 +206,7 @@ Status ReadChat(const OrderedJson& body, const ServerOptions& options, ChatReque
   RETURN_IF_ERROR(fields.Int("max_tokens", 1, int64_t{1} << 31, &tokens));
   RETURN_IF_ERROR(fields.Int("max_completion_tokens", 1, int64_t{1} << 31, &tokens));
   request->params.max_tokens = tokens;
-  RETURN_IF_ERROR(fields.Refuse("response_format", "answers are not yet held to a schema",
-                                {OrderedJson{{"type", "text"}}}));
+  RETURN_IF_ERROR(ReadFormat(&fields, failed, &request->params));
   const OrderedJson none = OrderedJson::array();
   RETURN_IF_ERROR(fields.Refuse("tools", "galen does not call tools yet", {none}));
   RETURN_IF_ERROR(fields.Refuse("tool_choice", "galen does not call tools yet",
