@@ -1,6 +1,7 @@
 // galen serve: models behind the HTTP interfaces that OpenAI's and Ollama's clients know.
 #include <sys/resource.h>
 
+#include <csignal>
 #include <iostream>
 
 #include "commands.h"
@@ -90,6 +91,7 @@ Status Serve(const ServeOptions& o) {
     models.push_back(std::move(spec));
   }
   RaiseFileLimit();
+  std::signal(SIGPIPE, SIG_IGN);  // whoever read the log may have gone
   ASSIGN_OR_RETURN(const std::unique_ptr<server::Server> server,
                    server::Server::Create(options, models, o.no_log ? nullptr : &std::cerr));
   std::cout << "galen serves on " << (options.http.tls_certificate.empty() ? "http://" : "https://")

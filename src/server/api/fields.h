@@ -46,6 +46,7 @@ class Fields {
 
   Status Fail(std::string_view key, const std::string& what);
   std::string Name(std::string_view key) const;
+  std::string* failed() const { return failed_; }
 
  private:
   const OrderedJson* Find(std::string_view key);

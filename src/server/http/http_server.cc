@@ -150,9 +150,6 @@ class HttpServer::Impl {
 
   const HttpOptions options_;
   HttpHandler& handler_;
-  asio::io_context context_{1};
-  tcp::acceptor acceptor_;
-  asio::signal_set signals_;
   std::optional<asio::ssl::context> tls_;
   std::set<Connection*> connections_;
   std::atomic<int64_t> open_{0};
@@ -160,6 +157,10 @@ class HttpServer::Impl {
   int64_t body_bytes_ = 0;
   uint64_t next_id_ = 0;
   bool draining_ = false;
+  // Behind all that connections touch when they end: destroying it destroys their coroutines.
+  asio::io_context context_{1};
+  tcp::acceptor acceptor_;
+  asio::signal_set signals_;
 };
 
 Status HttpServer::Impl::Listen() {
@@ -419,7 +420,8 @@ asio::awaitable<bool> HttpServer::Impl::Answer(Stream& stream, Connection& conne
   exchange.seconds += SecondsSince(begin);
   connection.Finish();
   handler_.Done(exchange);
-  co_return sent_ok&& framing.keep_alive;
+  const bool again = sent_ok && framing.keep_alive;
+  co_return again;
 }
 
 template <typename Stream>

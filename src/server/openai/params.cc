@@ -71,8 +71,7 @@ Status ReadOpenAiParams(Fields* fields, const ServerOptions& options, GeneratePa
   RETURN_IF_ERROR(fields->Bool("stream", &stream->stream));
   Status status;
   if (const OrderedJson* object = fields->Object("stream_options", &status)) {
-    std::string failed;
-    Fields inner(*object, "stream_options", &failed);
+    Fields inner(*object, "stream_options", fields->failed());
     RETURN_IF_ERROR(inner.Bool("include_usage", &stream->include_usage));
     inner.Accept({"include_obfuscation"});
     RETURN_IF_ERROR(inner.Finish());

@@ -34,7 +34,7 @@ class Server:
 
     def __init__(self, *args, models=("tiny=" + str(TINY / "gemma3-vision"),)):
         self.log = tempfile.TemporaryFile("w+")
-        command = [GALEN, "serve", *models, "--port", "0", "--context", "2048", "--threads", "2", *map(str, args)]
+        command = [GALEN, "serve", *models, "--port", "0", "--context", "8192", "--threads", "2", *map(str, args)]
         self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
         line = self.child.stdout.readline()
         match = re.search(r":(\d+)$", line.strip())
@@ -218,6 +218,32 @@ def check_images(server):
         assert error["param"] == "messages[0].content[0].image_url", error
 
 
+SCHEMA = {"type": "object", "properties": {"ok": {"type": "boolean"}, "n": {"type": "integer", "minimum": 1, "maximum": 99}},
+          "required": ["ok", "n"], "additionalProperties": False}
+
+
+def check_schema(server):
+    for extra in ({}, {"temperature": 1, "seed": 5}, {"logprobs": True}):
+        ask = chat("Report", max_tokens=200, **extra, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}})
+        choice = server.post("/v1/chat/completions", ask)["choices"][0]
+        value = json.loads(choice["message"]["content"])
+        assert choice["finish_reason"] == "stop" and set(value) == {"ok", "n"} and 1 <= value["n"] <= 99, value
+        _, _, data = server.call("POST", "/v1/chat/completions", {**ask, "stream": True})
+        assert "".join(e["choices"][0]["delta"].get("content", "") for e in sse(data)) == choice["message"]["content"]
+    answer = server.post("/api/chat", {"model": "tiny", "stream": False, "format": SCHEMA, "options": {"temperature": 0},
+                                       "messages": [{"role": "user", "content": "Report"}]})["message"]["content"]
+    assert set(json.loads(answer)) == {"ok", "n"}
+    free = server.post("/api/generate", {"model": "tiny", "stream": False, "format": "json", "prompt": "x",
+                                         "options": {"temperature": 0, "num_predict": 300}})
+    assert free["response"].lstrip().startswith("{")
+    if free["done_reason"] == "stop":
+        assert isinstance(json.loads(free["response"]), dict)
+    for bad, where in (({"type": "object", "unevaluatedGadget": 1}, "unevaluatedGadget"), ({"type": "nothing"}, "type")):
+        error = server.post("/v1/chat/completions", chat("x", response_format={"type": "json_schema", "json_schema": {
+            "name": "x", "schema": bad}}), 400)["error"]
+        assert where in error["message"] and error["param"] == "response_format.json_schema.schema", error
+
+
 def check_models(server):
     assert [m["id"] for m in server.get("/v1/models")["data"]] == ["tiny"]
     assert server.get("/v1/models/tiny")["id"] == "tiny"
@@ -375,8 +401,8 @@ def check_slow_clients(_):
 
 def check_cancellation(server):
     before = server.metric("galen_requests_cancelled_total")
-    for path, body in (("/v1/chat/completions", chat("Count", max_tokens=1900, stream=True, logit_bias={"2": -100, "5": -100})),
-                       ("/v1/chat/completions", chat("Count", max_tokens=1900, logit_bias={"2": -100, "5": -100}))):
+    for path, body in (("/v1/chat/completions", chat("Count", max_tokens=8000, stream=True, logit_bias={"2": -100, "5": -100})),
+                       ("/v1/chat/completions", chat("Count", max_tokens=8000, logit_bias={"2": -100, "5": -100}))):
         data = json.dumps(body).encode()
         s = socket.create_connection(("127.0.0.1", server.port))
         s.sendall(b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (path.encode(), len(data)) + data)
@@ -417,7 +443,7 @@ def check_alone_and_together(_):
 
 def check_back_pressure(_):
     with Server("--max-queue", 2, "--max-sequences", 1) as server:
-        bodies = [chat(f"{i}", max_tokens=400, logit_bias={"2": -100, "5": -100}) for i in range(12)]
+        bodies = [chat(f"{i}", max_tokens=6000, logit_bias={"2": -100, "5": -100}) for i in range(12)]
         results = together(server, bodies)
         codes = [r[0] for r in results]
         assert set(codes) == {200, 429} and codes.count(200) >= 1, codes
@@ -430,7 +456,7 @@ def check_drain(_):
     server = Server("--drain-timeout", 30)
     with server:
         result = []
-        body = chat("long", max_tokens=1500, stream=True, logit_bias={"2": -100, "5": -100})
+        body = chat("long", max_tokens=7500, stream=True, logit_bias={"2": -100, "5": -100})
         thread = threading.Thread(target=lambda: result.append(server.call("POST", "/v1/chat/completions", body)))
         thread.start()
         deadline = time.monotonic() + 20 * SLOW
