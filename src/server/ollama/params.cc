@@ -58,18 +58,19 @@ Status ReadOllamaParams(Fields* fields, std::string* failed, OllamaParams* param
     params->keep_alive = *time;
   }
   if (const OrderedJson* think = fields->Any("think")) {
-    const bool level = think->is_string() && (*think == "low" || *think == "medium" ||
-                                              *think == "high" || *think == "max");
-    if (!think->is_boolean() && !level)
+    const std::string level = think->is_string() ? think->get<std::string>() : "";
+    const bool known = level == "low" || level == "medium" || level == "high" || level == "max";
+    if (!think->is_boolean() && !known)
       return fields->Fail("think", "must be true, false, low, medium, high or max");
-    if (*think == false) generate.think = Think::kOff;
+    if (think->is_boolean() && !think->get<bool>()) generate.think = Think::kOff;
   }
   if (const OrderedJson* format = fields->Any("format")) {
-    if (*format == OrderedJson("json")) {
-      generate.schema = kAnyJsonObject;
-    } else if (format->is_object()) {
+    const std::string name = format->is_string() ? format->get<std::string>() : "";
+    if (format->is_object()) {
       generate.schema = format->dump();
-    } else if (*format != OrderedJson("")) {
+    } else if (name == "json") {
+      generate.schema = kAnyJsonObject;
+    } else if (!format->is_string() || !name.empty()) {
       return fields->Fail("format", "must be \"json\" or a JSON Schema");
     }
     generate.schema_field = "format";
