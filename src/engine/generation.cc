@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 namespace galen {
 namespace {
@@ -75,8 +76,11 @@ Result<TextResult> Generate(Engine& engine, const ModelFiles& files, const TextR
     low.tokenizer = files.tokenizer;
   }
   if (!request.ignore_stop_tokens) low.stop_tokens = StopTokens(files);
+  std::optional<grammar::GrammarMatcher> matcher;  // what the engine's own one sees
+  if (low.constraint != nullptr) matcher.emplace(low.constraint, low.thinking);
   low.on_token = [&](const TokenChoice& choice) {
     if (first == 0) first = Seconds();
+    if (matcher) GALEN_CHECK(matcher->Accept(choice.token));
     result.tokens.push_back(choice);
     emit(stream.Add(choice.token));
     return !stream.stopped();
@@ -97,6 +101,7 @@ Result<TextResult> Generate(Engine& engine, const ModelFiles& files, const TextR
   const double end = Seconds();
   result.prefill_seconds = (first == 0 ? end : first) - begin;
   result.decode_seconds = first == 0 ? 0 : end - first;
+  result.complete = !matcher || matcher->complete();
   result.cached_tokens = engine.counters().cached_tokens - cached;
   return result;
 }
