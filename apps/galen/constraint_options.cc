@@ -15,9 +15,9 @@ Result<std::shared_ptr<const grammar::Constraint>> Compile(
   ASSIGN_OR_RETURN(const std::string text,
                    ReadFile(o.schema.empty() ? o.grammar : o.schema, kMaxFile));
   if (!o.grammar.empty()) return Constraint::FromGbnf(text, std::move(vocabulary));
-  return Constraint::FromSchema(text, std::move(vocabulary),
-                                o.whitespace == "compact" ? grammar::Whitespace::kCompact
-                                                          : grammar::Whitespace::kFlexible);
+  return Constraint::FromSchema(
+      text, std::move(vocabulary),
+      o.whitespace == "compact" ? grammar::Whitespace::kCompact : grammar::Whitespace::kFlexible);
 }
 
 }  // namespace
@@ -45,8 +45,7 @@ Result<CompiledConstraint> CompileConstraint(const ConstraintOptions& o, const M
   ASSIGN_OR_RETURN(std::shared_ptr<const grammar::Vocabulary> vocabulary,
                    ConstraintVocabulary(files));
   compiled.vocabulary_seconds = Now() - begin;
-  Result<std::shared_ptr<const grammar::Constraint>> constraint =
-      Compile(o, std::move(vocabulary));
+  Result<std::shared_ptr<const grammar::Constraint>> constraint = Compile(o, std::move(vocabulary));
   if (!constraint.ok()) return constraint.status().WithContext("--" + compiled.kind);
   compiled.constraint = *std::move(constraint);
   compiled.compile_seconds = Now() - begin - compiled.vocabulary_seconds;

@@ -42,8 +42,8 @@ class ConstraintTest : public testing::Test {
     auto tokenizer = Tokenizer::FromGguf(vocab);
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
     tokenizer_ = *tokenizer;
-    vocabulary_ = grammar::Vocabulary::Create(
-        *tokenizer_, std::vector<TokenId>{end_, end_ - 1, end_ - 2});
+    vocabulary_ =
+        grammar::Vocabulary::Create(*tokenizer_, std::vector<TokenId>{end_, end_ - 1, end_ - 2});
     ModelConfig config = TestConfig("llama");
     config.vocab_size = static_cast<int64_t>(spelled_.size());
     kernels_ = &KernelsFor(SupportedIsas().back());
@@ -88,8 +88,8 @@ class ConstraintTest : public testing::Test {
     EXPECT_TRUE(engine.ok()) << engine.status().message();
     if (!engine.ok()) return answers;
     for (size_t i = 0; i < constraints.size(); ++i) {
-      const auto id = (*engine)->Submit(
-          Make(constraints[i], i + 1, temperature, max_tokens, &answers[i]));
+      const auto id =
+          (*engine)->Submit(Make(constraints[i], i + 1, temperature, max_tokens, &answers[i]));
       EXPECT_TRUE(id.ok()) << id.status().message();
     }
     while ((*engine)->Step()) {
@@ -151,7 +151,8 @@ TEST_F(ConstraintTest, AConstraintThatHoldsAnywayChangesNothing) {
     ASSERT_GT(good, 0u);
     const std::vector<Answer> bound = Run(Options(), {any}, temperature, 60);
     ASSERT_GE(bound[0].tokens.size(), good);
-    EXPECT_TRUE(std::equal(free[0].tokens.begin(), free[0].tokens.begin() + static_cast<int64_t>(good),
+    EXPECT_TRUE(std::equal(free[0].tokens.begin(),
+                           free[0].tokens.begin() + static_cast<int64_t>(good),
                            bound[0].tokens.begin()));
   }
 }
@@ -197,7 +198,8 @@ TEST_F(ConstraintTest, ThinksFirst) {
   ASSERT_TRUE(engine->Submit(std::move(request)).ok());
   while (engine->Step()) {
   }
-  EXPECT_EQ(answer.finish, answer.tokens.size() == 40 ? FinishReason::kLength : FinishReason::kStop);
+  EXPECT_EQ(answer.finish,
+            answer.tokens.size() == 40 ? FinishReason::kLength : FinishReason::kStop);
   EXPECT_EQ(std::count(answer.tokens.begin(), answer.tokens.end(), end_), 0);
 }
 
@@ -213,8 +215,8 @@ TEST_F(ConstraintTest, ErrorsAreNamed) {
   }
   EXPECT_EQ(answer.finish, FinishReason::kError);
   std::vector<std::string> large(spelled_.size() + 1, "x");
-  Request wrong = Make(*Constraint::FromRegex("x", grammar::Vocabulary::FromBytes(large)), 1, 0.0f,
-                       4, &answer);
+  Request wrong =
+      Make(*Constraint::FromRegex("x", grammar::Vocabulary::FromBytes(large)), 1, 0.0f, 4, &answer);
   EXPECT_FALSE(engine->Submit(std::move(wrong)).ok());
 }
 

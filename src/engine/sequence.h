@@ -64,7 +64,7 @@ struct Request {
   std::vector<int32_t> stop_tokens;  // end the answer and are not part of it
   // What the answer must be; null: anything. The vocabulary is the tokenizer's.
   std::shared_ptr<const grammar::Constraint> constraint;
-  grammar::GrammarMatcher::Thinking thinking;    // under a constraint: free thoughts before it
+  grammar::GrammarMatcher::Thinking thinking;  // under a constraint: free thoughts before it
   std::shared_ptr<const Tokenizer> tokenizer;  // under a constraint: spells stretches that must
                                                // come, which are then guessed; null: they are not
   // Sequences share cached prefixes only under the same salt (tenant, adapter, preprocessing).

@@ -9,18 +9,18 @@
 namespace galen::grammar {
 namespace {
 
-constexpr size_t kMaxPlaces = 2000;       // of one configuration
-constexpr size_t kMaxConfigs = 1500000;   // some 500 bytes each
+constexpr size_t kMaxPlaces = 2000;      // of one configuration
+constexpr size_t kMaxConfigs = 1500000;  // some 500 bytes each
 constexpr size_t kMaxFrames = 4000000;
 
 // Place::escape: the kind in the low 3 bits.
 enum EscapeKind : uint32_t {
   kNone = 0,
-  kBackslash = 1,    // behind a backslash
-  kHex = 2,          // behind \u and up to three digits: digits << 3, value << 6
-  kPairMark = 3,     // a high surrogate was read: a backslash must follow; surrogate << 6
-  kPairLetter = 4,   // then a u
-  kPairHex = 5,      // then digits: digits << 3, value << 6, surrogate << 20
+  kBackslash = 1,   // behind a backslash
+  kHex = 2,         // behind \u and up to three digits: digits << 3, value << 6
+  kPairMark = 3,    // a high surrogate was read: a backslash must follow; surrogate << 6
+  kPairLetter = 4,  // then a u
+  kPairHex = 5,     // then digits: digits << 3, value << 6, surrogate << 20
 };
 
 int HexDigit(uint8_t c) {
@@ -73,7 +73,8 @@ void Automaton::FindClasses() {
     std::map<std::pair<int, int>, int> names;
     std::array<int, 256> refined;
     for (int b = 0; b < 256; ++b)
-      refined[b] = names.try_emplace({name[b], label(b)}, static_cast<int>(names.size())).first->second;
+      refined[b] =
+          names.try_emplace({name[b], label(b)}, static_cast<int>(names.size())).first->second;
     name = refined;
     count = static_cast<int>(names.size());
   };
@@ -275,8 +276,7 @@ bool Automaton::Feed(const StringLanguage& language, const uint8_t* bytes, int n
     if (place->state < 0) return false;
     if ((bytes[i] & 0xc0) != 0x80) ++place->count;
   }
-  if (language.max >= 0 &&
-      place->count + language.min_distance[place->state] > language.max)
+  if (language.max >= 0 && place->count + language.min_distance[place->state] > language.max)
     return false;
   const int32_t far = language.max_distance[place->state];
   if (far >= 0 && place->count + far < language.min) return false;

@@ -18,10 +18,10 @@ inline constexpr ConfigId kDead = -1;
 // One place: a node that reads, with what it has read so far.
 struct Place {
   int32_t node;
-  int32_t state;   // of the Dfa
+  int32_t state;    // of the Dfa
   uint32_t escape;  // inside an escape of a JSON string; 0: not
-  int32_t count;   // the frame's counter
-  int32_t stack;   // callers; -1: none
+  int32_t count;    // the frame's counter
+  int32_t stack;    // callers; -1: none
   friend bool operator==(const Place&, const Place&) = default;
 };
 

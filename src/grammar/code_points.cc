@@ -55,8 +55,8 @@ Result<CodePointSet> UnicodeProperty(std::string_view name) {
   const std::string pattern = "[\\p{" + std::string(name) + "}]";
   const std::u16string wide(pattern.begin(), pattern.end());
   UErrorCode error = U_ZERO_ERROR;
-  USet* set = plain ? uset_openPattern(wide.data(), static_cast<int32_t>(wide.size()), &error)
-                    : nullptr;
+  USet* set =
+      plain ? uset_openPattern(wide.data(), static_cast<int32_t>(wide.size()), &error) : nullptr;
   if (set == nullptr || U_FAILURE(error)) {
     return InvalidArgument("no Unicode property has the name \\p{" + std::string(name) + "}");
   }

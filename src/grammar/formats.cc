@@ -15,8 +15,7 @@ string Group(const string& pattern) { return "(" + pattern + ")"; }
 
 // RFC 3339; years from 0001.
 string Date() {
-  const string leap =
-      "[0-9]{2}(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00";
+  const string leap = "[0-9]{2}(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00";
   return "[0-9]{4}-(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|[0-9]{4}-(0[469]|11)-(0[1-9]|[12][0-9]"
          "|30)|[0-9]{4}-02-(0[1-9]|1[0-9]|2[0-8])|(" +
          leap + ")-02-29";
@@ -24,7 +23,8 @@ string Date() {
 
 // A leap second only where UTC shows one.
 string Time() {
-  return "(([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?([zZ]|[-+]([01][0-9]|2[0-3]):[0-5][0-"
+  return "(([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?([zZ]|[-+]([01][0-9]|2[0-3]):[0-5]["
+         "0-"
          "9])|23:59:60(\\.[0-9]+)?([zZ]|[-+]00:00))";
 }
 
@@ -125,7 +125,9 @@ Result<FormatLanguage> LanguageOfFormat(std::string_view name) {
     string known;
     for (const std::string_view one : EnforcedFormats())
       known += (known.empty() ? "" : ", ") + string(one);
-    return Unsupported("no format " + Json(name).dump(-1, ' ', true, Json::error_handler_t::replace) + " is enforced; those that are: " + known);
+    return Unsupported("no format " +
+                       Json(name).dump(-1, ' ', true, Json::error_handler_t::replace) +
+                       " is enforced; those that are: " + known);
   }
   FormatLanguage language;
   ASSIGN_OR_RETURN(language.dfa, CompileRegex(it->second, RegexMatch::kWhole));

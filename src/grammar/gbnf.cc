@@ -12,7 +12,7 @@
 namespace galen::grammar {
 namespace {
 
-constexpr int kMaxDepth = 200;         // of groups
+constexpr int kMaxDepth = 200;  // of groups
 constexpr int64_t kMaxRepeat = 1000000;
 
 bool IsNameChar(char c) {
@@ -327,8 +327,7 @@ class Builder {
 }  // namespace
 
 Result<Grammar> CompileGbnf(std::string_view text) {
-  if (text::ValidUtf8Prefix(text) != text.size())
-    return InvalidArgument("the grammar is no UTF-8");
+  if (text::ValidUtf8Prefix(text) != text.size()) return InvalidArgument("the grammar is no UTF-8");
   std::map<std::string, Expr, std::less<>> rules;
   RETURN_IF_ERROR(Parser(text).Parse(&rules));
   return Builder(rules).Build();

@@ -85,8 +85,7 @@ void FindOpen(const Dfa& dfa, StringLanguage* language) {
   language->open.assign(dfa.num_states(), 0);
   // Pairs (state, state of any) that fail: a byte that `any` allows and the Dfa does not.
   const int m = any.num_states(), n = dfa.num_states();
-  const std::vector<uint8_t> bytes =
-      Representatives(dfa, [&](int b) { return any.byte_class[b]; });
+  const std::vector<uint8_t> bytes = Representatives(dfa, [&](int b) { return any.byte_class[b]; });
   std::vector<uint8_t> fails(static_cast<size_t>(n) * m);
   bool changed = true;
   while (changed) {

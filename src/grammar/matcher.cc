@@ -7,7 +7,7 @@
 namespace galen::grammar {
 namespace {
 
-constexpr size_t kRecentBytes = 48;   // context in which forced text is spelled
+constexpr size_t kRecentBytes = 48;  // context in which forced text is spelled
 constexpr size_t kForcedBytes = 64;
 
 }  // namespace
@@ -45,8 +45,9 @@ bool GrammarMatcher::Apply(std::span<float> logits, std::span<const TokenId> sto
   }
   const std::shared_ptr<const TokenMask> mask = constraint_->Mask(position_.config);
   if (mask == nullptr) {
-    error_ = "the schema or grammar has become too ambiguous to follow; write it with fewer "
-             "alternatives that begin alike";
+    error_ =
+        "the schema or grammar has become too ambiguous to follow; write it with fewer "
+        "alternatives that begin alike";
     return false;
   }
   std::vector<std::pair<TokenId, float>> kept;  // beside the mask's

@@ -14,9 +14,10 @@ namespace {
 std::shared_ptr<const Vocabulary> TestVocabulary() {
   std::vector<std::string> tokens;
   for (int b = 0; b < 256; ++b) tokens.emplace_back(1, static_cast<char>(b));
-  for (const char* text : {"the", "a\"", "\",", "\": ", "{\"", "\"}", "]}", "12", "0.5", "true", "  ",
-                           "\n  ", "\\n", "\\u00", "e9", "\xc3\xa9t", "\xa9", "ab", "abc", "name",
-                           "\":", "hello world", "x\",\"y", "", "A", "A"})
+  for (const char* text :
+       {"the",  "a\"",  "\",",  "\": ",        "{\"",     "\"}", "]}",        "12",   "0.5",
+        "true", "  ",   "\n  ", "\\n",         "\\u00",   "e9",  "\xc3\xa9t", "\xa9", "ab",
+        "abc",  "name", "\":",  "hello world", "x\",\"y", "",    "A",         "A"})
     tokens.emplace_back(text);
   return Vocabulary::FromBytes(tokens);
 }
@@ -27,12 +28,15 @@ bool Allowed(const TokenMask& mask, TokenId id) { return mask[id / 64] >> (id % 
 TEST(Mask, AgreesWithTheAutomaton) {
   const auto vocabulary = TestVocabulary();
   std::mt19937 random(3);
-  for (const char* schema :
-       {"{}", R"({"type": "string"})", R"({"type": "string", "maxLength": 5})",
-        R"({"type": "string", "minLength": 4})", R"({"anyOf": [{"type": "string", "maxLength": 3}, {"enum": ["abcabc"]}]})",
-        R"({"type": "string", "pattern": "b"})", R"({"type": "string", "pattern": "^a+b*$", "maxLength": 7})",
-        R"({"type": "object", "properties": {"name": {"type": "string"}}, "additionalProperties": {"type": "number"}})",
-        R"({"type": "array", "items": {"type": ["integer", "string"]}, "maxItems": 3})"}) {
+  for (
+      const char* schema :
+      {"{}", R"({"type": "string"})", R"({"type": "string", "maxLength": 5})",
+       R"({"type": "string", "minLength": 4})",
+       R"({"anyOf": [{"type": "string", "maxLength": 3}, {"enum": ["abcabc"]}]})",
+       R"({"type": "string", "pattern": "b"})",
+       R"({"type": "string", "pattern": "^a+b*$", "maxLength": 7})",
+       R"({"type": "object", "properties": {"name": {"type": "string"}}, "additionalProperties": {"type": "number"}})",
+       R"({"type": "array", "items": {"type": ["integer", "string"]}, "maxItems": 3})"}) {
     const auto made = Constraint::FromSchema(schema, vocabulary);
     ASSERT_TRUE(made.ok()) << made.status().message();
     const Constraint& c = **made;
@@ -122,11 +126,13 @@ TEST(Gbnf, Rules) {
     EXPECT_TRUE(c.ok()) << c.status().message();
     return c.ok() && (*c)->Complete((*c)->Advance((*c)->Start(), text));
   };
-  const char* const sum = "root ::= term (\"+\" term)* # a sum\nterm ::= [0-9]+ | \"(\" root \")\"\n";
+  const char* const sum =
+      "root ::= term (\"+\" term)* # a sum\nterm ::= [0-9]+ | \"(\" root \")\"\n";
   EXPECT_TRUE(accepts(sum, "1+(2+34)+5"));
   EXPECT_FALSE(accepts(sum, "1+(2+34"));
   EXPECT_FALSE(accepts(sum, "1+"));
-  const char* const lines = "root ::= (\n  \"a\" |\n  \"b\"\n){2,3} tail?\ntail ::= \"\\n\" [^\\x00-\\x40]\n";
+  const char* const lines =
+      "root ::= (\n  \"a\" |\n  \"b\"\n){2,3} tail?\ntail ::= \"\\n\" [^\\x00-\\x40]\n";
   EXPECT_TRUE(accepts(lines, "ab"));
   EXPECT_TRUE(accepts(lines, "abb\n\xc3\xa9"));
   EXPECT_FALSE(accepts(lines, "a"));

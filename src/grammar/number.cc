@@ -165,10 +165,10 @@ Result<bool> IsMultiple(const Decimal& value, const Decimal& divisor) {
 }
 
 Dfa AnyNumber() {
-  static const Dfa dfa = *Combine(
-      CanonicalDecimals(),
-      Regex("-?([1-9][0-9]*(\\.[0-9]+)?|0\\.[0-9]*[1-9][0-9]*)[eE][-+]?[0-9]{1,2}"),
-      Combination::kOr);
+  static const Dfa dfa =
+      *Combine(CanonicalDecimals(),
+               Regex("-?([1-9][0-9]*(\\.[0-9]+)?|0\\.[0-9]*[1-9][0-9]*)[eE][-+]?[0-9]{1,2}"),
+               Combination::kOr);
   return dfa;
 }
 

@@ -9,12 +9,14 @@
 namespace galen::grammar {
 namespace {
 
-const char* const kNumbers[] = {"0",    "1",    "-1",    "9",     "10",   "11",    "-10",  "99",
-                                "100",  "0.5",  "-0.5",  "0.25",  "1.25", "12.5",  "12.49", "12.51",
-                                "12.500", "-12.5", "-12.6", "-12.4", "3",  "1000",  "0.05", "0.10"};
+const char* const kNumbers[] = {"0",     "1",     "-1",    "9",     "10",     "11",
+                                "-10",   "99",    "100",   "0.5",   "-0.5",   "0.25",
+                                "1.25",  "12.5",  "12.49", "12.51", "12.500", "-12.5",
+                                "-12.6", "-12.4", "3",     "1000",  "0.05",   "0.10"};
 
 TEST(Number, ComparedAgreesWithArithmetic) {
-  for (const char* bound : {"0", "1", "-1", "10", "12.5", "-12.5", "0.05", "99.99", "1e2", "-5e-1"}) {
+  for (const char* bound :
+       {"0", "1", "-1", "10", "12.5", "-12.5", "0.05", "99.99", "1e2", "-5e-1"}) {
     const Decimal c = *DecimalOf(bound);
     const double b = std::strtod(bound, nullptr);
     for (int flags = 0; flags < 8; ++flags) {

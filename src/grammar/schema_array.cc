@@ -88,10 +88,10 @@ class SchemaCompiler::ArrayBuilder {
       const OrderedJson* prefix = c_.document_.Find(group->id, "prefixItems");
       const int64_t first = prefix == nullptr ? 0 : static_cast<int64_t>(prefix->size());
       if (i >= first && c_.document_.Find(group->id, group->text) == nullptr) continue;
-      ASSIGN_OR_RETURN(
-          const SchemaId child,
-          i < first ? c_.document_.Child(group->id, "prefixItems", static_cast<size_t>(i))
-                    : c_.document_.Child(group->id, group->text));
+      ASSIGN_OR_RETURN(const SchemaId child,
+                       i < first
+                           ? c_.document_.Child(group->id, "prefixItems", static_cast<size_t>(i))
+                           : c_.document_.Child(group->id, group->text));
       AddRef(&all, {child, true});
     }
     for (const Assertion* item : items_) {

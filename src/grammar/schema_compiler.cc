@@ -55,14 +55,12 @@ SchemaCompiler::SchemaCompiler(SchemaDocument document, bool flexible)
       flexible_(flexible) {
   if (!flexible_) return;
   const std::string indentation = "{0," + std::to_string(kMaxIndentation) + "}";
-  space_dfa_ = grammar_.AddDfaTable(
-      *CompileRegex("( |\\n[ \\t]" + indentation + ")?", RegexMatch::kWhole));
+  space_dfa_ =
+      grammar_.AddDfaTable(*CompileRegex("( |\\n[ \\t]" + indentation + ")?", RegexMatch::kWhole));
   one_space_dfa_ = grammar_.AddDfaTable(*CompileRegex(" ?", RegexMatch::kWhole));
 }
 
-int SchemaCompiler::Space(int next) {
-  return flexible_ ? grammar_.AddDfa(space_dfa_, next) : next;
-}
+int SchemaCompiler::Space(int next) { return flexible_ ? grammar_.AddDfa(space_dfa_, next) : next; }
 
 int SchemaCompiler::OneSpace(int next) {
   return flexible_ ? grammar_.AddDfa(one_space_dfa_, next) : next;
@@ -302,8 +300,8 @@ Result<std::optional<SchemaCompiler::TextRange>> SchemaCompiler::TextOf(
 }
 
 Result<int> SchemaCompiler::Language(const TextRange& range) {
-  const std::string key = std::to_string(range.min) + "," + std::to_string(range.max) + "," +
-                          Signature(range.dfa);
+  const std::string key =
+      std::to_string(range.min) + "," + std::to_string(range.max) + "," + Signature(range.dfa);
   if (const auto it = languages_.find(key); it != languages_.end()) return it->second;
   const Result<int> language = grammar_.AddStringLanguage(range.dfa, range.min, range.max);
   if (!language.ok())

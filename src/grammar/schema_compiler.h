@@ -58,8 +58,8 @@ class SchemaCompiler {
   bool Disjoint(SchemaRef a, SchemaRef b, JsonType type);
   bool Never(const Conjunction& conjunction) const;
 
-  int Space(int next);       // whitespace as it may stand inside brackets and behind commas
-  int OneSpace(int next);    // behind a colon
+  int Space(int next);     // whitespace as it may stand inside brackets and behind commas
+  int OneSpace(int next);  // behind a colon
   Status CheckTime() const;
 
   SchemaDocument document_;

@@ -157,8 +157,7 @@ std::string Complaint(std::string_view keyword, const OrderedJson& value) {
         return "a list of schemas is written as prefixItems in draft 2020-12";
       return IsSchema(value) ? "" : "it must be a schema (an object, true or false)";
     case Shape::kSchemas:
-      return value.is_array() && !value.empty() &&
-                     std::all_of(value.begin(), value.end(), IsSchema)
+      return value.is_array() && !value.empty() && std::all_of(value.begin(), value.end(), IsSchema)
                  ? ""
                  : "it must be a list of schemas";
     case Shape::kSchemaMap:
@@ -181,8 +180,8 @@ std::string Complaint(std::string_view keyword, const OrderedJson& value) {
       break;
   }
   if (keyword == "type") {
-    const bool list = value.is_array() && !value.empty() &&
-                      std::all_of(value.begin(), value.end(), is_type);
+    const bool list =
+        value.is_array() && !value.empty() && std::all_of(value.begin(), value.end(), is_type);
     return list || is_type(value) ? "" : "it must be the name of a type or a list of them";
   }
   if (keyword == "enum" && !value.is_array()) return "it must be a list";
@@ -196,8 +195,8 @@ std::string Complaint(std::string_view keyword, const OrderedJson& value) {
 
 bool KnownDialect(std::string_view uri, bool* old_refs) {
   if (uri.ends_with('#')) uri.remove_suffix(1);
-  for (const std::string_view draft : {"http://json-schema.org/draft-06/schema",
-                                       "http://json-schema.org/draft-07/schema"}) {
+  for (const std::string_view draft :
+       {"http://json-schema.org/draft-06/schema", "http://json-schema.org/draft-07/schema"}) {
     if (uri == draft) return *old_refs = true;
   }
   return uri == "https://json-schema.org/draft/2020-12/schema" ||
@@ -250,8 +249,8 @@ Result<SchemaDocument> SchemaDocument::Parse(std::string_view text) {
     return !too_deep;
   };
   try {
-    document.root_ = std::make_shared<const OrderedJson>(
-        OrderedJson::parse(text.begin(), text.end(), limit));
+    document.root_ =
+        std::make_shared<const OrderedJson>(OrderedJson::parse(text.begin(), text.end(), limit));
   } catch (const OrderedJson::exception& error) {
     return InvalidArgument(std::string("the schema is no JSON: ") + error.what());
   }
@@ -265,9 +264,9 @@ Result<SchemaDocument> SchemaDocument::Parse(std::string_view text) {
     const auto dialect = root.find("$schema");
     if (dialect != root.end() && dialect->is_string() &&
         !KnownDialect(dialect->get_ref<const std::string&>(), &document.old_refs_)) {
-      return Unsupported("schema: $schema at #/$schema: " +
-                         QuoteName(dialect->get_ref<const std::string&>()) +
-                         " is not done; draft 2020-12 is");
+      return Unsupported(
+          "schema: $schema at #/$schema: " + QuoteName(dialect->get_ref<const std::string&>()) +
+          " is not done; draft 2020-12 is");
     }
     const auto id = root.find("$id");
     if (id != root.end() && id->is_string()) document.root_id_ = id->get<std::string>();
@@ -289,8 +288,7 @@ Status SchemaDocument::CheckIds(const OrderedJson& json, const std::string& path
       return Unsupported("schema: $id at " + path +
                          "/$id: only the whole schema may have one; use $ref with \"#/...\"");
     }
-    if (key == "$anchor" && value.is_string())
-      anchors_[value.get<std::string>()] = {&json, path};
+    if (key == "$anchor" && value.is_string()) anchors_[value.get<std::string>()] = {&json, path};
     RETURN_IF_ERROR(CheckIds(value, path + "/" + PointerStep(key), depth + 1));
   }
   return OkStatus();
@@ -305,8 +303,9 @@ Status SchemaDocument::Check(const OrderedJson& schema, const std::string& path)
                                       [&key = key](const Keyword& k) { return k.name == key; });
     const std::string at = "schema: " + QuoteName(key) + " at " + path + "/" + PointerStep(key);
     if (keyword == std::end(kKeywords)) {
-      return Unsupported(at + ": no keyword of JSON Schema 2020-12; remove it, since it would "
-                              "have no effect");
+      return Unsupported(at +
+                         ": no keyword of JSON Schema 2020-12; remove it, since it would "
+                         "have no effect");
     }
     if (keyword->use == KeywordUse::kRefused) return Unsupported(at + ": is not enforced");
     if (const std::string complaint = Complaint(key, value); !complaint.empty())
@@ -377,9 +376,10 @@ Result<SchemaId> SchemaDocument::Target(SchemaId id) {
     if (rest.empty()) return Root();
   }
   if (!rest.starts_with("#")) {
-    return Refuse(id, "$ref", QuoteName(reference) +
-                                  " is not part of this schema, and nothing is fetched; copy it "
-                                  "under $defs");
+    return Refuse(id, "$ref",
+                  QuoteName(reference) +
+                      " is not part of this schema, and nothing is fetched; copy it "
+                      "under $defs");
   }
   Result<std::string> fragment = Unescape(rest.substr(1));
   if (!fragment.ok()) return Bad(id, "$ref", fragment.status().message());
@@ -399,8 +399,7 @@ Result<SchemaId> SchemaDocument::Target(SchemaId id) {
   }
 }
 
-Status SchemaDocument::Refuse(SchemaId id, std::string_view keyword,
-                              const std::string& why) const {
+Status SchemaDocument::Refuse(SchemaId id, std::string_view keyword, const std::string& why) const {
   return Unsupported("schema: \"" + std::string(keyword) + "\" at " + path(id) + "/" +
                      std::string(keyword) + ": " + why);
 }

@@ -11,8 +11,8 @@ constexpr size_t kMaxAlternatives = 512;
 constexpr int kMaxDepth = 150;
 constexpr int64_t kMaxWork = 2000000;  // assertions made in all
 
-const std::string_view kInPlace[] = {"$ref", "allOf", "anyOf", "oneOf", "not", "if",
-                                     "dependentSchemas"};
+const std::string_view kInPlace[] = {"$ref", "allOf", "anyOf",           "oneOf",
+                                     "not",  "if",    "dependentSchemas"};
 
 bool NamesType(const std::string& name, JsonType type) {
   switch (type) {
@@ -298,9 +298,10 @@ Status SchemaExpander::NumberKeywords(SchemaId id, bool holds, Alternatives* out
     std::string_view keyword;
     bool less, equal, greater;
   };
-  for (const Bound& bound : {Bound{"minimum", false, true, true}, Bound{"maximum", true, true, false},
-                             Bound{"exclusiveMinimum", false, false, true},
-                             Bound{"exclusiveMaximum", true, false, false}}) {
+  for (const Bound& bound :
+       {Bound{"minimum", false, true, true}, Bound{"maximum", true, true, false},
+        Bound{"exclusiveMinimum", false, false, true},
+        Bound{"exclusiveMaximum", true, false, false}}) {
     const OrderedJson* value = document_.Find(id, bound.keyword);
     if (value == nullptr) continue;
     Assertion assertion = Make(Assertion::Kind::kCompared, id);
@@ -327,12 +328,12 @@ Status SchemaExpander::StringKeywords(SchemaId id, bool holds, Alternatives* out
   const int64_t max = document_.Count(id, "maxLength", -1);
   constexpr Assertion::Kind kLength = Assertion::Kind::kLength;
   if (min > 0) {
-    RETURN_IF_ERROR(
-        Join(id, holds, out, {{holds ? Range(kLength, id, min, -1) : Range(kLength, id, 0, min - 1)}}));
+    RETURN_IF_ERROR(Join(id, holds, out,
+                         {{holds ? Range(kLength, id, min, -1) : Range(kLength, id, 0, min - 1)}}));
   }
   if (max >= 0) {
-    RETURN_IF_ERROR(
-        Join(id, holds, out, {{holds ? Range(kLength, id, 0, max) : Range(kLength, id, max + 1, -1)}}));
+    RETURN_IF_ERROR(Join(id, holds, out,
+                         {{holds ? Range(kLength, id, 0, max) : Range(kLength, id, max + 1, -1)}}));
   }
   if (const OrderedJson* pattern = document_.Find(id, "pattern")) {
     Assertion assertion = Named(Assertion::Kind::kPattern, id, pattern->get<std::string>());
@@ -353,10 +354,11 @@ Status SchemaExpander::StringKeywords(SchemaId id, bool holds, Alternatives* out
 Status SchemaExpander::CheckUnevaluated(SchemaId id, std::string_view keyword) {
   for (const std::string_view other : kInPlace) {
     if (document_.Find(id, other) != nullptr) {
-      return document_.Refuse(id, keyword,
-                              "is not enforced beside " + std::string(other) +
-                                  "; list the members in this schema and use " +
-                                  (keyword == "unevaluatedItems" ? "items" : "additionalProperties"));
+      return document_.Refuse(
+          id, keyword,
+          "is not enforced beside " + std::string(other) +
+              "; list the members in this schema and use " +
+              (keyword == "unevaluatedItems" ? "items" : "additionalProperties"));
     }
   }
   return OkStatus();
@@ -400,20 +402,20 @@ Status SchemaExpander::ArrayKeywords(SchemaId id, bool holds, Alternatives* out)
       return document_.Refuse(id, rest,
                               "its opposite (not, oneOf, if) is not enforced beside prefixItems");
     } else if (!always) {
-      RETURN_IF_ERROR(Join(id, false, out,
-                           {{About(Range(Kind::kContains, id, 1, -1), {child, false})}}));
+      RETURN_IF_ERROR(
+          Join(id, false, out, {{About(Range(Kind::kContains, id, 1, -1), {child, false})}}));
     }
   }
   const int64_t min = document_.Count(id, "minItems", 0), max = document_.Count(id, "maxItems", -1);
   if (min > 0) {
-    RETURN_IF_ERROR(Join(
-        id, holds, out,
-        {{holds ? Range(Kind::kCount, id, min, -1) : Range(Kind::kCount, id, 0, min - 1)}}));
+    RETURN_IF_ERROR(
+        Join(id, holds, out,
+             {{holds ? Range(Kind::kCount, id, min, -1) : Range(Kind::kCount, id, 0, min - 1)}}));
   }
   if (max >= 0) {
-    RETURN_IF_ERROR(Join(
-        id, holds, out,
-        {{holds ? Range(Kind::kCount, id, 0, max) : Range(Kind::kCount, id, max + 1, -1)}}));
+    RETURN_IF_ERROR(
+        Join(id, holds, out,
+             {{holds ? Range(Kind::kCount, id, 0, max) : Range(Kind::kCount, id, max + 1, -1)}}));
   }
   if (document_.Find(id, "contains") != nullptr) {
     ASSIGN_OR_RETURN(const SchemaId child, document_.Child(id, "contains"));
@@ -464,8 +466,8 @@ Status SchemaExpander::ObjectKeywords(SchemaId id, bool holds, Alternatives* out
       RETURN_IF_ERROR(Join(id, false, out, {broken(name, child)}));
     }
   }
-  for (const std::string_view keyword : {std::string_view("patternProperties"), rest,
-                                         std::string_view("propertyNames")}) {
+  for (const std::string_view keyword :
+       {std::string_view("patternProperties"), rest, std::string_view("propertyNames")}) {
     if (holds || document_.Find(id, keyword) == nullptr) continue;
     if (document_.Find(id, keyword)->is_boolean() && document_.Find(id, keyword)->get<bool>())
       continue;
@@ -477,22 +479,22 @@ Status SchemaExpander::ObjectKeywords(SchemaId id, bool holds, Alternatives* out
   }
   if (const OrderedJson* required = document_.Find(id, "required")) {
     for (const auto& name : *required) {
-      RETURN_IF_ERROR(Join(id, holds, out,
-                           {{Named(holds ? Kind::kRequired : Kind::kAbsent, id,
-                                   name.get<std::string>())}}));
+      RETURN_IF_ERROR(
+          Join(id, holds, out,
+               {{Named(holds ? Kind::kRequired : Kind::kAbsent, id, name.get<std::string>())}}));
     }
   }
   const int64_t min = document_.Count(id, "minProperties", 0);
   const int64_t max = document_.Count(id, "maxProperties", -1);
   if (min > 0) {
-    RETURN_IF_ERROR(Join(
-        id, holds, out,
-        {{holds ? Range(Kind::kCount, id, min, -1) : Range(Kind::kCount, id, 0, min - 1)}}));
+    RETURN_IF_ERROR(
+        Join(id, holds, out,
+             {{holds ? Range(Kind::kCount, id, min, -1) : Range(Kind::kCount, id, 0, min - 1)}}));
   }
   if (max >= 0) {
-    RETURN_IF_ERROR(Join(
-        id, holds, out,
-        {{holds ? Range(Kind::kCount, id, 0, max) : Range(Kind::kCount, id, max + 1, -1)}}));
+    RETURN_IF_ERROR(
+        Join(id, holds, out,
+             {{holds ? Range(Kind::kCount, id, 0, max) : Range(Kind::kCount, id, max + 1, -1)}}));
   }
   if (const OrderedJson* dependent = document_.Find(id, "dependentRequired")) {
     for (const auto& [name, others] : dependent->items()) {

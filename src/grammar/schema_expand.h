@@ -32,23 +32,23 @@ void AddRef(Conjunction* conjunction, SchemaRef ref);
 
 struct Assertion {
   enum class Kind : uint8_t {
-    kEnum,        // equal to one of `values`
-    kInteger,     // numbers
-    kCompared,    // value `less`, `equal` or `greater` than number
-    kMultiple,    // of number
-    kLength,      // strings: min to max code points
-    kPattern,     // text: the pattern
-    kFormat,      // text: its name
-    kItemGroup,   // arrays: prefixItems and items of schema `id`
-    kCount,       // arrays and objects: min to max members
-    kItem,        // arrays: the item at `min` satisfies ref, if it is there
-    kContains,    // arrays: min to max items satisfy ref
-    kUnique,      // arrays
-    kGroup,       // objects: properties, patternProperties, additionalProperties of schema `id`
-    kRequired,    // objects: text is there
-    kAbsent,      // objects: text is not
-    kProperty,    // objects: text satisfies ref, if it is there
-    kNames,       // objects: every name satisfies ref
+    kEnum,       // equal to one of `values`
+    kInteger,    // numbers
+    kCompared,   // value `less`, `equal` or `greater` than number
+    kMultiple,   // of number
+    kLength,     // strings: min to max code points
+    kPattern,    // text: the pattern
+    kFormat,     // text: its name
+    kItemGroup,  // arrays: prefixItems and items of schema `id`
+    kCount,      // arrays and objects: min to max members
+    kItem,       // arrays: the item at `min` satisfies ref, if it is there
+    kContains,   // arrays: min to max items satisfy ref
+    kUnique,     // arrays
+    kGroup,      // objects: properties, patternProperties, additionalProperties of schema `id`
+    kRequired,   // objects: text is there
+    kAbsent,     // objects: text is not
+    kProperty,   // objects: text satisfies ref, if it is there
+    kNames,      // objects: every name satisfies ref
   };
   Kind kind;
   bool holds = true;  // kEnum, kInteger, kMultiple, kPattern, kFormat may be negated

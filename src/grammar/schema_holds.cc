@@ -57,7 +57,8 @@ Result<bool> SchemaExpander::Holds(const Assertion& a, const OrderedJson& value)
       if (a.kind == Kind::kInteger) return number->is_integer() == a.holds;
       if (a.kind == Kind::kMultiple) {
         const Result<bool> multiple = IsMultiple(*number, a.number);
-        if (!multiple.ok()) return document_.Refuse(a.id, "multipleOf", multiple.status().message());
+        if (!multiple.ok())
+          return document_.Refuse(a.id, "multipleOf", multiple.status().message());
         return *multiple == a.holds;
       }
       const int order = Compare(*number, a.number);

@@ -224,9 +224,8 @@ class SchemaCompiler::ObjectBuilder {
       if (c_.Never(value)) continue;
       Dfa names = others;
       for (size_t p = 0; p < patterns.size() && !names.empty(); ++p) {
-        ASSIGN_OR_RETURN(names,
-                         Combine(names, patterns[p].second,
-                                 fit >> p & 1 ? Combination::kAnd : Combination::kMinus));
+        ASSIGN_OR_RETURN(names, Combine(names, patterns[p].second,
+                                        fit >> p & 1 ? Combination::kAnd : Combination::kMinus));
       }
       if (names.empty()) continue;
       Extra extra;
@@ -245,9 +244,9 @@ class SchemaCompiler::ObjectBuilder {
 
   // The names that an alternative of propertyNames allows.
   Result<std::optional<TextRange>> NamesOf(const Alternative& alternative) {
-    const auto named = std::find_if(
-        alternative.begin(), alternative.end(),
-        [](const Assertion& a) { return a.kind == Assertion::Kind::kEnum && a.holds; });
+    const auto named = std::find_if(alternative.begin(), alternative.end(), [](const Assertion& a) {
+      return a.kind == Assertion::Kind::kEnum && a.holds;
+    });
     if (named == alternative.end()) return c_.TextOf(alternative);
     std::vector<std::string> texts;
     for (size_t i = 0; i < (named->single ? 1 : named->values->size()); ++i) {
@@ -299,8 +298,7 @@ class SchemaCompiler::ObjectBuilder {
       if (is_new) {
         ASSIGN_OR_RETURN(const int after, After(i + 1, count + 1));
         const int colon = c_.OneSpace(c_.grammar_.AddCall(names_[i].value, after));
-        keys_[{i, count}] =
-            c_.grammar_.AddText(StringText(names_[i].text).substr(1) + ":", colon);
+        keys_[{i, count}] = c_.grammar_.AddText(StringText(names_[i].text).substr(1) + ":", colon);
       }
       targets.push_back(keys_[{i, count}]);
       if (names_[i].required) break;
@@ -308,8 +306,8 @@ class SchemaCompiler::ObjectBuilder {
     if (i == names_.size() && !extras_.empty()) {
       ASSIGN_OR_RETURN(const int after, After(i, count + 1));
       for (const Extra& extra : extras_) {
-        const int colon = c_.grammar_.AddByte(
-            ':', ':', c_.OneSpace(c_.grammar_.AddCall(extra.value, after)));
+        const int colon =
+            c_.grammar_.AddByte(':', ':', c_.OneSpace(c_.grammar_.AddCall(extra.value, after)));
         for (const int language : extra.languages)
           targets.push_back(c_.grammar_.AddString(language, colon));
       }

@@ -51,7 +51,8 @@ TEST(Schema, Whitespace) {
   const char* const schema =
       R"({"type": "object", "properties": {"a": {"type": "array"}}, "additionalProperties": false})";
   Language flexible(schema), compact(schema, false);
-  for (const char* text : {"{}", "{\"a\":[]}", "{\"a\": [1, 2]}", "{\n  \"a\": [\n    1,\n    2\n  ]\n}"})
+  for (const char* text :
+       {"{}", "{\"a\":[]}", "{\"a\": [1, 2]}", "{\n  \"a\": [\n    1,\n    2\n  ]\n}"})
     EXPECT_TRUE(flexible.Has(text)) << text;
   EXPECT_TRUE(compact.Has("{\"a\":[1,2]}"));
   EXPECT_FALSE(compact.Has("{\"a\": [1,2]}"));
@@ -120,13 +121,18 @@ TEST(Schema, CombinationsAreExact) {
 }
 
 TEST(Schema, RefusesByNameAndPath) {
-  EXPECT_NE(Refusal(R"({"properties": {"a": {"nullable": true}}})").find("\"nullable\" at #/properties/a/nullable"),
+  EXPECT_NE(Refusal(R"({"properties": {"a": {"nullable": true}}})")
+                .find("\"nullable\" at #/properties/a/nullable"),
             std::string::npos);
-  EXPECT_NE(Refusal(R"({"items": {"format": "iri"}})").find("\"format\" at #/items/format"), std::string::npos);
-  EXPECT_NE(Refusal(R"x({"properties": {"a": {"pattern": "a(?=b)"}}})x").find("#/properties/a/pattern"),
+  EXPECT_NE(Refusal(R"({"items": {"format": "iri"}})").find("\"format\" at #/items/format"),
             std::string::npos);
-  EXPECT_NE(Refusal(R"({"type": "array", "uniqueItems": true})").find("uniqueItems"), std::string::npos);
-  EXPECT_NE(Refusal(R"({"$ref": "http://example.com/x"})").find("nothing is fetched"), std::string::npos);
+  EXPECT_NE(
+      Refusal(R"x({"properties": {"a": {"pattern": "a(?=b)"}}})x").find("#/properties/a/pattern"),
+      std::string::npos);
+  EXPECT_NE(Refusal(R"({"type": "array", "uniqueItems": true})").find("uniqueItems"),
+            std::string::npos);
+  EXPECT_NE(Refusal(R"({"$ref": "http://example.com/x"})").find("nothing is fetched"),
+            std::string::npos);
   EXPECT_NE(Refusal(R"({"$dynamicRef": "#x"})").find("$dynamicRef"), std::string::npos);
   EXPECT_NE(Refusal(R"({"minLength": "3"})").find("#/minLength"), std::string::npos);
   EXPECT_NE(Refusal(R"({"type": "text"})").find("#/type"), std::string::npos);
@@ -161,7 +167,8 @@ TEST(Schema, EnormousSchemasEnd) {
   }
   EXPECT_NE(Refusal(any + R"(], "type": "object"})").find("alternatives"), std::string::npos);
   EXPECT_FALSE(Language(R"({"type": "string", "pattern": "^(a|b)*a(a|b){40}$"})").status().ok());
-  Language large(R"({"type": "array", "maxItems": 1000000000, "items": {"type": "string", "maxLength": 100000000}})");
+  Language large(
+      R"({"type": "array", "maxItems": 1000000000, "items": {"type": "string", "maxLength": 100000000}})");
   EXPECT_TRUE(large.Has(R"(["a"])"));
 }
 

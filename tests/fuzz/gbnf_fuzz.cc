@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "grammar/gbnf.h"
 #include "grammar/automaton.h"
+#include "grammar/gbnf.h"
 
 using namespace galen;
 using namespace galen::grammar;

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "grammar/schema.h"
 #include "grammar/automaton.h"
+#include "grammar/schema.h"
 
 using namespace galen;
 using namespace galen::grammar;

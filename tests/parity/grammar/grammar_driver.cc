@@ -130,15 +130,14 @@ Json Answer(const Json& request, const std::shared_ptr<const Vocabulary>& vocabu
             const Tokenizer* tokenizer) {
   const double begin = Seconds();
   const std::string schema = request.contains("schema") ? request["schema"].get<std::string>() : "";
-  auto constraint =
-      request.contains("schema")
-          ? Constraint::FromSchema(schema, vocabulary,
-                                   request.value("whitespace", "") == "compact"
-                                       ? Whitespace::kCompact
-                                       : Whitespace::kFlexible)
-      : request.contains("regex")
-          ? Constraint::FromRegex(request["regex"].get<std::string>(), vocabulary)
-          : Constraint::FromGbnf(request["grammar"].get<std::string>(), vocabulary);
+  auto constraint = request.contains("schema")
+                        ? Constraint::FromSchema(schema, vocabulary,
+                                                 request.value("whitespace", "") == "compact"
+                                                     ? Whitespace::kCompact
+                                                     : Whitespace::kFlexible)
+                    : request.contains("regex")
+                        ? Constraint::FromRegex(request["regex"].get<std::string>(), vocabulary)
+                        : Constraint::FromGbnf(request["grammar"].get<std::string>(), vocabulary);
   const double compiled = Seconds() - begin;
   Json answer = {{"compile_s", compiled}};
   if (!constraint.ok()) {
