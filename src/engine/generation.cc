@@ -64,6 +64,7 @@ struct Running {
   TextRequest request;
   ThinkingStream stream;
   TextResult result;
+  std::optional<grammar::GrammarMatcher> matcher;  // what the engine's own one sees
   const double begin;
   double first = 0;
 };
@@ -88,8 +89,10 @@ Result<int64_t> SubmitText(Engine& engine, const ModelFiles& files, TextRequest 
     low.tokenizer = files.tokenizer;
   }
   if (!text.ignore_stop_tokens) low.stop_tokens = StopTokens(files);
+  if (low.constraint != nullptr) running->matcher.emplace(low.constraint, low.thinking);
   low.on_token = [running](const TokenChoice& choice) {
     if (running->first == 0) running->first = Seconds();
+    if (running->matcher) GALEN_CHECK(running->matcher->Accept(choice.token));
     running->result.tokens.push_back(choice);
     if (running->request.on_token) running->request.on_token(choice);
     running->Emit(running->stream.Add(choice.token));
@@ -109,6 +112,7 @@ Result<int64_t> SubmitText(Engine& engine, const ModelFiles& files, TextRequest 
     result.finish = reason;
     result.prefill_seconds = (any ? running->first : end) - running->begin;
     result.decode_seconds = any ? end - running->first : 0;
+    result.complete = !running->matcher || running->matcher->complete();
     on_done(std::move(result));
   };
   return engine.Submit(std::move(low));

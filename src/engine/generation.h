@@ -46,6 +46,7 @@ struct TextResult {
   double prefill_seconds = 0;  // to the first token
   double decode_seconds = 0;   // from there to the end
   int64_t cached_tokens = 0;   // of the prompt, taken from the prefix cache
+  bool complete = true;        // under a constraint: the answer satisfies it; false: it was cut off
 };
 
 // Hands a request to an engine that others use, too. Its callbacks, and on_done at the end, come

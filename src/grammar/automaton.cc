@@ -130,7 +130,8 @@ int32_t Automaton::Push(int node, int32_t count, int32_t parent) {
 
 // Adds the places that read, from a node on, to the configuration that is being built.
 void Automaton::Enter(int first, int32_t first_count, int32_t first_stack) {
-  std::vector<Place> todo{{first, 0, 0, first_count, first_stack}};
+  std::vector<Place>& todo = todo_;
+  todo.assign(1, {first, 0, 0, first_count, first_stack});
   const auto remember = [&](std::vector<Place>* list, const Place& place) {
     if (std::find(list->begin(), list->end(), place) != list->end()) return false;
     list->push_back(place);

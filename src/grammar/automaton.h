@@ -87,6 +87,7 @@ class Automaton {
   std::unordered_map<uint64_t, std::vector<int32_t>> frames_by_hash_;
   std::vector<Place> building_;
   std::vector<Place> silent_;  // places that read nothing, entered while building
+  std::vector<Place> todo_;
   bool building_accepts_ = false;
   bool exhausted_ = false;
   ConfigId start_ = kDead;

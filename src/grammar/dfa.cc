@@ -100,8 +100,9 @@ class Partition {
     for (const auto& group : groups) {
       if (group.empty()) continue;
       const int begin = begin_.empty() ? 0 : end_.back();
-      for (const int s : group) {
-        place_[s] = begin + static_cast<int>(&s - group.data());
+      for (size_t i = 0; i < group.size(); ++i) {
+        const int s = group[i];
+        place_[s] = begin + static_cast<int>(i);
         order_[place_[s]] = s;
         block_[s] = static_cast<int>(begin_.size());
       }

@@ -2,10 +2,22 @@
 
 #include <algorithm>
 #include <limits>
-#include <unordered_map>
+#include <set>
+#include <utility>
 
 namespace galen::grammar {
 namespace {
+
+// One byte of each class that two labels of bytes make together.
+template <typename Label>
+std::vector<uint8_t> Representatives(const Dfa& dfa, const Label& label) {
+  std::vector<uint8_t> bytes;
+  std::set<std::pair<int, int>> seen;
+  for (int b = 0; b < 256; ++b) {
+    if (seen.insert({dfa.byte_class[b], label(b)}).second) bytes.push_back(static_cast<uint8_t>(b));
+  }
+  return bytes;
+}
 
 // For each state the code points to the nearest acceptance, and to the farthest (-1: no limit).
 // A byte that continues a character counts nothing.
@@ -15,9 +27,11 @@ void FindDistances(const Dfa& dfa, StringLanguage* language) {
     int to, cost;
   };
   std::vector<std::vector<Edge>> edges(n);
+  const std::vector<uint8_t> bytes =
+      Representatives(dfa, [](int b) { return (b & 0xc0) == 0x80 ? 1 : 0; });
   for (int s = 0; s < n; ++s) {
-    for (int b = 0; b < 256; ++b) {
-      const int t = dfa.Next(s, static_cast<uint8_t>(b));
+    for (const uint8_t b : bytes) {
+      const int t = dfa.Next(s, b);
       const int cost = (b & 0xc0) != 0x80;
       if (t >= 0 && (edges[s].empty() || edges[s].back().to != t || edges[s].back().cost != cost))
         edges[s].push_back({t, cost});
@@ -71,6 +85,7 @@ void FindOpen(const Dfa& dfa, StringLanguage* language) {
   language->open.assign(dfa.num_states(), 0);
   // Pairs (state, state of any) that fail: a byte that `any` allows and the Dfa does not.
   const int m = any.num_states(), n = dfa.num_states();
+  const std::vector<uint8_t> bytes = Representatives(dfa, [&](int b) { return any.byte_class[b]; });
   std::vector<uint8_t> fails(static_cast<size_t>(n) * m);
   bool changed = true;
   while (changed) {
@@ -79,10 +94,10 @@ void FindOpen(const Dfa& dfa, StringLanguage* language) {
       for (int a = 0; a < m; ++a) {
         if (fails[s * m + a]) continue;
         bool ok = true;
-        for (int b = 0; b < 256 && ok; ++b) {
-          const int to_any = any.Next(a, static_cast<uint8_t>(b));
+        for (size_t i = 0; i < bytes.size() && ok; ++i) {
+          const int to_any = any.Next(a, bytes[i]);
           if (to_any < 0) continue;
-          const int to = dfa.Next(s, static_cast<uint8_t>(b));
+          const int to = dfa.Next(s, bytes[i]);
           ok = to >= 0 && !fails[to * m + to_any];
         }
         if (!ok) fails[s * m + a] = 1, changed = true;

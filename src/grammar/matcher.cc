@@ -127,8 +127,7 @@ std::vector<TokenId> GrammarMatcher::ForcedTokens(const Tokenizer& tokenizer, si
   }
   if (left != 0) return {};
   std::vector<TokenId> tokens(ids->begin() + static_cast<int64_t>(begin), ids->end());
-  // The last one may grow into what follows.
-  if (forced.size() < kForcedBytes || tokens.size() > 1) tokens.pop_back();
+  if (!tokens.empty()) tokens.pop_back();  // it may grow into what follows
   if (tokens.size() > most) tokens.resize(most);
   tokens.resize(CountAcceptable(tokens));
   return tokens;
