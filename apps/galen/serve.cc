@@ -56,7 +56,7 @@ Result<server::ServerOptions> ServerOptionsOf(const ServeOptions& o) {
   ASSIGN_OR_RETURN(host.session.runner, RunnerOptionsOf(o));
   host.session.runner.max_batch_tokens = o.step_tokens;
   ASSIGN_OR_RETURN(host.session.kv_type, KvTypeOf(o, host.session.runner.compute));
-  host.session.threads = o.threads;
+  host.session.threads = ThreadsOf(o.threads);
   host.session.context = o.context;
   host.session.max_sequences = o.max_sequences;
   host.max_queue = o.max_queue;

@@ -1,5 +1,6 @@
 #include "session.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "store/ollama_store.h"
@@ -54,6 +55,11 @@ void AddComputeOptions(CLI::App& verb, ModelOptions* o) {
                 "The same bits whoever else is in the batch");
 }
 
+int ThreadsOf(int threads) {
+  const int processors = AvailableProcessors();
+  return threads > 0 ? std::min(threads, processors) : processors;
+}
+
 Result<Compute> ComputeOf(const ModelOptions& options) {
   if (options.activations == "int8") {
     if (options.compute == "fp32")
@@ -101,7 +107,7 @@ Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_
   open.images = options.images;
   ASSIGN_OR_RETURN(open.runner, RunnerOptionsOf(options));
   ASSIGN_OR_RETURN(open.kv_type, KvTypeOf(options, open.runner.compute));
-  open.threads = options.threads;
+  open.threads = ThreadsOf(options.threads);
   open.context = context;
   if (options.speculate != "off" && options.speculate != "ngram") open.draft = options.speculate;
   return galen::OpenSession(open);
