@@ -80,9 +80,9 @@ Result<ModelInfo> ReadInfo(const ModelSpec& spec) {
   ModelInfo info;
   info.spec = spec;
   ReadModelOptions read;
-  read.tokenizer = false;
   read.mmproj = spec.mmproj;
-  ASSIGN_OR_RETURN(info.files, ReadModel(spec.path, read));
+  ASSIGN_OR_RETURN(info.files, ReadModel(spec.path, read));  // its template comes with a tokenizer
+  info.files.tokenizer = nullptr;
   AddFileFacts(spec.path, &info);
   std::map<std::string, int64_t> types;
   for (const TensorInfo& tensor : info.files.checkpoint->tensors()) {

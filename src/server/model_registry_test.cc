@@ -61,7 +61,7 @@ TEST(ModelRegistry, IdleModelsMakeRoomAndBusyOnesDoNot) {
     EXPECT_TRUE((*registry)->Acquire(*(*registry)->Find("a"), &seconds).ok());
     EXPECT_EQ(seconds, 0);
   }
-  options.memory = need + need / 3;  // room for one of them
+  options.memory = need + need / 100;  // room for one of them
   const auto registry = ModelRegistry::Create(options, specs);
   ASSERT_TRUE(registry.ok());
   {

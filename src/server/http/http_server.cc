@@ -306,9 +306,16 @@ asio::awaitable<bool> HttpServer::Impl::ServeOne(Stream& stream, beast::flat_buf
   Parser parser;
   parser.header_limit(static_cast<uint32_t>(options_.max_header_bytes));
   parser.body_limit(static_cast<uint64_t>(options_.max_body_bytes));
-  connection.idle = true;
   beast::tcp_stream& lowest = beast::get_lowest_layer(stream);
-  lowest.expires_after(first ? options_.header_timeout : options_.idle_timeout);
+  connection.idle = true;
+  if (!first && buffer.size() == 0) {
+    // A connection may rest for a while, but not in the middle of a request.
+    lowest.expires_after(options_.idle_timeout);
+    auto [error, bytes] = co_await stream.async_read_some(buffer.prepare(4096), kToken);
+    if (error) co_return false;
+    buffer.commit(bytes);
+  }
+  lowest.expires_after(options_.header_timeout);
   auto [header_error, header_bytes] =
       co_await http::async_read_header(stream, buffer, parser, kToken);
   connection.idle = false;
