@@ -26,6 +26,7 @@ HERE = Path(__file__).resolve().parent
 TINY = HERE.parents[1] / "parity/models/tiny"
 GALEN = os.environ.get("GALEN_BIN", "galen")
 SLOW = 10 if os.environ.get("GALEN_SLOW") else 1
+SMOLLM = Path(os.environ.get("GALEN_MODELS", Path.home() / ".cache/galen/models")) / "SmolLM2-135M-Instruct.Q4_1.gguf"
 PLANTED = ["Mustermann-Xq7", "1964-08-12-Xq7", "gk_planted_secret"]
 
 
@@ -222,9 +223,25 @@ SCHEMA = {"type": "object", "properties": {"ok": {"type": "boolean"}, "n": {"typ
           "required": ["ok", "n"], "additionalProperties": False}
 
 
-def check_schema(server):
+def check_bad_schemas(server):
+    for bad, where in (({"type": "object", "unevaluatedGadget": 1}, "unevaluatedGadget"), ({"type": "nothing"}, "type")):
+        error = server.post("/v1/chat/completions", chat("x", response_format={"type": "json_schema", "json_schema": {
+            "name": "x", "schema": bad}}), 400)["error"]
+        assert where in error["message"] and error["param"] == "response_format.json_schema.schema", error
+
+
+def check_schema(_):
+    """With a real model: the vocabularies of the tiny ones cannot spell JSON."""
+    if SLOW > 1 or not SMOLLM.is_file():
+        print(f"     schema: left out ({'sanitized' if SLOW > 1 else f'{SMOLLM} is not there: tools/fetch_models.py'})")
+        return
+    with Server(models=(f"tiny={SMOLLM}",)) as server:
+        schema_answers(server)
+
+
+def schema_answers(server):
     for extra in ({}, {"temperature": 1, "seed": 5}, {"logprobs": True}):
-        ask = chat("Report", max_tokens=200, reasoning_effort="none", **extra, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}})
+        ask = chat("Report", max_tokens=60, reasoning_effort="none", **extra, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}})
         choice = server.post("/v1/chat/completions", ask)["choices"][0]
         value = json.loads(choice["message"]["content"])
         assert choice["finish_reason"] == "stop" and set(value) == {"ok", "n"} and 1 <= value["n"] <= 99, value
@@ -234,14 +251,10 @@ def check_schema(server):
                                        "messages": [{"role": "user", "content": "Report"}]})["message"]["content"]
     assert set(json.loads(answer)) == {"ok", "n"}
     free = server.post("/api/generate", {"model": "tiny", "stream": False, "format": "json", "think": False, "prompt": "x",
-                                         "options": {"temperature": 0, "num_predict": 300}})
+                                         "options": {"temperature": 0, "num_predict": 60}})
     assert free["response"].lstrip().startswith("{")
     if free["done_reason"] == "stop":
         assert isinstance(json.loads(free["response"]), dict)
-    for bad, where in (({"type": "object", "unevaluatedGadget": 1}, "unevaluatedGadget"), ({"type": "nothing"}, "type")):
-        error = server.post("/v1/chat/completions", chat("x", response_format={"type": "json_schema", "json_schema": {
-            "name": "x", "schema": bad}}), 400)["error"]
-        assert where in error["message"] and error["param"] == "response_format.json_schema.schema", error
 
 
 def check_models(server):
