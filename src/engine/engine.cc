@@ -203,15 +203,6 @@ Result<int64_t> Engine::Submit(Request request) {
   sequence->id = next_id_++;
   sequence->tokens = request.prompt;
   if (request.constraint != nullptr) {
-    if (request.constraint->vocabulary().size() > config.vocab_size)
-      return InvalidArgument("the constraint was made for a larger vocabulary than the model's");
-    const auto outside = [&](int32_t token) { return token >= config.vocab_size; };
-    if (std::any_of(request.stop_tokens.begin(), request.stop_tokens.end(),
-                    [&](int32_t token) { return token < 0 || outside(token); }) ||
-        outside(request.thinking.open) || outside(request.thinking.close)) {
-      return InvalidArgument("a stop token or thinking marker is outside the vocabulary of " +
-                             std::to_string(config.vocab_size));
-    }
     sequence->matcher =
         std::make_unique<grammar::GrammarMatcher>(request.constraint, request.thinking);
   }
@@ -294,6 +285,11 @@ std::vector<int32_t> Engine::DraftFor(const Sequence& sequence, int64_t most) {
   if (matcher != nullptr && options_.forced_drafts && sequence.request.tokenizer != nullptr) {
     std::vector<int32_t> forced =
         matcher->ForcedTokens(*sequence.request.tokenizer, static_cast<size_t>(most));
+    // A tokenizer may know more tokens than the model.
+    const auto unknown = std::find_if(forced.begin(), forced.end(), [&](int32_t token) {
+      return token >= model_.config().vocab_size;
+    });
+    forced.erase(unknown, forced.end());
     if (!forced.empty() || drafter_ == nullptr) return forced;
   }
   if (drafter_ == nullptr) return {};
