@@ -207,6 +207,7 @@ Status Answer(RunOptions o) {
   const int64_t size = static_cast<int64_t>(prompt.tokens.size());
   const int64_t context = o.context > 0 ? o.context : std::min(limit, size + max_tokens);
   o.images = !images.empty();
+  o.constrained = o.constraint.any();
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenSession(o, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, OpenEngine(*session, o, context));
   ShowWarnings(media);
@@ -254,6 +255,7 @@ Status Chat(RunOptions o) {
   const int64_t limit = files.config.max_position_embeddings;
   const int64_t context = o.context > 0 ? o.context : std::min(limit, kChatContext);
   o.images = files.vision_status.ok();
+  o.constrained = o.constraint.any();
   if (o.media.any()) RETURN_IF_ERROR(files.vision_status);
   if (!o.box.empty()) return InvalidArgument("--box wants a question on the command line");
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenSession(o, context));

@@ -117,6 +117,7 @@ EngineOptions Options() {
   options.context = 256;
   options.max_sequences = 4;
   options.runner.batch_invariant = true;
+  options.forced_drafts = true;
   return options;
 }
 

@@ -32,8 +32,8 @@ struct EngineOptions {
       0;  // tokens of all sequences that fit the cache at once; 0: max_sequences * context
   bool prefix_cache = true;
   Speculate speculate = Speculate::kOff;
-  int64_t max_draft = 6;      // with the token before them, the rows that decode in registers
-  bool forced_drafts = true;  // guess what a constraint leaves no choice about
+  int64_t max_draft = 6;       // with the token before them, the rows that decode in registers
+  bool forced_drafts = false;  // guess what a constraint leaves no choice about (max_draft tokens)
   const CausalLM* draft_model = nullptr;  // kModel only; must outlive the engine
 };
 
