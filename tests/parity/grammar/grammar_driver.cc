@@ -32,7 +32,8 @@ double Seconds() {
 
 bool Allowed(const TokenMask& mask, TokenId id) { return mask[id / 64] >> (id % 64) & 1; }
 
-// The shortest text from a configuration to a complete one.
+// The shortest text from a configuration to a complete one that begins no escape and no character
+// beyond ASCII.
 std::string Shortest(const Constraint& c, ConfigId from) {
   std::unordered_map<ConfigId, std::pair<ConfigId, char>> before{{from, {kDead, 0}}};
   std::deque<ConfigId> todo{from};
@@ -44,7 +45,8 @@ std::string Shortest(const Constraint& c, ConfigId from) {
       for (; at != from; at = before[at].first) text.insert(text.begin(), before[at].second);
       return text;
     }
-    for (int b = 0; b < 256; ++b) {
+    for (int b = 0x20; b < 0xc0; b += b < 0x80 ? 1 : 16) {  // of continuations one of each kind
+      if (b == '\\' && at != from) continue;
       const ConfigId next = c.Advance(at, std::string(1, static_cast<char>(b)));
       if (next != kDead && before.try_emplace(next, at, static_cast<char>(b)).second)
         todo.push_back(next);
