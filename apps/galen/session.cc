@@ -92,6 +92,7 @@ Result<EngineOptions> EngineOptionsOf(const ModelOptions& options, int64_t conte
   ASSIGN_OR_RETURN(engine.runner, RunnerOptionsOf(options));
   ASSIGN_OR_RETURN(engine.kv_type, KvTypeOf(options, engine.runner.compute));
   engine.context = context;
+  engine.forced_drafts = options.constrained;
   if (options.speculate == "ngram")
     engine.speculate = Speculate::kNgram;
   else if (options.speculate != "off")

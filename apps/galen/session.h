@@ -26,6 +26,7 @@ struct ModelOptions {
   bool json = false;
   std::string mmproj;          // image projector file of a GGUF model
   bool images = false;         // open the image part too
+  bool constrained = false;    // answers are under a constraint
   std::string default_system;  // system text that an Ollama model carries
 };
 
