@@ -28,5 +28,6 @@ void AddDoctor(CLI::App& app, Action* action);
 void AddClassify(CLI::App& app, Action* action);
 void AddEmbed(CLI::App& app, Action* action);
 void AddVerify(CLI::App& app, Action* action);
+void AddServe(CLI::App& app, Action* action);
 
 }  // namespace galen::cli

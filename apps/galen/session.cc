@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "engine/memory_plan.h"
 #include "store/ollama_store.h"
 
 namespace galen::cli {
@@ -103,47 +102,16 @@ Result<EngineOptions> EngineOptionsOf(const ModelOptions& options, int64_t conte
 }  // namespace
 
 Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_t context) {
-  auto session = std::make_unique<Session>();
-  const double begin = Now();
-  ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
-  session->kernels = &KernelsFor(isa);
-  session->threads = std::make_unique<ThreadPool>(ThreadsOf(options.threads));
-  ASSIGN_OR_RETURN(const RunnerOptions runner, RunnerOptionsOf(options));
-  ASSIGN_OR_RETURN(const KvType kv_type, KvTypeOf(options, runner.compute));
-  OpenModelOptions open;
-  open.kernels = session->kernels;
-  open.pool = session->threads.get();
-  ImageEncoderOptions image_options;
-  image_options.compute = runner.compute;
-  image_options.batch_invariant = runner.batch_invariant;
+  SessionOptions open;
+  open.model = options.model;
   open.read = ReadOptionsOf(options);
   open.images = options.images;
-  open.admit = [&](const ModelConfig& config, const WeightPlan& weights, const ImageTower* tower) {
-    MemoryPlan plan;
-    plan.weights = weights.allocated();
-    const int64_t tokens = std::min(context, config.max_position_embeddings);
-    plan.kv_cache = KvCacheBytes(config, kv_type, tokens, runner.max_batch_tokens);
-    plan.activations = ForwardArenaBytes(config, *session->kernels, session->threads->size(),
-                                         std::min(tokens, runner.max_batch_tokens), 1);
-    if (tower != nullptr) {
-      plan.activations += ImageEncoder::ReservedBytes(*tower, *session->kernels,
-                                                      session->threads->size(), image_options);
-    }
-    return CheckMemory(plan, AvailableMemory()).WithContext(options.model);
-  };
-  ASSIGN_OR_RETURN(session->loaded, OpenModel(options.model, open));
-  if (session->loaded.tower != nullptr) {
-    ASSIGN_OR_RETURN(session->images,
-                     ImageEncoder::Create(*session->loaded.tower, *session->files().image_processor,
-                                          *session->kernels, *session->threads, image_options));
-  }
-  if (options.speculate != "off" && options.speculate != "ngram") {
-    open.read = {};
-    open.images = false;
-    ASSIGN_OR_RETURN(session->draft, OpenModel(options.speculate, open));
-  }
-  session->load_seconds = Now() - begin;
-  return session;
+  ASSIGN_OR_RETURN(open.runner, RunnerOptionsOf(options));
+  ASSIGN_OR_RETURN(open.kv_type, KvTypeOf(options, open.runner.compute));
+  open.threads = ThreadsOf(options.threads);
+  open.context = context;
+  if (options.speculate != "off" && options.speculate != "ngram") open.draft = options.speculate;
+  return galen::OpenSession(open);
 }
 
 Result<std::unique_ptr<Engine>> OpenEngine(const Session& session, const ModelOptions& options,

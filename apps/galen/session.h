@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/image_encoder.h"
 #include "engine/score.h"
+#include "engine/session.h"
 #include "models/open_model.h"
 
 namespace galen::cli {
@@ -44,19 +45,6 @@ int ThreadsOf(int threads);
 Result<Compute> ComputeOf(const ModelOptions& options);
 Result<KvType> KvTypeOf(const ModelOptions& options, Compute compute);
 Result<RunnerOptions> RunnerOptionsOf(const ModelOptions& options);
-
-// Kernels, threads and the model. The engine is made by OpenEngine, when the context is known.
-struct Session {
-  const KernelTable* kernels = nullptr;
-  std::unique_ptr<ThreadPool> threads;
-  LoadedModel loaded;
-  LoadedModel draft;                     // --speculate MODEL
-  std::unique_ptr<ImageEncoder> images;  // null unless asked for
-  double load_seconds = 0;
-
-  const ModelFiles& files() const { return loaded.files; }
-  const CausalLM& model() const { return *loaded.model; }
-};
 
 // Opens the model; refuses before loading if weights and `context` tokens of cache do not fit into
 // memory.
