@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "formats/bitsandbytes.h"
 #include "models/weight_fill.h"
 
 namespace galen {
@@ -35,6 +36,10 @@ Placement Place(const ParamSource& source, WeightUse use, const KernelTable& ker
     if (source.round_to_bf16 && plain) place.dtype = DType::kBF16;
     place.layout = kernels.weight_layout;
     place.bytes = kernels.packed_bytes(place.dtype, spec.rows, spec.cols);
+    return place;
+  }
+  if (source.tensor.bnb != nullptr) {
+    place.bytes = spec.rows * RowBytes(place.dtype, spec.cols);
     return place;
   }
   // Plain types at odd addresses (safetensors aligns to nothing) and re-ordered rows need a copy.
@@ -83,7 +88,7 @@ void FillPiece(const ParamSource& source, const Placement& place, const KernelTa
     return;
   }
   int64_t row_bytes = RowBytes(tensor.dtype, spec.cols);
-  const uint8_t* rows = tensor.bytes.data() + row0 * row_bytes;
+  const uint8_t* rows = TensorRows(tensor, spec.cols, row0, row1, scratch);
   if (spec.transposed) {
     scratch->resize(static_cast<size_t>((row1 - row0) * row_bytes));
     GatherColumns(tensor.bytes.data(), FormatOf(tensor.dtype).block_bytes, spec.rows, spec.cols,
@@ -99,7 +104,7 @@ void FillPiece(const ParamSource& source, const Placement& place, const KernelTa
     const int64_t n = (row1 - row0) * spec.cols;
     std::vector<float> values(static_cast<size_t>(n));
     FormatOf(tensor.dtype).decode(rows, values.data(), n);
-    row_bytes = RowBytes(place.dtype, spec.cols);
+    row_bytes = RowBytes(place.dtype, spec.cols);  // rows may lie in scratch: they were decoded
     scratch->resize(static_cast<size_t>((row1 - row0) * row_bytes));
     FormatOf(place.dtype).encode(values.data(), nullptr, scratch->data(), n);
     rows = scratch->data();

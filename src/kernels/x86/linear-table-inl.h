@@ -77,7 +77,9 @@ inline void ComputeLinear(const WeightView& w, const LinearOperand& operand, int
 constexpr int64_t kMaxRowsInRegisters = 32;
 
 inline LinearPlan PlanLinear(const WeightView& w, int64_t m, Compute compute, bool invariant) {
-  const bool plain = FormatOf(w.dtype).block_elems == 1;
+  // Without integer codes: products of few rows are in fp32.
+  const bool plain = FormatOf(w.dtype).block_elems == 1 || w.dtype == DType::kNF4 ||
+                     w.dtype == DType::kFP4;
   if (w.layout == WeightLayout::kTile16) {
     if (compute == Compute::kInt8 && !plain)
       return LinearPlan::kDigits1;  // one arithmetic for any m

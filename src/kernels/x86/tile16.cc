@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include "base/status.h"
+#include "tensor/formats/bnb_4bit.h"
+#include "tensor/formats/bnb_int8.h"
 #include "tensor/formats/iq4_xs.h"
 #include "tensor/formats/q2_k.h"
 #include "tensor/formats/q3_k.h"
@@ -25,6 +27,8 @@
 namespace galen::tile16 {
 namespace {
 
+// Of a chunk: half of the 16 fp32 scales of 64 columns.
+constexpr int64_t kF32ScaleBytes = 32;
 constexpr uint64_t kEach = 0x0101010101010101;  // times b: the byte b in all eight places
 
 int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
@@ -36,6 +40,8 @@ int64_t CodeBytes(DType dtype) {
     case DType::kQ4_K:
     case DType::kIQ4_NL:
     case DType::kIQ4_XS:
+    case DType::kNF4:
+    case DType::kFP4:
       return kNibBytes;
     case DType::kQ5_0:
     case DType::kQ5_1:
@@ -48,6 +54,7 @@ int64_t CodeBytes(DType dtype) {
     case DType::kQ2_K:
       return kBit2Bytes;
     case DType::kQ8_0:
+    case DType::kINT8:
       return kByteBytes;
     case DType::kF16:
     case DType::kBF16:
@@ -308,6 +315,46 @@ void PackGroupSuper(const GroupArgs& g) {
   }
 }
 
+// Two chunks with the scale that they share.
+void PackGroupBnb4(const GroupArgs& g) {
+  for (int64_t c = 0; c < g.cols / kChunk; c += 2) {
+    for (int64_t r = 0; r < g.rows; ++r) {
+      const BlockBnb4& block =
+          reinterpret_cast<const BlockBnb4*>(g.src + r * g.row_bytes)[c / 2];
+      uint8_t* scale = g.group + g.shape->StripOffset(c) + c % kStripChunks * kF32ScaleBytes;
+      std::memcpy(scale + 4 * r, &block.absmax, 4);
+      for (int64_t i = 0; i < 2; ++i) {
+        uint64_t codes[4];
+        for (int j = 0; j < 4; ++j) {
+          uint32_t four;
+          std::memcpy(&four, block.qs + 16 * i + 4 * j, 4);
+          const uint64_t swapped = _pdep_u64(four, 15 * kEach);  // low nibbles first
+          codes[j] = (swapped & 0x00ff00ff00ff00ffull) << 8 | (swapped >> 8 & 0x00ff00ff00ff00ffull);
+        }
+        RowWriter{g.group + g.shape->CodesOffset(c + i), r}.Nibbles(codes, 0);
+      }
+    }
+  }
+}
+
+// Blocks of 16, scales of the whole row.
+void PackGroupBnbInt8(const GroupArgs& g) {
+  for (int64_t r = 0; r < g.rows; ++r) {
+    const auto* block = reinterpret_cast<const BlockBnbInt8*>(g.src + r * g.row_bytes);
+    for (int64_t b = 0; b < g.cols / 16; ++b, ++block) {
+      const int64_t c = b / 2;
+      uint8_t* scale = g.group + g.shape->StripOffset(c) + c % kStripChunks / 2 * 2 * kF32ScaleBytes;
+      std::memcpy(scale + 4 * r, &block->scb, 4);
+      for (int64_t i = 0; i < 4; ++i) {
+        uint32_t four;
+        std::memcpy(&four, block->qs + 4 * i, 4);
+        RowWriter{g.group + g.shape->CodesOffset(c), r}.Store(64 * (b % 2 * 4 + i),
+                                                              four ^ 0x80808080u);
+      }
+    }
+  }
+}
+
 void PackGroupWords(const GroupArgs& g) {
   for (int64_t r = 0; r < g.rows; ++r) {
     const uint8_t* row = g.src + r * g.row_bytes;
@@ -349,6 +396,10 @@ int64_t ScaleUnitBytes(DType dtype) {
       return 64 + 16 * 16;  // d, dmin, scale | min << 4
     case DType::kIQ4_XS:
       return 32 + 8 * 16;
+    case DType::kNF4:
+    case DType::kFP4:
+    case DType::kINT8:
+      return kF32ScaleBytes;
     default:
       return 0;
   }
@@ -425,6 +476,13 @@ void PackRows(DType dtype, const uint8_t* src, int64_t rows, int64_t cols, int64
         break;
       case DType::kIQ4_XS:
         PackGroupSuper<BlockIQ4_XS>(args);
+        break;
+      case DType::kNF4:
+      case DType::kFP4:
+        PackGroupBnb4(args);
+        break;
+      case DType::kINT8:
+        PackGroupBnbInt8(args);
         break;
       case DType::kF16:
       case DType::kBF16:
