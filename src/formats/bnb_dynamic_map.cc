@@ -14,12 +14,12 @@ std::vector<float> MakeMap() {
   std::vector<float> map = {0.0f, 1.0f};
   for (int e = 0; e < 7; ++e) {
     const int points = (1 << e) + 1;
-    // torch.linspace in fp32: from the nearer end, in steps of the fp32 quotient.
+    // torch.linspace in fp32: from the nearer end, in steps of the fp32 quotient, rounded once.
     const float step = (1.0f - 0.1f) / static_cast<float>(points - 1);
     std::vector<float> line(static_cast<size_t>(points));
     for (int i = 0; i < points; ++i) {
-      line[i] = i < points / 2 ? 0.1f + step * static_cast<float>(i)
-                               : 1.0f - step * static_cast<float>(points - 1 - i);
+      line[i] = i < points / 2 ? std::fma(step, static_cast<float>(i), 0.1f)
+                               : std::fma(-step, static_cast<float>(points - 1 - i), 1.0f);
     }
     const auto power = static_cast<float>(std::pow(10.0, e - 6));
     for (int i = 0; i + 1 < points; ++i) {

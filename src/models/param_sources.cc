@@ -179,6 +179,22 @@ std::string Group(std::string_view name) {
 const ParamScope& TextScope() { return kTextScope; }
 const ParamScope& VisionScope() { return kVisionScope; }
 
+int64_t EncodeLayers(DType dtype, std::span<ParamSource> params) {
+  GALEN_CHECK(FormatOf(dtype).block_elems > 1 && FormatOf(dtype).encode != nullptr);
+  int64_t count = 0;
+  for (ParamSource& source : params) {
+    const ParamSpec& spec = *source.spec;
+    const bool plain = FormatOf(source.tensor.dtype).block_elems == 1;
+    if (spec.is_vector() || !plain || spec.cols % FormatOf(dtype).block_elems != 0 ||
+        spec.name.find("layers.") == std::string::npos) {
+      continue;
+    }
+    source.encode = dtype;
+    ++count;
+  }
+  return count;
+}
+
 Result<ParamSources> FindParams(const Checkpoint& checkpoint, std::span<const ParamSpec> specs,
                                 const ParamScope& scope) {
   ParamSources sources;

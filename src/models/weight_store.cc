@@ -30,7 +30,7 @@ Placement Place(const ParamSource& source, WeightUse use, const KernelTable& ker
     place.gradient = use == WeightUse::kTrained;
     return place;
   }
-  place.dtype = source.tensor.dtype;
+  place.dtype = source.encode.value_or(source.tensor.dtype);
   if (use == WeightUse::kInference) {
     const bool plain = place.dtype == DType::kF32 || place.dtype == DType::kF16;
     if (source.round_to_bf16 && plain) place.dtype = DType::kBF16;
@@ -38,7 +38,7 @@ Placement Place(const ParamSource& source, WeightUse use, const KernelTable& ker
     place.bytes = kernels.packed_bytes(place.dtype, spec.rows, spec.cols);
     return place;
   }
-  if (source.tensor.bnb != nullptr) {
+  if (source.tensor.bnb != nullptr || source.encode.has_value()) {
     place.bytes = spec.rows * RowBytes(place.dtype, spec.cols);
     return place;
   }
@@ -106,7 +106,11 @@ void FillPiece(const ParamSource& source, const Placement& place, const KernelTa
     FormatOf(tensor.dtype).decode(rows, values.data(), n);
     row_bytes = RowBytes(place.dtype, spec.cols);  // rows may lie in scratch: they were decoded
     scratch->resize(static_cast<size_t>((row1 - row0) * row_bytes));
-    FormatOf(place.dtype).encode(values.data(), nullptr, scratch->data(), n);
+    const BlockFormat& to = FormatOf(place.dtype);
+    for (int64_t row = 0; row < row1 - row0; ++row) {
+      to.encode(values.data() + row * spec.cols, nullptr, scratch->data() + row * row_bytes,
+                spec.cols / to.block_elems);
+    }
     rows = scratch->data();
   }
   if (place.layout != WeightLayout::kRows) {

@@ -66,11 +66,23 @@ def put(tensors, name, packed, state, values):
     for key, value in state.as_dict(packed=True).items():
         tensors[name + ".weight." + key] = value.contiguous().clone()
     tensors[name + ".input"] = values.contiguous().clone()
-    state.dtype = torch.float32
+    tensors[name + ".decoded"] = decoded(packed, state)
+
+
+def decoded(packed, state):
+    """The definition: table[code] * absmax in fp32. bitsandbytes' own CPU code has to agree wherever
+    no block crosses the end of a row; there 0.50.2 takes a wrong scale on processors with AVX-512."""
+    absmax = state.absmax
     if state.nested:
-        # dequantize_4bit restores the scales itself.
-        pass
-    tensors[name + ".decoded"] = bnb.dequantize_4bit(packed, state).contiguous().clone()
+        absmax = bnb.dequantize_blockwise(absmax, state.state2) + state.offset
+    data = packed.contiguous().view(torch.uint8).view(-1)
+    codes = torch.stack([data >> 4, data & 15], 1).view(-1).long()
+    scales = absmax.float().repeat_interleave(state.blocksize)[: codes.numel()]
+    values = (state.code[codes[: scales.numel()]] * scales)[: state.shape.numel()].view(state.shape)
+    if state.shape[-1] % state.blocksize == 0:
+        state.dtype = torch.float32
+        assert torch.equal(values, bnb.dequantize_4bit(packed, state))
+    return values.contiguous()
 
 
 def main():
