@@ -1,4 +1,6 @@
 // galen quantize: a checkpoint in another type, with what it costs.
+#include "quantize/quantize.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -8,7 +10,6 @@
 #include "commands.h"
 #include "progress.h"
 #include "quantize/calibration.h"
-#include "quantize/quantize.h"
 #include "session.h"
 
 namespace galen::cli {
@@ -91,9 +92,9 @@ Json ReportJson(const QuantizeReport& report, double seconds) {
     }
     tensors.push_back(std::move(row));
   }
-  return {{"path", report.path},         {"source_bytes", report.source_bytes},
-          {"bytes", report.bytes},       {"seconds", seconds},
-          {"notes", report.notes},       {"tensors", std::move(tensors)}};
+  return {{"path", report.path},   {"source_bytes", report.source_bytes},
+          {"bytes", report.bytes}, {"seconds", seconds},
+          {"notes", report.notes}, {"tensors", std::move(tensors)}};
 }
 
 struct TypeRow {
@@ -107,8 +108,8 @@ void Print(const QuantizeReport& report, double seconds) {
   std::vector<TypeRow> rows;
   for (const TensorReport& t : report.tensors) {
     const std::string name = t.from == t.to ? t.to : t.from + " -> " + t.to;
-    auto row = std::find_if(rows.begin(), rows.end(),
-                            [&](const TypeRow& r) { return r.name == name; });
+    auto row =
+        std::find_if(rows.begin(), rows.end(), [&](const TypeRow& r) { return r.name == name; });
     if (row == rows.end()) {
       row = rows.insert(rows.end(), TypeRow());
       row->name = name;
@@ -201,7 +202,8 @@ Status Quantize(const QuantizeVerbOptions& o) {
   Print(*report, seconds);
   if (!o.evaluate.empty()) {
     std::printf(
-        "%lld tokens: perplexity %.4f (source %.4f), mean KL %.3g, same most likely token %.2f %%\n",
+        "%lld tokens: perplexity %.4f (source %.4f), mean KL %.3g, same most likely token %.2f "
+        "%%\n",
         static_cast<long long>(drift.tokens), drift.perplexity, drift.source_perplexity,
         drift.kl_mean, 100 * drift.greedy_agreement);
   }
@@ -237,9 +239,10 @@ void AddQuantize(CLI::App& app, Action* action) {
   verb->add_option("--shard-gb", o->shard_gb, "nf4, int8: largest safetensors file")
       ->check(CLI::Range(0.001, 1000.0))
       ->capture_default_str();
-  verb->add_option("--calibration", o->calibration,
-                   "GGUF types: a text that the source is run over; errors are weighed by how large "
-                   "each input of a matrix is there");
+  verb->add_option(
+      "--calibration", o->calibration,
+      "GGUF types: a text that the source is run over; errors are weighed by how large "
+      "each input of a matrix is there");
   verb->add_option("--calibration-tokens", o->calibration_tokens, "At most so many tokens of it")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();

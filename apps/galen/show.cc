@@ -3,8 +3,8 @@
 #include <map>
 
 #include "commands.h"
-#include "formats/bitsandbytes.h"
 #include "engine/memory_plan.h"
+#include "formats/bitsandbytes.h"
 #include "models/dual_encoder/open_dual_encoder.h"
 #include "session.h"
 #include "show_image_text.h"

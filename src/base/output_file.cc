@@ -14,7 +14,8 @@ Status SystemError(const std::string& what, const std::string& path, int64_t siz
   const int error = errno;
   const std::string message = what + " " + path + ": " + std::strerror(error);
   if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
-    return ResourceExhausted(message + (size > 0 ? " (" + std::to_string(size) + " bytes needed)" : "") +
+    return ResourceExhausted(message +
+                             (size > 0 ? " (" + std::to_string(size) + " bytes needed)" : "") +
                              "; make room or write to another place");
   }
   return error == ENOENT ? NotFound(message) : IoError(message);

@@ -44,7 +44,6 @@ Result<ScoreComparison> CompareScores(const CausalLM& model, const KernelTable& 
 // second. InvalidArgument: the vocabularies differ.
 Result<ScoreComparison> CompareModels(const CausalLM& model, const CausalLM& reference,
                                       const KernelTable& kernels, ThreadPool& threads,
-                                      const ScoreOptions& options,
-                                      std::span<const int32_t> tokens);
+                                      const ScoreOptions& options, std::span<const int32_t> tokens);
 
 }  // namespace galen

@@ -101,8 +101,8 @@ class Folder {
     if (weight.bnb != nullptr) return Wrong(weight, "it has two quantisation states");
 
     auto bnb = std::make_shared<BnbTensor>();
-    Result<Json> json = ParseJson(
-        {reinterpret_cast<const char*>(state.bytes.data()), state.bytes.size()}, 8);
+    Result<Json> json =
+        ParseJson({reinterpret_cast<const char*>(state.bytes.data()), state.bytes.size()}, 8);
     if (!json.ok() || !json->is_object()) return Wrong(state, "expected a JSON object");
     ASSIGN_OR_RETURN(const std::string type, Text(*json, "quant_type", state));
     if (type != "nf4" && type != "fp4") {
@@ -188,9 +188,8 @@ class Folder {
       return Wrong(state, "expected a number \"nested_offset\"");
     }
     bnb->nested_offset = static_cast<float>(offset->get<double>());
-    ASSIGN_OR_RETURN(const TensorInfo* outer,
-                     Take(name + ".nested_absmax", DType::kF32,
-                          Blocks(blocks, bnb->nested_blocksize), weight));
+    ASSIGN_OR_RETURN(const TensorInfo* outer, Take(name + ".nested_absmax", DType::kF32,
+                                                   Blocks(blocks, bnb->nested_blocksize), weight));
     bnb->nested_absmax = outer->bytes;
     ASSIGN_OR_RETURN(const TensorInfo* map,
                      Take(name + ".nested_quant_map", DType::kF32, 256, weight));
@@ -272,8 +271,8 @@ float BnbTensor::Scale(int64_t block) const {
 void BnbTensor::Decode(int64_t begin, int64_t end, float* values) const {
   if (kind == BnbKind::kInt8) {
     for (int64_t i = begin; i < end; ++i) {
-      *values++ = static_cast<float>(static_cast<int8_t>(codes[i])) * Scale(i / cols) *
-                  kBnbInt8Step;
+      *values++ =
+          static_cast<float>(static_cast<int8_t>(codes[i])) * Scale(i / cols) * kBnbInt8Step;
     }
     return;
   }

@@ -30,8 +30,8 @@ struct BnbTensor {
   int64_t blocksize = 0;
   // fp32 for each block (each row: int8), or, where nested_map is not empty, a code for each.
   std::span<const uint8_t> absmax;
-  std::vector<float> nested_map;            // 256 values
-  std::span<const uint8_t> nested_absmax;   // fp32
+  std::vector<float> nested_map;           // 256 values
+  std::span<const uint8_t> nested_absmax;  // fp32
   int64_t nested_blocksize = 0;
   float nested_offset = 0.0f;
 

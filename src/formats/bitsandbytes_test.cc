@@ -17,8 +17,8 @@ namespace galen {
 namespace {
 
 std::shared_ptr<const Checkpoint> Golden() {
-  static const Result<std::shared_ptr<const Checkpoint>> kFile = OpenCheckpoint(
-      std::string(GALEN_SOURCE_DIR) + "/tests/parity/quantize/golden.safetensors");
+  static const Result<std::shared_ptr<const Checkpoint>> kFile =
+      OpenCheckpoint(std::string(GALEN_SOURCE_DIR) + "/tests/parity/quantize/golden.safetensors");
   EXPECT_TRUE(kFile.ok()) << kFile.status().message();
   return *kFile;
 }
@@ -127,9 +127,7 @@ TEST(Bitsandbytes, EncodesRowsToInt8AsBitsandbytesDoes) {
   }
 }
 
-TEST(Bitsandbytes, DynamicMapIsTheSame) {
-  EXPECT_EQ(BnbDynamicMap(), Values(Find("dynamic_map")));
-}
+TEST(Bitsandbytes, DynamicMapIsTheSame) { EXPECT_EQ(BnbDynamicMap(), Values(Find("dynamic_map"))); }
 
 // ---- broken files
 
@@ -157,10 +155,9 @@ Status OpenParts(const std::vector<Part>& parts) {
   for (const Part& part : parts) {
     const std::string shape =
         part.shape.empty() ? "[" + std::to_string(part.bytes.size()) + "]" : part.shape;
-    header += (header.size() > 1 ? "," : "") + ("\"" + part.name) + R"(":{"dtype":")" +
-              part.dtype + R"(","shape":)" + shape + R"(,"data_offsets":[)" +
-              std::to_string(data.size()) + "," + std::to_string(data.size() + part.bytes.size()) +
-              "]}";
+    header += (header.size() > 1 ? "," : "") + ("\"" + part.name) + R"(":{"dtype":")" + part.dtype +
+              R"(","shape":)" + shape + R"(,"data_offsets":[)" + std::to_string(data.size()) + "," +
+              std::to_string(data.size() + part.bytes.size()) + "]}";
     data += part.bytes;
   }
   header += "}";
@@ -211,8 +208,9 @@ TEST(Bitsandbytes, BrokenMatricesAreNamed) {
   ExpectRefused(state("[2, 64]", "[2]"), "shape");
   ExpectRefused(state("[2, 64]", "[2, -64]"), "shape");
   ExpectRefused(state("[2, 64]", "[2147483647, 2147483647]"), "bytes of codes");
-  ExpectRefused({{"b.weight", "F32", "[1,1]", FloatBytes({1})}, {"b.SCB", "F32", "[1]", FloatBytes({1})}},
-                "i8");
+  ExpectRefused(
+      {{"b.weight", "F32", "[1,1]", FloatBytes({1})}, {"b.SCB", "F32", "[1]", FloatBytes({1})}},
+      "i8");
   ExpectRefused({{"b.weight", "I8", "[1,2]", "ab"}, {"b.SCB", "F32", "[2]", FloatBytes({1, 2})}},
                 "expected 1 values");
   ExpectRefused({{"b.weight", "I8", "[1,2]", "ab"},

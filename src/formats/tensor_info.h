@@ -27,8 +27,8 @@ struct TensorInfo {
   bool supported =
       true;  // false: the type is known by name only, and Checkpoint::Find refuses the tensor
 
-  // A matrix in several tensors of the file: `bytes` are its codes alone, and TensorRows() reads rows
-  // of dtype, from this row of it on.
+  // A matrix in several tensors of the file: `bytes` are its codes alone, and TensorRows() reads
+  // rows of dtype, from this row of it on.
   std::shared_ptr<const BnbTensor> bnb;
   int64_t bnb_row0 = 0;
 

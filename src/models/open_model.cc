@@ -120,7 +120,8 @@ Status LoadWeights(const OpenModelOptions& options, LoadedModel* loaded,
   ASSIGN_OR_RETURN(ParamSources sources, FindParams(*files.checkpoint, specs));
   *notes = std::move(sources.notes);
   if (options.encode.has_value() && EncodeLayers(*options.encode, sources.params) == 0) {
-    return InvalidArgument(files.checkpoint->path() + ": no matrix of its layers can be encoded to " +
+    return InvalidArgument(files.checkpoint->path() +
+                           ": no matrix of its layers can be encoded to " +
                            FormatOf(*options.encode).name +
                            " when it is loaded: they are quantised already, or their rows are no "
                            "whole blocks of " +

@@ -15,7 +15,7 @@ namespace galen {
 
 struct CalibrationOptions {
   int64_t max_tokens = 16384;
-  int64_t window = 512;                                          // tokens that see each other
+  int64_t window = 512;                                       // tokens that see each other
   std::function<void(int64_t total, int64_t done)> progress;  // tokens
 };
 

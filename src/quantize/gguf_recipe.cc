@@ -6,12 +6,18 @@ namespace galen {
 namespace {
 
 constexpr GgufRecipe kRecipes[] = {
-    {"q4_0", DType::kQ4_0, 2},        {"q4_1", DType::kQ4_1, 3},
-    {"q5_0", DType::kQ5_0, 8},        {"q5_1", DType::kQ5_1, 9},
-    {"q8_0", DType::kQ8_0, 7},        {"q4_k_m", DType::kQ4_K, 15, true},
-    {"q5_k_m", DType::kQ5_K, 17, true}, {"q6_k", DType::kQ6_K, 18},
-    {"iq4_nl", DType::kIQ4_NL, 25},   {"iq4_xs", DType::kIQ4_XS, 30},
-    {"bf16", DType::kBF16, 32},       {"f16", DType::kF16, 1},
+    {"q4_0", DType::kQ4_0, 2},
+    {"q4_1", DType::kQ4_1, 3},
+    {"q5_0", DType::kQ5_0, 8},
+    {"q5_1", DType::kQ5_1, 9},
+    {"q8_0", DType::kQ8_0, 7},
+    {"q4_k_m", DType::kQ4_K, 15, true},
+    {"q5_k_m", DType::kQ5_K, 17, true},
+    {"q6_k", DType::kQ6_K, 18},
+    {"iq4_nl", DType::kIQ4_NL, 25},
+    {"iq4_xs", DType::kIQ4_XS, 30},
+    {"bf16", DType::kBF16, 32},
+    {"f16", DType::kF16, 1},
     {"f32", DType::kF32, 0},
 };
 

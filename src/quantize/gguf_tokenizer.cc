@@ -63,8 +63,7 @@ Result<std::string> PreTokenizerName(const Json& json) {
   if (const Json* split = Step(steps, "Split"); split != nullptr) {
     const std::string pattern = Text(At(At(*split, "pattern"), "Regex"));
     const std::string before = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N})";
-    const std::string after =
-        R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+    const std::string after = R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
     if (pattern == before + "{1,3}" + after) return std::string("llama-bpe");
     if (pattern == before + after) return std::string("qwen2");
     return Unsupported("a pre-tokenizer with the pattern " + Quoted(pattern, 60) +
@@ -121,7 +120,7 @@ Result<Vocabulary> ReadVocabulary(const Json& json, bool bytes, int64_t vocab_si
   Vocabulary v;
   for (const auto& [text, id] : vocab.items()) {
     if (!id.is_number_integer()) return DataLoss("the id of a token is no integer");
-    const int32_t type = text == unknown && !bytes       ? kUnknown
+    const int32_t type = text == unknown && !bytes     ? kUnknown
                          : !bytes && IsByteToken(text) ? kByte
                                                        : kNormal;
     RETURN_IF_ERROR(Put(id.get<int64_t>(), text, type, &v));
@@ -133,7 +132,7 @@ Result<Vocabulary> ReadVocabulary(const Json& json, bool bytes, int64_t vocab_si
     const std::string text = Text(At(token, "content"));
     const bool is_unknown = !bytes && text == unknown;
     RETURN_IF_ERROR(Put(id.get<int64_t>(), text,
-                        is_unknown                  ? kUnknown
+                        is_unknown                   ? kUnknown
                         : True(At(token, "special")) ? kControl
                                                      : kUserDefined,
                         &v));
@@ -143,7 +142,8 @@ Result<Vocabulary> ReadVocabulary(const Json& json, bool bytes, int64_t vocab_si
   v.tokens.resize(rows);
   v.types.resize(rows, kUnused);
   for (size_t i = 0; i < rows; ++i) {
-    if (v.types[i] == kUnused && v.tokens[i].empty()) v.tokens[i] = "[PAD" + std::to_string(i) + "]";
+    if (v.types[i] == kUnused && v.tokens[i].empty())
+      v.tokens[i] = "[PAD" + std::to_string(i) + "]";
   }
   v.scores.assign(rows, -1e9f);
   float rank = 0;
@@ -174,13 +174,15 @@ Status SetGgufTokenizer(const ModelFiles& files, GgufWriter* writer) {
   RETURN_IF_ERROR(files.tokenizer_status);
   const std::string path = files.checkpoint->directory() + "/tokenizer.json";
   if (!FileExists(path)) {
-    return Unsupported(path + " is missing: a GGUF file needs it (transformers writes it: "
-                              "AutoTokenizer.from_pretrained(..).save_pretrained(..))");
+    return Unsupported(path +
+                       " is missing: a GGUF file needs it (transformers writes it: "
+                       "AutoTokenizer.from_pretrained(..).save_pretrained(..))");
   }
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxTokenizerBytes));
   const Result<Json> json = ParseJson(text);
   if (!json.ok()) return json.status().WithContext(path);
-  const bool bytes = Step(Steps(At(*json, "pre_tokenizer"), "pretokenizers"), "ByteLevel") != nullptr;
+  const bool bytes =
+      Step(Steps(At(*json, "pre_tokenizer"), "pretokenizers"), "ByteLevel") != nullptr;
   Result<Vocabulary> v = ReadVocabulary(*json, bytes, files.config.vocab_size);
   if (!v.ok()) return v.status().WithContext(path);
   writer->Set("tokenizer.ggml.model", bytes ? "gpt2" : "llama");

@@ -52,9 +52,9 @@ bool IsHead(std::string_view name) { return name.ends_with("lm_head.weight"); }
 struct Selection {
   std::set<std::string> skipped;
   bool Quantised(const TensorInfo& tensor, const QuantizeOptions& options) {
-    const bool plain = tensor.bnb == nullptr && (tensor.dtype == DType::kF32 ||
-                                                 tensor.dtype == DType::kF16 ||
-                                                 tensor.dtype == DType::kBF16);
+    const bool plain =
+        tensor.bnb == nullptr && (tensor.dtype == DType::kF32 || tensor.dtype == DType::kF16 ||
+                                  tensor.dtype == DType::kBF16);
     if (!plain) return false;
     if (IsHead(tensor.name)) {
       if (options.head == HeadType::kSame) return true;
@@ -111,8 +111,8 @@ struct Shard {
   void AddConstant(std::string name, DType dtype, std::vector<int64_t> shape, const void* data) {
     const int64_t entry = Add(std::move(name), dtype, std::move(shape));
     const auto* from = static_cast<const uint8_t*>(data);
-    constants.push_back({static_cast<size_t>(entry),
-                         {from, from + entries[static_cast<size_t>(entry)].bytes()}});
+    constants.push_back(
+        {static_cast<size_t>(entry), {from, from + entries[static_cast<size_t>(entry)].bytes()}});
   }
 };
 
@@ -136,11 +136,10 @@ void AddToShard(const OutputTensor& t, size_t index, Shard* shard) {
     if (t.nested) {
       parts.nested_absmax =
           shard->Add(t.name + ".nested_absmax", DType::kF32, {(blocks + 255) / 256});
-      shard->AddConstant(t.name + ".nested_quant_map", DType::kF32, {256},
-                         BnbDynamicMap().data());
+      shard->AddConstant(t.name + ".nested_quant_map", DType::kF32, {256}, BnbDynamicMap().data());
     }
-    parts.state = shard->Add(t.name + ".quant_state.bitsandbytes__nf4", DType::kU8,
-                             {kBnbStateBytes});
+    parts.state =
+        shard->Add(t.name + ".quant_state.bitsandbytes__nf4", DType::kU8, {kBnbStateBytes});
   }
   shard->parts.push_back(parts);
 }
@@ -280,13 +279,15 @@ Result<QuantizeReport> QuantizeToBitsandbytes(const Checkpoint& source,
                                               const std::string& destination, bool int8,
                                               const QuantizeOptions& options, ThreadPool& pool) {
   if (options.head == HeadType::kQ8_0) {
-    return InvalidArgument("--head q8_0 is a GGUF type; bitsandbytes checkpoints keep the head "
-                           "(keep) or quantise it like the rest (same)");
+    return InvalidArgument(
+        "--head q8_0 is a GGUF type; bitsandbytes checkpoints keep the head "
+        "(keep) or quantise it like the rest (same)");
   }
   const std::string config_path = source.directory() + "/config.json";
   ASSIGN_OR_RETURN(const std::string config_text, ReadFile(config_path));
   Result<Json> config = ParseJson(config_text, 64);
-  if (!config.ok() || !config->is_object()) return DataLoss(config_path + ": expected a JSON object");
+  if (!config.ok() || !config->is_object())
+    return DataLoss(config_path + ": expected a JSON object");
   if (config->contains("quantization_config")) {
     return InvalidArgument(config_path +
                            ": the model is quantised already; start from the unquantised one");
@@ -317,7 +318,9 @@ Result<QuantizeReport> QuantizeToBitsandbytes(const Checkpoint& source,
       t.cols = info.shape[1];
       t.nested = !int8 && options.double_quant;
       t.blocksize = kBlocksize;
-      dtype = info.dtype == DType::kBF16 ? "bfloat16" : info.dtype == DType::kF16 ? "float16" : dtype;
+      dtype = info.dtype == DType::kBF16  ? "bfloat16"
+              : info.dtype == DType::kF16 ? "float16"
+                                          : dtype;
       ++quantised;
     }
     Shard next;
@@ -327,7 +330,10 @@ Result<QuantizeReport> QuantizeToBitsandbytes(const Checkpoint& source,
     }
     const int64_t before = shards.back().bytes;
     AddToShard(t, tensors.size(), &shards.back());
-    AddReport(t, t.kind == OutputKind::kCopy ? info.type_name : int8 ? "int8" : "nf4",
+    AddReport(t,
+              t.kind == OutputKind::kCopy ? info.type_name
+              : int8                      ? "int8"
+                                          : "nf4",
               shards.back().bytes - before, &report);
     tensors.push_back(std::move(t));
   }

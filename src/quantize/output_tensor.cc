@@ -60,9 +60,9 @@ class Worker {
     values_.resize(static_cast<size_t>(std::min(step, piece.row1 - piece.row0) * t.cols));
     decoded_.resize(values_.size());
     out_.resize(static_cast<size_t>(OutBytes(t, end - begin)));
-    scales_.resize(static_cast<size_t>(
-        t.kind == OutputKind::kBnb4 ? (end - begin + t.blocksize - 1) / t.blocksize
-                                    : piece.row1 - piece.row0));
+    scales_.resize(static_cast<size_t>(t.kind == OutputKind::kBnb4
+                                           ? (end - begin + t.blocksize - 1) / t.blocksize
+                                           : piece.row1 - piece.row0));
     for (int64_t row = piece.row0; row < piece.row1; row += step) {
       const int64_t rows = std::min(step, piece.row1 - row);
       Read(t, row, row + rows);
@@ -207,8 +207,8 @@ Status FinishBnb4(const OutputTensor& t, std::vector<float>* absmax) {
     std::vector<float> outer(static_cast<size_t>((n + 255) / 256));
     EncodeBnbDynamic(absmax->data(), n, codes.data(), outer.data());
     RETURN_IF_ERROR(t.file->WriteAt(t.absmax_at, codes));
-    RETURN_IF_ERROR(t.file->WriteAt(
-        t.nested_absmax_at, BytesOf(outer.data(), static_cast<int64_t>(4 * outer.size()))));
+    RETURN_IF_ERROR(t.file->WriteAt(t.nested_absmax_at,
+                                    BytesOf(outer.data(), static_cast<int64_t>(4 * outer.size()))));
     json += R"(, "nested_blocksize": 256, "nested_dtype": "float32", "nested_offset": )" +
             Json(static_cast<double>(offset)).dump();
     std::vector<float>().swap(*absmax);

@@ -63,8 +63,8 @@ struct TensorError {
 // offset of nested statistics is known only at the end.
 inline constexpr int64_t kBnbStateBytes = 256;
 
-// Fills all tensors; errors[i] is of tensors[i] (zero for copies). progress: elements done since the
-// last call; called from worker 0 only. Pages of the source are let go as they were read.
+// Fills all tensors; errors[i] is of tensors[i] (zero for copies). progress: elements done since
+// the last call; called from worker 0 only. Pages of the source are let go as they were read.
 Status WriteTensors(const Checkpoint& source, std::span<const OutputTensor> tensors,
                     ThreadPool& pool, const std::function<void(int64_t)>& progress,
                     std::vector<TensorError>* errors);

@@ -53,8 +53,8 @@ Status WriteAndReport(const Checkpoint& source, std::vector<OutputTensor>& tenso
                       const QuantizeOptions& options, ThreadPool& pool, QuantizeReport* report) {
   int64_t total = 0;
   for (const OutputTensor& t : tensors) {
-    total += t.kind == OutputKind::kCopy ? static_cast<int64_t>(t.source.bytes.size())
-                                         : t.elements();
+    total +=
+        t.kind == OutputKind::kCopy ? static_cast<int64_t>(t.source.bytes.size()) : t.elements();
   }
   std::vector<TensorError> errors;
   RETURN_IF_ERROR(WriteTensors(
@@ -90,10 +90,11 @@ Result<QuantizeReport> QuantizeCheckpoint(const std::string& source, const std::
                 : ConvertToGguf(source, destination, *recipe, options, *pool);
   }
   if (gguf) {
-    return InvalidArgument(source + " is a GGUF file, and " + options.type +
-                           " is written as a Hugging Face directory, which needs the files of one "
-                           "(config.json, tokenizer); name the Hugging Face directory of the model, "
-                           "or a GGUF type");
+    return InvalidArgument(
+        source + " is a GGUF file, and " + options.type +
+        " is written as a Hugging Face directory, which needs the files of one "
+        "(config.json, tokenizer); name the Hugging Face directory of the model, "
+        "or a GGUF type");
   }
   return QuantizeToBitsandbytes(*checkpoint, destination, int8, options, *pool);
 }

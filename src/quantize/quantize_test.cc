@@ -25,7 +25,8 @@ std::string Tiny(const std::string& name) {
   return std::string(GALEN_SOURCE_DIR) + "/tests/parity/models/tiny/" + name;
 }
 
-constexpr char kTokenizer[] = R"({"model": {"type": "BPE", "byte_fallback": true, "unk_token": "<unk>",
+constexpr char kTokenizer[] =
+    R"({"model": {"type": "BPE", "byte_fallback": true, "unk_token": "<unk>",
   "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2, "a": 3, "b": 4, "ab": 5}, "merges": [["a", "b"]]},
   "added_tokens": [{"id": 1, "content": "<s>", "special": true}, {"id": 2, "content": "</s>", "special": true}]})";
 constexpr char kTokenizerConfig[] = R"({"bos_token": "<s>", "eos_token": "</s>"})";
@@ -230,8 +231,7 @@ TEST_F(QuantizeTest, RefusalsLeaveNothing) {
     options.pool = &pool_;
     const Result<QuantizeReport> report = QuantizeCheckpoint(from, to, options);
     ASSERT_FALSE(report.ok()) << word;
-    EXPECT_NE(report.status().message().find(word), std::string::npos)
-        << report.status().message();
+    EXPECT_NE(report.status().message().find(word), std::string::npos) << report.status().message();
   };
   QuantizeOptions q8_head;
   q8_head.head = HeadType::kQ8_0;

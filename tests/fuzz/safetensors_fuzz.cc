@@ -1,4 +1,5 @@
-// safetensors: the same bytes as a file, its quantised matrices put together and decoded, and, when they look like JSON, as the index of shards.
+// safetensors: the same bytes as a file, its quantised matrices put together and decoded, and, when
+// they look like JSON, as the index of shards.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

@@ -209,7 +209,8 @@ void PutFloats(const Rows<Block>& rows, ScaleOf scale_of, uint8_t* scales, int64
 
 // Two chunks. The even column of a byte is in its high nibble.
 void PackFour(const Rows<BlockBnb4>& rows, uint8_t* scales, uint8_t* chunks, int64_t row) {
-  PutFloats(rows, [](const BlockBnb4& block) -> float { return block.absmax; }, scales, row);
+  PutFloats(
+      rows, [](const BlockBnb4& block) -> float { return block.absmax; }, scales, row);
   Quad quads[kQuads];
   rows.Load<2>(&BlockBnb4::qs, 0, quads);  // eight columns each
   for (int c = 0; c < 2; ++c) {
@@ -228,7 +229,8 @@ void PackFour(const Rows<BlockBnb4>& rows, uint8_t* scales, uint8_t* chunks, int
 
 // Half a chunk: bytes from `chunk` on.
 void PackFour(const Rows<BlockBnbInt8>& rows, uint8_t* scales, uint8_t* chunk, int64_t row) {
-  PutFloats(rows, [](const BlockBnbInt8& block) -> float { return block.scb; }, scales, row);
+  PutFloats(
+      rows, [](const BlockBnbInt8& block) -> float { return block.scb; }, scales, row);
   Quad quads[4];
   rows.Load<1>(&BlockBnbInt8::qs, 0, quads);
   for (int i = 0; i < 4; ++i) {

@@ -97,7 +97,8 @@ void EncodeAvx2(const float* thresholds, const uint8_t* code_of_rank, const floa
 
 bool EncodeBnb4Block(const float* thresholds, const uint8_t* code_of_rank, const float* values,
                      int64_t n, uint8_t* codes, float* absmax) {
-  static const bool kAvx512 = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  static const bool kAvx512 =
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
   static const bool kAvx2 = __builtin_cpu_supports("avx2");
   if (kAvx512) {
     EncodeAvx512(thresholds, code_of_rank, values, n, codes, absmax);
