@@ -137,6 +137,19 @@ void Print(const QuantizeReport& report, double seconds) {
   for (const std::string& note : report.notes) std::printf("note: %s\n", note.c_str());
 }
 
+Status CheckUsage(const QuantizeVerbOptions& o) {
+  if (o.type != "nf4" && o.type != "int8") return OkStatus();
+  if (!o.calibration.empty()) {
+    return InvalidArgument("--calibration is for GGUF types: the scales of " + o.type +
+                           " follow from the weights alone");
+  }
+  if (o.head == "q8_0") {
+    return InvalidArgument("--head q8_0 is for GGUF types; bitsandbytes directories keep the head "
+                           "(keep) or quantise it like the rest (same)");
+  }
+  return OkStatus();
+}
+
 Status Quantize(const QuantizeVerbOptions& o) {
   ModelOptions named;
   named.model = o.source;
@@ -160,10 +173,6 @@ Status Quantize(const QuantizeVerbOptions& o) {
   const double begin = Now();
   Calibration calibration;
   if (!o.calibration.empty()) {
-    if (o.type == "nf4" || o.type == "int8") {
-      return InvalidArgument("--calibration is for GGUF types: the scales of " + o.type +
-                             " follow from the weights alone");
-    }
     ASSIGN_OR_RETURN(const std::string text, ReadFile(o.calibration, size_t{256} << 20));
     CalibrationOptions settings;
     settings.max_tokens = o.calibration_tokens;
@@ -258,7 +267,10 @@ void AddQuantize(CLI::App& app, Action* action) {
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   verb->add_flag("--json", o->json, "One JSON object, with the error of every tensor");
-  verb->callback([o, action] { *action = [o]() -> Status { return Quantize(*o); }; });
+  verb->callback([o, action] {
+    RequireUsage(CheckUsage(*o));
+    *action = [o]() -> Status { return Quantize(*o); };
+  });
 }
 
 }  // namespace galen::cli

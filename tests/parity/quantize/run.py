@@ -170,7 +170,7 @@ def check_bnb(name, dtype, work):
             shutil.copy(path, theirs)
         ours = work / f"{label.replace(' ', '-')}-ours"
         options = ["--plain-scales"] if kind == "nf4-plain" else []
-        report = json.loads(galen("quantize", source, ours, "--type", kind[:4], "--json", *options).stdout)
+        report = json.loads(galen("quantize", source, ours, "--type", kind.split("-")[0], "--json", *options).stdout)
 
         a, b = parts_of(theirs), parts_of(ours)
         check(set(a) == set(b), f"{label}: the same tensors ({len(b)}){sorted(set(a) ^ set(b))[:4]}")
