@@ -30,10 +30,11 @@ struct Drift {
   double source_perplexity = 0, perplexity = 0, kl_mean = 0, greedy_agreement = 0;
 };
 
-Result<Drift> Evaluate(const QuantizeVerbOptions& o) {
+// source: the model's path, where o.source may be a name.
+Result<Drift> Evaluate(const QuantizeVerbOptions& o, const std::string& source_path) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(o.evaluate, size_t{256} << 20));
   ModelOptions source, result;
-  source.model = o.source;
+  source.model = source_path;
   result.model = o.destination;
   source.threads = result.threads = o.threads;
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> reference, OpenSession(source, o.window));
@@ -190,7 +191,7 @@ Status Quantize(const QuantizeVerbOptions& o) {
   const double seconds = Now() - begin;
   Drift drift;
   if (!o.evaluate.empty()) {
-    ASSIGN_OR_RETURN(drift, Evaluate(o));
+    ASSIGN_OR_RETURN(drift, Evaluate(o, named.model));
   }
   if (o.json) {
     Json json = ReportJson(*report, seconds);

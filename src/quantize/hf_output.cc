@@ -66,8 +66,10 @@ struct Selection {
       const std::string& name = tensor.name;
       if (tensor.shape.size() == 2 && name.ends_with(".weight") &&
           name.find("embed") == std::string::npos) {
+        // Alone where no layer has a module of that name ("score"), else the whole path.
         const std::string module = name.substr(0, name.size() - 7);
-        skipped.insert(module.substr(module.rfind('.') + 1));
+        const bool top = std::count(module.begin(), module.end(), '.') <= 1;
+        skipped.insert(top ? module.substr(module.rfind('.') + 1) : module);
       }
       return false;
     }
