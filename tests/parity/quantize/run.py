@@ -205,11 +205,11 @@ def check_bnb(name, dtype, work):
             check(error < FP32_LIMIT, f"{label}: written by {who}, read by galen: {error:.1e} of log-probabilities")
             tokens, half = score(directory, text)
             check(np.abs(half - expected).mean() < 3e-2, f"{label}: written by {who}, bf16: {np.abs(half - expected).mean():.1e}")
-        if dtype == "float32":
-            one = logprobs_of(AutoModelForCausalLM.from_pretrained(theirs, dtype=torch.float32), tokens)[1]
-            two = logprobs_of(AutoModelForCausalLM.from_pretrained(ours, dtype=torch.float32), tokens)[1]
-            # Offsets of nested scales differ in their last digit, int8 weights as said above.
-            limit = {"nf4": 1e-5, "nf4-plain": 0.0, "int8": 5e-2}[kind]
+        if dtype == ("bfloat16" if kind == "int8" else "float32"):
+            one, two = (logprobs_of(AutoModelForCausalLM.from_pretrained(directory, dtype=getattr(torch, dtype)), tokens)[1]
+                        for directory in (theirs, ours))
+            # Offsets of nested scales differ in their last digit.
+            limit = 1e-5 if kind == "nf4" else 0.0
             check((one - two).abs().max() <= limit * one.abs().max(),
                   f"{label}: transformers gives the same logits from galen's directory ({(one - two).abs().max():.1e})")
         errors = [row["relative_rms_error"] for row in report["tensors"] if row["from"] != row["to"]]
