@@ -13,6 +13,7 @@ everything on the disk in the end.
 import argparse
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -128,7 +129,8 @@ def speed(args):
             galen("quantize", work / "source", work / "out", "--type", "nf4", "--json")
             times["galen quantize nf4"].append(time.monotonic() - begin)
             shutil.rmtree(work / "out")
-        print(f"{size / 1e9:.2f} GB, {args.layers} layers, best of {args.repeat}")
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # KiB; of galen, the largest child
+        print(f"{size / 1e9:.2f} GB, {args.layers} layers, best of {args.repeat}; at most {peak / 1024:.0f} MiB resident")
         for name, seconds in times.items():
             print(f"{name:20} {min(seconds):6.2f} s  {size / min(seconds) / 1e9:5.2f} GB/s  all: " +
                   " ".join(f"{s:.2f}" for s in seconds))
