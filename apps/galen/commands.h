@@ -29,5 +29,6 @@ void AddClassify(CLI::App& app, Action* action);
 void AddEmbed(CLI::App& app, Action* action);
 void AddVerify(CLI::App& app, Action* action);
 void AddServe(CLI::App& app, Action* action);
+void AddQuantize(CLI::App& app, Action* action);
 
 }  // namespace galen::cli

@@ -45,6 +45,12 @@ void AddComputeOptions(CLI::App& verb, ModelOptions* o) {
                   "bf16, or int8: quantised per row and block of 32")
       ->check(CLI::IsMember({"bf16", "int8"}))
       ->capture_default_str();
+  verb.add_option(
+          "--weights", o->weights,
+          "file: as they are; or a type that the layers' 16- and 32-bit matrices are encoded "
+          "to when they are loaded")
+      ->check(CLI::IsMember({"file", "nf4", "int8", "q8_0", "q6_k", "q5_0", "q4_k", "q4_0"}))
+      ->capture_default_str();
   verb.add_option("--kv", o->kv, "Type of the KV cache; auto: bf16, or fp32 with --compute fp32")
       ->check(CLI::IsMember({"auto", "bf16", "f16", "int8", "fp32"}))
       ->capture_default_str();
@@ -111,6 +117,9 @@ Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_
   open.threads = ThreadsOf(options.threads);
   open.context = context;
   if (options.speculate != "off" && options.speculate != "ngram") open.draft = options.speculate;
+  if (options.weights != "file") {
+    ASSIGN_OR_RETURN(open.encode, DTypeFromName(options.weights));
+  }
   return galen::OpenSession(open);
 }
 

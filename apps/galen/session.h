@@ -21,6 +21,7 @@ struct ModelOptions {
   std::string activations = "bf16";
   std::string kv = "auto";
   std::string speculate = "off";
+  std::string weights = "file";
   int64_t context = 0;  // 0: as much as the request needs
   int threads = 0;      // 0: all processors
   bool batch_invariant = false;

@@ -25,6 +25,7 @@ Result<std::unique_ptr<Session>> OpenSession(const SessionOptions& options) {
   open.pool = session->threads.get();
   open.read = options.read;
   open.images = options.images;
+  open.encode = options.encode;
   ImageEncoderOptions image_options;
   image_options.compute = runner.compute;
   image_options.batch_invariant = runner.batch_invariant;
@@ -54,6 +55,7 @@ Result<std::unique_ptr<Session>> OpenSession(const SessionOptions& options) {
   if (!options.draft.empty()) {
     open.read = {};
     open.images = false;
+    open.encode.reset();
     ASSIGN_OR_RETURN(session->draft, OpenModel(options.draft, open));
   }
   session->load_seconds = Now() - begin;

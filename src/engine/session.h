@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/threads.h"
@@ -17,7 +18,8 @@ namespace galen {
 struct SessionOptions {
   std::string model;  // as OpenModel takes it
   ReadModelOptions read;
-  bool images = false;  // open the image part too
+  bool images = false;          // open the image part too
+  std::optional<DType> encode;  // 16- and 32-bit matrices are encoded so as they are loaded
   RunnerOptions runner;
   KvType kv_type = KvType::kBf16;
   int threads = 0;             // 0: all processors
