@@ -235,6 +235,7 @@ void Engine::Finish(Sequence* sequence, FinishReason reason, const std::string& 
   if (drafter_ != nullptr) drafter_->Forget(sequence->id);
   const std::unique_ptr<Sequence> owned = scheduler_.Remove(sequence);
   counters_.cached_tokens += owned->cached;
+  if (owned->request.on_usage) owned->request.on_usage(owned->cached);
   if (owned->request.on_finish) owned->request.on_finish(reason, error);
 }
 

@@ -72,6 +72,8 @@ struct Request {
   // Called on the engine's thread for each token of the answer; false ends it after this token
   // (stop strings).
   std::function<bool(const TokenChoice&)> on_token;
+  // Called just before on_finish: tokens of the prompt that came from the prefix cache.
+  std::function<void(int64_t cached_tokens)> on_usage;
   std::function<void(FinishReason, const std::string& error)> on_finish;
 };
 
