@@ -10,6 +10,7 @@
 #include "models/adapter_targets.h"
 #include "models/arena_bytes.h"
 #include "models/weight_store.h"
+#include "nn/layers.h"
 #include "ops/lora_ops.h"
 
 namespace galen {
@@ -269,9 +270,9 @@ class Plan {
       ++unloaded_;
       return OkStatus();
     }
-    // PEFT saves the base's table beside LoRA on it; usually it is the one that is loaded.
-    const bool base_table = module.embedding && module.low_rank();
-    if (base_table && SameAsBase(whole, tensor)) return OkStatus();
+    // PEFT saves the base's table and head beside LoRA on them; usually they are what is loaded.
+    const bool base_copy = module.low_rank() && !whole.is_vector();
+    if (base_copy && slices == 1 && SameAsBase(whole, tensor)) return OkStatus();
     changes_ = true;
     for (int64_t s = 0; s < slices; ++s) {
       const AdapterTarget& target = *found[static_cast<size_t>(s)];
@@ -286,7 +287,8 @@ class Plan {
           spec.vector = &term.term.bias;
         } else {
           spec.matrix = &term.term.weight;
-          term.head_too = base_table && loaded_.model->config().tie_word_embeddings;
+          term.head_too =
+              base_copy && module.embedding && loaded_.model->config().tie_word_embeddings;
         }
       } else {
         if (!whole.is_vector()) {
@@ -332,7 +334,8 @@ class Plan {
   }
 
   bool SameAsBase(const ParamSpec& spec, const TensorInfo& tensor) const {
-    const WeightView& view = spec.matrix->view;
+    WeightView view = spec.matrix->view;
+    if (view.data == nullptr) view = loaded_.model->embedding()->table.view;  // a tied head
     const Result<Isa> isa = ChooseIsa();
     if (!isa.ok() || view.data == nullptr) return false;
     const KernelTable& kernels = KernelsFor(*isa);
@@ -399,7 +402,8 @@ AdapterCosts Plan::Costs() const {
     const ParamSpec& spec = entry->target->spec;
     const bool table = entry->target->embedding != nullptr;
     const int64_t rank = term.b.view.cols;
-    int64_t floats = 2 * rank;
+    // Each run of rows rounds its allocations up to 64 bytes.
+    int64_t floats = 2 * rank + 3 * 16;
     if (table) floats += 2 * spec.cols;
     if (!table && term.weight.view.data != nullptr) floats += spec.rows;
     costs.max_rank = std::max(costs.max_rank, rank);

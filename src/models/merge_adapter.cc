@@ -138,9 +138,9 @@ class Merger {
     }
     for (size_t i = 0; i < module.replaced.size(); ++i) {
       ASSIGN_OR_RETURN(const std::string name, NameOf(module.replaced_names[i]));
-      // PEFT saves the base's table beside LoRA on it.
-      if (module.low_rank() && module.embedding) continue;
       EditOf(name, name == table).replaced = module.replaced[i];
+      // PEFT saves the base's table beside LoRA on it, which a tied head shares.
+      if (module.low_rank() && name == table && untied_) head_.replaced = module.replaced[i];
     }
     return OkStatus();
   }
@@ -152,12 +152,13 @@ class Merger {
                          "; an adapter is merged into F32, F16 or BF16");
     }
     if (edit.replaced != nullptr) {
-      if (edit.replaced->shape == base.shape && FormatOf(edit.replaced->dtype).block_elems == 1 &&
-          FormatOf(edit.replaced->dtype).decode != nullptr) {
-        return OkStatus();
-      }
-      return DataLoss(where + " has the shape " + ShapeText(base.shape) + ", the adapter's " +
-                      ShapeText(edit.replaced->shape) + "; the adapter is for another model");
+      const BlockFormat& format = FormatOf(edit.replaced->dtype);
+      const bool fits =
+          edit.replaced->shape == base.shape && format.block_elems == 1 && format.decode != nullptr;
+      if (fits && edit.low_rank == nullptr) return OkStatus();
+      if (!fits)
+        return DataLoss(where + " has the shape " + ShapeText(base.shape) + ", the adapter's " +
+                        ShapeText(edit.replaced->shape) + "; the adapter is for another model");
     }
     const AdapterModule& m = *edit.low_rank;
     const int64_t rows = m.embedding ? m.a->shape[1] : m.b->shape[0];
@@ -203,7 +204,7 @@ class Merger {
     FormatOf(from.dtype)
         .decode(from.bytes.data() + row0 * RowBytes(from.dtype, cols), values,
                 (row1 - row0) * cols);
-    if (out.edit.replaced != nullptr || out.edit.low_rank == nullptr) return;
+    if (out.edit.low_rank == nullptr) return;
     const AdapterModule& m = *out.edit.low_rank;
     const int64_t rank = m.a->shape[0];
     const auto scale = static_cast<float>(m.scaling * options_.scale);
@@ -251,7 +252,7 @@ class Merger {
         write(out.base->bytes.data(), out.base->bytes.size());
       } else {
         std::vector<float> a, b, magnitude;
-        if (out.edit.low_rank != nullptr && out.edit.replaced == nullptr) {
+        if (out.edit.low_rank != nullptr) {
           a = Decode(*out.edit.low_rank->a);
           b = Decode(*out.edit.low_rank->b);
           if (out.edit.low_rank->magnitude != nullptr) {

@@ -89,7 +89,9 @@ def train(model, name):
             p.data = 0.05 * torch.randn(p.shape, generator=torch.Generator().manual_seed(p.numel()))
     optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.02)
     for _ in range(STEPS):
-        loss = sum(model(input_ids=s[None], labels=s[None]).loss for s in sequences(6))
+        extra = {"token_type_ids": torch.zeros_like} if name == "gemma3-vision" else {}
+        loss = sum(model(input_ids=s[None], labels=s[None], **{k: f(s[None]) for k, f in extra.items()}).loss
+                   for s in sequences(6))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
