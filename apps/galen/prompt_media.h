@@ -28,8 +28,4 @@ OrderedJson MessageContent(const std::string& text);
 // One user message, after a system message where there is a system text.
 OrderedJson MessagesOf(const std::string& system, const OrderedJson& content);
 
-// ResourceExhausted for a prompt that leaves no room for an answer; with images, says how many fit.
-Status CheckContext(const EncodedPrompt& prompt, std::span<const PreparedViews> images,
-                    int64_t context, int64_t model_limit);
-
 }  // namespace galen::cli

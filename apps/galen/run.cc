@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "chat.h"
 #include "commands.h"
+#include "constraint_options.h"
 #include "engine/generation.h"
 #include "media_options.h"
 #include "media_report.h"
@@ -28,6 +29,7 @@ struct RunOptions : ModelOptions {
   MediaCliOptions media;
   ImageOptions image;
   std::string box;
+  ConstraintOptions constraint;
   std::string think = "hide";
   bool raw = false;
   int64_t max_tokens = 0;
@@ -138,12 +140,13 @@ Result<EncodedPrompt> EncodeQuestion(const ModelFiles& files, const RunOptions& 
 }
 
 Json ResultJson(const Session& session, const std::vector<int32_t>& prompt,
-                const TextResult& result, const Json& media, const Json& boxes,
-                double encode_seconds, bool logprobs) {
+                const TextResult& result, const CompiledConstraint& constraint, const Json& media,
+                const Json& boxes, double encode_seconds, bool logprobs) {
   Json json;
   json["text"] = result.text;
   if (FindThinkingMarkers(*session.files().tokenizer).open) json["thinking"] = result.thinking;
   if (!session.adapters.adapters().empty()) json["adapters"] = AdapterRecord(session.adapters);
+  if (constraint.constraint != nullptr) json["constraint"] = ConstraintReport(constraint, result);
   if (!media.empty()) json["media"] = media;
   if (!boxes.empty()) json["boxes"] = boxes;
   json["finish_reason"] = FinishReasonName(result.finish);
@@ -197,6 +200,7 @@ Status Answer(RunOptions o) {
   ASSIGN_OR_RETURN(const std::vector<PreparedViews> images,
                    PrepareImages(files, o.image, media, &report));
   ASSIGN_OR_RETURN(const EncodedPrompt prompt, EncodeQuestion(files, o, text, media, images));
+  ASSIGN_OR_RETURN(const CompiledConstraint constraint, CompileConstraint(o.constraint, files));
   const int64_t limit = files.config.max_position_embeddings;
   const int64_t usual = media.images.empty() ? kDefaultMaxTokens : media.max_new_tokens;
   const int64_t max_tokens = o.max_tokens > 0 ? o.max_tokens : usual;
@@ -204,6 +208,7 @@ Status Answer(RunOptions o) {
   const int64_t size = static_cast<int64_t>(prompt.tokens.size());
   const int64_t context = o.context > 0 ? o.context : std::min(limit, size + max_tokens);
   o.images = !images.empty();
+  o.constrained = o.constraint.any();
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenSession(o, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, OpenEngine(*session, o, context));
   ShowWarnings(media);
@@ -215,6 +220,7 @@ Status Answer(RunOptions o) {
   const double encode_seconds = Now() - begin;
   request.prompt = prompt.tokens;
   request.max_tokens = max_tokens;
+  request.constraint = constraint.constraint;
   const InterruptScope scope;
   ASSIGN_OR_RETURN(const TextResult result, Generate(*engine, session->files(), request));
   Json boxes;
@@ -222,7 +228,7 @@ Status Answer(RunOptions o) {
     ASSIGN_OR_RETURN(boxes, DrawAnswerBoxes(result.text, media, o.box));
   }
   if (o.json) {
-    std::cout << DumpReport(ResultJson(*session, prompt.tokens, result, report, boxes,
+    std::cout << DumpReport(ResultJson(*session, prompt.tokens, result, constraint, report, boxes,
                                        encode_seconds, o.sampling.logprobs >= 0),
                             -1)
               << "\n";
@@ -238,6 +244,10 @@ Status Answer(RunOptions o) {
     std::cerr << "galen: the answer is cut off after " << result.tokens.size() << " tokens" << more
               << "\n";
   }
+  if (!result.complete) {
+    std::cerr << "galen: the answer is not complete: it does not satisfy --" << constraint.kind
+              << "\n";
+  }
   return OkStatus();
 }
 
@@ -246,6 +256,7 @@ Status Chat(RunOptions o) {
   const int64_t limit = files.config.max_position_embeddings;
   const int64_t context = o.context > 0 ? o.context : std::min(limit, kChatContext);
   o.images = files.vision_status.ok();
+  o.constrained = o.constraint.any();
   if (o.media.any()) RETURN_IF_ERROR(files.vision_status);
   if (!o.box.empty()) return InvalidArgument("--box wants a question on the command line");
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenSession(o, context));
@@ -253,6 +264,9 @@ Status Chat(RunOptions o) {
   ChatContext chat{*engine, session->files(), session->images.get(), o.system,
                    o.media, o.image,          RequestOf(o),          context};
   chat.media.media.seed = o.sampling.seed;
+  ASSIGN_OR_RETURN(const CompiledConstraint constraint,
+                   CompileConstraint(o.constraint, session->files()));
+  chat.request.constraint = constraint.constraint;
   chat.request.max_tokens = o.max_tokens > 0 ? o.max_tokens : context;
   // For the whole conversation: a Ctrl-C that comes a moment after the answer must not end it.
   const InterruptScope scope;
@@ -278,6 +292,7 @@ void AddRun(CLI::App& app, Action* action) {
                    "PNG file for the image with the boxes of the answer (asks with the recipe "
                    "'localise' unless --recipe names another)");
   AddProjectorOption(*verb, o.get());
+  AddConstraintOptions(*verb, &o->constraint);
   verb->add_option("--think", o->think,
                    "Thoughts of models that think: show (on standard error), hide, or off")
       ->check(CLI::IsMember({"show", "hide", "off"}))
@@ -314,9 +329,11 @@ void AddRun(CLI::App& app, Action* action) {
   AddComputeOptions(*verb, o.get());
   verb->add_flag("--json", o->json, "One JSON object instead of text");
   verb->callback([o, action, verb] {
-    *action = [o, verb]() -> Status {
-      RETURN_IF_ERROR(ReadAdapterOptions(*verb, &o->adapters));
-      RETURN_IF_ERROR(ParseBias(o->bias, &o->sampling));
+    RequireUsage(ReadAdapterOptions(*verb, &o->adapters));
+    RequireUsage(ParseBias(o->bias, &o->sampling));
+    RequireUsage(CheckSamplingParams(o->sampling, kMaxCount));
+    RequireUsage(ComputeOf(*o).status());
+    *action = [o]() -> Status {
       RETURN_IF_ERROR(ResolveModel(o.get()));
       if (o->system.empty()) o->system = o->default_system;
       if (!o->prompt.empty() || !o->file.empty()) return Answer(*o);

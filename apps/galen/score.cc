@@ -96,8 +96,9 @@ void AddScore(CLI::App& app, Action* action) {
   AddComputeOptions(*verb, o.get());
   verb->add_flag("--json", o->json, "One JSON object");
   verb->callback([o, action, verb] {
-    *action = [o, verb]() -> Status {
-      RETURN_IF_ERROR(ReadAdapterOptions(*verb, &o->adapters));
+    RequireUsage(ReadAdapterOptions(*verb, &o->adapters));
+    RequireUsage(ComputeOf(*o).status());
+    *action = [o]() -> Status {
       RETURN_IF_ERROR(ResolveModel(o.get()));
       return Score(*o);
     };

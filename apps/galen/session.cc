@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iostream>
 
-#include "engine/memory_plan.h"
 #include "store/ollama_store.h"
 
 namespace galen::cli {
@@ -46,6 +46,12 @@ void AddComputeOptions(CLI::App& verb, ModelOptions* o) {
                   "bf16, or int8: quantised per row and block of 32")
       ->check(CLI::IsMember({"bf16", "int8"}))
       ->capture_default_str();
+  verb.add_option(
+          "--weights", o->weights,
+          "file: as they are; or a type that the layers' 16- and 32-bit matrices are encoded "
+          "to when they are loaded")
+      ->check(CLI::IsMember({"file", "nf4", "int8", "q8_0", "q6_k", "q5_0", "q4_k", "q4_0"}))
+      ->capture_default_str();
   verb.add_option("--kv", o->kv, "Type of the KV cache; auto: bf16, or fp32 with --compute fp32")
       ->check(CLI::IsMember({"auto", "bf16", "f16", "int8", "fp32"}))
       ->capture_default_str();
@@ -54,6 +60,11 @@ void AddComputeOptions(CLI::App& verb, ModelOptions* o) {
       ->capture_default_str();
   verb.add_flag("--batch-invariant", o->batch_invariant,
                 "The same bits whoever else is in the batch");
+}
+
+int ThreadsOf(int threads) {
+  const int processors = AvailableProcessors();
+  return threads > 0 ? std::min(threads, processors) : processors;
 }
 
 Result<Compute> ComputeOf(const ModelOptions& options) {
@@ -86,14 +97,10 @@ Result<EngineOptions> EngineOptionsOf(const Session& session, const ModelOptions
                                       int64_t context) {
   EngineOptions engine;
   ASSIGN_OR_RETURN(engine.runner, RunnerOptionsOf(options));
-  engine.runner.adapters = session.adapters.costs();
-  for (size_t i = 0; i < session.adapters.adapters().size(); ++i) {
-    const uint64_t bit = uint64_t{1} << i;
-    engine.adapters |= bit;
-    if (session.adapters.adapters()[i].serves_all) engine.shared_adapters |= bit;
-  }
+  SetAdapters(session, &engine);
   ASSIGN_OR_RETURN(engine.kv_type, KvTypeOf(options, engine.runner.compute));
   engine.context = context;
+  engine.forced_drafts = options.constrained;
   if (options.speculate == "ngram")
     engine.speculate = Speculate::kNgram;
   else if (options.speculate != "off")
@@ -104,50 +111,24 @@ Result<EngineOptions> EngineOptionsOf(const Session& session, const ModelOptions
 }  // namespace
 
 Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_t context) {
-  auto session = std::make_unique<Session>();
-  const double begin = Now();
-  ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
-  session->kernels = &KernelsFor(isa);
-  session->threads =
-      std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : AvailableProcessors());
-  ASSIGN_OR_RETURN(const RunnerOptions runner, RunnerOptionsOf(options));
-  ASSIGN_OR_RETURN(const KvType kv_type, KvTypeOf(options, runner.compute));
-  OpenModelOptions open;
-  open.kernels = session->kernels;
-  open.pool = session->threads.get();
-  ImageEncoderOptions image_options;
-  image_options.compute = runner.compute;
-  image_options.batch_invariant = runner.batch_invariant;
+  SessionOptions open;
+  open.model = options.model;
   open.read = ReadOptionsOf(options);
   open.images = options.images;
-  open.admit = [&](const ModelConfig& config, const WeightPlan& weights, const ImageTower* tower) {
-    MemoryPlan plan;
-    plan.weights = weights.allocated();
-    const int64_t tokens = std::min(context, config.max_position_embeddings);
-    plan.kv_cache = KvCacheBytes(config, kv_type, tokens, runner.max_batch_tokens);
-    plan.activations = ForwardArenaBytes(config, *session->kernels, session->threads->size(),
-                                         std::min(tokens, runner.max_batch_tokens), 1);
-    if (tower != nullptr) {
-      plan.activations += ImageEncoder::ReservedBytes(*tower, *session->kernels,
-                                                      session->threads->size(), image_options);
-    }
-    return CheckMemory(plan, AvailableMemory()).WithContext(options.model);
-  };
-  ASSIGN_OR_RETURN(session->loaded, OpenModel(options.model, open));
-  ASSIGN_OR_RETURN(session->adapters, AttachAdapters(session->loaded, options.adapters,
-                                                     *session->kernels, *session->threads));
-  image_options.adapters = session->adapters.costs();
-  if (session->loaded.tower != nullptr) {
-    ASSIGN_OR_RETURN(session->images,
-                     ImageEncoder::Create(*session->loaded.tower, *session->files().image_processor,
-                                          *session->kernels, *session->threads, image_options));
+  ASSIGN_OR_RETURN(open.runner, RunnerOptionsOf(options));
+  ASSIGN_OR_RETURN(open.kv_type, KvTypeOf(options, open.runner.compute));
+  open.threads = ThreadsOf(options.threads);
+  open.context = context;
+  if (options.speculate != "off" && options.speculate != "ngram") open.draft = options.speculate;
+  if (options.weights != "file") {
+    ASSIGN_OR_RETURN(open.encode, DTypeFromName(options.weights));
   }
-  if (options.speculate != "off" && options.speculate != "ngram") {
-    open.read = {};
-    open.images = false;
-    ASSIGN_OR_RETURN(session->draft, OpenModel(options.speculate, open));
+  open.adapters = options.adapters.chosen;
+  open.allow_unmatched = options.adapters.allow_unmatched;
+  ASSIGN_OR_RETURN(std::unique_ptr<Session> session, galen::OpenSession(open));
+  for (const AttachedAdapter& adapter : session->adapters.adapters()) {
+    for (const std::string& note : adapter.notes) std::cerr << "galen: " << note << "\n";
   }
-  session->load_seconds = Now() - begin;
   return session;
 }
 

@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "engine/image_encoder.h"
 #include "engine/score.h"
+#include "engine/session.h"
 #include "models/open_model.h"
 
 namespace galen::cli {
@@ -21,12 +22,14 @@ struct ModelOptions {
   std::string activations = "bf16";
   std::string kv = "auto";
   std::string speculate = "off";
+  std::string weights = "file";
   int64_t context = 0;  // 0: as much as the request needs
   int threads = 0;      // 0: all processors
   bool batch_invariant = false;
   bool json = false;
-  std::string mmproj;   // image projector file of a GGUF model
-  bool images = false;  // open the image part too
+  std::string mmproj;        // image projector file of a GGUF model
+  bool images = false;       // open the image part too
+  bool constrained = false;  // answers are under a constraint
   AdapterCliOptions adapters;
   std::string default_system;  // system text that an Ollama model carries
 };
@@ -38,24 +41,13 @@ Status ResolveModel(ModelOptions* options);
 ReadModelOptions ReadOptionsOf(const ModelOptions& options);
 void AddComputeOptions(CLI::App& verb, ModelOptions* options);
 
+// As many as asked, 0 for all, but no more than there are processors: workers wait for each other
+// without sleeping.
+int ThreadsOf(int threads);
 // Compute mode and cache type; "int8" names int8 activations.
 Result<Compute> ComputeOf(const ModelOptions& options);
 Result<KvType> KvTypeOf(const ModelOptions& options, Compute compute);
 Result<RunnerOptions> RunnerOptionsOf(const ModelOptions& options);
-
-// Kernels, threads and the model. The engine is made by OpenEngine, when the context is known.
-struct Session {
-  const KernelTable* kernels = nullptr;
-  std::unique_ptr<ThreadPool> threads;
-  LoadedModel loaded;
-  ModelAdapters adapters;                // that loaded carries
-  LoadedModel draft;                     // --speculate MODEL
-  std::unique_ptr<ImageEncoder> images;  // null unless asked for
-  double load_seconds = 0;
-
-  const ModelFiles& files() const { return loaded.files; }
-  const CausalLM& model() const { return *loaded.model; }
-};
 
 // Opens the model; refuses before loading if weights and `context` tokens of cache do not fit into
 // memory.

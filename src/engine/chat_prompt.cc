@@ -6,6 +6,10 @@
 namespace galen {
 namespace {
 
+// Tokens around the placeholders of a view: its two markers and a token of line breaks on either
+// side.
+constexpr int64_t kTokensAround = 4;
+
 std::optional<std::string> Spelling(const Tokenizer& tokenizer, std::optional<TokenId> id) {
   if (!id.has_value()) return std::nullopt;
   return std::string(tokenizer.TokenText(*id));
@@ -102,38 +106,50 @@ Status CheckReady(const ModelFiles& files, std::span<const PreparedViews> images
   return images.empty() ? OkStatus() : files.vision_status;
 }
 
+Status Blame(const ModelFiles& files, const Status& status) {
+  return {status.code(), files.checkpoint->path() + ": " + status.message() +
+                             "; change the messages, or leave the template out with --raw"};
+}
+
 }  // namespace
 
-Result<EncodedPrompt> EncodeChat(const ModelFiles& files, const OrderedJson& messages,
-                                 std::span<const PreparedViews> images) {
-  RETURN_IF_ERROR(CheckReady(files, images));
+ChatEncoder::ChatEncoder(ModelFiles files, ChatTemplate chat)
+    : files_(std::move(files)), template_(std::move(chat)) {
+  const Tokenizer& tokenizer = *files_.tokenizer;
+  shared_.add_generation_prompt = true;
+  shared_.bos_token = Spelling(tokenizer, tokenizer.special().bos);
+  shared_.eos_token = Spelling(tokenizer, tokenizer.special().eos);
+  for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
+    if (tokenizer.IsControl(id)) shared_.control_tokens.emplace_back(tokenizer.TokenText(id));
+  }
+  // A message that spells the placeholder is text, whether or not the vocabulary calls it a control
+  // token.
+  if (files_.image_processor != nullptr)
+    shared_.control_tokens.emplace_back(files_.image_processor->placeholder());
+}
+
+Result<ChatEncoder> ChatEncoder::Create(const ModelFiles& files) {
+  RETURN_IF_ERROR(files.tokenizer_status);
   if (files.chat_template.empty()) {
     return Unsupported(files.checkpoint->path() +
                        " has no chat template and none is built in for it; use --raw");
   }
-  const Tokenizer& tokenizer = *files.tokenizer;
-  const auto blame = [&](const Status& status) -> Status {
-    return {status.code(), files.checkpoint->path() + ": " + status.message() +
-                               "; change the messages, or leave the template out with --raw"};
-  };
-  const Result<ChatTemplate> chat = ChatTemplate::Parse(files.chat_template);
-  if (!chat.ok()) return blame(chat.status());
-  ChatInput input;
+  Result<ChatTemplate> chat = ChatTemplate::Parse(files.chat_template);
+  if (!chat.ok()) return Blame(files, chat.status());
+  return ChatEncoder(files, *std::move(chat));
+}
+
+Result<EncodedPrompt> ChatEncoder::Encode(const OrderedJson& messages,
+                                          std::span<const PreparedViews> images,
+                                          const OrderedJson& tools) const {
+  RETURN_IF_ERROR(CheckReady(files_, images));
+  ChatInput input = shared_;
   input.messages = messages;
-  input.add_generation_prompt = true;
-  input.bos_token = Spelling(tokenizer, tokenizer.special().bos);
-  input.eos_token = Spelling(tokenizer, tokenizer.special().eos);
-  for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
-    if (tokenizer.IsControl(id)) input.control_tokens.emplace_back(tokenizer.TokenText(id));
-  }
-  // A message that spells the placeholder is text, whether or not the vocabulary calls it a control
-  // token.
-  if (files.image_processor != nullptr)
-    input.control_tokens.emplace_back(files.image_processor->placeholder());
-  const Result<RenderedChat> result = chat->RenderWithSpans(input);
-  if (!result.ok()) return blame(result.status());
+  input.tools = tools;
+  const Result<RenderedChat> result = template_.RenderWithSpans(input);
+  if (!result.ok()) return Blame(files_, result.status());
   const RenderedChat& rendered = *result;
-  PromptBuilder builder(files, images);
+  PromptBuilder builder(files_, images);
   const std::string_view text = rendered.text;
   size_t at = 0;
   for (const TextSpan& plain : rendered.plain_spans) {
@@ -143,6 +159,13 @@ Result<EncodedPrompt> EncodeChat(const ModelFiles& files, const OrderedJson& mes
   }
   RETURN_IF_ERROR(builder.Template(text.substr(at)));
   return builder.Take();
+}
+
+Result<EncodedPrompt> EncodeChat(const ModelFiles& files, const OrderedJson& messages,
+                                 std::span<const PreparedViews> images) {
+  RETURN_IF_ERROR(CheckReady(files, images));
+  ASSIGN_OR_RETURN(const ChatEncoder encoder, ChatEncoder::Create(files));
+  return encoder.Encode(messages, images);
 }
 
 Result<std::vector<int32_t>> EncodeChat(const ModelFiles& files, const OrderedJson& messages) {
@@ -166,6 +189,31 @@ Result<EncodedPrompt> EncodeRaw(const ModelFiles& files, std::string_view text,
   }
   RETURN_IF_ERROR(builder.Template(text));
   return builder.Take();
+}
+
+Status CheckContext(const EncodedPrompt& prompt, std::span<const PreparedViews> images,
+                    int64_t context, int64_t model_limit) {
+  const int64_t size = static_cast<int64_t>(prompt.tokens.size());
+  if (size < context) return OkStatus();
+  std::string message = "the prompt has " + std::to_string(size) + " tokens and the context only " +
+                        std::to_string(context);
+  if (images.empty()) {
+    return ResourceExhausted(message + "; shorten it or raise --context (the model allows " +
+                             std::to_string(model_limit) + ")");
+  }
+  std::vector<int64_t> cost(images.size(), 0);
+  int64_t text = size;
+  for (const ImagePlace& place : prompt.places) {
+    cost[place.image] += place.count + kTokensAround;
+    text -= place.count + kTokensAround;
+  }
+  size_t fit = 0;
+  for (int64_t used = text; fit < cost.size() && (used += cost[fit]) < context;) ++fit;
+  return ResourceExhausted(
+      message + ": " + std::to_string(fit) + " of the " + std::to_string(images.size()) +
+      " images fit beside this text; give fewer, make them smaller with --image-tokens, or raise "
+      "--context (the model allows " +
+      std::to_string(model_limit) + ")");
 }
 
 }  // namespace galen

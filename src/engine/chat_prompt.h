@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -36,6 +38,25 @@ struct EncodedPrompt {
 // another number of images than the template wrote placeholders. Each placeholder becomes what
 // ImageProcessor::Expand says before the text is turned into tokens, so that line breaks merge with
 // their neighbours as in transformers.
+//
+// ChatEncoder keeps what all conversations of a model share (the parsed template, the texts of
+// control tokens); immutable, usable from any thread.
+class ChatEncoder {
+ public:
+  // Unsupported: a model without a template. InvalidArgument: a template that cannot be parsed.
+  static Result<ChatEncoder> Create(const ModelFiles& files);
+  // tools: as ChatInput::tools.
+  Result<EncodedPrompt> Encode(const OrderedJson& messages, std::span<const PreparedViews> images,
+                               const OrderedJson& tools = {}) const;
+
+ private:
+  ChatEncoder(ModelFiles files, ChatTemplate chat);
+
+  ModelFiles files_;
+  ChatTemplate template_;
+  ChatInput shared_;
+};
+
 Result<EncodedPrompt> EncodeChat(const ModelFiles& files, const OrderedJson& messages,
                                  std::span<const PreparedViews> images);
 Result<std::vector<int32_t>> EncodeChat(const ModelFiles& files, const OrderedJson& messages);
@@ -44,5 +65,9 @@ Result<std::vector<int32_t>> EncodeChat(const ModelFiles& files, const OrderedJs
 // a text without any has all images in front.
 Result<EncodedPrompt> EncodeRaw(const ModelFiles& files, std::string_view text,
                                 std::span<const PreparedViews> images);
+
+// ResourceExhausted for a prompt that leaves no room for an answer; with images, says how many fit.
+Status CheckContext(const EncodedPrompt& prompt, std::span<const PreparedViews> images,
+                    int64_t context, int64_t model_limit);
 
 }  // namespace galen

@@ -34,6 +34,7 @@ std::vector<int64_t> PagesPerGroup(const ModelConfig& config, const EngineOption
 EngineOptions Completed(EngineOptions options) {
   const bool speculates = options.speculate != Speculate::kOff;
   options.runner.max_logit_rows = options.max_sequences * (speculates ? options.max_draft + 1 : 1);
+  if (!speculates && options.forced_drafts) options.runner.max_logit_rows += options.max_draft;
   options.runner.max_batch_tokens =
       std::max(options.runner.max_batch_tokens, options.runner.max_logit_rows);
   return options;
@@ -220,6 +221,10 @@ Result<int64_t> Engine::Submit(Request request) {
   auto sequence = std::make_unique<Sequence>();
   sequence->id = next_id_++;
   sequence->tokens = request.prompt;
+  if (request.constraint != nullptr) {
+    sequence->matcher =
+        std::make_unique<grammar::GrammarMatcher>(request.constraint, request.thinking);
+  }
   sequence->request = std::move(request);
   const int64_t id = sequence->id;
   scheduler_.Add(std::move(sequence));
@@ -249,6 +254,7 @@ void Engine::Finish(Sequence* sequence, FinishReason reason, const std::string& 
   if (drafter_ != nullptr) drafter_->Forget(sequence->id);
   const std::unique_ptr<Sequence> owned = scheduler_.Remove(sequence);
   counters_.cached_tokens += owned->cached;
+  if (owned->request.on_usage) owned->request.on_usage(owned->cached);
   if (owned->request.on_finish) owned->request.on_finish(reason, error);
 }
 
@@ -266,14 +272,17 @@ void Engine::FinishCancelled() {
 // compute no more rows than have the bits of single ones: greedy answers do not change, and beyond
 // that a guess costs more than it saves.
 void Engine::AddDrafts() {
-  if (drafter_ == nullptr) return;
-  const auto generates = [](const Sequence& sequence) {
+  const auto generates = [this](const Sequence& sequence) {
     return sequence.pending() == 1 &&
-           static_cast<int64_t>(sequence.tokens.size()) > sequence.prompt_size();
+           static_cast<int64_t>(sequence.tokens.size()) > sequence.prompt_size() &&
+           (drafter_ != nullptr || (options_.forced_drafts && sequence.matcher != nullptr));
   };
   int64_t left = std::count_if(scheduler_.running().begin(), scheduler_.running().end(),
                                [&](const auto& sequence) { return generates(*sequence); });
+  if (left == 0) return;
   int64_t rows = single_rows_;
+  if (drafter_ == nullptr)
+    rows = std::min(rows, left + options_.max_draft);  // max_logit_rows has room for these
   for (const auto& sequence : scheduler_.running()) {
     if (!generates(*sequence)) continue;
     const int64_t share = rows / left-- - 1;
@@ -283,11 +292,30 @@ void Engine::AddDrafts() {
                                    sequence->request.max_tokens - answered - 1});
     --rows;
     if (most < 1) continue;
-    const std::vector<int32_t> draft = drafter_->Draft(*sequence, most);
+    const std::vector<int32_t> draft = DraftFor(*sequence, most);
     sequence->tokens.insert(sequence->tokens.end(), draft.begin(), draft.end());
     sequence->guesses = static_cast<int64_t>(draft.size());
     rows -= sequence->guesses;
   }
+}
+
+// What a constraint forces comes before what a drafter guesses; nothing that it forbids is guessed.
+std::vector<int32_t> Engine::DraftFor(const Sequence& sequence, int64_t most) {
+  const grammar::GrammarMatcher* matcher = sequence.matcher.get();
+  if (matcher != nullptr && options_.forced_drafts && sequence.request.tokenizer != nullptr) {
+    std::vector<int32_t> forced =
+        matcher->ForcedTokens(*sequence.request.tokenizer, static_cast<size_t>(most));
+    // A tokenizer may know more tokens than the model.
+    const auto unknown = std::find_if(forced.begin(), forced.end(), [&](int32_t token) {
+      return token >= model_.config().vocab_size;
+    });
+    forced.erase(unknown, forced.end());
+    if (!forced.empty() || drafter_ == nullptr) return forced;
+  }
+  if (drafter_ == nullptr) return {};
+  std::vector<int32_t> draft = drafter_->Draft(sequence, most);
+  if (matcher != nullptr) draft.resize(matcher->CountAcceptable(draft));
+  return draft;
 }
 
 bool Engine::Step() {
@@ -349,16 +377,23 @@ void Engine::Remember(Sequence* sequence) {
   cache_->Insert(sequence, std::min(sequence->computed, most));
 }
 
-TokenChoice Engine::Choose(const Sequence& sequence, std::span<const int32_t> history,
-                           float* logits) const {
+TokenChoice Engine::Choose(const Sequence& sequence, float* logits) const {
   const SamplingParams& params = sequence.request.sampling;
   const int64_t vocab = model_.config().vocab_size;
   const bool plain = params.temperature == 0.0f && params.logprobs < 0 &&
                      params.repetition_penalty == 1.0f && params.frequency_penalty == 0.0f &&
                      params.presence_penalty == 0.0f && params.logit_bias.empty();
-  if (plain) return {runner_.kernels().argmax(logits, vocab), 0.0f, {}};
-  return Sample(params, {logits, static_cast<size_t>(vocab)}, history,
-                sequence.request.prompt.size());
+  const std::span<float> row(logits, static_cast<size_t>(vocab));
+  grammar::GrammarMatcher* matcher = sequence.matcher.get();
+  if (plain) {
+    if (matcher != nullptr) matcher->Apply(row, sequence.request.stop_tokens);
+    return {runner_.kernels().argmax(logits, vocab), 0.0f, {}};
+  }
+  std::function<void(std::span<float>)> constrain;
+  if (matcher != nullptr) {
+    constrain = [&](std::span<float> all) { matcher->Apply(all, sequence.request.stop_tokens); };
+  }
+  return Sample(params, row, sequence.tokens, sequence.request.prompt.size(), constrain);
 }
 
 bool Engine::TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t row,
@@ -371,12 +406,15 @@ bool Engine::TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t
   sequence->KeepGuesses(0);
   FinishReason reason = FinishReason::kNone;
   for (int64_t i = 0; i < rows && reason == FinishReason::kNone; ++i) {
-    const TokenChoice choice = Choose(*sequence, sequence->tokens, logits.row(row + i));
+    const TokenChoice choice = Choose(*sequence, logits.row(row + i));
+    grammar::GrammarMatcher* matcher = sequence->matcher.get();
     const float chosen = choice.token < 0 ? -INFINITY : logits.row(row + i)[choice.token];
     if (std::isnan(chosen) || chosen == -INFINITY) {
       Finish(sequence, FinishReason::kError,
-             "no token can be chosen: the model's output is not finite (damaged weights?), or "
-             "logit_bias bans all");
+             matcher != nullptr && !matcher->error().empty()
+                 ? matcher->error()
+                 : "no token can be chosen: the model's output is not finite (damaged weights?), "
+                   "or logit_bias bans all");
       return false;
     }
     const bool stop = std::find(request.stop_tokens.begin(), request.stop_tokens.end(),
@@ -387,11 +425,14 @@ bool Engine::TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t
                request.max_tokens) {
       reason = FinishReason::kLength;
     } else {
+      if (matcher != nullptr) GALEN_CHECK(matcher->Accept(choice.token));
       sequence->tokens.push_back(choice.token);
       ++counters_.answer_tokens;
       const int64_t size = static_cast<int64_t>(sequence->tokens.size());
       if (request.on_token && !request.on_token(choice))
         reason = FinishReason::kStop;
+      else if (matcher != nullptr && matcher->finished())
+        reason = FinishReason::kStop;  // nothing but an end token could follow
       else if (size - sequence->prompt_size() >= request.max_tokens)
         reason = FinishReason::kLength;
       else if (size >= options_.context)

@@ -32,9 +32,10 @@ struct EngineOptions {
       0;  // tokens of all sequences that fit the cache at once; 0: max_sequences * context
   bool prefix_cache = true;
   Speculate speculate = Speculate::kOff;
-  int64_t max_draft = 6;         // with the token before them, the rows that decode in registers
-  uint64_t adapters = 0;         // loaded, a bit each
-  uint64_t shared_adapters = 0;  // of these, the ones that serve every request
+  int64_t max_draft = 6;       // with the token before them, the rows that decode in registers
+  bool forced_drafts = false;  // guess what a constraint leaves no choice about (max_draft tokens)
+  uint64_t adapters = 0;       // loaded, a bit each
+  uint64_t shared_adapters = 0;           // of these, the ones that serve every request
   const CausalLM* draft_model = nullptr;  // kModel only; must outlive the engine
 };
 
@@ -88,8 +89,8 @@ class Engine {
   void Remember(Sequence* sequence);
   // Takes the tokens that the logits rows choose; returns false if the sequence ended.
   bool TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t row, int64_t rows);
-  TokenChoice Choose(const Sequence& sequence, std::span<const int32_t> history,
-                     float* logits) const;
+  TokenChoice Choose(const Sequence& sequence, float* logits) const;
+  std::vector<int32_t> DraftFor(const Sequence& sequence, int64_t most);
 
   const CausalLM& model_;
   const EngineOptions options_;

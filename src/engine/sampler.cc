@@ -123,7 +123,8 @@ Status CheckSamplingParams(const SamplingParams& p, int64_t vocab_size) {
 }
 
 TokenChoice Sample(const SamplingParams& params, std::span<float> logits,
-                   std::span<const int32_t> history, size_t answer_begin) {
+                   std::span<const int32_t> history, size_t answer_begin,
+                   const std::function<void(std::span<float>)>& constrain) {
   TokenChoice choice;
   for (float& x : logits) {
     if (std::isnan(x))
@@ -143,6 +144,7 @@ TokenChoice Sample(const SamplingParams& params, std::span<float> logits,
     for (size_t i = 0; i < n; ++i) choice.top.emplace_back(ids[i], raw[ids[i]] - lse);
   }
   Penalise(params, logits, history, answer_begin);
+  if (constrain) constrain(logits);
   choice.token = ArgMax(logits);
   const float largest = logits[choice.token];
   if (params.temperature > 0.0f && std::isfinite(largest)) {  // a bias of infinity decides alone

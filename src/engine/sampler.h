@@ -1,8 +1,9 @@
-// From logits to a token. Order as in Hugging Face's generate: penalties, bias, temperature, top-k,
-// top-p, min-p, draw.
+// From logits to a token. Order as in Hugging Face's generate: penalties, bias, constraint,
+// temperature, top-k, top-p, min-p, draw.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -37,9 +38,11 @@ struct TokenChoice {
 
 // logits [vocab] are changed in place. history: prompt and answer so far, the answer from
 // `answer_begin`. A draw depends on (seed, history.size()) only, so a sequence that was preempted
-// and resumed, or batched otherwise, goes on the same way.
+// and resumed, or batched otherwise, goes on the same way. `constrain` (may be empty) sets the
+// logits of what must not be chosen to -infinity.
 TokenChoice Sample(const SamplingParams& params, std::span<float> logits,
-                   std::span<const int32_t> history, size_t answer_begin);
+                   std::span<const int32_t> history, size_t answer_begin,
+                   const std::function<void(std::span<float>)>& constrain = {});
 
 // log softmax(logits)[i] is logits[i] - LogSumExp(logits).
 float LogSumExp(std::span<const float> logits);

@@ -11,6 +11,7 @@
 
 #include "base/siphash.h"
 #include "engine/sampler.h"
+#include "grammar/constraint.h"
 #include "ops/exec_context.h"
 
 namespace galen {
@@ -62,14 +63,21 @@ struct Request {
   SamplingParams sampling;
   int64_t max_tokens = 1 << 30;
   std::vector<int32_t> stop_tokens;  // end the answer and are not part of it
+  // What the answer must be; null: anything. The vocabulary is the tokenizer's.
+  std::shared_ptr<const grammar::Constraint> constraint;
+  grammar::GrammarMatcher::Thinking thinking;  // under a constraint: free thoughts before it
+  std::shared_ptr<const Tokenizer> tokenizer;  // under a constraint: spells stretches that must
+                                               // come, which are then guessed; null: they are not
   // Adapters that serve it, a bit each (ModelAdapters); all that are loaded unless it says else.
   uint64_t adapters = kAllAdapters;
-  // Sequences share cached prefixes only under the same salt (tenant, preprocessing) and
-  // with the same adapters.
+  // Sequences share cached prefixes only under the same salt (tenant, preprocessing) and with the
+  // same adapters.
   uint64_t cache_salt = 0;
   // Called on the engine's thread for each token of the answer; false ends it after this token
   // (stop strings).
   std::function<bool(const TokenChoice&)> on_token;
+  // Called just before on_finish: tokens of the prompt that came from the prefix cache.
+  std::function<void(int64_t cached_tokens)> on_usage;
   std::function<void(FinishReason, const std::string& error)> on_finish;
 };
 
@@ -88,6 +96,7 @@ struct Sequence {
   int64_t computed = 0;         // tokens whose keys and values are in the cache
   std::vector<BlockTable> tables;  // one per group of the pool
   std::vector<Digest128> digests;  // of the prefixes that end at page borders, as far as known
+  std::unique_ptr<grammar::GrammarMatcher> matcher;  // has taken the tokens of the answer
   bool cancelled = false;
   int64_t cached = 0;  // tokens of the prompt that came from the prefix cache
 

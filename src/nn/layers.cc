@@ -55,6 +55,7 @@ Tensor SelfAttention(ExecContext& ctx, const AttentionLayer& layer, const Attent
   const AttentionShape& shape = call.shape;
   const int64_t tokens = x.rows();
   std::array<Tensor, 3> qkv;
+  Observe(ctx, "attention.x", x);
   ProjectTogether(ctx, {&layer.q_proj, &layer.k_proj, &layer.v_proj}, x, qkv);
   Tensor q = qkv[0].Reshape({tokens, shape.num_heads, shape.head_dim});
   Tensor k = qkv[1].Reshape({tokens, shape.num_kv_heads, shape.head_dim});
@@ -70,14 +71,18 @@ Tensor SelfAttention(ExecContext& ctx, const AttentionLayer& layer, const Attent
     heads = GatherRows(ctx, heads, call.rows);
     ctx.adapter_runs = call.adapter_runs;
   }
+  Observe(ctx, "attention.heads", heads);
   return Project(ctx, layer.o_proj, heads);
 }
 
 Tensor GatedMlp(ExecContext& ctx, const GatedMlpLayer& layer, GateKind activation,
                 const Tensor& x) {
   std::array<Tensor, 2> gate_up;
+  Observe(ctx, "mlp.x", x);
   ProjectTogether(ctx, {&layer.gate_proj, &layer.up_proj}, x, gate_up);
-  return Project(ctx, layer.down_proj, GateMul(ctx, activation, gate_up[0], gate_up[1]));
+  const Tensor gated = GateMul(ctx, activation, gate_up[0], gate_up[1]);
+  Observe(ctx, "mlp.gated", gated);
+  return Project(ctx, layer.down_proj, gated);
 }
 
 Tensor LayerScope::Keep(const Tensor& y, const Tensor& input) {

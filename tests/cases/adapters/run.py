@@ -57,8 +57,13 @@ def refused(name, says, *args, base="gemma3"):
     check(name, code == 1 and not out and error.startswith("galen: ") and error.count("\n") == 1 and not missing, error)
 
 
+def refused_usage(name, says, *args):
+    code, out, error = run(*args)
+    check(name, code == 2 and not out and all(text in error for text in says), error)
+
+
 def bad_input(folder):
-    refused("scale without adapter", ["--adapter-scale"], "--adapter-scale", "2", "--adapter", ADAPTERS / "gemma3-all")
+    refused_usage("scale without adapter", ["--adapter-scale"], "--adapter-scale", "2", "--adapter", ADAPTERS / "gemma3-all")
     refused("another model", ["layers.3", "nearest names", "--allow-unmatched"], "--adapter", ADAPTERS / "gemma3-all", base="llama")
     refused("no adapter", ["adapter_config.json"], "--adapter", TINY / "llama")
     refused("a model", ["is a model"], "--adapter", TINY / "llama/f32.gguf")

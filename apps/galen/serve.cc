@@ -1,0 +1,188 @@
+// galen serve: models behind the HTTP interfaces that OpenAI's and Ollama's clients know.
+#include <sys/resource.h>
+
+#include <csignal>
+#include <iostream>
+
+#include "commands.h"
+#include "engine/memory_plan.h"
+#include "server/security/api_keys.h"
+#include "server/server.h"
+#include "session.h"
+
+namespace galen::cli {
+namespace {
+
+struct ServeOptions : ModelOptions {
+  std::vector<std::string> models;
+  server::ServerOptions server;
+  std::string new_key, keep_alive = "forever";
+  double memory_gb = 0;
+  int64_t max_sequences = 8, max_queue = 256, step_tokens = 512, max_body_mb = 64;
+  double header_seconds = 10, body_seconds = 60, write_seconds = 30, drain_seconds = 30;
+  bool no_log = false, no_prefix_cache = false;
+};
+
+std::chrono::milliseconds Milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+}
+
+Result<std::chrono::seconds> KeepAliveOf(const std::string& text) {
+  if (text == "forever") return std::chrono::seconds(-1);
+  size_t used = 0;
+  long seconds = -1;
+  try {
+    seconds = std::stol(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  if (used == 0 || used != text.size() || seconds < 0)
+    return InvalidArgument("--keep-alive wants a number of seconds, or forever");
+  return std::chrono::seconds(seconds);
+}
+
+Result<server::ServerOptions> ServerOptionsOf(const ServeOptions& o) {
+  server::ServerOptions options = o.server;
+  options.version = GALEN_VERSION;
+  options.http.max_body_bytes = o.max_body_mb << 20;
+  options.http.max_body_total =
+      std::max(options.http.max_body_total, 2 * options.http.max_body_bytes);
+  options.http.header_timeout = Milliseconds(o.header_seconds);
+  options.http.body_timeout = Milliseconds(o.body_seconds);
+  options.http.write_timeout = Milliseconds(o.write_seconds);
+  options.http.drain_timeout = Milliseconds(o.drain_seconds);
+  options.http.handle_signals = true;
+  server::HostOptions& host = options.registry.host;
+  ASSIGN_OR_RETURN(host.session.runner, RunnerOptionsOf(o));
+  host.session.runner.max_batch_tokens = o.step_tokens;
+  ASSIGN_OR_RETURN(host.session.kv_type, KvTypeOf(o, host.session.runner.compute));
+  host.session.threads = ThreadsOf(o.threads);
+  host.session.context = o.context;
+  host.session.max_sequences = o.max_sequences;
+  host.max_queue = o.max_queue;
+  host.prefix_cache = !o.no_prefix_cache;
+  options.registry.memory = static_cast<int64_t>(o.memory_gb * 1e9);
+  ASSIGN_OR_RETURN(options.registry.keep_alive, KeepAliveOf(o.keep_alive));
+  return options;
+}
+
+// Each connection is a descriptor; the soft limit is often 1024.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Status PrintNewKey(const std::string& name) {
+  ASSIGN_OR_RETURN(const server::NewKey made, server::MakeKey(name));
+  std::cout << "key for the client, shown this once: " << made.key
+            << "\nline for the file of --api-keys:      " << made.line << "\n";
+  return OkStatus();
+}
+
+Status Serve(const ServeOptions& o) {
+  if (!o.new_key.empty()) return PrintNewKey(o.new_key);
+  if (o.models.empty()) return InvalidArgument("name at least one model: galen serve [NAME=]PATH");
+  ASSIGN_OR_RETURN(const server::ServerOptions options, ServerOptionsOf(o));
+  std::vector<server::ModelSpec> models;
+  for (const std::string& argument : o.models) {
+    ASSIGN_OR_RETURN(server::ModelSpec spec, server::ParseModelSpec(argument));
+    models.push_back(std::move(spec));
+  }
+  RaiseFileLimit();
+  std::signal(SIGPIPE, SIG_IGN);  // whoever read the log may have gone
+  ASSIGN_OR_RETURN(const std::unique_ptr<server::Server> server,
+                   server::Server::Create(options, models, o.no_log ? nullptr : &std::cerr));
+  std::cout << "galen serves on " << (options.http.tls_certificate.empty() ? "http://" : "https://")
+            << options.http.host << ":" << server->port() << std::endl;
+  server->Run();
+  return OkStatus();
+}
+
+void AddSecurityOptions(CLI::App& verb, ServeOptions* o) {
+  verb.add_option("--api-keys", o->server.api_keys,
+                  "File of hashed API keys, a line 'NAME sha256:HEX' each; requests then need one");
+  verb.add_option("--new-key", o->new_key, "Make a key with this name, print it, and end");
+  verb.add_option("--tls-cert", o->server.http.tls_certificate, "Certificate chain, PEM");
+  verb.add_option("--tls-key", o->server.http.tls_key, "Its private key, PEM");
+  verb.add_flag("--allow-insecure", o->server.allow_insecure,
+                "Listen where others reach it without keys or TLS");
+}
+
+void AddLimitOptions(CLI::App& verb, ServeOptions* o) {
+  server::ServerOptions& s = o->server;
+  const auto positive = CLI::Range(int64_t{1}, int64_t{1} << 30);
+  verb.add_option("--max-queue", o->max_queue, "Requests that wait for a model; more get 429")
+      ->check(positive)
+      ->capture_default_str();
+  verb.add_option("--max-connections", s.http.max_connections, "Open at once")
+      ->check(positive)
+      ->capture_default_str();
+  verb.add_option("--max-body-mb", o->max_body_mb, "Size of a request's body")
+      ->check(CLI::Range(int64_t{1}, int64_t{4096}))
+      ->capture_default_str();
+  verb.add_option("--max-tokens", s.max_tokens, "Of an answer (0: what the context has room for)")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 30))
+      ->capture_default_str();
+  verb.add_option("--max-images", s.max_images, "Of a request")
+      ->check(positive)
+      ->capture_default_str();
+  verb.add_option("--max-image-pixels", s.max_image_pixels, "Of an image, decoded")
+      ->check(positive)
+      ->capture_default_str();
+  const auto seconds = CLI::Range(0.1, 86400.0);
+  verb.add_option("--header-timeout", o->header_seconds, "Seconds to send the headers in")
+      ->check(seconds)
+      ->capture_default_str();
+  verb.add_option("--body-timeout", o->body_seconds, "Seconds to send the body in")
+      ->check(seconds)
+      ->capture_default_str();
+  verb.add_option("--write-timeout", o->write_seconds, "Seconds in which a client must read")
+      ->check(seconds)
+      ->capture_default_str();
+  verb.add_option("--drain-timeout", o->drain_seconds,
+                  "Seconds that running requests get when the server is stopped")
+      ->check(seconds)
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void AddServe(CLI::App& app, Action* action) {
+  auto o = std::make_shared<ServeOptions>();
+  o->context = 4096;
+  CLI::App* verb = app.add_subcommand(
+      "serve", "Serve models over HTTP to clients of OpenAI's and Ollama's interfaces");
+  verb->add_option("models", o->models,
+                   "[NAME=]MODEL: GGUF files, Hugging Face directories, or ollama:NAME[:TAG]");
+  verb->add_option("--host", o->server.http.host, "Address to listen on")->capture_default_str();
+  o->server.http.port = 11434;
+  verb->add_option("--port", o->server.http.port, "Port; 0: any free one. 11434 is Ollama's")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  verb->add_option("--context", o->context, "Tokens of one prompt and answer together")
+      ->check(CLI::Range(int64_t{16}, int64_t{1} << 30))
+      ->capture_default_str();
+  verb->add_option("--max-sequences", o->max_sequences, "Answers of one model at a time")
+      ->check(CLI::Range(int64_t{1}, int64_t{1024}))
+      ->capture_default_str();
+  verb->add_option("--step-tokens", o->step_tokens,
+                   "Tokens of a step: a long prompt keeps the others' tokens waiting for one step")
+      ->check(CLI::Range(int64_t{16}, int64_t{1} << 16))
+      ->capture_default_str();
+  verb->add_flag("--on-demand", o->server.load_on_demand, "Load models when they are asked for");
+  verb->add_option("--keep-alive", o->keep_alive, "Seconds until an idle model goes, or forever")
+      ->capture_default_str();
+  verb->add_option("--memory", o->memory_gb, "GB for all models together (0: what is free)")
+      ->check(CLI::Range(0.0, 1e6));
+  verb->add_flag("--no-prefix-cache", o->no_prefix_cache,
+                 "Compute every prompt from its beginning");
+  verb->add_flag("--no-log", o->no_log, "No line for each request on standard error");
+  AddComputeOptions(*verb, o.get());
+  AddSecurityOptions(*verb, o.get());
+  AddLimitOptions(*verb, o.get());
+  verb->callback([o, action] { *action = [o] { return Serve(*o); }; });
+}
+
+}  // namespace galen::cli

@@ -1,0 +1,39 @@
+#include "server/endpoints.h"
+
+namespace galen::server {
+
+// method, path, function, answers at once, needs no key, what it is.
+std::vector<Endpoint> AllEndpoints() {
+  return {
+      {"POST", "/v1/chat/completions", OpenAiChatCompletions, false, false,
+       "Answers a conversation"},
+      {"POST", "/v1/completions", OpenAiCompletions, false, false,
+       "Writes texts on, or scores them"},
+      {"POST", "/v1/embeddings", OpenAiEmbeddings, true, false, "Refused: no model here embeds"},
+      {"GET", "/v1/models", OpenAiModels, true, false, "The models of this server"},
+      {"GET", "/v1/models/*", OpenAiModel, true, false, "One model"},
+      {"GET", "/", OllamaRoot, true, true, "Says that a server is here"},
+      {"GET", "/api/version", OllamaVersion, true, true, "Version of galen"},
+      {"POST", "/api/chat", OllamaChat, false, false, "Answers a conversation"},
+      {"POST", "/api/generate", OllamaGenerate, false, false, "Answers a prompt"},
+      {"POST", "/api/embed", OllamaEmbed, true, false, "Refused: no model here embeds"},
+      {"POST", "/api/embeddings", OllamaEmbed, true, false, "Refused: no model here embeds"},
+      {"GET", "/api/tags", OllamaTags, true, false, "The models of this server"},
+      {"POST", "/api/show", OllamaShow, true, false, "What a model's files say"},
+      {"GET", "/api/ps", OllamaPs, true, false, "The models that are loaded"},
+      {"POST", "/api/pull", OllamaStore, true, false, "Not implemented"},
+      {"POST", "/api/push", OllamaStore, true, false, "Not implemented"},
+      {"POST", "/api/create", OllamaStore, true, false, "Not implemented"},
+      {"POST", "/api/copy", OllamaStore, true, false, "Not implemented"},
+      {"DELETE", "/api/delete", OllamaStore, true, false, "Not implemented"},
+      {"POST", "/api/blobs/*", OllamaStore, true, false, "Not implemented"},
+      {"HEAD", "/api/blobs/*", OllamaStore, true, false, "Not implemented"},
+      {"GET", "/health", HealthReady, true, true, "The same as /health/ready"},
+      {"GET", "/health/live", HealthLive, true, true, "The process answers"},
+      {"GET", "/health/ready", HealthReady, true, true, "Requests will be served"},
+      {"GET", "/metrics", MetricsText, true, false, "Counters for Prometheus"},
+      {"GET", "/openapi.json", OpenApi, true, false, "This list, for programs"},
+  };
+}
+
+}  // namespace galen::server

@@ -1,0 +1,36 @@
+// One function for each endpoint; each has its own file. What they take and answer: docs/API.md.
+#pragma once
+
+#include "server/http/router.h"
+
+namespace galen::server {
+
+#define GALEN_ENDPOINT(name) \
+  void name(const Services&, std::shared_ptr<const HttpRequest>, std::shared_ptr<Reply>)
+
+GALEN_ENDPOINT(OpenAiChatCompletions);
+GALEN_ENDPOINT(OpenAiCompletions);
+GALEN_ENDPOINT(OpenAiEmbeddings);
+GALEN_ENDPOINT(OpenAiModels);
+GALEN_ENDPOINT(OpenAiModel);
+
+GALEN_ENDPOINT(OllamaRoot);
+GALEN_ENDPOINT(OllamaVersion);
+GALEN_ENDPOINT(OllamaChat);
+GALEN_ENDPOINT(OllamaGenerate);
+GALEN_ENDPOINT(OllamaEmbed);
+GALEN_ENDPOINT(OllamaTags);
+GALEN_ENDPOINT(OllamaShow);
+GALEN_ENDPOINT(OllamaPs);
+GALEN_ENDPOINT(OllamaStore);
+
+GALEN_ENDPOINT(HealthLive);
+GALEN_ENDPOINT(HealthReady);
+GALEN_ENDPOINT(MetricsText);
+GALEN_ENDPOINT(OpenApi);
+
+#undef GALEN_ENDPOINT
+
+std::vector<Endpoint> AllEndpoints();
+
+}  // namespace galen::server

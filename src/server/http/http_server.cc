@@ -1,0 +1,489 @@
+#include "server/http/http_server.h"
+
+#include <poll.h>
+
+#include <atomic>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/ssl/ssl_stream.hpp>
+#include <set>
+
+#include "server/http/wire.h"
+
+namespace galen::server {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+using Clock = std::chrono::steady_clock;
+using Parser = http::request_parser<http::string_body>;
+using Error = boost::system::error_code;
+
+constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::milliseconds kGoneCheck{100};
+constexpr std::chrono::milliseconds kLinger{2'000};
+constexpr size_t kLingerBytes = 4 << 20;
+constexpr std::chrono::seconds kAfterDrain{5};
+
+double SecondsSince(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+// What ill-formed or too large input is answered with; 0: the connection is closed.
+int StatusOf(const Error& error) {
+  if (error == http::error::body_limit) return 413;
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) return 431;
+  if (error == http::error::bad_version) return 505;
+  if (error == http::error::end_of_stream || error == http::error::partial_message) return 0;
+  if (error.category() == http::make_error_code(http::error::bad_method).category()) return 400;
+  return 0;
+}
+
+const char* TextOf(int status) {
+  switch (status) {
+    case 413:
+      return "the body is larger than this server allows";
+    case 431:
+      return "the headers are larger than this server allows";
+    case 505:
+      return "this server speaks HTTP/1.0 and HTTP/1.1";
+    default:
+      return "this is no well-formed HTTP request";
+  }
+}
+
+bool PeerHasLeft(int socket) {
+  pollfd poll{socket, POLLRDHUP, 0};
+  return ::poll(&poll, 1, 0) > 0 && (poll.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+}  // namespace
+
+class HttpServer::Impl {
+ public:
+  Impl(const HttpOptions& options, HttpHandler* handler)
+      : options_(options), handler_(*handler), acceptor_(context_), signals_(context_) {}
+
+  Status Listen();
+  void Run();
+  void Stop() {
+    asio::post(context_, [this] { Drain(); });
+  }
+  int port() const { return acceptor_port_; }
+  int64_t connections() const { return open_.load(std::memory_order_relaxed); }
+
+ private:
+  // An open connection. The coroutine that serves it owns the object.
+  struct Connection {
+    Connection(Impl* owner, tcp::socket* socket) : impl(owner), plain(socket) {
+      impl->connections_.insert(this);
+      impl->open_.fetch_add(1, std::memory_order_relaxed);
+    }
+    ~Connection() {
+      Finish();
+      impl->connections_.erase(this);
+      impl->open_.fetch_sub(1, std::memory_order_relaxed);
+    }
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    void Charge(size_t bytes) {
+      impl->body_bytes_ += static_cast<int64_t>(bytes) - charged;
+      charged = static_cast<int64_t>(bytes);
+    }
+    // The request is over, whatever became of it.
+    void Finish() {
+      if (reply != nullptr) {
+        reply->SetWake(nullptr);
+        reply->ClientGone();
+        reply = nullptr;
+      }
+      Charge(0);
+    }
+
+    Impl* impl;
+    tcp::socket* plain;
+    bool idle = true;
+    std::shared_ptr<Reply> reply;
+    int64_t charged = 0;
+  };
+
+  asio::awaitable<void> Accept();
+  asio::awaitable<void> ServeTls(tcp::socket socket);
+  template <typename Stream>
+  asio::awaitable<void> Serve(Stream& stream);
+  // True: the connection may be used again.
+  template <typename Stream>
+  asio::awaitable<bool> ServeOne(Stream& stream, beast::flat_buffer& buffer, Connection& connection,
+                                 bool first);
+  template <typename Stream>
+  asio::awaitable<bool> Answer(Stream& stream, Connection& connection,
+                               std::shared_ptr<const HttpRequest> request, Framing framing,
+                               Exchange exchange);
+  template <typename Stream>
+  asio::awaitable<bool> Send(Stream& stream, const std::string& bytes);
+  // Answers and closes: what the client still sends is not read as a request.
+  template <typename Stream>
+  asio::awaitable<void> Refuse(Stream& stream, HttpResponse response);
+  template <typename Stream>
+  asio::awaitable<void> Close(Stream& stream);
+  void Drain();
+  asio::awaitable<void> FinishDraining();
+  std::string NextId();
+
+  const HttpOptions options_;
+  HttpHandler& handler_;
+  std::optional<asio::ssl::context> tls_;
+  std::set<Connection*> connections_;
+  std::atomic<int64_t> open_{0};
+  int acceptor_port_ = 0;
+  int64_t body_bytes_ = 0;
+  uint64_t next_id_ = 0;
+  bool draining_ = false;
+  // Behind all that connections touch when they end: destroying it destroys their coroutines.
+  asio::io_context context_{1};
+  tcp::acceptor acceptor_;
+  asio::signal_set signals_;
+};
+
+Status HttpServer::Impl::Listen() {
+  const std::string where = options_.host + ":" + std::to_string(options_.port);
+  Error error;
+  const asio::ip::address address =
+      asio::ip::make_address(options_.host == "localhost" ? "127.0.0.1" : options_.host, error);
+  if (error)
+    return InvalidArgument(where + ": '" + options_.host + "' is no IP address of this machine");
+  const tcp::endpoint endpoint(address, static_cast<uint16_t>(options_.port));
+  acceptor_.open(endpoint.protocol(), error);
+  if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor_.bind(endpoint, error);
+  if (!error) acceptor_.listen(1024, error);
+  if (error) {
+    return IoError("cannot listen on " + where + ": " + error.message() +
+                   (error == asio::error::address_in_use
+                        ? "; another program (Ollama?) may hold the port; choose one with --port"
+                        : ""));
+  }
+  acceptor_port_ = acceptor_.local_endpoint().port();
+  if (options_.tls_certificate.empty()) return OkStatus();
+  tls_.emplace(asio::ssl::context::tls_server);
+  tls_->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
+                    asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
+                    asio::ssl::context::no_tlsv1_1);
+  tls_->use_certificate_chain_file(options_.tls_certificate, error);
+  if (error) return IoError(options_.tls_certificate + ": " + error.message());
+  tls_->use_private_key_file(options_.tls_key, asio::ssl::context::pem, error);
+  if (error) return IoError(options_.tls_key + ": " + error.message());
+  return OkStatus();
+}
+
+void HttpServer::Impl::Run() {
+  asio::co_spawn(context_, Accept(), asio::detached);
+  if (options_.handle_signals) {
+    signals_.add(SIGTERM);
+    signals_.add(SIGINT);
+    signals_.async_wait([this](const Error& error, int) {
+      if (error) return;
+      Drain();
+      signals_.async_wait([this](const Error& again, int) {
+        if (!again) context_.stop();
+      });
+    });
+  }
+  context_.run();
+}
+
+void HttpServer::Impl::Drain() {
+  if (draining_) return;
+  draining_ = true;
+  handler_.Draining();
+  Error ignored;
+  acceptor_.close(ignored);
+  for (Connection* connection : connections_) {
+    if (connection->idle) connection->plain->close(ignored);
+  }
+  asio::co_spawn(context_, FinishDraining(), asio::detached);
+}
+
+asio::awaitable<void> HttpServer::Impl::FinishDraining() {
+  asio::steady_timer timer(context_);
+  const Clock::time_point begin = Clock::now();
+  bool cut = false;
+  while (!connections_.empty()) {
+    if (!cut && Clock::now() - begin > options_.drain_timeout) {
+      cut = true;
+      Error ignored;
+      for (Connection* connection : connections_) {
+        if (connection->reply != nullptr) connection->reply->ClientGone();
+        connection->plain->close(ignored);
+      }
+    }
+    if (Clock::now() - begin > options_.drain_timeout + kAfterDrain) break;
+    timer.expires_after(std::chrono::milliseconds(20));
+    co_await timer.async_wait(kToken);
+  }
+  context_.stop();
+}
+
+std::string HttpServer::Impl::NextId() {
+  static const uint64_t base =
+      static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+  return HexId(base, ++next_id_);
+}
+
+asio::awaitable<void> HttpServer::Impl::Accept() {
+  while (!draining_) {
+    auto [error, socket] = co_await acceptor_.async_accept(kToken);
+    if (draining_) co_return;
+    if (error) {
+      // Out of descriptors, most likely: wait for some to be closed.
+      asio::steady_timer timer(context_, std::chrono::milliseconds(50));
+      co_await timer.async_wait(kToken);
+      continue;
+    }
+    Error ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+    if (connections() >= options_.max_connections) continue;  // closes it
+    if (tls_) {
+      asio::co_spawn(context_, ServeTls(std::move(socket)), asio::detached);
+    } else {
+      asio::co_spawn(
+          context_,
+          [this, socket = std::move(socket)]() mutable -> asio::awaitable<void> {
+            beast::tcp_stream stream(std::move(socket));
+            co_await Serve(stream);
+          },
+          asio::detached);
+    }
+  }
+}
+
+asio::awaitable<void> HttpServer::Impl::ServeTls(tcp::socket socket) {
+  beast::ssl_stream<beast::tcp_stream> stream(beast::tcp_stream(std::move(socket)), *tls_);
+  {
+    const Connection connection(this, &beast::get_lowest_layer(stream).socket());
+    beast::get_lowest_layer(stream).expires_after(options_.header_timeout);
+    auto [error] = co_await stream.async_handshake(asio::ssl::stream_base::server, kToken);
+    if (error) co_return;
+  }
+  co_await Serve(stream);
+}
+
+template <typename Stream>
+asio::awaitable<void> HttpServer::Impl::Serve(Stream& stream) {
+  Connection connection(this, &beast::get_lowest_layer(stream).socket());
+  beast::flat_buffer buffer(static_cast<size_t>(options_.max_header_bytes) + (64 << 10));
+  bool first = true;
+  while (co_await ServeOne(stream, buffer, connection, first)) {
+    first = false;
+    connection.Finish();
+    if (draining_) break;
+  }
+  connection.Finish();
+  co_await Close(stream);
+}
+
+template <typename Stream>
+asio::awaitable<bool> HttpServer::Impl::ServeOne(Stream& stream, beast::flat_buffer& buffer,
+                                                 Connection& connection, bool first) {
+  Parser parser;
+  parser.header_limit(static_cast<uint32_t>(options_.max_header_bytes));
+  parser.body_limit(static_cast<uint64_t>(options_.max_body_bytes));
+  beast::tcp_stream& lowest = beast::get_lowest_layer(stream);
+  connection.idle = true;
+  if (!first && buffer.size() == 0) {
+    // A connection may rest for a while, but not in the middle of a request.
+    lowest.expires_after(options_.idle_timeout);
+    auto [error, bytes] = co_await stream.async_read_some(buffer.prepare(4096), kToken);
+    if (error) co_return false;
+    buffer.commit(bytes);
+  }
+  lowest.expires_after(options_.header_timeout);
+  auto [header_error, header_bytes] =
+      co_await http::async_read_header(stream, buffer, parser, kToken);
+  connection.idle = false;
+  const Clock::time_point begin = Clock::now();
+  if (header_error) {
+    const int status = StatusOf(header_error);
+    if (status != 0) {
+      co_await Refuse(stream, handler_.Error("", status, TextOf(status)));
+      handler_.Done({nullptr, status, 0, SecondsSince(begin), false});
+    }
+    co_return false;
+  }
+  auto request = std::make_shared<HttpRequest>();
+  Exchange exchange;
+  exchange.request = request.get();
+  const Status good = ReadHead(parser.get(), request.get());
+  request->id = NextId();
+  std::optional<HttpResponse> refusal;
+  if (!good.ok()) {
+    refusal = handler_.Error(request->path, 400, good.message());
+  } else {
+    refusal = handler_.Admit(*request, &request->tenant);
+  }
+  if (!refusal && !parser.is_done()) {
+    if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+      const std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+      if (!co_await Send(stream, go_on)) co_return false;
+    }
+    lowest.expires_after(options_.body_timeout);
+    while (!parser.is_done()) {
+      auto [error, bytes] = co_await http::async_read_some(stream, buffer, parser, kToken);
+      if (error) {
+        const int status = StatusOf(error);
+        if (status == 0) {
+          exchange.client_left = true;
+          exchange.seconds = SecondsSince(begin);
+          handler_.Done(exchange);
+          co_return false;
+        }
+        refusal = handler_.Error(request->path, status, TextOf(status));
+        break;
+      }
+      connection.Charge(parser.get().body().size());
+      if (body_bytes_ > options_.max_body_total) {
+        refusal = handler_.Error(request->path, 503, "too many large requests at once; try later");
+        refusal->headers.emplace_back("Retry-After", "1");
+        break;
+      }
+    }
+  }
+  if (refusal) {
+    exchange.status = refusal->status;
+    exchange.sent_bytes = static_cast<int64_t>(refusal->body.size());
+    refusal->headers.emplace_back("X-Request-Id", request->id);
+    co_await Refuse(stream, *std::move(refusal));
+    exchange.seconds = SecondsSince(begin);
+    handler_.Done(exchange);
+    co_return false;
+  }
+  Framing framing;
+  framing.keep_alive = parser.get().keep_alive() && !draining_;
+  framing.head_only = request->method == "HEAD";
+  framing.chunked = parser.get().version() >= 11;
+  request->body = PatientText(std::move(parser.get().body()));
+  connection.reply = std::make_shared<Reply>();
+  handler_.Handle(request, connection.reply);
+  exchange.seconds = SecondsSince(begin);
+  co_return co_await Answer(stream, connection, std::move(request), framing, exchange);
+}
+
+template <typename Stream>
+asio::awaitable<bool> HttpServer::Impl::Answer(Stream& stream, Connection& connection,
+                                               std::shared_ptr<const HttpRequest> request,
+                                               Framing framing, Exchange exchange) {
+  const Clock::time_point begin = Clock::now();
+  const std::shared_ptr<Reply> reply = connection.reply;
+  const auto timer = std::make_shared<asio::steady_timer>(context_);
+  // The timer's wait is cancelled on this thread only: a wake that comes between Take and the wait
+  // runs after the wait has begun.
+  reply->SetWake([this, timer] { asio::post(context_, [timer] { timer->cancel(); }); });
+  bool ended = false, sent_ok = true;
+  while (!ended) {
+    Reply::Ready ready = reply->Take();
+    ended = ready.ended;
+    std::string bytes;
+    if (ready.has_head) {
+      framing.streamed = ready.streamed;
+      if (ready.streamed && !framing.chunked) framing.keep_alive = false;
+      exchange.status = ready.head.status;
+      ready.head.headers.emplace_back("X-Request-Id", request->id);
+      bytes = HeadBytes(ready.head, framing);
+      if (!ready.streamed && !framing.head_only) bytes += ready.head.body;
+    }
+    if (framing.streamed) AddStreamBytes(ready.data, ended, framing, &bytes);
+    if (!bytes.empty()) {
+      exchange.sent_bytes += static_cast<int64_t>(bytes.size());
+      sent_ok = co_await Send(stream, bytes);
+      if (!sent_ok) break;
+    }
+    if (ended) break;
+    timer->expires_after(kGoneCheck);
+    auto [error] = co_await timer->async_wait(kToken);
+    if (!error && (PeerHasLeft(connection.plain->native_handle()) || reply->gone())) {
+      sent_ok = false;
+      break;
+    }
+  }
+  exchange.client_left = !sent_ok;
+  exchange.seconds += SecondsSince(begin);
+  connection.Finish();
+  handler_.Done(exchange);
+  const bool again = sent_ok && framing.keep_alive;
+  co_return again;
+}
+
+template <typename Stream>
+asio::awaitable<bool> HttpServer::Impl::Send(Stream& stream, const std::string& bytes) {
+  beast::get_lowest_layer(stream).expires_after(options_.write_timeout);
+  auto [error, sent] = co_await asio::async_write(stream, asio::buffer(bytes), kToken);
+  co_return !error;
+}
+
+template <typename Stream>
+asio::awaitable<void> HttpServer::Impl::Refuse(Stream& stream, HttpResponse response) {
+  Framing framing;
+  framing.keep_alive = false;
+  const std::string bytes = HeadBytes(response, framing) + response.body;
+  if (!co_await Send(stream, bytes)) co_return;
+  // Closed at once, a connection with unread input would be reset and the answer lost.
+  beast::tcp_stream& lowest = beast::get_lowest_layer(stream);
+  Error ignored;
+  lowest.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  std::string sink(64 << 10, '\0');
+  lowest.expires_after(kLinger);
+  for (size_t read = 0; read < kLingerBytes;) {
+    auto [error, bytes_read] = co_await lowest.async_read_some(asio::buffer(sink), kToken);
+    if (error) break;
+    read += bytes_read;
+  }
+}
+
+template <typename Stream>
+asio::awaitable<void> HttpServer::Impl::Close(Stream& stream) {
+  beast::tcp_stream& lowest = beast::get_lowest_layer(stream);
+  if constexpr (!std::is_same_v<Stream, beast::tcp_stream>) {
+    if (lowest.socket().is_open()) {
+      lowest.expires_after(std::chrono::seconds(1));
+      co_await stream.async_shutdown(kToken);
+    }
+  }
+  Error ignored;
+  lowest.socket().shutdown(tcp::socket::shutdown_both, ignored);
+  lowest.close();
+  co_return;
+}
+
+Result<std::unique_ptr<HttpServer>> HttpServer::Create(const HttpOptions& options,
+                                                       HttpHandler* handler) {
+  auto impl = std::make_unique<Impl>(options, handler);
+  RETURN_IF_ERROR(impl->Listen());
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HttpServer::~HttpServer() = default;
+int HttpServer::port() const { return impl_->port(); }
+void HttpServer::Run() { impl_->Run(); }
+void HttpServer::Stop() { impl_->Stop(); }
+int64_t HttpServer::connections() const { return impl_->connections(); }
+
+}  // namespace galen::server

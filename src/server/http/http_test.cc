@@ -1,0 +1,106 @@
+#include <gtest/gtest.h>
+
+#include "server/endpoints.h"
+#include "server/http/wire.h"
+
+namespace galen::server {
+namespace {
+
+TEST(Router, FindsByMethodAndPath) {
+  const Router router(AllEndpoints());
+  EXPECT_STREQ(router.Find("POST", "/v1/chat/completions").endpoint->path, "/v1/chat/completions");
+  EXPECT_STREQ(router.Find("GET", "/v1/models/a/b:c").endpoint->path, "/v1/models/*");
+  EXPECT_STREQ(router.Find("GET", "/v1/models").endpoint->path, "/v1/models");
+  EXPECT_STREQ(router.Find("HEAD", "/").endpoint->path, "/");
+  const Match wrong = router.Find("GET", "/v1/chat/completions");
+  EXPECT_EQ(wrong.endpoint, nullptr);
+  EXPECT_EQ(wrong.allowed, std::vector<std::string>{"POST"});
+  for (const char* path : {"/v1/models/", "/nothing", "", "//", "/v1/chat/completions/"}) {
+    EXPECT_EQ(router.Find("GET", path).endpoint, nullptr) << path;
+    EXPECT_TRUE(router.Find("GET", path).allowed.empty() || path[4] == 'c') << path;
+  }
+}
+
+TEST(Router, PathParametersAreDecodedOnce) {
+  EXPECT_EQ(PathParameter("/v1/models/*", "/v1/models/a%2Fb"), "a/b");
+  EXPECT_EQ(PathParameter("/v1/models/*", "/v1/models/%252e"), "%2e");
+  EXPECT_EQ(PathParameter("/v1/models/*", "/v1/models/%0d%0aSet-Cookie"), "");
+  EXPECT_EQ(PathParameter("/v1/models/*", "/v1/models/%4"), "");
+  EXPECT_EQ(PathParameter("/v1/models/*", "/v1/models/%zz"), "");
+}
+
+TEST(Reply, WhatIsWrittenIsTakenInOrderAndWakesOnce) {
+  Reply reply;
+  int wakes = 0;
+  reply.SetWake([&] { ++wakes; });
+  reply.Begin({});
+  reply.Write("a");
+  reply.Write("b");
+  EXPECT_EQ(wakes, 1);
+  Reply::Ready ready = reply.Take();
+  EXPECT_TRUE(ready.has_head && ready.streamed && !ready.ended);
+  EXPECT_EQ(ready.data, "ab");
+  reply.Write("c");
+  reply.End();
+  EXPECT_EQ(wakes, 2);
+  reply.Write("after the end");
+  ready = reply.Take();
+  EXPECT_FALSE(ready.has_head);
+  EXPECT_TRUE(ready.ended);
+  EXPECT_EQ(ready.data, "c");
+}
+
+TEST(Reply, OnlyTheFirstAnswerCounts) {
+  Reply reply;
+  HttpResponse first;
+  first.status = 429;
+  reply.Send(first);
+  reply.Send({});
+  reply.Begin({});
+  reply.Write("x");
+  reply.End();
+  const Reply::Ready ready = reply.Take();
+  EXPECT_EQ(ready.head.status, 429);
+  EXPECT_TRUE(ready.ended && !ready.streamed && ready.data.empty());
+}
+
+TEST(Reply, AClientThatLeavesEndsTheWork) {
+  Reply reply;
+  int gone = 0;
+  reply.OnGone([&] { ++gone; });
+  reply.OnGone([&] { ++gone; });
+  reply.ClientGone();
+  reply.ClientGone();
+  EXPECT_EQ(gone, 2);
+  reply.OnGone([&] { ++gone; });
+  EXPECT_EQ(gone, 3);
+  Reply done;
+  done.OnGone([&] { ++gone; });
+  done.Send({});
+  done.ClientGone();
+  EXPECT_EQ(gone, 3);
+}
+
+TEST(Wire, BytesOfAnswers) {
+  Framing framing;
+  framing.streamed = true;
+  HttpResponse response;
+  response.headers = {{"X-Test", "1"}};
+  const std::string head = HeadBytes(response, framing);
+  EXPECT_TRUE(head.starts_with("HTTP/1.1 200 OK\r\n"));
+  EXPECT_NE(head.find("Transfer-Encoding: chunked\r\n"), head.npos);
+  EXPECT_EQ(head.find("Content-Length"), head.npos);
+  EXPECT_EQ(head.find("Access-Control"), head.npos);
+  EXPECT_TRUE(head.ends_with("\r\n\r\n"));
+  std::string bytes;
+  AddStreamBytes("0123456789abcdef", false, framing, &bytes);
+  AddStreamBytes("", true, framing, &bytes);
+  EXPECT_EQ(bytes, "10\r\n0123456789abcdef\r\n0\r\n\r\n");
+  framing.chunked = false;  // HTTP/1.0: the end of the connection ends the body
+  bytes.clear();
+  AddStreamBytes("x", true, framing, &bytes);
+  EXPECT_EQ(bytes, "x");
+}
+
+}  // namespace
+}  // namespace galen::server

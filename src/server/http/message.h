@@ -1,0 +1,48 @@
+// HTTP messages as endpoints see them: nothing of sockets or parsers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/security/patient_text.h"
+
+namespace galen::server {
+
+// On whose behalf a request runs. Without API keys all clients are one tenant.
+struct Tenant {
+  std::string name = "local";
+  // Of the prefix cache: tenants share no computed prompts.
+  uint64_t cache_salt = 0;
+};
+
+// What is known before the body is read.
+struct RequestHead {
+  std::string method;
+  std::string path;   // without the query; as sent, percent escapes included
+  std::string query;  // without '?'
+  std::string host;
+  std::string origin;
+  std::string authorization;
+  std::string content_type;
+  int64_t content_length = -1;  // -1: not said
+};
+
+struct HttpRequest : RequestHead {
+  PatientText body;
+  std::string id;  // of this request, in logs and X-Request-Id
+  Tenant tenant;
+};
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  Headers headers;
+};
+
+}  // namespace galen::server

@@ -1,0 +1,65 @@
+#include "server/http/router.h"
+
+#include <algorithm>
+
+namespace galen::server {
+namespace {
+
+bool Matches(std::string_view pattern, std::string_view path) {
+  if (!pattern.ends_with('*')) return pattern == path;
+  pattern.remove_suffix(1);
+  return path.size() > pattern.size() && path.starts_with(pattern);
+}
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+Match Router::Find(std::string_view method, std::string_view path) const {
+  Match match;
+  const Endpoint* get = nullptr;
+  for (const Endpoint& endpoint : endpoints_) {
+    if (!Matches(endpoint.path, path)) continue;
+    if (method == endpoint.method) {
+      match.endpoint = &endpoint;
+      return match;
+    }
+    if (std::string_view(endpoint.method) == "GET") get = &endpoint;
+    if (std::find(match.allowed.begin(), match.allowed.end(), endpoint.method) ==
+        match.allowed.end()) {
+      match.allowed.emplace_back(endpoint.method);
+    }
+  }
+  if (method == "HEAD" && get != nullptr) match.endpoint = get;
+  return match;
+}
+
+Dialect DialectOf(std::string_view path) {
+  return path.starts_with("/api/") || path == "/" ? Dialect::kOllama : Dialect::kOpenAi;
+}
+
+std::string PathParameter(std::string_view pattern, std::string_view path) {
+  if (!Matches(pattern, path) || !pattern.ends_with('*')) return "";
+  path.remove_prefix(pattern.size() - 1);
+  std::string text;
+  for (size_t i = 0; i < path.size(); ++i) {
+    char c = path[i];
+    if (c == '%') {
+      if (i + 2 >= path.size()) return "";
+      const int high = HexDigit(path[i + 1]), low = HexDigit(path[i + 2]);
+      if (high < 0 || low < 0) return "";
+      c = static_cast<char>(high * 16 + low);
+      i += 2;
+    }
+    if (static_cast<unsigned char>(c) < 0x20) return "";
+    text += c;
+  }
+  return text;
+}
+
+}  // namespace galen::server

@@ -1,0 +1,308 @@
+#include "server/model_registry.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "base/sha256.h"
+#include "engine/memory_plan.h"
+#include "store/ollama_store.h"
+#include "tensor/dtype.h"
+
+namespace galen::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool IsNameCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("._-:/@+").find(c) != std::string_view::npos;
+}
+
+std::string NameOf(const std::string& path) {
+  if (IsOllamaName(path)) return path.substr(path.find(':') + 1);
+  fs::path p = fs::path(path).lexically_normal();
+  if (p.filename().empty()) p = p.parent_path();
+  return p.extension() == ".gguf" || p.extension() == ".safetensors" ? p.stem().string()
+                                                                     : p.filename().string();
+}
+
+std::string_view WithoutTag(std::string_view name) {
+  constexpr std::string_view kLatest = ":latest";
+  if (name.ends_with(kLatest)) name.remove_suffix(kLatest.size());
+  return name;
+}
+
+// Levenshtein distance of short texts.
+size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t corner = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, corner + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      corner = above;
+    }
+  }
+  return row[b.size()];
+}
+
+void AddFileFacts(const std::string& path, ModelInfo* info) {
+  std::error_code error;
+  const auto add = [&](const fs::path& file) {
+    struct stat st;
+    if (::stat(file.c_str(), &st) != 0) return;
+    info->file_bytes += st.st_size;
+    info->modified = std::max<int64_t>(info->modified, st.st_mtime);
+  };
+  if (!fs::is_directory(path, error)) {
+    add(path);
+  } else {
+    for (const auto& entry : fs::directory_iterator(path, error)) {
+      if (entry.path().extension() == ".safetensors") add(entry.path());
+    }
+  }
+  const std::string text =
+      path + "|" + std::to_string(info->file_bytes) + "|" + std::to_string(info->modified);
+  info->identity = Sha256Hex({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+}
+
+// Loaded, with nothing to do and nobody about to give it something.
+bool Idle(const std::shared_ptr<ModelHost>& host) {
+  return host != nullptr && host.use_count() == 1 && !host->busy();
+}
+
+Result<ModelInfo> ReadInfo(const ModelSpec& spec) {
+  ModelInfo info;
+  info.spec = spec;
+  ReadModelOptions read;
+  read.mmproj = spec.mmproj;
+  ASSIGN_OR_RETURN(info.files, ReadModel(spec.path, read));  // its template comes with a tokenizer
+  info.files.tokenizer = nullptr;
+  AddFileFacts(spec.path, &info);
+  std::map<std::string, int64_t> types;
+  for (const TensorInfo& tensor : info.files.checkpoint->tensors()) {
+    const int64_t count = tensor.NumElements();
+    info.parameters += count;
+    types[std::string(FormatOf(tensor.dtype).name)] += count;
+  }
+  const auto most = std::max_element(
+      types.begin(), types.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most != types.end()) {
+    info.quantisation = most->first;
+    std::transform(info.quantisation.begin(), info.quantisation.end(), info.quantisation.begin(),
+                   [](unsigned char c) { return std::toupper(c); });
+  }
+  return info;
+}
+
+}  // namespace
+
+Result<ModelSpec> ParseModelSpec(const std::string& argument) {
+  ModelSpec spec;
+  spec.path = argument;
+  const size_t equals = argument.find('=');
+  // A path may hold '=' itself: what is there as it stands is no NAME=PATH.
+  std::error_code error;
+  if (equals != std::string::npos && equals > 0 && !fs::exists(argument, error)) {
+    spec.name = argument.substr(0, equals);
+    spec.path = argument.substr(equals + 1);
+  }
+  if (spec.name.empty()) spec.name = NameOf(spec.path);
+  const bool good = !spec.name.empty() && spec.name.size() <= 200 && spec.name[0] != '/' &&
+                    spec.name.find("..") == std::string::npos &&
+                    std::all_of(spec.name.begin(), spec.name.end(), IsNameCharacter);
+  if (!good) {
+    return InvalidArgument("'" + spec.name +
+                           "' cannot be the name of a model (letters, digits and . _ - : / @ +); "
+                           "give one as NAME=" +
+                           spec.path);
+  }
+  if (IsOllamaName(spec.path)) {
+    ASSIGN_OR_RETURN(const OllamaModel found, FindOllamaModel(spec.path));
+    spec.path = found.model;
+    spec.mmproj = found.projector;
+    spec.system = found.system;
+  }
+  return spec;
+}
+
+ModelRegistry::ModelRegistry(const RegistryOptions& options) : options_(options) {}
+
+Result<std::unique_ptr<ModelRegistry>> ModelRegistry::Create(const RegistryOptions& options,
+                                                             const std::vector<ModelSpec>& specs) {
+  std::unique_ptr<ModelRegistry> registry(new ModelRegistry(options));
+  for (const ModelSpec& spec : specs) {
+    if (registry->Find(spec.name) != nullptr) {
+      return InvalidArgument("two models have the name '" + spec.name +
+                             "'; give one of them another with NAME=" + spec.path);
+    }
+    auto entry = std::make_unique<Entry>();
+    ASSIGN_OR_RETURN(entry->info, ReadInfo(spec));
+    entry->keep_alive = options.keep_alive;
+    registry->entries_.push_back(std::move(entry));
+  }
+  registry->sweeper_ = std::thread([r = registry.get()] { r->Sweep(); });
+  return registry;
+}
+
+ModelRegistry::~ModelRegistry() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  stopping_.notify_all();
+  if (sweeper_.joinable()) sweeper_.join();
+}
+
+std::vector<const ModelInfo*> ModelRegistry::models() const {
+  std::vector<const ModelInfo*> all;
+  for (const auto& entry : entries_) all.push_back(&entry->info);
+  return all;
+}
+
+const ModelInfo* ModelRegistry::Find(std::string_view name) const {
+  for (const auto& entry : entries_) {
+    if (WithoutTag(entry->info.spec.name) == WithoutTag(name)) return &entry->info;
+  }
+  return nullptr;
+}
+
+std::string ModelRegistry::Unknown(std::string_view name) const {
+  const std::string_view asked = WithoutTag(name.substr(0, 200));
+  const ModelInfo* best = nullptr;
+  size_t least = asked.size() / 2 + 2;
+  for (const auto& entry : entries_) {
+    const std::string_view known = WithoutTag(entry->info.spec.name);
+    const size_t distance = known.find(asked) != known.npos || asked.find(known) != asked.npos
+                                ? 1
+                                : Distance(asked, known);
+    if (distance < least) {
+      least = distance;
+      best = &entry->info;
+    }
+  }
+  std::string text = "model '" + std::string(name.substr(0, 200)) + "' not found";
+  if (best != nullptr && !asked.empty()) return text + "; did you mean '" + best->spec.name + "'?";
+  text += "; this server offers";
+  for (size_t i = 0; i < entries_.size() && i < 20; ++i)
+    text += (i == 0 ? " '" : ", '") + entries_[i]->info.spec.name + "'";
+  return text;
+}
+
+ModelRegistry::Entry* ModelRegistry::EntryOf(const ModelInfo& info) {
+  for (const auto& entry : entries_) {
+    if (&entry->info == &info) return entry.get();
+  }
+  GALEN_CHECK(!"a model of this registry");
+}
+
+std::shared_ptr<ModelHost> ModelRegistry::TakeIdle(const Entry* except) {
+  const std::lock_guard lock(mutex_);
+  Entry* oldest = nullptr;
+  for (const auto& entry : entries_) {
+    if (entry.get() == except || !Idle(entry->host)) continue;
+    if (oldest == nullptr || entry->used < oldest->used) oldest = entry.get();
+  }
+  return oldest == nullptr ? nullptr : std::exchange(oldest->host, nullptr);
+}
+
+Result<std::shared_ptr<ModelHost>> ModelRegistry::Acquire(const ModelInfo& info,
+                                                          double* load_seconds) {
+  *load_seconds = 0;
+  Entry* entry = EntryOf(info);
+  const auto present = [&]() -> std::shared_ptr<ModelHost> {
+    const std::lock_guard lock(mutex_);
+    if (entry->host != nullptr && entry->host->failed()) entry->host = nullptr;
+    if (entry->host != nullptr) entry->used = Clock::now();
+    return entry->host;
+  };
+  if (auto host = present()) return host;
+  const std::lock_guard one_load(loading_);
+  if (auto host = present()) return host;
+  const Clock::time_point begin = Clock::now();
+  HostOptions host = options_.host;
+  host.session.model = info.spec.path;
+  host.session.read.mmproj = info.spec.mmproj;
+  host.session.images = info.sees();
+  while (true) {
+    if (options_.memory > 0) {
+      int64_t used = 0;
+      for (const Loaded& loaded : this->loaded()) used += loaded.host->reserved_bytes();
+      host.session.memory = std::max<int64_t>(1, options_.memory - used);
+    }
+    Result<std::unique_ptr<ModelHost>> opened = ModelHost::Open(host, &turns_);
+    if (opened.ok()) {
+      const std::lock_guard lock(mutex_);
+      entry->host = *std::move(opened);
+      entry->keep_alive = options_.keep_alive;
+      entry->used = Clock::now();
+      *load_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+      return entry->host;
+    }
+    if (opened.status().code() != StatusCode::kResourceExhausted) return opened.status();
+    const std::shared_ptr<ModelHost> idle = TakeIdle(entry);
+    if (idle == nullptr) return opened.status();
+  }
+}
+
+void ModelRegistry::Unload(const ModelInfo& info) {
+  std::shared_ptr<ModelHost> gone;  // ends outside of the lock
+  const std::lock_guard lock(mutex_);
+  Entry* entry = EntryOf(info);
+  if (entry->host == nullptr) return;
+  if (!Idle(entry->host)) {
+    entry->keep_alive = std::chrono::seconds(0);
+    return;
+  }
+  gone = std::exchange(entry->host, nullptr);
+}
+
+void ModelRegistry::KeepAlive(const ModelInfo& info, std::chrono::seconds time) {
+  const std::lock_guard lock(mutex_);
+  EntryOf(info)->keep_alive = time;
+}
+
+std::vector<ModelRegistry::Loaded> ModelRegistry::loaded() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Loaded> all;
+  for (const auto& entry : entries_) {
+    if (entry->host == nullptr) continue;
+    Loaded loaded{&entry->info, entry->host, 0};
+    if (entry->keep_alive.count() >= 0) {
+      const auto left = entry->used + entry->keep_alive - Clock::now();
+      loaded.expires = std::chrono::duration_cast<std::chrono::seconds>(
+                           (std::chrono::system_clock::now() + left).time_since_epoch())
+                           .count();
+    }
+    all.push_back(std::move(loaded));
+  }
+  return all;
+}
+
+void ModelRegistry::Sweep() {
+  std::unique_lock lock(mutex_);
+  while (!stop_) {
+    stopping_.wait_for(lock, std::chrono::milliseconds(500));
+    std::vector<std::shared_ptr<ModelHost>> gone;
+    for (const auto& entry : entries_) {
+      if (entry->host == nullptr) continue;
+      if (!Idle(entry->host)) {
+        entry->used = Clock::now();
+      } else if (entry->keep_alive.count() >= 0 &&
+                 Clock::now() - entry->used >= entry->keep_alive) {
+        gone.push_back(std::exchange(entry->host, nullptr));
+      }
+    }
+    if (gone.empty()) continue;
+    lock.unlock();
+    gone.clear();
+    lock.lock();
+  }
+}
+
+}  // namespace galen::server

@@ -1,0 +1,105 @@
+// The models that a server offers: their names, what their files say, and which are loaded. Loads
+// on demand under one memory budget, and lets go of what nobody has used for a while.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "server/model_host.h"
+
+namespace galen::server {
+
+struct ModelSpec {
+  std::string name;
+  std::string path;
+  std::string mmproj;  // empty: the one beside the model that fits
+  std::string system;  // system text where a conversation has none
+};
+
+// "PATH" or "NAME=PATH"; the name of a path is that of the file without its ending, of the
+// directory, or of the model in Ollama's store. InvalidArgument: a name with characters that no
+// client sends.
+Result<ModelSpec> ParseModelSpec(const std::string& argument);
+
+// What is known without loading.
+struct ModelInfo {
+  ModelSpec spec;
+  ModelFiles files;  // without the tokenizer
+  int64_t file_bytes = 0;
+  int64_t parameters = 0;
+  int64_t modified = 0;      // seconds since 1970
+  std::string quantisation;  // the type of most of the weights: "Q4_0", "BF16"
+  // Identity of path, size and time, for clients that want a digest; the content is not hashed.
+  std::string identity;
+  bool sees() const { return files.vision_status.ok(); }
+};
+
+struct RegistryOptions {
+  HostOptions host;
+  int64_t memory = 0;  // bytes of all loaded models; 0: what the machine has free at each load
+  std::chrono::seconds keep_alive{-1};  // idle models go after this; negative: never
+};
+
+class ModelRegistry {
+ public:
+  // Reads headers only. InvalidArgument: two models of one name; else as of ReadModel.
+  static Result<std::unique_ptr<ModelRegistry>> Create(const RegistryOptions& options,
+                                                       const std::vector<ModelSpec>& specs);
+  ~ModelRegistry();
+
+  // Valid while the registry lives.
+  std::vector<const ModelInfo*> models() const;
+  // Null if there is none. "NAME:latest" and "NAME" are the same.
+  const ModelInfo* Find(std::string_view name) const;
+  // "there is no model 'x'; did you mean 'y'?"
+  std::string Unknown(std::string_view name) const;
+
+  // The model, loaded; waits for the loading. ResourceExhausted, with sizes: it does not fit beside
+  // the models that are at work. load_seconds: 0 where it was there already.
+  Result<std::shared_ptr<ModelHost>> Acquire(const ModelInfo& info, double* load_seconds);
+  // Lets go of an idle model; one at work goes when it is done.
+  void Unload(const ModelInfo& info);
+  std::chrono::seconds default_keep_alive() const { return options_.keep_alive; }
+  // When it goes if it stays idle from now on; negative: never.
+  void KeepAlive(const ModelInfo& info, std::chrono::seconds time);
+
+  struct Loaded {
+    const ModelInfo* info;
+    std::shared_ptr<ModelHost> host;
+    int64_t expires = 0;  // seconds since 1970; 0: never
+  };
+  std::vector<Loaded> loaded() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Entry {
+    ModelInfo info;
+    std::shared_ptr<ModelHost> host;
+    Clock::time_point used{};
+    std::chrono::seconds keep_alive{-1};
+  };
+
+  explicit ModelRegistry(const RegistryOptions& options);
+  Entry* EntryOf(const ModelInfo& info);
+  // Takes the longest idle model out; null if all are at work.
+  std::shared_ptr<ModelHost> TakeIdle(const Entry* except);
+  void Sweep();
+
+  const RegistryOptions options_;
+  TurnLock turns_;
+  std::vector<std::unique_ptr<Entry>> entries_;
+  mutable std::mutex mutex_;  // of the entries' hosts and times
+  std::mutex loading_;        // one load at a time
+  std::condition_variable stopping_;
+  bool stop_ = false;
+  std::thread sweeper_;
+};
+
+}  // namespace galen::server

@@ -1,0 +1,103 @@
+#include "server/ollama/answer.h"
+
+#include "server/api/write_json.h"
+#include "server/openai/params.h"
+
+namespace galen::server {
+namespace {
+
+int64_t Nanoseconds(double seconds) { return static_cast<int64_t>(seconds * 1e9); }
+
+}  // namespace
+
+OllamaAnswer::OllamaAnswer(const ModelForRequest& model, const OllamaParams& params, bool chat,
+                           int64_t prompt_tokens, std::chrono::steady_clock::time_point begin,
+                           std::shared_ptr<Reply> reply)
+    : tokenizer_(model.host->files().tokenizer),
+      model_(model.info->spec.name),
+      chat_(chat),
+      stream_(params.stream),
+      logprobs_(params.generate.sampling.logprobs >= 0),
+      prompt_tokens_(prompt_tokens),
+      load_seconds_(model.load_seconds),
+      begin_(begin),
+      reply_(std::move(reply)) {}
+
+Json OllamaAnswer::Piece(std::string_view text, std::string_view thinking,
+                         const std::vector<TokenChoice>& tokens) const {
+  Json json = {{"model", model_}, {"created_at", Rfc3339Now()}, {"done", false}};
+  if (chat_) {
+    json["message"] = {{"role", "assistant"}, {"content", text}};
+    if (!thinking.empty()) json["message"]["thinking"] = thinking;
+  } else {
+    json["response"] = text;
+    if (!thinking.empty()) json["thinking"] = thinking;
+  }
+  if (logprobs_ && !tokens.empty()) json["logprobs"] = ChatLogprobs(*tokenizer_, tokens)["content"];
+  return json;
+}
+
+void OllamaAnswer::OnPiece(int64_t, AnswerPiece piece) {
+  if (!stream_) {
+    thinking_ += piece.thinking;
+    tokens_.insert(tokens_.end(), piece.tokens.begin(), piece.tokens.end());
+    return;
+  }
+  if (!began_) {
+    began_ = true;
+    HttpResponse head;
+    head.content_type = "application/x-ndjson";
+    reply_->Begin(std::move(head));
+  }
+  reply_->Write(WriteJson(Piece(piece.text, piece.thinking, piece.tokens)) + "\n");
+}
+
+void OllamaAnswer::OnDone(int64_t, Result<TextResult> result, std::vector<TokenChoice> left) {
+  if (!result.ok()) {
+    const ApiError error = ErrorOf(result.status());
+    reply_->Send(ErrorResponse(Dialect::kOllama, error));
+    reply_->Write(ErrorBody(Dialect::kOllama, error) + "\n");
+    return reply_->End();
+  }
+  tokens_.insert(tokens_.end(), left.begin(), left.end());
+  const std::string text = stream_ ? "" : result->text;
+  Json json = Piece(text, thinking_, tokens_);
+  json["done"] = true;
+  json["done_reason"] = OpenAiFinish(result->finish);
+  const double total =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  json["total_duration"] = Nanoseconds(total);
+  json["load_duration"] = Nanoseconds(load_seconds_);
+  json["prompt_eval_count"] = prompt_tokens_;
+  json["prompt_eval_duration"] = Nanoseconds(result->prefill_seconds);
+  json["eval_count"] = result->tokens.size();
+  json["eval_duration"] = Nanoseconds(result->decode_seconds);
+  if (stream_) {
+    HttpResponse head;
+    head.content_type = "application/x-ndjson";
+    reply_->Begin(std::move(head));  // no effect where it has begun
+    reply_->Write(WriteJson(json) + "\n");
+    return reply_->End();
+  }
+  HttpResponse response;
+  response.body = WriteJson(json);
+  reply_->Send(std::move(response));
+}
+
+void AnswerLoad(const ModelInfo& info, bool chat, bool unload, double load_seconds, Reply* reply) {
+  Json json = {{"model", info.spec.name},
+               {"created_at", Rfc3339Now()},
+               {"done", true},
+               {"done_reason", unload ? "unload" : "load"}};
+  if (chat) {
+    json["message"] = {{"role", "assistant"}, {"content", ""}};
+  } else {
+    json["response"] = "";
+  }
+  if (!unload) json["load_duration"] = Nanoseconds(load_seconds);
+  HttpResponse response;
+  response.body = WriteJson(json);
+  reply->Send(std::move(response));
+}
+
+}  // namespace galen::server

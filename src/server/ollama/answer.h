@@ -1,0 +1,39 @@
+// Answers of /api/chat and /api/generate: NDJSON, or one object.
+#pragma once
+
+#include <chrono>
+
+#include "server/api/generate.h"
+#include "server/ollama/params.h"
+
+namespace galen::server {
+
+class OllamaAnswer : public AnswerSink {
+ public:
+  // chat: pieces lie in "message", else in "response".
+  OllamaAnswer(const ModelForRequest& model, const OllamaParams& params, bool chat,
+               int64_t prompt_tokens, std::chrono::steady_clock::time_point begin,
+               std::shared_ptr<Reply> reply);
+  void OnPiece(int64_t choice, AnswerPiece piece) override;
+  void OnDone(int64_t choice, Result<TextResult> result, std::vector<TokenChoice> left) override;
+
+ private:
+  Json Piece(std::string_view text, std::string_view thinking,
+             const std::vector<TokenChoice>& tokens) const;
+
+  const std::shared_ptr<const Tokenizer> tokenizer_;
+  const std::string model_;
+  const bool chat_, stream_, logprobs_;
+  const int64_t prompt_tokens_;
+  const double load_seconds_;
+  const std::chrono::steady_clock::time_point begin_;
+  const std::shared_ptr<Reply> reply_;
+  std::string thinking_;
+  std::vector<TokenChoice> tokens_;
+  bool began_ = false;
+};
+
+// {"done": true, "done_reason": "load" or "unload"} for a request without a prompt.
+void AnswerLoad(const ModelInfo& info, bool chat, bool unload, double load_seconds, Reply* reply);
+
+}  // namespace galen::server

@@ -1,0 +1,26 @@
+// Fields that /api/chat and /api/generate share.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "server/api/fields.h"
+#include "server/api/generate.h"
+
+namespace galen::server {
+
+struct OllamaParams {
+  GenerateParams generate;
+  bool stream = true;
+  std::optional<std::chrono::seconds> keep_alive;  // negative: for ever
+};
+
+// Defaults are Ollama's: temperature 0.8, top_k 40, top_p 0.9.
+Status ReadOllamaParams(Fields* fields, std::string* failed, OllamaParams* params);
+
+// "5m", "1h30m", "-1", "0"; numbers are seconds.
+Result<std::chrono::seconds> ParseKeepAlive(const OrderedJson& value);
+
+std::string Rfc3339Now();
+
+}  // namespace galen::server

@@ -1,0 +1,43 @@
+// GET /v1/models, GET /v1/models/NAME.
+#include "server/api/errors.h"
+#include "server/api/write_json.h"
+#include "server/endpoints.h"
+#include "server/services.h"
+
+namespace galen::server {
+namespace {
+
+Json ModelJson(const ModelInfo& info) {
+  return {{"id", info.spec.name},
+          {"object", "model"},
+          {"created", info.modified},
+          {"owned_by", "galen"},
+          {"context_length", info.files.config.max_position_embeddings},
+          {"capabilities", info.sees() ? Json{"completion", "vision"} : Json{"completion"}}};
+}
+
+}  // namespace
+
+void OpenAiModels(const Services& services, std::shared_ptr<const HttpRequest>,
+                  std::shared_ptr<Reply> reply) {
+  Json list = Json::array();
+  for (const ModelInfo* info : services.models.models()) list.push_back(ModelJson(*info));
+  HttpResponse response;
+  response.body = WriteJson(Json{{"object", "list"}, {"data", list}});
+  reply->Send(std::move(response));
+}
+
+void OpenAiModel(const Services& services, std::shared_ptr<const HttpRequest> request,
+                 std::shared_ptr<Reply> reply) {
+  const std::string name = PathParameter("/v1/models/*", request->path);
+  const ModelInfo* info = services.models.Find(name);
+  if (info == nullptr) {
+    return reply->Send(
+        ErrorResponse(Dialect::kOpenAi, ErrorOf(NotFound(services.models.Unknown(name)), "model")));
+  }
+  HttpResponse response;
+  response.body = WriteJson(ModelJson(*info));
+  reply->Send(std::move(response));
+}
+
+}  // namespace galen::server

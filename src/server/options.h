@@ -1,0 +1,32 @@
+// Everything that `galen serve` can be told.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "server/http/http_server.h"
+#include "server/model_registry.h"
+
+namespace galen::server {
+
+struct ServerOptions {
+  HttpOptions http;
+  RegistryOptions registry;
+  std::string version;          // of galen
+  std::string api_keys;         // file of hashed keys; empty: no keys
+  bool allow_insecure = false;  // another address than loopback without keys or without TLS
+  bool load_on_demand = false;  // else all models are loaded at start
+  int workers = 4;              // threads that prepare prompts and wait for models to load
+
+  // Limits of one request.
+  int max_json_depth = 64;
+  int64_t max_choices = 8;    // n
+  int64_t max_prompts = 256;  // of one call of /v1/completions
+  int64_t max_images = 16;
+  int64_t max_image_pixels = int64_t{64} << 20;
+  int64_t max_tokens = 0;  // of an answer; 0: what the context has room for
+  int64_t max_messages = 4096;
+};
+
+}  // namespace galen::server

@@ -1,0 +1,179 @@
+#include "server/server.h"
+
+#include <atomic>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <new>
+#include <optional>
+
+#include "engine/memory_plan.h"
+#include "server/api/errors.h"
+#include "server/endpoints.h"
+#include "server/security/api_keys.h"
+#include "server/security/browser_guard.h"
+#include "server/server_log.h"
+#include "server/services.h"
+#include "server/status/metrics.h"
+
+namespace galen::server {
+namespace {
+
+Status CheckExposure(const ServerOptions& options) {
+  const HttpOptions& http = options.http;
+  if (http.tls_certificate.empty() != http.tls_key.empty())
+    return InvalidArgument("a certificate and its key go together (--tls-cert, --tls-key)");
+  if (IsLoopback(http.host) || options.allow_insecure) return OkStatus();
+  if (!options.api_keys.empty() && !http.tls_certificate.empty()) return OkStatus();
+  return InvalidArgument("others can reach " + http.host +
+                         ": give --api-keys FILE, --tls-cert and --tls-key, or say "
+                         "--allow-insecure if something in front of the server takes care of both");
+}
+
+}  // namespace
+
+class Server::Impl : public HttpHandler {
+ public:
+  Impl(const ServerOptions& options, std::ostream* log)
+      : options_(options),
+        log_(log),
+        router_(AllEndpoints()),
+        workers_(static_cast<size_t>(options.workers)) {}
+  ~Impl() override {
+    http_ = nullptr;  // no requests come any more, and those that run are cancelled
+    workers_.join();
+    models_ = nullptr;
+  }
+
+  Status Open(const std::vector<ModelSpec>& models) {
+    RETURN_IF_ERROR(CheckExposure(options_));
+    if (!options_.api_keys.empty()) {
+      ASSIGN_OR_RETURN(keys_, ApiKeys::Read(options_.api_keys));
+    }
+    ASSIGN_OR_RETURN(models_, ModelRegistry::Create(options_.registry, models));
+    ASSIGN_OR_RETURN(http_, HttpServer::Create(options_.http, this));
+    services_.emplace(Services{options_, *models_, metrics_, router_.endpoints(),
+                               [this] { return draining_.load(); },
+                               [this] { return http_->connections(); }});
+    if (options_.load_on_demand) return OkStatus();
+    for (const ModelInfo* info : models_->models()) {
+      double seconds = 0;
+      const Result<std::shared_ptr<ModelHost>> host = models_->Acquire(*info, &seconds);
+      if (!host.ok()) return host.status();
+      log_.Event("loaded", {{"model", info->spec.name},
+                            {"seconds", seconds},
+                            {"bytes", (*host)->reserved_bytes()},
+                            {"context", (*host)->context()},
+                            {"images", info->sees()}});
+    }
+    return OkStatus();
+  }
+
+  HttpServer& http() { return *http_; }
+
+  std::optional<HttpResponse> Admit(const RequestHead& head, Tenant* tenant) override {
+    const bool local = IsLoopback(options_.http.host) && !keys_;
+    if (const std::string fault = BrowserFault(head, local); !fault.empty())
+      return Error(head.path, 403, fault);
+    const Match match = router_.Find(head.method, head.path);
+    if (keys_ && !(match.endpoint != nullptr && match.endpoint->open)) {
+      const std::optional<Tenant> found = keys_->Find(head.authorization);
+      if (!found)
+        return Error(head.path, 401, "a valid API key is needed: Authorization: Bearer KEY");
+      *tenant = *found;
+    }
+    if (match.endpoint == nullptr) {
+      if (match.allowed.empty()) return Error(head.path, 404, "there is no such endpoint");
+      std::string allowed;
+      for (const std::string& method : match.allowed)
+        allowed += (allowed.empty() ? "" : ", ") + method;
+      HttpResponse response = Error(head.path, 405, "this endpoint takes " + allowed);
+      response.headers.emplace_back("Allow", allowed);
+      return response;
+    }
+    if (draining_ && !match.endpoint->quick) {
+      HttpResponse response = Error(head.path, 503, "this server is being stopped");
+      response.headers.emplace_back("Retry-After", "10");
+      return response;
+    }
+    return std::nullopt;
+  }
+
+  void Handle(std::shared_ptr<const HttpRequest> request, std::shared_ptr<Reply> reply) override {
+    const Endpoint* endpoint = router_.Find(request->method, request->path).endpoint;
+    if (endpoint->quick) return Call(*endpoint, request, reply);
+    boost::asio::post(workers_,
+                      [this, endpoint, request = std::move(request), reply = std::move(reply)] {
+                        if (!reply->gone()) Call(*endpoint, request, reply);
+                      });
+  }
+
+  HttpResponse Error(const std::string& path, int status, const std::string& message) override {
+    ApiError error;
+    error.status = status;
+    error.message = message;
+    return ErrorResponse(DialectOf(path), error);
+  }
+
+  void Done(const Exchange& exchange) override {
+    const char* route = "none";
+    if (exchange.request != nullptr) {
+      const Match match = router_.Find(exchange.request->method, exchange.request->path);
+      if (match.endpoint != nullptr) route = match.endpoint->path;
+    }
+    metrics_.Count(route, exchange.status, exchange.seconds, exchange.sent_bytes);
+    log_.Request(exchange, route);
+  }
+
+  void Draining() override {
+    draining_ = true;
+    log_.Event("draining", Json::object());
+  }
+
+ private:
+  // A bug of ours fails the request, not the process.
+  void Call(const Endpoint& endpoint, const std::shared_ptr<const HttpRequest>& request,
+            const std::shared_ptr<Reply>& reply) {
+    int status = 500;
+    try {
+      endpoint.fn(*services_, request, reply);
+      return;
+    } catch (const std::bad_alloc&) {
+      status = 503;
+    } catch (const std::exception&) {
+      // The text of an exception may quote the request.
+    }
+    log_.Event("internal_error", {{"route", endpoint.path}, {"id", request->id}});
+    reply->Send(
+        Error(request->path, status,
+              status == 503 ? "out of memory" : "an internal error; the log has the request's id"));
+    reply->End();
+  }
+
+  const ServerOptions options_;
+  ServerLog log_;
+  Metrics metrics_;
+  const Router router_;
+  std::optional<ApiKeys> keys_;
+  std::unique_ptr<ModelRegistry> models_;
+  std::optional<Services> services_;
+  std::atomic<bool> draining_{false};
+  boost::asio::thread_pool workers_;
+  std::unique_ptr<HttpServer> http_;
+};
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>> Server::Create(const ServerOptions& options,
+                                               const std::vector<ModelSpec>& models,
+                                               std::ostream* log) {
+  auto impl = std::make_unique<Impl>(options, log);
+  RETURN_IF_ERROR(impl->Open(models));
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+int Server::port() const { return impl_->http().port(); }
+void Server::Run() { impl_->http().Run(); }
+void Server::Stop() { impl_->http().Stop(); }
+
+}  // namespace galen::server

@@ -1,0 +1,24 @@
+// What endpoints share.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "server/http/router.h"
+#include "server/model_registry.h"
+#include "server/options.h"
+
+namespace galen::server {
+
+class Metrics;
+
+struct Services {
+  const ServerOptions& options;
+  ModelRegistry& models;
+  Metrics& metrics;
+  const std::vector<Endpoint>& endpoints;
+  std::function<bool()> draining;
+  std::function<int64_t()> connections;
+};
+
+}  // namespace galen::server

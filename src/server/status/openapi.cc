@@ -1,0 +1,142 @@
+// GET /openapi.json, made from the table of endpoints and the fields below.
+#include <cctype>
+
+#include "server/api/write_json.h"
+#include "server/endpoints.h"
+#include "server/services.h"
+
+namespace galen::server {
+namespace {
+
+Json Type(const char* type) { return {{"type", type}}; }
+Json Range(const char* type, double low, double high) {
+  return {{"type", type}, {"minimum", low}, {"maximum", high}};
+}
+Json ListOf(Json items) { return {{"type", "array"}, {"items", std::move(items)}}; }
+Json AnyOf(std::initializer_list<Json> forms) { return {{"anyOf", Json(forms)}}; }
+
+Json Object(Json properties, Json required) {
+  Json object = {{"type", "object"}, {"properties", std::move(properties)}};
+  if (!required.empty()) object["required"] = std::move(required);
+  object["additionalProperties"] = false;
+  return object;
+}
+
+Json Sampling(const ServerOptions& options) {
+  return {
+      {"model", Type("string")},
+      {"temperature", Range("number", 0, 2)},
+      {"top_p", Range("number", 0, 1)},
+      {"min_p", Range("number", 0, 1)},
+      {"top_k", Range("integer", -1, 1 << 20)},
+      {"frequency_penalty", Range("number", -2, 2)},
+      {"presence_penalty", Range("number", -2, 2)},
+      {"repetition_penalty", Range("number", 0.01, 10)},
+      {"seed", Type("integer")},
+      {"n", Range("integer", 1, static_cast<double>(options.max_choices))},
+      {"stop", AnyOf({Type("string"), ListOf(Type("string"))})},
+      {"logit_bias", {{"type", "object"}, {"additionalProperties", Range("number", -100, 100)}}},
+      {"stream", Type("boolean")},
+      {"stream_options", Object({{"include_usage", Type("boolean")}}, Json::array())},
+      {"user", Type("string")}};
+}
+
+Json ChatBody(const ServerOptions& options) {
+  Json fields = Sampling(options);
+  const Json url = AnyOf(
+      {Type("string"), Object({{"url", Type("string")}, {"detail", Type("string")}}, {"url"})});
+  const Json part = Object(
+      {{"type", {{"enum", {"text", "image_url"}}}}, {"text", Type("string")}, {"image_url", url}},
+      {"type"});
+  fields["messages"] =
+      ListOf(Object({{"role", {{"enum", {"system", "developer", "user", "assistant", "tool"}}}},
+                     {"content", AnyOf({Type("string"), ListOf(part)})}},
+                    {"role", "content"}));
+  fields["messages"]["minItems"] = 1;
+  fields["max_tokens"] = Range("integer", 1, 2147483648.0);
+  fields["max_completion_tokens"] = Range("integer", 1, 2147483648.0);
+  fields["logprobs"] = Type("boolean");
+  fields["top_logprobs"] = Range("integer", 0, 20);
+  return Object(std::move(fields), {"messages"});
+}
+
+Json CompletionBody(const ServerOptions& options) {
+  Json fields = Sampling(options);
+  const Json ids = ListOf(Range("integer", 0, 1 << 23));
+  fields["prompt"] = AnyOf({Type("string"), ids, ListOf(AnyOf({Type("string"), ids}))});
+  fields["max_tokens"] = Range("integer", 0, 2147483648.0);
+  fields["logprobs"] = Range("integer", 0, 20);
+  fields["echo"] = Type("boolean");
+  return Object(std::move(fields), {"prompt"});
+}
+
+Json OllamaBody(bool chat) {
+  Json fields = {{"model", Type("string")},
+                 {"stream", Type("boolean")},
+                 {"options", Type("object")},
+                 {"think", AnyOf({Type("boolean"), Type("string")})},
+                 {"keep_alive", AnyOf({Type("string"), Type("number")})}};
+  if (chat) {
+    fields["messages"] = ListOf(Object(
+        {{"role", Type("string")}, {"content", Type("string")}, {"images", ListOf(Type("string"))}},
+        {"role"}));
+  } else {
+    fields["prompt"] = Type("string");
+    fields["system"] = Type("string");
+    fields["raw"] = Type("boolean");
+    fields["images"] = ListOf(Type("string"));
+  }
+  return Object(std::move(fields), {"model"});
+}
+
+Json BodyOf(std::string_view path, const ServerOptions& options) {
+  if (path == "/v1/chat/completions") return ChatBody(options);
+  if (path == "/v1/completions") return CompletionBody(options);
+  if (path == "/api/chat" || path == "/api/generate") return OllamaBody(path == "/api/chat");
+  return Type("object");
+}
+
+Json Responses(bool open) {
+  Json responses = {{"200", {{"description", "The answer"}}},
+                    {"400", {{"description", "The request is wrong; the message names the field"}}},
+                    {"403", {{"description", "The request of a web page from elsewhere"}}},
+                    {"404", {{"description", "No such model"}}},
+                    {"413", {{"description", "The body is too large"}}},
+                    {"429", {{"description", "The queue is full; see Retry-After"}}},
+                    {"501", {{"description", "Not implemented"}}},
+                    {"503", {{"description", "Not now; see Retry-After"}}}};
+  if (!open) responses["401"] = {{"description", "No valid API key"}};
+  return responses;
+}
+
+}  // namespace
+
+void OpenApi(const Services& services, std::shared_ptr<const HttpRequest>,
+             std::shared_ptr<Reply> reply) {
+  Json paths = Json::object();
+  for (const Endpoint& endpoint : services.endpoints) {
+    std::string path = endpoint.path, method = endpoint.method;
+    for (char& c : method) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    Json operation = {{"summary", endpoint.summary}, {"responses", Responses(endpoint.open)}};
+    if (path.ends_with('*')) {
+      path.replace(path.size() - 1, 1, "{name}");
+      operation["parameters"] = {
+          {{"name", "name"}, {"in", "path"}, {"required", true}, {"schema", Type("string")}}};
+    }
+    if (method == "post" || method == "delete") {
+      operation["requestBody"]["content"]["application/json"]["schema"] =
+          BodyOf(endpoint.path, services.options);
+    }
+    if (!endpoint.open) operation["security"] = Json::array({{{"key", Json::array()}}});
+    paths[path][method] = std::move(operation);
+  }
+  Json json = {{"openapi", "3.1.0"},
+               {"info", {{"title", "galen"}, {"version", services.options.version}}},
+               {"paths", paths}};
+  json["components"]["securitySchemes"]["key"] = {{"type", "http"}, {"scheme", "bearer"}};
+  HttpResponse response;
+  response.body = WriteJson(json);
+  reply->Send(std::move(response));
+}
+
+}  // namespace galen::server
