@@ -145,6 +145,7 @@ Json ResultJson(const Session& session, const std::vector<int32_t>& prompt,
   Json json;
   json["text"] = result.text;
   if (FindThinkingMarkers(*session.files().tokenizer).open) json["thinking"] = result.thinking;
+  if (!session.adapters.adapters().empty()) json["adapters"] = AdapterRecord(session.adapters);
   if (constraint.constraint != nullptr) json["constraint"] = ConstraintReport(constraint, result);
   if (!media.empty()) json["media"] = media;
   if (!boxes.empty()) json["boxes"] = boxes;
@@ -324,9 +325,11 @@ void AddRun(CLI::App& app, Action* action) {
                    "Report each token's log-probability and K alternatives (--json)");
   verb->add_option("--speculate", o->speculate,
                    "off, ngram, or a smaller model of the same vocabulary");
+  AddAdapterOptions(*verb, &o->adapters);
   AddComputeOptions(*verb, o.get());
   verb->add_flag("--json", o->json, "One JSON object instead of text");
-  verb->callback([o, action] {
+  verb->callback([o, action, verb] {
+    RequireUsage(ReadAdapterOptions(*verb, &o->adapters));
     RequireUsage(ParseBias(o->bias, &o->sampling));
     RequireUsage(CheckSamplingParams(o->sampling, kMaxCount));
     RequireUsage(ComputeOf(*o).status());

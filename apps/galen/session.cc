@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iostream>
 
 #include "store/ollama_store.h"
 
@@ -92,9 +93,11 @@ Result<RunnerOptions> RunnerOptionsOf(const ModelOptions& options) {
 
 namespace {
 
-Result<EngineOptions> EngineOptionsOf(const ModelOptions& options, int64_t context) {
+Result<EngineOptions> EngineOptionsOf(const Session& session, const ModelOptions& options,
+                                      int64_t context) {
   EngineOptions engine;
   ASSIGN_OR_RETURN(engine.runner, RunnerOptionsOf(options));
+  SetAdapters(session, &engine);
   ASSIGN_OR_RETURN(engine.kv_type, KvTypeOf(options, engine.runner.compute));
   engine.context = context;
   engine.forced_drafts = options.constrained;
@@ -120,12 +123,18 @@ Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_
   if (options.weights != "file") {
     ASSIGN_OR_RETURN(open.encode, DTypeFromName(options.weights));
   }
-  return galen::OpenSession(open);
+  open.adapters = options.adapters.chosen;
+  open.allow_unmatched = options.adapters.allow_unmatched;
+  ASSIGN_OR_RETURN(std::unique_ptr<Session> session, galen::OpenSession(open));
+  for (const AttachedAdapter& adapter : session->adapters.adapters()) {
+    for (const std::string& note : adapter.notes) std::cerr << "galen: " << note << "\n";
+  }
+  return session;
 }
 
 Result<std::unique_ptr<Engine>> OpenEngine(const Session& session, const ModelOptions& options,
                                            int64_t context) {
-  ASSIGN_OR_RETURN(EngineOptions engine, EngineOptionsOf(options, context));
+  ASSIGN_OR_RETURN(EngineOptions engine, EngineOptionsOf(session, options, context));
   engine.draft_model = session.draft.model.get();
   return Engine::Create(session.model(), *session.kernels, *session.threads, engine);
 }

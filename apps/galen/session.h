@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "adapter_options.h"
 #include "base/json.h"
 #include "base/threads.h"
 #include "engine/engine.h"
@@ -26,9 +27,10 @@ struct ModelOptions {
   int threads = 0;      // 0: all processors
   bool batch_invariant = false;
   bool json = false;
-  std::string mmproj;          // image projector file of a GGUF model
-  bool images = false;         // open the image part too
-  bool constrained = false;    // answers are under a constraint
+  std::string mmproj;        // image projector file of a GGUF model
+  bool images = false;       // open the image part too
+  bool constrained = false;  // answers are under a constraint
+  AdapterCliOptions adapters;
   std::string default_system;  // system text that an Ollama model carries
 };
 

@@ -10,7 +10,27 @@ double Now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+Status AttachAdapters(const SessionOptions& options, Session* session) {
+  for (const SessionAdapter& adapter : options.adapters) {
+    ASSIGN_OR_RETURN(const AdapterFile file, OpenAdapter(adapter.path));
+    RETURN_IF_ERROR(session->adapters.Attach(session->loaded, file,
+                                             {adapter.scale, options.allow_unmatched},
+                                             *session->kernels, *session->threads));
+  }
+  return OkStatus();
+}
+
 }  // namespace
+
+void SetAdapters(const Session& session, EngineOptions* options) {
+  options->runner.adapters = session.adapters.costs();
+  const std::vector<AttachedAdapter>& adapters = session.adapters.adapters();
+  for (size_t i = 0; i < adapters.size(); ++i) {
+    const uint64_t bit = uint64_t{1} << i;
+    options->adapters |= bit;
+    if (adapters[i].serves_all) options->shared_adapters |= bit;
+  }
+}
 
 Result<std::unique_ptr<Session>> OpenSession(const SessionOptions& options) {
   auto session = std::make_unique<Session>();
@@ -47,6 +67,8 @@ Result<std::unique_ptr<Session>> OpenSession(const SessionOptions& options) {
         .WithContext(options.model);
   };
   ASSIGN_OR_RETURN(session->loaded, OpenModel(options.model, open));
+  RETURN_IF_ERROR(AttachAdapters(options, session.get()));
+  image_options.adapters = session->adapters.costs();
   if (session->loaded.tower != nullptr) {
     ASSIGN_OR_RETURN(session->images,
                      ImageEncoder::Create(*session->loaded.tower, *session->files().image_processor,
