@@ -16,7 +16,12 @@ Result<std::unique_ptr<Subject>> OpenSubject(const BenchOptions& o) {
     OpenModelOptions open;
     open.kernels = subject->kernels;
     open.pool = subject->threads.get();
+    if (o.weights != "file") {
+      ASSIGN_OR_RETURN(open.encode, DTypeFromName(o.weights));
+    }
     ASSIGN_OR_RETURN(subject->loaded, OpenModel(o.model, open));
+  } else if (o.weights != "file") {
+    return InvalidArgument("--weights is for models; --type says the format of a --shape");
   } else {
     ASSIGN_OR_RETURN(subject->random,
                      MakeRandomModel(o.shape, o.type, *subject->kernels, *subject->threads));
@@ -31,7 +36,10 @@ Result<std::unique_ptr<Subject>> OpenSubject(const BenchOptions& o) {
     const bool head =
         table && (config.tie_word_embeddings || spec.name.find("embed") == std::string::npos);
     if (table && !head) continue;  // a token reads one row of the embedding table
-    subject->bytes_per_token += view.rows * RowBytes(view.dtype, view.cols);
+    // What the file has, or less where the kernels' layout keeps fewer copies of scales (int8).
+    subject->bytes_per_token +=
+        std::min(view.rows * RowBytes(view.dtype, view.cols),
+                 subject->kernels->packed_bytes(view.dtype, view.rows, view.cols));
     (head ? subject->head_weights : subject->weights_per_token) += view.rows * view.cols;
   }
   return subject;

@@ -29,7 +29,9 @@ int main(int argc, char** argv) {
   galen::cli::AddClassify(app, &action);
   galen::cli::AddEmbed(app, &action);
   galen::cli::AddVerify(app, &action);
+  galen::cli::AddAdapter(app, &action);
   galen::cli::AddServe(app, &action);
+  galen::cli::AddQuantize(app, &action);
   try {
     if (argc > 1 && argv[1][0] != '-') {
       std::string verbs;

@@ -145,6 +145,7 @@ Json ResultJson(const Session& session, const std::vector<int32_t>& prompt,
   Json json;
   json["text"] = result.text;
   if (FindThinkingMarkers(*session.files().tokenizer).open) json["thinking"] = result.thinking;
+  if (!session.adapters.adapters().empty()) json["adapters"] = AdapterRecord(session.adapters);
   if (constraint.constraint != nullptr) json["constraint"] = ConstraintReport(constraint, result);
   if (!media.empty()) json["media"] = media;
   if (!boxes.empty()) json["boxes"] = boxes;
@@ -207,6 +208,7 @@ Status Answer(RunOptions o) {
   const int64_t size = static_cast<int64_t>(prompt.tokens.size());
   const int64_t context = o.context > 0 ? o.context : std::min(limit, size + max_tokens);
   o.images = !images.empty();
+  o.constrained = o.constraint.any();
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenSession(o, context));
   ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, OpenEngine(*session, o, context));
   ShowWarnings(media);
@@ -254,6 +256,7 @@ Status Chat(RunOptions o) {
   const int64_t limit = files.config.max_position_embeddings;
   const int64_t context = o.context > 0 ? o.context : std::min(limit, kChatContext);
   o.images = files.vision_status.ok();
+  o.constrained = o.constraint.any();
   if (o.media.any()) RETURN_IF_ERROR(files.vision_status);
   if (!o.box.empty()) return InvalidArgument("--box wants a question on the command line");
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenSession(o, context));
@@ -322,9 +325,11 @@ void AddRun(CLI::App& app, Action* action) {
                    "Report each token's log-probability and K alternatives (--json)");
   verb->add_option("--speculate", o->speculate,
                    "off, ngram, or a smaller model of the same vocabulary");
+  AddAdapterOptions(*verb, &o->adapters);
   AddComputeOptions(*verb, o.get());
   verb->add_flag("--json", o->json, "One JSON object instead of text");
-  verb->callback([o, action] {
+  verb->callback([o, action, verb] {
+    RequireUsage(ReadAdapterOptions(*verb, &o->adapters));
     RequireUsage(ParseBias(o->bias, &o->sampling));
     RequireUsage(CheckSamplingParams(o->sampling, kMaxCount));
     RequireUsage(ComputeOf(*o).status());

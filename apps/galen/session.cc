@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iostream>
 
 #include "store/ollama_store.h"
 
@@ -45,6 +46,12 @@ void AddComputeOptions(CLI::App& verb, ModelOptions* o) {
                   "bf16, or int8: quantised per row and block of 32")
       ->check(CLI::IsMember({"bf16", "int8"}))
       ->capture_default_str();
+  verb.add_option(
+          "--weights", o->weights,
+          "file: as they are; or a type that the layers' 16- and 32-bit matrices are encoded "
+          "to when they are loaded")
+      ->check(CLI::IsMember({"file", "nf4", "int8", "q8_0", "q6_k", "q5_0", "q4_k", "q4_0"}))
+      ->capture_default_str();
   verb.add_option("--kv", o->kv, "Type of the KV cache; auto: bf16, or fp32 with --compute fp32")
       ->check(CLI::IsMember({"auto", "bf16", "f16", "int8", "fp32"}))
       ->capture_default_str();
@@ -86,11 +93,14 @@ Result<RunnerOptions> RunnerOptionsOf(const ModelOptions& options) {
 
 namespace {
 
-Result<EngineOptions> EngineOptionsOf(const ModelOptions& options, int64_t context) {
+Result<EngineOptions> EngineOptionsOf(const Session& session, const ModelOptions& options,
+                                      int64_t context) {
   EngineOptions engine;
   ASSIGN_OR_RETURN(engine.runner, RunnerOptionsOf(options));
+  SetAdapters(session, &engine);
   ASSIGN_OR_RETURN(engine.kv_type, KvTypeOf(options, engine.runner.compute));
   engine.context = context;
+  engine.forced_drafts = options.constrained;
   if (options.speculate == "ngram")
     engine.speculate = Speculate::kNgram;
   else if (options.speculate != "off")
@@ -110,12 +120,21 @@ Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_
   open.threads = ThreadsOf(options.threads);
   open.context = context;
   if (options.speculate != "off" && options.speculate != "ngram") open.draft = options.speculate;
-  return galen::OpenSession(open);
+  if (options.weights != "file") {
+    ASSIGN_OR_RETURN(open.encode, DTypeFromName(options.weights));
+  }
+  open.adapters = options.adapters.chosen;
+  open.allow_unmatched = options.adapters.allow_unmatched;
+  ASSIGN_OR_RETURN(std::unique_ptr<Session> session, galen::OpenSession(open));
+  for (const AttachedAdapter& adapter : session->adapters.adapters()) {
+    for (const std::string& note : adapter.notes) std::cerr << "galen: " << note << "\n";
+  }
+  return session;
 }
 
 Result<std::unique_ptr<Engine>> OpenEngine(const Session& session, const ModelOptions& options,
                                            int64_t context) {
-  ASSIGN_OR_RETURN(EngineOptions engine, EngineOptionsOf(options, context));
+  ASSIGN_OR_RETURN(EngineOptions engine, EngineOptionsOf(session, options, context));
   engine.draft_model = session.draft.model.get();
   return Engine::Create(session.model(), *session.kernels, *session.threads, engine);
 }

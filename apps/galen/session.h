@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "adapter_options.h"
 #include "base/json.h"
 #include "base/threads.h"
 #include "engine/engine.h"
@@ -21,12 +22,15 @@ struct ModelOptions {
   std::string activations = "bf16";
   std::string kv = "auto";
   std::string speculate = "off";
+  std::string weights = "file";
   int64_t context = 0;  // 0: as much as the request needs
   int threads = 0;      // 0: all processors
   bool batch_invariant = false;
   bool json = false;
-  std::string mmproj;          // image projector file of a GGUF model
-  bool images = false;         // open the image part too
+  std::string mmproj;        // image projector file of a GGUF model
+  bool images = false;       // open the image part too
+  bool constrained = false;  // answers are under a constraint
+  AdapterCliOptions adapters;
   std::string default_system;  // system text that an Ollama model carries
 };
 

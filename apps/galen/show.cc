@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "engine/memory_plan.h"
+#include "formats/bitsandbytes.h"
 #include "models/dual_encoder/open_dual_encoder.h"
 #include "session.h"
 #include "show_image_text.h"
@@ -77,10 +78,11 @@ Status Show(ModelOptions o) {
   std::map<std::string, std::pair<int64_t, int64_t>> formats;  // tensors, bytes
   int64_t bytes = 0;
   for (const TensorInfo& tensor : files.checkpoint->tensors()) {
-    auto& [count, size] = formats[FormatOf(tensor.dtype).name];
+    auto& [count, size] = formats[std::string(tensor.type_name)];
     ++count;
-    size += static_cast<int64_t>(tensor.bytes.size());
-    bytes += static_cast<int64_t>(tensor.bytes.size());
+    const int64_t tensor_bytes = TensorBytes(tensor);
+    size += tensor_bytes;
+    bytes += tensor_bytes;
   }
   const int64_t kv = KvCacheBytes(c, kv_type, context, RunnerOptions{}.max_batch_tokens);
   Json json = {{"path", files.checkpoint->path()},

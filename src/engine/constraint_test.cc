@@ -117,6 +117,7 @@ EngineOptions Options() {
   options.context = 256;
   options.max_sequences = 4;
   options.runner.batch_invariant = true;
+  options.forced_drafts = true;
   return options;
 }
 
@@ -138,23 +139,19 @@ TEST_F(ConstraintTest, AnswersSatisfyTheirConstraints) {
   }
 }
 
+// Greedy answers; under a temperature the draw is among fewer tokens.
 TEST_F(ConstraintTest, AConstraintThatHoldsAnywayChangesNothing) {
   const auto any = *Constraint::FromRegex("[^]*", vocabulary_);
-  for (const float temperature : {0.0f, 0.8f}) {
-    std::vector<Answer> free = Run(Options(), {nullptr}, temperature, 60);
-    // The expression is about UTF-8; a random model need not write it.
-    std::string text;
-    for (const int32_t token : free[0].tokens) text += tokenizer_->TokenBytes(token);
-    size_t good = 0;
-    grammar::GrammarMatcher matcher(any, {});
-    while (good < free[0].tokens.size() && matcher.Accept(free[0].tokens[good])) ++good;
-    ASSERT_GT(good, 0u);
-    const std::vector<Answer> bound = Run(Options(), {any}, temperature, 60);
-    ASSERT_GE(bound[0].tokens.size(), good);
-    EXPECT_TRUE(std::equal(free[0].tokens.begin(),
-                           free[0].tokens.begin() + static_cast<int64_t>(good),
-                           bound[0].tokens.begin()));
-  }
+  const Answer free = Run(Options(), {nullptr}, 0.0f, 60)[0];
+  // The expression is about UTF-8, which a random model need not write: as far as it does.
+  size_t good = 0;
+  grammar::GrammarMatcher matcher(any, {});
+  while (good < free.tokens.size() && matcher.Accept(free.tokens[good])) ++good;
+  ASSERT_GT(good, 0u);
+  const Answer bound = Run(Options(), {any}, 0.0f, 60)[0];
+  ASSERT_GE(bound.tokens.size(), good);
+  const auto end = free.tokens.begin() + static_cast<int64_t>(good);
+  EXPECT_TRUE(std::equal(free.tokens.begin(), end, bound.tokens.begin()));
 }
 
 TEST_F(ConstraintTest, ForcedStretchesAreGuessedAndChangeNothing) {
@@ -214,10 +211,6 @@ TEST_F(ConstraintTest, ErrorsAreNamed) {
   while (engine->Step()) {
   }
   EXPECT_EQ(answer.finish, FinishReason::kError);
-  std::vector<std::string> large(spelled_.size() + 1, "x");
-  Request wrong =
-      Make(*Constraint::FromRegex("x", grammar::Vocabulary::FromBytes(large)), 1, 0.0f, 4, &answer);
-  EXPECT_FALSE(engine->Submit(std::move(wrong)).ok());
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -85,6 +86,23 @@ Status CheckMedia(const Request& request, const ModelConfig& config, int64_t mos
                              " tokens; raise max_batch_tokens");
     }
     next = media.end();
+  }
+  return OkStatus();
+}
+
+// One spelling for one choice, so that equal requests share the prefix cache and rows of a batch.
+Status CheckAdapters(Request* request, const EngineOptions& options) {
+  if (request->adapters == kAllAdapters) request->adapters = options.adapters;
+  const uint64_t unknown = request->adapters & ~options.adapters;
+  if (unknown != 0) {
+    return InvalidArgument("adapter " + std::to_string(std::countr_zero(unknown)) +
+                           " of the request is not loaded");
+  }
+  const uint64_t missing = options.shared_adapters & ~request->adapters;
+  if (missing != 0) {
+    return InvalidArgument("adapter " + std::to_string(std::countr_zero(missing)) +
+                           " changes what all requests share (norms or the image tower); every "
+                           "request must use it");
   }
   return OkStatus();
 }
@@ -199,19 +217,11 @@ Result<int64_t> Engine::Submit(Request request) {
   // Sequences that generate come first in a step, with all their guesses.
   RETURN_IF_ERROR(CheckMedia(
       request, config, options_.runner.max_batch_tokens - options_.runner.max_logit_rows + 1));
+  RETURN_IF_ERROR(CheckAdapters(&request, options_));
   auto sequence = std::make_unique<Sequence>();
   sequence->id = next_id_++;
   sequence->tokens = request.prompt;
   if (request.constraint != nullptr) {
-    if (request.constraint->vocabulary().size() > config.vocab_size)
-      return InvalidArgument("the constraint was made for a larger vocabulary than the model's");
-    const auto outside = [&](int32_t token) { return token >= config.vocab_size; };
-    if (std::any_of(request.stop_tokens.begin(), request.stop_tokens.end(),
-                    [&](int32_t token) { return token < 0 || outside(token); }) ||
-        outside(request.thinking.open) || outside(request.thinking.close)) {
-      return InvalidArgument("a stop token or thinking marker is outside the vocabulary of " +
-                             std::to_string(config.vocab_size));
-    }
     sequence->matcher =
         std::make_unique<grammar::GrammarMatcher>(request.constraint, request.thinking);
   }
@@ -295,6 +305,11 @@ std::vector<int32_t> Engine::DraftFor(const Sequence& sequence, int64_t most) {
   if (matcher != nullptr && options_.forced_drafts && sequence.request.tokenizer != nullptr) {
     std::vector<int32_t> forced =
         matcher->ForcedTokens(*sequence.request.tokenizer, static_cast<size_t>(most));
+    // A tokenizer may know more tokens than the model.
+    const auto unknown = std::find_if(forced.begin(), forced.end(), [&](int32_t token) {
+      return token >= model_.config().vocab_size;
+    });
+    forced.erase(unknown, forced.end());
     if (!forced.empty() || drafter_ == nullptr) return forced;
   }
   if (drafter_ == nullptr) return {};

@@ -71,6 +71,52 @@ class Scorer {
   std::unique_ptr<Scheduler> scheduler_;
 };
 
+// What one text is under a model and options.
+struct Subject {
+  const CausalLM& model;
+  const ScoreOptions& options;
+};
+
+Result<ScoreComparison> Compare(const Subject& subject, const Subject& reference,
+                                const KernelTable& kernels, ThreadPool& threads,
+                                std::span<const int32_t> tokens) {
+  if (tokens.size() < 2) return InvalidArgument("a comparison needs a text of at least two tokens");
+  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> first,
+                   Scorer::Create(subject.model, kernels, threads, subject.options, tokens));
+  ScoreOptions same_chunks = reference.options;
+  same_chunks.runner.max_batch_tokens = subject.options.runner.max_batch_tokens;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> second,
+                   Scorer::Create(reference.model, kernels, threads, same_chunks, tokens));
+  const int64_t predictions = static_cast<int64_t>(tokens.size()) - 1;
+  ScoreComparison result;
+  int64_t agree = 0;
+  for (int64_t done = 0; done < predictions;) {
+    int64_t at = 0;
+    const Tensor a = first->Next(&at), b = second->Next(&at);
+    GALEN_CHECK(!a.empty() && a.rows() == b.rows());
+    const int64_t vocab = a.cols();
+    for (int64_t i = 0; i < a.rows() && done < predictions; ++i, ++done) {
+      const float *x = a.row(i), *y = b.row(i);
+      float lse[2];
+      kernels.log_sum_exp(x, 1, vocab, &lse[0]);
+      kernels.log_sum_exp(y, 1, vocab, &lse[1]);
+      double kl = 0;
+      for (int64_t v = 0; v < vocab; ++v) {
+        const double log_q = static_cast<double>(x[v]) - lse[0],
+                     log_p = static_cast<double>(y[v]) - lse[1];
+        kl += std::exp(log_p) * (log_p - log_q);
+      }
+      result.kl_mean += kl;
+      agree += kernels.argmax(x, vocab) == kernels.argmax(y, vocab);
+      result.logprobs.push_back(x[tokens[done + 1]] - lse[0]);
+      result.other_logprobs.push_back(y[tokens[done + 1]] - lse[1]);
+    }
+  }
+  result.kl_mean /= static_cast<double>(predictions);
+  result.greedy_agreement = static_cast<double>(agree) / static_cast<double>(predictions);
+  return result;
+}
+
 }  // namespace
 
 Status ForEachPrediction(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
@@ -107,41 +153,19 @@ Result<ScoreComparison> CompareScores(const CausalLM& model, const KernelTable& 
                                       ThreadPool& threads, const ScoreOptions& options,
                                       const ScoreOptions& reference,
                                       std::span<const int32_t> tokens) {
-  if (tokens.size() < 2) return InvalidArgument("a comparison needs a text of at least two tokens");
-  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> first,
-                   Scorer::Create(model, kernels, threads, options, tokens));
-  ScoreOptions same_chunks = reference;
-  same_chunks.runner.max_batch_tokens = options.runner.max_batch_tokens;
-  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> second,
-                   Scorer::Create(model, kernels, threads, same_chunks, tokens));
-  const int64_t predictions = static_cast<int64_t>(tokens.size()) - 1;
-  ScoreComparison result;
-  int64_t agree = 0;
-  for (int64_t done = 0; done < predictions;) {
-    int64_t at = 0;
-    const Tensor a = first->Next(&at), b = second->Next(&at);
-    GALEN_CHECK(!a.empty() && a.rows() == b.rows());
-    const int64_t vocab = a.cols();
-    for (int64_t i = 0; i < a.rows() && done < predictions; ++i, ++done) {
-      const float *x = a.row(i), *y = b.row(i);
-      float lse[2];
-      kernels.log_sum_exp(x, 1, vocab, &lse[0]);
-      kernels.log_sum_exp(y, 1, vocab, &lse[1]);
-      double kl = 0;
-      for (int64_t v = 0; v < vocab; ++v) {
-        const double log_q = static_cast<double>(x[v]) - lse[0],
-                     log_p = static_cast<double>(y[v]) - lse[1];
-        kl += std::exp(log_p) * (log_p - log_q);
-      }
-      result.kl_mean += kl;
-      agree += kernels.argmax(x, vocab) == kernels.argmax(y, vocab);
-      result.logprobs.push_back(x[tokens[done + 1]] - lse[0]);
-      result.other_logprobs.push_back(y[tokens[done + 1]] - lse[1]);
-    }
+  return Compare({model, options}, {model, reference}, kernels, threads, tokens);
+}
+
+Result<ScoreComparison> CompareModels(const CausalLM& model, const CausalLM& reference,
+                                      const KernelTable& kernels, ThreadPool& threads,
+                                      const ScoreOptions& options,
+                                      std::span<const int32_t> tokens) {
+  const int64_t vocab = model.config().vocab_size, other = reference.config().vocab_size;
+  if (vocab != other) {
+    return InvalidArgument("the models have vocabularies of " + std::to_string(vocab) + " and " +
+                           std::to_string(other) + " tokens and cannot be compared");
   }
-  result.kl_mean /= static_cast<double>(predictions);
-  result.greedy_agreement = static_cast<double>(agree) / static_cast<double>(predictions);
-  return result;
+  return Compare({model, options}, {reference, options}, kernels, threads, tokens);
 }
 
 }  // namespace galen

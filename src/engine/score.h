@@ -40,4 +40,10 @@ Result<ScoreComparison> CompareScores(const CausalLM& model, const KernelTable& 
                                       const ScoreOptions& reference,
                                       std::span<const int32_t> tokens);
 
+// The same for two models of one vocabulary ("what does this format cost"): `reference` is the
+// second. InvalidArgument: the vocabularies differ.
+Result<ScoreComparison> CompareModels(const CausalLM& model, const CausalLM& reference,
+                                      const KernelTable& kernels, ThreadPool& threads,
+                                      const ScoreOptions& options, std::span<const int32_t> tokens);
+
 }  // namespace galen

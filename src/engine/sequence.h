@@ -12,6 +12,7 @@
 #include "base/siphash.h"
 #include "engine/sampler.h"
 #include "grammar/constraint.h"
+#include "ops/exec_context.h"
 
 namespace galen {
 
@@ -67,7 +68,10 @@ struct Request {
   grammar::GrammarMatcher::Thinking thinking;  // under a constraint: free thoughts before it
   std::shared_ptr<const Tokenizer> tokenizer;  // under a constraint: spells stretches that must
                                                // come, which are then guessed; null: they are not
-  // Sequences share cached prefixes only under the same salt (tenant, adapter, preprocessing).
+  // Adapters that serve it, a bit each (ModelAdapters); all that are loaded unless it says else.
+  uint64_t adapters = kAllAdapters;
+  // Sequences share cached prefixes only under the same salt (tenant, preprocessing) and with the
+  // same adapters.
   uint64_t cache_salt = 0;
   // Called on the engine's thread for each token of the answer; false ends it after this token
   // (stop strings).

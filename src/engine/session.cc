@@ -10,7 +10,27 @@ double Now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+Status AttachAdapters(const SessionOptions& options, Session* session) {
+  for (const SessionAdapter& adapter : options.adapters) {
+    ASSIGN_OR_RETURN(const AdapterFile file, OpenAdapter(adapter.path));
+    RETURN_IF_ERROR(session->adapters.Attach(session->loaded, file,
+                                             {adapter.scale, options.allow_unmatched},
+                                             *session->kernels, *session->threads));
+  }
+  return OkStatus();
+}
+
 }  // namespace
+
+void SetAdapters(const Session& session, EngineOptions* options) {
+  options->runner.adapters = session.adapters.costs();
+  const std::vector<AttachedAdapter>& adapters = session.adapters.adapters();
+  for (size_t i = 0; i < adapters.size(); ++i) {
+    const uint64_t bit = uint64_t{1} << i;
+    options->adapters |= bit;
+    if (adapters[i].serves_all) options->shared_adapters |= bit;
+  }
+}
 
 Result<std::unique_ptr<Session>> OpenSession(const SessionOptions& options) {
   auto session = std::make_unique<Session>();
@@ -25,6 +45,7 @@ Result<std::unique_ptr<Session>> OpenSession(const SessionOptions& options) {
   open.pool = session->threads.get();
   open.read = options.read;
   open.images = options.images;
+  open.encode = options.encode;
   ImageEncoderOptions image_options;
   image_options.compute = runner.compute;
   image_options.batch_invariant = runner.batch_invariant;
@@ -46,6 +67,8 @@ Result<std::unique_ptr<Session>> OpenSession(const SessionOptions& options) {
         .WithContext(options.model);
   };
   ASSIGN_OR_RETURN(session->loaded, OpenModel(options.model, open));
+  RETURN_IF_ERROR(AttachAdapters(options, session.get()));
+  image_options.adapters = session->adapters.costs();
   if (session->loaded.tower != nullptr) {
     ASSIGN_OR_RETURN(session->images,
                      ImageEncoder::Create(*session->loaded.tower, *session->files().image_processor,
@@ -54,6 +77,7 @@ Result<std::unique_ptr<Session>> OpenSession(const SessionOptions& options) {
   if (!options.draft.empty()) {
     open.read = {};
     open.images = false;
+    open.encode.reset();
     ASSIGN_OR_RETURN(session->draft, OpenModel(options.draft, open));
   }
   session->load_seconds = Now() - begin;

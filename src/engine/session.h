@@ -4,20 +4,31 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/threads.h"
 #include "engine/engine.h"
 #include "engine/image_encoder.h"
 #include "engine/memory_plan.h"
+#include "models/adapters.h"
 #include "models/open_model.h"
 
 namespace galen {
 
+struct SessionAdapter {
+  std::string path;  // as OpenAdapter takes it
+  double scale = 1.0;
+};
+
 struct SessionOptions {
   std::string model;  // as OpenModel takes it
   ReadModelOptions read;
-  bool images = false;  // open the image part too
+  bool images = false;          // open the image part too
+  std::optional<DType> encode;  // 16- and 32-bit matrices are encoded so as they are loaded
+  std::vector<SessionAdapter> adapters;
+  bool allow_unmatched = false;  // AdapterOptions
   RunnerOptions runner;
   KvType kv_type = KvType::kBf16;
   int threads = 0;             // 0: all processors
@@ -32,6 +43,7 @@ struct Session {
   const KernelTable* kernels = nullptr;
   std::unique_ptr<ThreadPool> threads;
   LoadedModel loaded;
+  ModelAdapters adapters;  // that loaded carries
   LoadedModel draft;
   std::unique_ptr<ImageEncoder> images;  // null unless asked for
   double load_seconds = 0;
@@ -39,6 +51,9 @@ struct Session {
   const ModelFiles& files() const { return loaded.files; }
   const CausalLM& model() const { return *loaded.model; }
 };
+
+// What an engine needs to know of the session's adapters.
+void SetAdapters(const Session& session, EngineOptions* options);
 
 // ResourceExhausted, before weights are read, if they and the cache do not fit.
 Result<std::unique_ptr<Session>> OpenSession(const SessionOptions& options);

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "formats/bitsandbytes.h"
 #include "formats/quote.h"
 #include "formats/safetensors.h"
 
@@ -97,7 +98,10 @@ class CheckpointOpener {
   }
 
  private:
-  std::shared_ptr<const Checkpoint> Finish() {
+  Result<std::shared_ptr<const Checkpoint>> Finish() {
+    if (checkpoint_->kind_ == CheckpointKind::kSafetensors) {
+      RETURN_IF_ERROR(FoldBnbTensors(&checkpoint_->tensors_, checkpoint_->path_));
+    }
     for (size_t i = 0; i < checkpoint_->tensors_.size(); ++i) {
       checkpoint_->by_name_.emplace(checkpoint_->tensors_[i].name, i);
     }

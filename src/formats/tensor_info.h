@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,8 @@
 #include "tensor/dtype.h"
 
 namespace galen {
+
+struct BnbTensor;  // formats/bitsandbytes.h
 
 struct TensorInfo {
   std::string name;          // as the file spells it
@@ -23,6 +26,11 @@ struct TensorInfo {
       type_name;  // "q4_k"; for foreign types the file's word: "F8_E4M3"; static storage
   bool supported =
       true;  // false: the type is known by name only, and Checkpoint::Find refuses the tensor
+
+  // A matrix in several tensors of the file: `bytes` are its codes alone, and TensorRows() reads
+  // rows of dtype, from this row of it on.
+  std::shared_ptr<const BnbTensor> bnb;
+  int64_t bnb_row0 = 0;
 
   // Checked against overflow when the file was opened.
   int64_t NumElements() const {

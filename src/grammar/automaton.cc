@@ -61,6 +61,7 @@ uint64_t Mix(uint64_t h, uint64_t x) {
 
 Automaton::Automaton(Grammar grammar) : grammar_(std::move(grammar)) {
   FindClasses();
+  FindDeadEnds();
   Enter(grammar_.start(), 0, -1);
   start_ = Intern();
 }
@@ -109,6 +110,15 @@ void Automaton::FindClasses() {
   }
 }
 
+void Automaton::FindDeadEnds() {
+  for (const Dfa& dfa : grammar_.dfas()) {
+    std::vector<uint8_t>& ends = dead_ends_.emplace_back(dfa.num_states(), 1);
+    for (size_t i = 0; i < dfa.next.size(); ++i) {
+      if (dfa.next[i] >= 0) ends[i / static_cast<size_t>(dfa.num_classes)] = 0;
+    }
+  }
+}
+
 int32_t Automaton::Push(int node, int32_t count, int32_t parent) {
   // A caller that has nothing left to do is not remembered: right recursion takes no memory.
   if (grammar_.nodes()[node].kind == Node::Kind::kReturn) return parent;
@@ -152,7 +162,8 @@ void Automaton::Enter(int first, int32_t first_count, int32_t first_stack) {
         remember(&building_, place);
         break;
       case Node::Kind::kDfa:
-        if (remember(&building_, place) && grammar_.dfas()[node.index].accepting[place.state])
+        if (remember(dead_ends_[node.index][place.state] ? &silent_ : &building_, place) &&
+            grammar_.dfas()[node.index].accepting[place.state])
           todo.push_back({node.next, 0, 0, place.count, place.stack});
         break;
       case Node::Kind::kSplit:
@@ -260,7 +271,8 @@ void Automaton::StepPlace(const Place& place, uint8_t byte) {
     if (state < 0) return;
     Place next = place;
     next.state = state;
-    if (std::find(building_.begin(), building_.end(), next) == building_.end())
+    if (!dead_ends_[node.index][state] &&
+        std::find(building_.begin(), building_.end(), next) == building_.end())
       building_.push_back(next);
     if (dfa.accepting[state]) Enter(node.next, place.count, place.stack);
   } else {

@@ -63,6 +63,7 @@ class Automaton {
     int32_t node, count, parent;
   };
   void FindClasses();
+  void FindDeadEnds();
   void Enter(int node, int32_t count, int32_t stack);
   int32_t Push(int node, int32_t count, int32_t parent);
   ConfigId Intern();
@@ -81,6 +82,7 @@ class Automaton {
   int num_classes_ = 1;
   std::vector<uint8_t> class_bytes_;
   std::vector<int> class_sizes_;
+  std::vector<std::vector<uint8_t>> dead_ends_;  // states of each Dfa from which no byte goes on
   std::vector<Config> configs_;
   std::unordered_map<uint64_t, std::vector<ConfigId>> by_hash_;
   std::vector<Frame> frames_;

@@ -442,24 +442,21 @@ Dfa NoText() {
   return dfa;
 }
 
-Dfa FiniteSet(const std::vector<std::string>& texts) {
-  DfaBuilder builder;
-  builder.AddState(false);
-  std::map<std::pair<int, uint8_t>, int> edges;
+Result<Dfa> FiniteSet(const std::vector<std::string>& texts) {
+  Nfa nfa;
+  const int start = nfa.AddState(), accept = nfa.AddState();
   for (const std::string& text : texts) {
-    int state = 0;
+    int state = start;
     for (const char c : text) {
       const uint8_t byte = static_cast<uint8_t>(c);
-      const auto [it, is_new] = edges.try_emplace({state, byte}, 0);
-      if (is_new) {
-        it->second = builder.AddState(false);
-        builder.Set(state, byte, byte, it->second);
-      }
-      state = it->second;
+      const int next = nfa.AddState();
+      nfa.AddBytes(state, byte, byte, next);
+      state = next;
     }
-    builder.set_accepting(state, true);
+    nfa.AddEmpty(state, accept);
+    if (nfa.num_states() > kMaxDfaStates * 8) return TooLarge();
   }
-  return builder.Build();
+  return nfa.Determinize(start, accept);
 }
 
 Result<Dfa> WithLength(const Dfa& dfa, int64_t min, int64_t max) {

@@ -80,7 +80,7 @@ class DfaBuilder {
 const Dfa& AnyText();
 Dfa NoText();
 // Exactly these texts.
-Dfa FiniteSet(const std::vector<std::string>& texts);
+Result<Dfa> FiniteSet(const std::vector<std::string>& texts);
 // Those of `dfa` (of UTF-8) with min to max code points; max < 0: no limit.
 Result<Dfa> WithLength(const Dfa& dfa, int64_t min, int64_t max);
 

@@ -140,6 +140,31 @@ int Grammar::AddText(std::string_view text, int next) {
   return next;
 }
 
+int Grammar::AddTexts(std::span<const std::string> sorted, int next) {
+  return sorted.empty() ? AddSplit({}) : AddTexts(sorted, 0, next);
+}
+
+// The texts from their byte `from` on.
+int Grammar::AddTexts(std::span<const std::string> sorted, size_t from, int next) {
+  const std::string_view first = sorted.front(), last = sorted.back();
+  if (sorted.size() == 1) return AddText(first.substr(from), next);
+  size_t common = from;
+  while (common < first.size() && common < last.size() && first[common] == last[common]) ++common;
+  std::vector<int32_t> targets;
+  for (size_t i = 0; i < sorted.size();) {
+    if (sorted[i].size() == common) {  // ends where the others go on
+      targets.push_back(next);
+      ++i;
+      continue;
+    }
+    size_t end = i + 1;
+    while (end < sorted.size() && sorted[end][common] == sorted[i][common]) ++end;
+    targets.push_back(AddTexts(sorted.subspan(i, end - i), common, next));
+    i = end;
+  }
+  return AddText(first.substr(from, common - from), AddSplit(std::move(targets)));
+}
+
 int Grammar::AddOpenSplit() {
   Node node;
   node.kind = Node::Kind::kSplit;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,8 @@ class Grammar {
   int AddByte(uint8_t low, uint8_t high, int next);
   // The bytes of a text, one node each.
   int AddText(std::string_view text, int next);
+  // One of the texts, which are sorted and different, as a tree.
+  int AddTexts(std::span<const std::string> sorted, int next);
   int AddSplit(std::vector<int32_t> targets);
   // A split whose targets follow later.
   int AddOpenSplit();
@@ -78,6 +81,7 @@ class Grammar {
 
  private:
   int Add(Node node);
+  int AddTexts(std::span<const std::string> sorted, size_t from, int next);
   std::vector<uint8_t> FindProductive(const std::vector<int>& among, bool unknown) const;
   Status RefuseLeftRecursion() const;
 

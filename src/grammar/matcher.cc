@@ -39,8 +39,12 @@ std::optional<GrammarMatcher::Position> GrammarMatcher::Next(Position position,
 
 bool GrammarMatcher::Apply(std::span<float> logits, std::span<const TokenId> stop_tokens) {
   constexpr float kBanned = -std::numeric_limits<float>::infinity();
+  // A tokenizer may know more tokens than the model.
+  const auto known = [&](TokenId id) { return id >= 0 && static_cast<size_t>(id) < logits.size(); };
   if (position_.phase == Phase::kThought) {
-    for (const TokenId id : stop_tokens) logits[id] = kBanned;
+    for (const TokenId id : stop_tokens) {
+      if (known(id)) logits[id] = kBanned;
+    }
     return true;
   }
   const std::shared_ptr<const TokenMask> mask = constraint_->Mask(position_.config);
@@ -52,9 +56,11 @@ bool GrammarMatcher::Apply(std::span<float> logits, std::span<const TokenId> sto
   }
   std::vector<std::pair<TokenId, float>> kept;  // beside the mask's
   if (complete()) {
-    for (const TokenId id : stop_tokens) kept.emplace_back(id, logits[id]);
+    for (const TokenId id : stop_tokens) {
+      if (known(id)) kept.emplace_back(id, logits[id]);
+    }
   }
-  if (position_.phase == Phase::kBeforeThought)
+  if (position_.phase == Phase::kBeforeThought && known(thinking_.open))
     kept.emplace_back(thinking_.open, logits[thinking_.open]);
   bool any = !kept.empty();
   for (size_t w = 0; w * 64 < logits.size(); ++w) {

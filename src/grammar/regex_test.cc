@@ -89,7 +89,7 @@ TEST(Regex, CatastrophicPatternsEnd) {
 }
 
 TEST(Dfa, SetOperations) {
-  const Dfa a = FiniteSet({"", "one", "two"}), b = FiniteSet({"two", "three"});
+  const Dfa a = *FiniteSet({"", "one", "two"}), b = *FiniteSet({"two", "three"});
   EXPECT_TRUE(Combine(a, b, Combination::kAnd)->Accepts("two"));
   EXPECT_FALSE(Combine(a, b, Combination::kAnd)->Accepts("one"));
   EXPECT_TRUE(Combine(a, b, Combination::kOr)->Accepts("three"));
@@ -97,7 +97,7 @@ TEST(Dfa, SetOperations) {
   EXPECT_TRUE(Combine(a, a, Combination::kMinus)->empty());
   EXPECT_EQ(WithLength(AnyText(), 2, 2)->Accepts("\xc3\xa9x"), true);
   EXPECT_EQ(WithLength(AnyText(), 2, 2)->Accepts("x"), false);
-  EXPECT_EQ(FiniteSet({"ac", "bc"}).num_states(), 3);  // minimal
+  EXPECT_EQ(FiniteSet({"ac", "bc"})->num_states(), 3);  // minimal
 }
 
 }  // namespace

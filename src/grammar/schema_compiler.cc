@@ -106,6 +106,7 @@ Result<int> SchemaCompiler::ValueRule(const Conjunction& conjunction) {
   }
   const int rule = grammar_.AddOpenSplit();
   rules_[conjunction] = rule;
+  made_.push_back(conjunction);
   ++depth_;
   std::vector<int32_t> targets;
   if (!Never(conjunction)) {
@@ -189,8 +190,8 @@ Result<bool> SchemaCompiler::AddValues(const Alternative& alternative, JsonType 
     else
       scalars.push_back(text);
   }
-  if (!scalars.empty())
-    targets->push_back(grammar_.AddDfa(grammar_.AddDfaTable(FiniteSet(scalars)), next));
+  std::sort(scalars.begin(), scalars.end());
+  if (!scalars.empty()) targets->push_back(grammar_.AddTexts(scalars, next));
   return true;
 }
 
@@ -287,7 +288,10 @@ Result<std::optional<SchemaCompiler::TextRange>> SchemaCompiler::TextOf(
         const OrderedJson& value = a.single ? *a.values : (*a.values)[i];
         if (value.is_string()) texts.push_back(value.get<std::string>());
       }
-      if (!texts.empty()) dfa = Combine(range.dfa, FiniteSet(texts), Combination::kMinus);
+      if (!texts.empty()) {
+        dfa = FiniteSet(texts);
+        if (dfa.ok()) dfa = Combine(range.dfa, *dfa, Combination::kMinus);
+      }
     }
     if (!dfa.ok())
       return Status(dfa.status().code(),
@@ -316,12 +320,19 @@ bool SchemaCompiler::Disjoint(SchemaRef a, SchemaRef b, JsonType type) {
   if (const auto it = disjoint_.find(key); it != disjoint_.end()) return it->second;
   if (disjoint_depth_ > 2) return false;
   ++disjoint_depth_;
+  const size_t made = made_.size();
+  const int depth = depth_;
   Conjunction both;
   AddRef(&both, a);
   AddRef(&both, b);
   std::vector<int32_t> targets;
   const Status status = AddType(both, type, grammar_.AddReturn(), &targets);
   --disjoint_depth_;
+  if (!status.ok()) {  // rules that were begun, and what may lean on them
+    for (size_t i = made; i < made_.size(); ++i) rules_.erase(made_[i]);
+    made_.resize(made);
+    depth_ = depth;
+  }
   bool apart = status.ok();
   for (const int target : targets) apart = apart && !grammar_.Productive(target, true);
   return disjoint_[key] = apart;

@@ -71,6 +71,7 @@ class SchemaCompiler {
   int disjoint_depth_ = 0;
   int depth_ = 0;  // of rules that are being made
   std::map<Conjunction, int> rules_;
+  std::vector<Conjunction> made_;  // rules in the order in which they were begun
   std::map<std::tuple<SchemaRef, SchemaRef, JsonType>, bool> disjoint_;
   std::map<std::string, int> languages_;
   std::map<std::string, int> numbers_;

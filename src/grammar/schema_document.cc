@@ -288,7 +288,8 @@ Status SchemaDocument::CheckIds(const OrderedJson& json, const std::string& path
       return Unsupported("schema: $id at " + path +
                          "/$id: only the whole schema may have one; use $ref with \"#/...\"");
     }
-    if (key == "$anchor" && value.is_string()) anchors_[value.get<std::string>()] = {&json, path};
+    if ((key == "$anchor" || key == "$dynamicAnchor") && value.is_string())
+      anchors_[value.get<std::string>()] = {&json, path};
     RETURN_IF_ERROR(CheckIds(value, path + "/" + PointerStep(key), depth + 1));
   }
   return OkStatus();

@@ -201,7 +201,8 @@ class SchemaCompiler::ObjectBuilder {
     }
     Dfa others = AnyText();
     if (!listed_.empty()) {
-      ASSIGN_OR_RETURN(others, Combine(others, FiniteSet(listed_), Combination::kMinus));
+      ASSIGN_OR_RETURN(const Dfa listed, FiniteSet(listed_));
+      ASSIGN_OR_RETURN(others, Combine(others, listed, Combination::kMinus));
     }
     std::vector<TextRange> allowed{{AnyText(), 0, -1}};
     if (!name_rule_.empty()) {
@@ -260,7 +261,8 @@ class SchemaCompiler::ObjectBuilder {
       if (valid) texts.push_back(value.get<std::string>());
     }
     if (texts.empty()) return std::optional<TextRange>();
-    return std::optional<TextRange>(TextRange{FiniteSet(texts), 0, -1});
+    ASSIGN_OR_RETURN(Dfa dfa, FiniteSet(texts));
+    return std::optional<TextRange>(TextRange{std::move(dfa), 0, -1});
   }
 
   bool MayEnd(size_t i, int64_t count) const {

@@ -26,6 +26,7 @@ struct MatrixShape {
 // than one panel of 256.
 inline constexpr MatrixShape kPlainShapes[] = {{1, 1}, {15, 63}, {37, 641}, {200, 320}};
 inline constexpr MatrixShape kBlock32Shapes[] = {{1, 1}, {17, 3}, {37, 21}, {200, 10}};
+inline constexpr MatrixShape kBlock64Shapes[] = {{1, 1}, {17, 3}, {37, 9}, {200, 5}};
 inline constexpr MatrixShape kBlock256Shapes[] = {{1, 1}, {37, 3}, {200, 2}};
 
 inline std::vector<MatrixShape> ShapesFor(DType dtype) {
@@ -36,8 +37,10 @@ inline std::vector<MatrixShape> ShapesFor(DType dtype) {
   };
   if (block == 1)
     add(kPlainShapes);
-  else if (block == 32)
+  else if (block <= 32)
     add(kBlock32Shapes);
+  else if (block == 64)
+    add(kBlock64Shapes);
   else
     add(kBlock256Shapes);
   return shapes;

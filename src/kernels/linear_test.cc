@@ -55,7 +55,8 @@ std::vector<float> RoundedToDigits(std::vector<float> values, int64_t cols, int 
 
 // max |w| of the block that each weight belongs to.
 std::vector<float> BlockMaxima(const TestWeight& w) {
-  const int64_t block = std::min<int64_t>(FormatOf(w.dtype).block_elems, 32);
+  const int64_t block =
+      w.dtype == DType::kINT8 ? w.cols : std::min<int64_t>(FormatOf(w.dtype).block_elems, 32);
   std::vector<float> maxima(w.values.size());
   for (size_t b = 0; b < maxima.size(); b += block) {
     float largest = 0;

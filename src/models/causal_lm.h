@@ -10,6 +10,7 @@
 
 #include "models/model_config.h"
 #include "models/param_spec.h"
+#include "nn/lora.h"
 #include "ops/exec_context.h"
 #include "ops/ops.h"
 #include "tensor/tensor.h"
@@ -25,6 +26,9 @@ struct SequenceSpan {
   // variable-length form, which sees the rows of the span only (position is then 0). All spans of a
   // batch have pages, or none has.
   const KvPages* kv = nullptr;
+  // Adapters that serve the sequence, a bit each (AdapterRun); those that are not loaded do not
+  // count.
+  uint64_t adapters = kAllAdapters;
 };
 
 // One step over any number of sequences. Everything is borrowed for the time of the call.
@@ -60,6 +64,10 @@ class CausalLM {
   // One row for each weight, in file order. The slots that the rows name belong to this model:
   // loaders fill them, optimisers read them.
   virtual std::vector<ParamSpec> Params() = 0;
+  // Where adapters of the embedding table and of the output head go. A tied head has no weight of
+  // its own.
+  virtual EmbeddingLayer* embedding() = 0;
+  virtual LinearLayer* output_head() = 0;
 
   const ModelConfig& config() const { return config_; }
 

@@ -73,10 +73,14 @@ Result<GateKind> ReadActivation(const JsonView& text, const HfDecoderDefaults& d
 Status RefuseHfVariants(const HfConfig& file) {
   const JsonView& text = file.text();
   for (const JsonView* view : {&file.root(), &text}) {
-    if (view->Has("quantization_config")) {
-      return Unsupported(view->Describe("quantization_config") +
-                         ": weights quantised inside a Hugging Face directory are not supported; "
-                         "use the unquantised checkpoint or a GGUF file");
+    ASSIGN_OR_RETURN(const JsonView quantised, view->Object("quantization_config"));
+    ASSIGN_OR_RETURN(const std::string method, quantised.GetStringOr("quant_method", ""));
+    // bitsandbytes: the tensors say all that is needed (formats/bitsandbytes.h).
+    if (view->Has("quantization_config") && method != "bitsandbytes") {
+      return Unsupported(quantised.Describe("quant_method") + " is '" + method.substr(0, 40) +
+                         "'; of weights quantised inside a Hugging Face directory those of "
+                         "bitsandbytes (4-bit, LLM.int8) are supported; use such a checkpoint, the "
+                         "unquantised one or a GGUF file");
     }
   }
   for (const char* key : {"attn_logit_softcapping", "final_logit_softcapping"}) {

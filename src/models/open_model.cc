@@ -119,6 +119,14 @@ Status LoadWeights(const OpenModelOptions& options, LoadedModel* loaded,
   const std::vector<ParamSpec> specs = loaded->model->Params();
   ASSIGN_OR_RETURN(ParamSources sources, FindParams(*files.checkpoint, specs));
   *notes = std::move(sources.notes);
+  if (options.encode.has_value() && EncodeLayers(*options.encode, sources.params) == 0) {
+    return InvalidArgument(files.checkpoint->path() +
+                           ": no matrix of its layers can be encoded to " +
+                           FormatOf(*options.encode).name +
+                           " when it is loaded: they are quantised already, or their rows are no "
+                           "whole blocks of " +
+                           std::to_string(FormatOf(*options.encode).block_elems));
+  }
   loaded->plan = WeightStore::Plan(*files.checkpoint, sources.params, options.use, *kernels);
   std::vector<ParamSpec> tower_specs;
   ParamSources tower_sources;

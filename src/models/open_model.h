@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,9 @@ struct OpenModelOptions {
   // Load the image part too; its absence is an error then.
   bool images = false;
   WeightUse use = WeightUse::kInference;
+  // A block format that the text layers' plain matrices are encoded to when they are loaded.
+  // InvalidArgument: there are none.
+  std::optional<DType> encode;
   const KernelTable* kernels = nullptr;  // null: the table of ChooseIsa()
   ThreadPool* pool = nullptr;            // null: one of all processors, for the time of loading
   // Called before memory is taken; an error ends the loading and is passed on.

@@ -142,15 +142,25 @@ Result<TensorInfo> Part(const std::string& path, const ParamSpec& spec, const Te
                     std::string(tensor.type_name) + " blocks of " +
                     std::to_string(format.block_elems));
   }
+  TensorInfo part = tensor;
+  part.shape = spec.is_vector() ? std::vector<int64_t>{spec.rows}
+                                : std::vector<int64_t>{spec.rows, spec.cols};
+  if (tensor.bnb != nullptr) {
+    if (spec.is_vector() || spec.transposed || spec.flat) {
+      return Unsupported(where + "only matrices of linear layers can be quantised so, found " +
+                         std::string(tensor.type_name));
+    }
+    part.bnb_row0 = spec.hf_slice * spec.rows;
+    const size_t size = tensor.bytes.size() / static_cast<size_t>(slices);
+    part.bytes = tensor.bytes.subspan(static_cast<size_t>(spec.hf_slice) * size, size);
+    return part;
+  }
   const int64_t rows = spec.is_vector() ? 1 : spec.rows;
   const int64_t bytes = rows * RowBytes(tensor.dtype, cols);
   if (static_cast<int64_t>(tensor.bytes.size()) != slices * bytes) {
     return DataLoss(where + "expected " + std::to_string(slices * bytes) + " bytes, found " +
                     std::to_string(tensor.bytes.size()));
   }
-  TensorInfo part = tensor;
-  part.shape = spec.is_vector() ? std::vector<int64_t>{spec.rows}
-                                : std::vector<int64_t>{spec.rows, spec.cols};
   part.bytes = tensor.bytes.subspan(static_cast<size_t>(gguf ? 0 : spec.hf_slice * bytes),
                                     static_cast<size_t>(bytes));
   return part;
@@ -168,6 +178,22 @@ std::string Group(std::string_view name) {
 
 const ParamScope& TextScope() { return kTextScope; }
 const ParamScope& VisionScope() { return kVisionScope; }
+
+int64_t EncodeLayers(DType dtype, std::span<ParamSource> params) {
+  GALEN_CHECK(FormatOf(dtype).block_elems > 1 && FormatOf(dtype).encode != nullptr);
+  int64_t count = 0;
+  for (ParamSource& source : params) {
+    const ParamSpec& spec = *source.spec;
+    const bool plain = FormatOf(source.tensor.dtype).block_elems == 1;
+    if (spec.is_vector() || !plain || spec.cols % FormatOf(dtype).block_elems != 0 ||
+        spec.name.find("layers.") == std::string::npos) {
+      continue;
+    }
+    source.encode = dtype;
+    ++count;
+  }
+  return count;
+}
 
 Result<ParamSources> FindParams(const Checkpoint& checkpoint, std::span<const ParamSpec> specs,
                                 const ParamScope& scope) {

@@ -2,6 +2,7 @@
 // allocated.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,8 @@ struct ParamSource {
   TensorInfo tensor;
   // An fp32 or fp16 matrix is kept as bf16 (WeightUse::kInference only).
   bool round_to_bf16 = false;
+  // A block format that the matrix is encoded to when it is loaded; unset: as it is in the file.
+  std::optional<DType> encode = {};
 };
 
 struct ParamSources {
@@ -45,6 +48,11 @@ const ParamScope& TextScope();
 // The image part of a multimodal model. In the first GGUF files of it ffn_up and ffn_down have
 // changed places, which the shape of the latter tells.
 const ParamScope& VisionScope();
+
+// Has the matrices of layers ("layers." in their names) that files keep in a plain type encoded to
+// `dtype`, a block format. Those whose rows are no whole blocks stay as they are. Returns how many
+// will be encoded.
+int64_t EncodeLayers(DType dtype, std::span<ParamSource> params);
 
 // NotFound: a weight is missing. DataLoss: it has another shape. Unsupported: a type that holds no
 // weights, or a tensor inside the part's layers that this architecture does not know. Each names

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "formats/bitsandbytes.h"
 #include "models/weight_fill.h"
 
 namespace galen {
@@ -29,12 +30,16 @@ Placement Place(const ParamSource& source, WeightUse use, const KernelTable& ker
     place.gradient = use == WeightUse::kTrained;
     return place;
   }
-  place.dtype = source.tensor.dtype;
+  place.dtype = source.encode.value_or(source.tensor.dtype);
   if (use == WeightUse::kInference) {
     const bool plain = place.dtype == DType::kF32 || place.dtype == DType::kF16;
     if (source.round_to_bf16 && plain) place.dtype = DType::kBF16;
     place.layout = kernels.weight_layout;
     place.bytes = kernels.packed_bytes(place.dtype, spec.rows, spec.cols);
+    return place;
+  }
+  if (source.tensor.bnb != nullptr || source.encode.has_value()) {
+    place.bytes = spec.rows * RowBytes(place.dtype, spec.cols);
     return place;
   }
   // Plain types at odd addresses (safetensors aligns to nothing) and re-ordered rows need a copy.
@@ -83,7 +88,7 @@ void FillPiece(const ParamSource& source, const Placement& place, const KernelTa
     return;
   }
   int64_t row_bytes = RowBytes(tensor.dtype, spec.cols);
-  const uint8_t* rows = tensor.bytes.data() + row0 * row_bytes;
+  const uint8_t* rows = TensorRows(tensor, spec.cols, row0, row1, scratch);
   if (spec.transposed) {
     scratch->resize(static_cast<size_t>((row1 - row0) * row_bytes));
     GatherColumns(tensor.bytes.data(), FormatOf(tensor.dtype).block_bytes, spec.rows, spec.cols,
@@ -99,9 +104,13 @@ void FillPiece(const ParamSource& source, const Placement& place, const KernelTa
     const int64_t n = (row1 - row0) * spec.cols;
     std::vector<float> values(static_cast<size_t>(n));
     FormatOf(tensor.dtype).decode(rows, values.data(), n);
-    row_bytes = RowBytes(place.dtype, spec.cols);
+    row_bytes = RowBytes(place.dtype, spec.cols);  // rows may lie in scratch: they were decoded
     scratch->resize(static_cast<size_t>((row1 - row0) * row_bytes));
-    FormatOf(place.dtype).encode(values.data(), nullptr, scratch->data(), n);
+    const BlockFormat& to = FormatOf(place.dtype);
+    for (int64_t row = 0; row < row1 - row0; ++row) {
+      to.encode(values.data() + row * spec.cols, nullptr, scratch->data() + row * row_bytes,
+                spec.cols / to.block_elems);
+    }
     rows = scratch->data();
   }
   if (place.layout != WeightLayout::kRows) {

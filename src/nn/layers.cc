@@ -1,5 +1,6 @@
 #include "nn/layers.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string>
@@ -7,13 +8,26 @@
 
 namespace galen {
 
+bool HasAdapters(std::initializer_list<const LinearLayer*> layers) {
+  return std::any_of(layers.begin(), layers.end(),
+                     [](const LinearLayer* layer) { return layer->lora != nullptr; });
+}
+
 Tensor Project(ExecContext& ctx, const LinearLayer& layer, const Tensor& x) {
+  if (layer.lora != nullptr) {
+    const LinearLayer* layers[] = {&layer};
+    Tensor outputs[1];
+    ProjectAdapted(ctx, layers, x, outputs);
+    return outputs[0];
+  }
   return Linear(ctx, x, layer.weight, layer.bias.data == nullptr ? nullptr : &layer.bias);
 }
 
-Tensor OutputHead(ExecContext& ctx, const Tensor& x, const Weight& head) {
+Tensor OutputHead(ExecContext& ctx, const Tensor& x, const LinearLayer& head, const Weight& table) {
+  LinearLayer layer = head;
+  if (layer.weight.view.data == nullptr) layer.weight = table;
   const bool invariant = std::exchange(ctx.batch_invariant, ctx.invariant_head);
-  const Tensor logits = Linear(ctx, x, head);
+  const Tensor logits = Project(ctx, layer, x);
   ctx.batch_invariant = invariant;
   return logits;
 }
@@ -26,6 +40,9 @@ void ProjectTogether(ExecContext& ctx, std::initializer_list<const LinearLayer*>
   std::array<const VectorParam*, kMost> biases{};
   size_t n = 0;
   for (const LinearLayer* layer : layers) {
+    if (layer->lora != nullptr) {
+      return ProjectAdapted(ctx, {layers.begin(), layers.size()}, x, outputs);
+    }
     weights[n] = &layer->weight;
     biases[n] = &layer->bias;
     ++n;
@@ -38,6 +55,7 @@ Tensor SelfAttention(ExecContext& ctx, const AttentionLayer& layer, const Attent
   const AttentionShape& shape = call.shape;
   const int64_t tokens = x.rows();
   std::array<Tensor, 3> qkv;
+  Observe(ctx, "attention.x", x);
   ProjectTogether(ctx, {&layer.q_proj, &layer.k_proj, &layer.v_proj}, x, qkv);
   Tensor q = qkv[0].Reshape({tokens, shape.num_heads, shape.head_dim});
   Tensor k = qkv[1].Reshape({tokens, shape.num_kv_heads, shape.head_dim});
@@ -51,15 +69,20 @@ Tensor SelfAttention(ExecContext& ctx, const AttentionLayer& layer, const Attent
   if (!call.all_rows) {
     if (call.rows.empty()) return Tensor();
     heads = GatherRows(ctx, heads, call.rows);
+    ctx.adapter_runs = call.adapter_runs;
   }
+  Observe(ctx, "attention.heads", heads);
   return Project(ctx, layer.o_proj, heads);
 }
 
 Tensor GatedMlp(ExecContext& ctx, const GatedMlpLayer& layer, GateKind activation,
                 const Tensor& x) {
   std::array<Tensor, 2> gate_up;
+  Observe(ctx, "mlp.x", x);
   ProjectTogether(ctx, {&layer.gate_proj, &layer.up_proj}, x, gate_up);
-  return Project(ctx, layer.down_proj, GateMul(ctx, activation, gate_up[0], gate_up[1]));
+  const Tensor gated = GateMul(ctx, activation, gate_up[0], gate_up[1]);
+  Observe(ctx, "mlp.gated", gated);
+  return Project(ctx, layer.down_proj, gated);
 }
 
 Tensor LayerScope::Keep(const Tensor& y, const Tensor& input) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ops/lora_ops.h"
 #include "ops/ops.h"
 #include "ops/tape.h"
 
@@ -159,15 +160,13 @@ struct SavedLinears {
   std::array<Tensor, kMaxShared> outputs;
 };
 
-void InputGradient(const ExecContext& ctx, const SavedLinears& saved,
-                   const std::array<float*, kMaxShared>& dy, GradMap& grads) {
-  const int64_t m = saved.x.rows(), k = saved.x.cols();
-  bool fresh;
-  float* dx = grads.Slot(saved.x, &fresh);
+// dx [m, k] (+)= the sum of dy[j] * weights[j]; null entries of dy are left out.
+void MultiplyBack(const ExecContext& ctx, std::span<const Weight> weights, const float* const* dy,
+                  int64_t m, int64_t k, float* dx, bool fresh) {
   const ArenaScope scope(ctx.arena);
   int64_t bytes = 0;
-  for (int j = 0; j < saved.num; ++j) {
-    bytes = std::max(bytes, ctx.kernels->linear_backward_scratch_bytes(saved.weights[j].view));
+  for (const Weight& w : weights) {
+    bytes = std::max(bytes, ctx.kernels->linear_backward_scratch_bytes(w.view));
   }
   const int64_t stride = RoundUp(bytes, 64);
   uint8_t* scratch = static_cast<uint8_t*>(ctx.arena->Allocate(stride * ctx.pool->size()));
@@ -176,13 +175,25 @@ void InputGradient(const ExecContext& ctx, const SavedLinears& saved,
     int64_t begin, end;
     while (queue.Next(&begin, &end)) {
       bool accumulate = !fresh;
-      for (int j = 0; j < saved.num; ++j) {
+      for (size_t j = 0; j < weights.size(); ++j) {
         if (dy[j] == nullptr) continue;
-        ctx.kernels->linear_backward_input(
-            saved.weights[j].view, dy[j], m, begin * kBackwardColumns,
-            std::min(end * kBackwardColumns, k), dx, accumulate, scratch + worker * stride);
+        ctx.kernels->linear_backward_input(weights[j].view, dy[j], m, begin * kBackwardColumns,
+                                           std::min(end * kBackwardColumns, k), dx, accumulate,
+                                           scratch + worker * stride);
         accumulate = true;
       }
+    }
+  });
+}
+
+// w.grad [n, k] += dy^T x.
+void WeightGradient(const ExecContext& ctx, const Weight& w, const float* dy, const Tensor& x) {
+  const int64_t n = w.view.rows;
+  WorkQueue queue(n, 16);
+  ctx.pool->Run([&](int) {
+    int64_t begin, end;
+    while (queue.Next(&begin, &end)) {
+      ctx.kernels->linear_backward_weight(dy, x.f32(), x.rows(), n, x.cols(), begin, end, w.grad);
     }
   });
 }
@@ -196,20 +207,17 @@ void BackwardLinears(ExecContext& ctx, const SavedLinears& saved, GradMap& grads
     any = any || dy[j] != nullptr;
   }
   if (!any) return;
-  if (saved.need_x) InputGradient(ctx, saved, dy, grads);
+  if (saved.need_x) {
+    bool fresh;
+    float* dx = grads.Slot(saved.x, &fresh);
+    const std::span<const Weight> weights(saved.weights.data(), static_cast<size_t>(saved.num));
+    MultiplyBack(ctx, weights, dy.data(), m, k, dx, fresh);
+  }
   for (int j = 0; j < saved.num; ++j) {
     if (dy[j] == nullptr) continue;
     const Weight& w = saved.weights[j];
     const int64_t n = w.view.rows;
-    if (w.grad != nullptr) {
-      WorkQueue queue(n, 16);
-      ctx.pool->Run([&](int) {
-        int64_t begin, end;
-        while (queue.Next(&begin, &end)) {
-          ctx.kernels->linear_backward_weight(dy[j], saved.x.f32(), m, n, k, begin, end, w.grad);
-        }
-      });
-    }
+    if (w.grad != nullptr) WeightGradient(ctx, w, dy[j], saved.x);
     float* db = saved.biases[j].grad;
     for (int64_t i = 0; i < m && db != nullptr; ++i) ctx.kernels->add(db, dy[j] + i * n, n, db);
   }
@@ -234,7 +242,69 @@ void RecordLinears(ExecContext& ctx, const Tensor& x, std::span<const Weight* co
   for (const Tensor& y : outputs) ctx.tape->Watch(y);
 }
 
+struct SavedAddScaled {
+  Tensor x;         // [m, k]
+  Tensor scaled_x;  // scale * x
+  bool need_x;
+  Weight w;
+  float* bias_grad;
+  float scale;
+  Tensor y;
+};
+
+// y was changed in place: its gradient stays what it is.
+void BackwardAddScaled(ExecContext& ctx, const SavedAddScaled& saved, GradMap& grads) {
+  const float* dy = grads.Find(saved.y);
+  if (dy == nullptr) return;
+  const int64_t m = saved.x.rows(), k = saved.x.cols(), n = saved.w.view.rows;
+  if (saved.need_x) {
+    float* dx = grads.Accumulator(saved.x);
+    const ArenaScope scope(ctx.arena);
+    float* product = ctx.arena->NewTensor({m, k}).f32();
+    MultiplyBack(ctx, {&saved.w, 1}, &dy, m, k, product, true);
+    ctx.kernels->scale(product, saved.scale, m * k, product);
+    ctx.kernels->add(dx, product, m * k, dx);
+  }
+  if (saved.w.grad != nullptr) WeightGradient(ctx, saved.w, dy, saved.scaled_x);
+  for (int64_t i = 0; i < m && saved.bias_grad != nullptr; ++i) {
+    for (int64_t j = 0; j < n; ++j) saved.bias_grad[j] += saved.scale * dy[i * n + j];
+  }
+}
+
 }  // namespace
+
+void AddScaledLinear(ExecContext& ctx, const Tensor& x, const Weight& w, const VectorParam* bias,
+                     float scale, const Tensor& y) {
+  const int64_t m = x.rows(), k = x.cols(), n = w.view.rows;
+  GALEN_CHECK(w.view.cols == k && y.rows() == m && y.cols() == n);
+  GALEN_CHECK(bias == nullptr || bias->n == n);
+  if (m == 0) return;
+  const Tensor scaled = ctx.arena->NewTensor({m, k});
+  ctx.kernels->scale(x.f32(), scale, m * k, scaled.f32());
+  Product product;
+  const LinearPlan plan = ctx.kernels->plan_linear(w.view, m, ctx.compute, ctx.batch_invariant);
+  Part& part = product.parts[product.num_parts++];
+  part.view = w.view;
+  part.operand = FindOrAddOperand(&product, plan, m, k);
+  part.units = product.total_units = ctx.kernels->linear_units(w.view);
+  part.out.y = y.f32();
+  part.out.ldy = n;
+  part.out.accumulate = true;
+  product.scratch_bytes = ctx.kernels->linear_scratch_bytes(plan, m, k);
+  Multiply(ctx, scaled, product);
+  for (int64_t i = 0; i < m && bias != nullptr; ++i) {
+    float* row = y.row(i);
+    for (int64_t j = 0; j < n; ++j) row[j] += scale * bias->data[j];
+  }
+  if (ctx.tape == nullptr) return;
+  GALEN_CHECK(w.grad == nullptr || w.view.dtype == DType::kF32);
+  const bool need_x = ctx.tape->Needs(x);
+  float* bias_grad = bias == nullptr ? nullptr : bias->grad;
+  if (need_x || w.grad != nullptr || bias_grad != nullptr) {
+    const SavedAddScaled saved{x, scaled, need_x, w, bias_grad, scale, y};
+    ctx.tape->Record<BackwardAddScaled>(ctx.arena, saved, {y});
+  }
+}
 
 void Linears(ExecContext& ctx, const Tensor& x, std::span<const Weight* const> weights,
              std::span<const VectorParam* const> biases, std::span<Tensor> outputs) {

@@ -4,6 +4,8 @@
 #include <limits>
 #include <string>
 
+#include "tensor/formats/bnb_4bit.h"
+#include "tensor/formats/bnb_int8.h"
 #include "tensor/formats/iq4_nl.h"
 #include "tensor/formats/iq4_xs.h"
 #include "tensor/formats/plain.h"

@@ -52,6 +52,9 @@ TEST(DTypeTest, SizesAreThoseOfGguf) {
   expect(DType::kQ6_K, 14, 256, 210);
   expect(DType::kIQ4_NL, 20, 32, 18);
   expect(DType::kIQ4_XS, 23, 256, 136);
+  expect(DType::kNF4, -1, 64, 36);
+  expect(DType::kFP4, -1, 64, 36);
+  expect(DType::kINT8, -1, 16, 20);
   expect(DType::kI8, 24, 1, 1);
   expect(DType::kI64, 27, 1, 8);
   expect(DType::kF64, 28, 1, 8);

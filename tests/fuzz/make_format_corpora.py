@@ -139,6 +139,36 @@ def safetensors(header, size):
     return struct.pack("<Q", len(text)) + text + bytes(size)
 
 
+def bitsandbytes_corpus():
+    """Quantised matrices: NF4 with plain and with nested scales, and LLM.int8."""
+    table = [-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+             -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+             0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0]
+
+    def file(parts):
+        header, data = {}, b""
+        for name, dtype, shape, content in parts:
+            header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
+            data += content
+        text = json.dumps(header).encode()
+        return struct.pack("<Q", len(text)) + text + data
+
+    def state(**more):
+        return json.dumps({"quant_type": "nf4", "blocksize": 64, "dtype": "bfloat16", "shape": [2, 48]} | more).encode()
+
+    def matrix(absmax, state_bytes, extra=()):
+        return [("a.weight", "U8", [48, 1], bytes(range(48))), absmax, ("a.weight.quant_map", "F32", [16], struct.pack("<16f", *table)),
+                ("a.weight.quant_state.bitsandbytes__nf4", "U8", [len(state_bytes)], state_bytes), *extra]
+
+    save("safetensors_fuzz", "nf4", file(matrix(("a.weight.absmax", "F32", [2], struct.pack("<2f", 1, 2)), state())))
+    nested = state(nested_blocksize=256, nested_dtype="float32", nested_offset=0.5)
+    save("safetensors_fuzz", "nf4_nested", file(matrix(("a.weight.absmax", "U8", [2], b"\x01\xfe"), nested, [
+        ("a.weight.nested_absmax", "F32", [1], struct.pack("<f", 0.25)),
+        ("a.weight.nested_quant_map", "F32", [256], struct.pack("<256f", *(i / 128 - 1 for i in range(256))))])))
+    save("safetensors_fuzz", "int8", file([("a.weight", "I8", [2, 16], bytes(range(32))), ("a.SCB", "F32", [2], struct.pack("<2f", 1, 2)),
+                                           ("a.weight_format", "U8", [], b"\x00")]))
+
+
 def safetensors_corpus():
     def t(dtype, shape, begin, end):
         return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
@@ -153,6 +183,7 @@ def safetensors_corpus():
     save("safetensors_fuzz", "overlap", safetensors({"a": t("U8", [2], 0, 2), "b": t("U8", [2], 1, 3)}, 3))
     save("safetensors_fuzz", "length_lies", struct.pack("<Q", 2**64 - 8) + b"{}")
     save("safetensors_fuzz", "deep", safetensors(b'{"a":' + b"[" * 500, 0))
+    bitsandbytes_corpus()
     save("safetensors_fuzz", "index", json.dumps({"metadata": {"total_size": 8}, "weight_map": {
         "a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}))
     save("safetensors_fuzz", "index_escapes", json.dumps({"weight_map": {"a": "../../etc/passwd", "b": "/x"}}))

@@ -1,8 +1,11 @@
-// safetensors: the same bytes as a file and, when they look like JSON, as the index of shards.
+// safetensors: the same bytes as a file, its quantised matrices put together and decoded, and, when
+// they look like JSON, as the index of shards.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
+#include "formats/bitsandbytes.h"
 #include "formats/safetensors.h"
 
 using namespace galen;
@@ -29,6 +32,24 @@ void AsFile(const uint8_t* data, size_t size) {
     total += tensor.bytes.size();
   }
   GALEN_CHECK(total < size);
+  g_sink = sum;
+
+  std::vector<TensorInfo> tensors = file->tensors;
+  const Status folded = FoldBnbTensors(&tensors, "input.safetensors");
+  GALEN_CHECK(folded.ok() || !folded.message().empty());
+  if (!folded.ok()) return;
+  std::vector<uint8_t> scratch;
+  for (const TensorInfo& tensor : tensors) {
+    if (tensor.bnb == nullptr) continue;
+    const int64_t rows = tensor.shape[0], cols = tensor.shape[1];
+    GALEN_CHECK(rows * cols <= 2 * static_cast<int64_t>(size));
+    std::vector<float> values(static_cast<size_t>(cols));
+    for (int64_t row = 0; row < rows; ++row) {
+      tensor.bnb->Decode(row * cols, (row + 1) * cols, values.data());
+      const uint8_t* blocks = TensorRows(tensor, cols, row, row + 1, &scratch);
+      sum += blocks[RowBytes(tensor.dtype, cols) - 1];
+    }
+  }
   g_sink = sum;
 }
 

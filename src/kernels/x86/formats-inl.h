@@ -95,6 +95,15 @@ struct ScaleNibbles {
   }
 };
 
+// fp32 d of 64 columns, shared by two chunks; no offset but the centre of the codes.
+template <int centre>
+struct ScaleF32 {
+  static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
+    *d = Vec::Load(reinterpret_cast<const float*>(s + 64 * (chunk / 2)) + lane);
+    *m = Vec::Mul(*d, Vec::Set1(-static_cast<float>(centre)));
+  }
+};
+
 // ---- codes
 
 struct NibbleCodes {
@@ -151,6 +160,18 @@ struct IQ4Codes {
                     Vec::Set1I(static_cast<int32_t>(0x80808080)));
   }
   template <int k>
+  static Vec::F Value(const Planes& p, const Consts& c) {
+    return Vec::Lookup(c.table, p.Index<k>());
+  }
+};
+
+// A nibble chooses one of 16 floats: the value is the table's, times d, without an integer code.
+struct TableCodes {
+  static constexpr int64_t kCodeBytes = tile16::kNibBytes;
+  static constexpr int kFold = 0;
+  using Planes = NibPlanes;
+  static Planes Load(const uint8_t* codes, int lane) { return Planes::Load(codes, lane); }
+  template <int k, class Consts>
   static Vec::F Value(const Planes& p, const Consts& c) {
     return Vec::Lookup(c.table, p.Index<k>());
   }
@@ -317,6 +338,32 @@ struct FormatQ8_0 : ByteCodes, ScaleD<128> {
   static constexpr int kSub = 32;
 };
 
+struct FormatNF4 : TableCodes, ScaleF32<0> {
+  static constexpr int kSub = 32;
+  struct Consts {
+    Vec::Table16 table = Vec::MakeTable16(kNf4Values);
+  };
+};
+struct FormatFP4 : TableCodes, ScaleF32<0> {
+  static constexpr int kSub = 32;
+  struct Consts {
+    Vec::Table16 table = Vec::MakeTable16(kFp4Values);
+  };
+};
+struct FormatINT8 : ByteCodes {
+  static constexpr int kSub = 32;
+  static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
+    Vec::F scb, unused;
+    ScaleF32<0>::Scales(s, chunk, 0, lane, &scb, &unused);
+    *d = Vec::Mul(scb, Vec::Set1(kBnbInt8Step));
+    *m = Vec::Mul(*d, Vec::Set1(-128.0f));
+  }
+};
+
+// Formats whose values are no integer codes: fixed-point products do not apply.
+template <class Format>
+inline constexpr bool kIsTable = std::is_base_of_v<TableCodes, Format>;
+
 struct PlainFormat {
   static constexpr int kSub = 0;
   using Planes = MemoryPlanes;
@@ -387,6 +434,12 @@ void WithFormat(DType dtype, Fn&& fn) {
       return fn(FormatIQ4_NL{});
     case DType::kIQ4_XS:
       return fn(FormatIQ4_XS{});
+    case DType::kNF4:
+      return fn(FormatNF4{});
+    case DType::kFP4:
+      return fn(FormatFP4{});
+    case DType::kINT8:
+      return fn(FormatINT8{});
     default:
       GALEN_CHECK(!"a weight format");
   }

@@ -85,6 +85,60 @@ void PlainUnit(const WeightView& w, const tile16::Shape& shape, int64_t unit, co
   for (int m = 0; m < M; ++m) StoreUnit(w, out, m0 + m, unit, result[m]);
 }
 
+// ---- tables of floats (NF4, FP4): fp32, a sum for each scale
+
+template <class Format, int M>
+void TableUnit(const WeightView& w, const tile16::Shape& shape, int64_t unit, const float* x,
+               int64_t stride, int64_t m0, const LinearOutput& out) {
+  constexpr int kSums = M == 1 ? 4 : M == 2 ? 2 : 1;
+  const typename Format::Consts consts;
+  const uint8_t* group = w.data + unit * shape.group_bytes;
+  alignas(64) float result[M][16];
+  for (int h = 0; h < kHalves; ++h) {
+    const uint8_t* strip = group;
+    const uint8_t* codes = group;
+    Prefetcher prefetch(shape, group);
+    Vec::F total[M];
+    for (int m = 0; m < M; ++m) total[m] = Vec::Zero();
+    for (int64_t c = 0; c < shape.chunks; ++c, codes += shape.code_bytes) {
+      if (c % tile16::kStripChunks == 0) {
+        strip = codes;
+        codes += shape.ScaleBytes(c);
+      }
+      prefetch.Next<Format::kCodeBytes / 64 + 1>(shape);
+      const typename Format::Planes planes = Format::Load(codes, h * Vec::kLanes);
+      Vec::F sum[M][kSums];
+      for (int m = 0; m < M; ++m) {
+        for (int i = 0; i < kSums; ++i) sum[m][i] = Vec::Zero();
+      }
+      Unroll<32>([&](auto k) __attribute__((always_inline)) {
+        const Vec::F value = Format::template Value<k>(planes, consts);
+        for (int m = 0; m < M; ++m) {
+          sum[m][k % kSums] =
+              Vec::Fma(value, Vec::Set1(x[m * stride + 32 * c + k]), sum[m][k % kSums]);
+        }
+      });
+      Vec::F d, unused;
+      Format::Scales(strip, c % tile16::kStripChunks, 0, h * Vec::kLanes, &d, &unused);
+      for (int m = 0; m < M; ++m) {
+        for (int i = 1; i < kSums; ++i) sum[m][0] = Vec::Add(sum[m][0], sum[m][i]);
+        total[m] = Vec::Fma(sum[m][0], d, total[m]);
+      }
+    }
+    for (int m = 0; m < M; ++m) Vec::Store(result[m] + h * Vec::kLanes, total[m]);
+  }
+  for (int m = 0; m < M; ++m) StoreUnit(w, out, m0 + m, unit, result[m]);
+}
+
+template <class Format, int M>
+void FloatUnit(const WeightView& w, const tile16::Shape& shape, int64_t unit, const float* x,
+               int64_t stride, int64_t m0, const LinearOutput& out) {
+  if constexpr (kIsTable<Format>)
+    TableUnit<Format, M>(w, shape, unit, x, stride, m0, out);
+  else
+    PlainUnit<Format, M>(w, shape, unit, x, stride, m0, out);
+}
+
 // ---- block formats: x as digits (LinearPlan::kDigits), exact integer sums per scale
 
 // Operand row: for each chunk, D x 32 digits, the highest first; then per chunk the scale, the sums
@@ -262,7 +316,7 @@ inline void ComputeRows(const WeightView& w, const LinearOperand& operand, int64
                         int64_t unit1, const LinearOutput& out) {
   const tile16::Shape shape = tile16::ShapeOf(w.dtype, w.rows, w.cols);
   WithFormat(w.dtype, [&]<class Format>(Format) {
-    if constexpr (Format::kSub != 0) {
+    if constexpr (Format::kSub != 0 && !kIsTable<Format>) {
       switch (PlanDigits(operand.plan)) {
         case 1:
           return DigitsUnits<Format, 1>(w, shape, operand, unit0, unit1, out);
@@ -279,13 +333,13 @@ inline void ComputeRows(const WeightView& w, const LinearOperand& operand, int64
       for (int64_t unit = unit0; unit < unit1; ++unit) {
         int64_t m = 0;
         for (; m + 4 <= operand.m; m += 4)
-          PlainUnit<Format, 4>(w, shape, unit, x + m * stride, stride, m, out);
+          FloatUnit<Format, 4>(w, shape, unit, x + m * stride, stride, m, out);
         if (operand.m - m == 3)
-          PlainUnit<Format, 3>(w, shape, unit, x + m * stride, stride, m, out);
+          FloatUnit<Format, 3>(w, shape, unit, x + m * stride, stride, m, out);
         if (operand.m - m == 2)
-          PlainUnit<Format, 2>(w, shape, unit, x + m * stride, stride, m, out);
+          FloatUnit<Format, 2>(w, shape, unit, x + m * stride, stride, m, out);
         if (operand.m - m == 1)
-          PlainUnit<Format, 1>(w, shape, unit, x + m * stride, stride, m, out);
+          FloatUnit<Format, 1>(w, shape, unit, x + m * stride, stride, m, out);
       }
     }
   });

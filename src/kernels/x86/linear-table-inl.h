@@ -75,13 +75,17 @@ inline void ComputeLinear(const WeightView& w, const LinearOperand& operand, int
 
 // Up to this many rows, decoding in registers beats unpacking a panel. Measured in docs/SPEED.md.
 constexpr int64_t kMaxRowsInRegisters = 32;
+// Tables of floats are decoded again for every four rows: two passes cost what a panel does.
+constexpr int64_t kMaxTableRows = 8;
 
 inline LinearPlan PlanLinear(const WeightView& w, int64_t m, Compute compute, bool invariant) {
-  const bool plain = FormatOf(w.dtype).block_elems == 1;
+  // Without integer codes: products of few rows are in fp32.
+  const bool table = w.dtype == DType::kNF4 || w.dtype == DType::kFP4;
+  const bool plain = FormatOf(w.dtype).block_elems == 1 || table;
   if (w.layout == WeightLayout::kTile16) {
     if (compute == Compute::kInt8 && !plain)
       return LinearPlan::kDigits1;  // one arithmetic for any m
-    if (!invariant && m <= kMaxRowsInRegisters) {
+    if (!invariant && m <= (table ? kMaxTableRows : kMaxRowsInRegisters)) {
       if (plain) return LinearPlan::kF32Rows;
       return compute == Compute::kFp32 ? LinearPlan::kDigits3 : LinearPlan::kDigits2;
     }

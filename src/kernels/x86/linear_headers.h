@@ -17,6 +17,8 @@
 #include "kernels/kernel_table.h"
 #include "kernels/x86/tile16.h"
 #include "tensor/dtype.h"
+#include "tensor/formats/bnb_4bit.h"
+#include "tensor/formats/bnb_int8.h"
 #include "tensor/formats/iq4_nl.h"
 
 namespace galen {

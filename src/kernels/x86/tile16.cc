@@ -14,6 +14,8 @@ int64_t CodeBytes(DType dtype) {
     case DType::kQ4_K:
     case DType::kIQ4_NL:
     case DType::kIQ4_XS:
+    case DType::kNF4:
+    case DType::kFP4:
       return kNibBytes;
     case DType::kQ5_0:
     case DType::kQ5_1:
@@ -26,6 +28,7 @@ int64_t CodeBytes(DType dtype) {
     case DType::kQ2_K:
       return kBit2Bytes;
     case DType::kQ8_0:
+    case DType::kINT8:
       return kByteBytes;
     case DType::kF16:
     case DType::kBF16:
@@ -61,6 +64,10 @@ int64_t ScaleUnitBytes(DType dtype) {
       return 64 + 16 * 16;  // d, dmin, scale | min << 4
     case DType::kIQ4_XS:
       return 32 + 8 * 16;
+    case DType::kNF4:
+    case DType::kFP4:
+    case DType::kINT8:
+      return kF32ScaleBytes;
     default:
       return 0;
   }

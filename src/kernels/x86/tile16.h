@@ -28,6 +28,9 @@ inline constexpr int64_t kByteBytes = 512;    // dword i (of 8), byte b: column 
 inline constexpr int64_t kWord2Bytes = 1024;  // [column pair][row][2] 16-bit values
 inline constexpr int64_t kFloatBytes = 2048;  // [column][row] floats
 
+// Of a chunk: half of the 16 fp32 scales that 64 columns share.
+inline constexpr int64_t kF32ScaleBytes = 32;
+
 struct Shape {
   int64_t chunks = 0;            // of a row
   int64_t code_bytes = 0;        // of a chunk

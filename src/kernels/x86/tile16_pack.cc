@@ -8,6 +8,8 @@
 
 #include "base/status.h"
 #include "kernels/x86/tile16.h"
+#include "tensor/formats/bnb_4bit.h"
+#include "tensor/formats/bnb_int8.h"
 #include "tensor/formats/iq4_xs.h"
 #include "tensor/formats/q2_k.h"
 #include "tensor/formats/q3_k.h"
@@ -195,6 +197,47 @@ void PackFour(const Rows<BlockQ8_0>& rows, uint8_t* scales, uint8_t* chunk, int6
   PlaneWriter{chunk, row}.Bytes(codes, 0);
 }
 
+// ---- bitsandbytes: scales of 64 columns in fp32
+
+// scale_of(block): the fp32 scale.
+template <class Block, class ScaleOf>
+void PutFloats(const Rows<Block>& rows, ScaleOf scale_of, uint8_t* scales, int64_t row) {
+  float floats[kFour];
+  for (int r = 0; r < kFour; ++r) floats[r] = scale_of(*rows.block[r]);
+  std::memcpy(scales + 4 * row, floats, sizeof floats);
+}
+
+// Two chunks. The even column of a byte is in its high nibble.
+void PackFour(const Rows<BlockBnb4>& rows, uint8_t* scales, uint8_t* chunks, int64_t row) {
+  PutFloats(
+      rows, [](const BlockBnb4& block) -> float { return block.absmax; }, scales, row);
+  Quad quads[kQuads];
+  rows.Load<2>(&BlockBnb4::qs, 0, quads);  // eight columns each
+  for (int c = 0; c < 2; ++c) {
+    Quad codes[kQuads];
+    for (int i = 0; i < 4; ++i) {
+      const Quad even = Field<4>(quads[4 * c + i], 4), odd = Mask(quads[4 * c + i], 15);
+      // Of each row: columns 0..3, then 4..7.
+      const __m128 a = _mm_castsi128_ps(_mm_unpacklo_epi8(even, odd));
+      const __m128 b = _mm_castsi128_ps(_mm_unpackhi_epi8(even, odd));
+      codes[2 * i] = _mm_castps_si128(_mm_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)));
+      codes[2 * i + 1] = _mm_castps_si128(_mm_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
+    }
+    PlaneWriter{chunks + c * kNibBytes, row}.Nibbles(codes, 0);
+  }
+}
+
+// Half a chunk: bytes from `chunk` on.
+void PackFour(const Rows<BlockBnbInt8>& rows, uint8_t* scales, uint8_t* chunk, int64_t row) {
+  PutFloats(
+      rows, [](const BlockBnbInt8& block) -> float { return block.scb; }, scales, row);
+  Quad quads[4];
+  rows.Load<1>(&BlockBnbInt8::qs, 0, quads);
+  for (int i = 0; i < 4; ++i) {
+    PlaneWriter{chunk, row}.Store(64 * i, _mm_xor_si128(quads[i], _mm_set1_epi8(-128)));
+  }
+}
+
 // ---- superblocks of 256 columns: eight chunks
 
 template <class Block>
@@ -359,6 +402,27 @@ void PackGroupSuper(const GroupArgs& g) {
   }
 }
 
+void PackGroupBnb4(const GroupArgs& g) {
+  for (int64_t c = 0; c < g.cols / kChunk; c += 2) {
+    for (int64_t r = 0; r < kRows; r += kFour) {
+      PackFour(FourRows<BlockBnb4>(g, r, c / 2),
+               g.group + g.shape->StripOffset(c) + c % kStripChunks * kF32ScaleBytes,
+               g.group + g.shape->CodesOffset(c), r);
+    }
+  }
+}
+
+void PackGroupBnbInt8(const GroupArgs& g) {
+  for (int64_t b = 0; b < g.cols / 16; ++b) {
+    const int64_t c = b / 2;
+    for (int64_t r = 0; r < kRows; r += kFour) {
+      PackFour(FourRows<BlockBnbInt8>(g, r, b),
+               g.group + g.shape->StripOffset(c) + c % kStripChunks / 2 * 2 * kF32ScaleBytes,
+               g.group + g.shape->CodesOffset(c) + b % 2 * (kByteBytes / 2), r);
+    }
+  }
+}
+
 // Rows of 32-bit values: pairs of 16-bit ones, or floats.
 void PackGroupPlain(const GroupArgs& g) {
   const int64_t whole = g.row_bytes / 16 * 16;
@@ -433,6 +497,13 @@ void PackRows(DType dtype, const uint8_t* src, int64_t rows, int64_t cols, int64
         break;
       case DType::kIQ4_XS:
         PackGroupSuper<BlockIQ4_XS>(args);
+        break;
+      case DType::kNF4:
+      case DType::kFP4:
+        PackGroupBnb4(args);
+        break;
+      case DType::kINT8:
+        PackGroupBnbInt8(args);
         break;
       case DType::kF16:
       case DType::kBF16:

@@ -21,6 +21,8 @@ class Gemma3 final : public CausalLM {
 
   Tensor Forward(ExecContext& ctx, const Batch& batch) const override;
   std::vector<ParamSpec> Params() override;
+  EmbeddingLayer* embedding() override { return &embed_tokens_; }
+  LinearLayer* output_head() override { return &lm_head_; }
 
  private:
   struct Layer {
@@ -36,10 +38,10 @@ class Gemma3 final : public CausalLM {
                const Tensor& x) const;
 
   RotaryFrequencies frequencies_;
-  Weight embed_tokens_;
+  EmbeddingLayer embed_tokens_;
   std::vector<Layer> layers_;
   VectorParam norm_;
-  Weight lm_head_;  // empty when tied
+  LinearLayer lm_head_;  // no weight when tied
 };
 
 // Sandwich norms: each branch is normalised before and after.
@@ -67,7 +69,7 @@ Tensor Gemma3::Forward(ExecContext& ctx, const Batch& batch) const {
   }
   x = RmsNorm(ctx, x, norm_, config_.rms_norm_eps);
   Observe(ctx, "norm", x);
-  return OutputHead(ctx, x, config_.tie_word_embeddings ? embed_tokens_ : lm_head_);
+  return OutputHead(ctx, x, lm_head_, embed_tokens_.table);
 }
 
 std::vector<ParamSpec> Gemma3::Params() {
@@ -80,25 +82,26 @@ std::vector<ParamSpec> Gemma3::Params() {
   const auto norm = [&t](const char* name, const char* gguf, int64_t size, VectorParam* slot) {
     t.Vector(name, gguf, size, slot).hf_offset = 1.0f;
   };
-  t.Matrix("embed_tokens.weight", "token_embd.weight", config_.vocab_size, hidden, &embed_tokens_);
+  t.Matrix("embed_tokens.weight", "token_embd.weight", config_.vocab_size, hidden,
+           &embed_tokens_.table);
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
     Layer& l = layers_[i];
     AttentionLayer& a = l.self_attn;
     t.BeginLayer(i);
     norm("input_layernorm.weight", "attn_norm.weight", hidden, &l.input_layernorm);
-    t.Matrix("self_attn.q_proj.weight", "attn_q.weight", queries, hidden, &a.q_proj.weight);
-    t.Matrix("self_attn.k_proj.weight", "attn_k.weight", keys, hidden, &a.k_proj.weight);
-    t.Matrix("self_attn.v_proj.weight", "attn_v.weight", keys, hidden, &a.v_proj.weight);
-    t.Matrix("self_attn.o_proj.weight", "attn_output.weight", hidden, queries, &a.o_proj.weight);
+    t.Matrix("self_attn.q_proj.weight", "attn_q.weight", queries, hidden, &a.q_proj);
+    t.Matrix("self_attn.k_proj.weight", "attn_k.weight", keys, hidden, &a.k_proj);
+    t.Matrix("self_attn.v_proj.weight", "attn_v.weight", keys, hidden, &a.v_proj);
+    t.Matrix("self_attn.o_proj.weight", "attn_output.weight", hidden, queries, &a.o_proj);
     norm("self_attn.q_norm.weight", "attn_q_norm.weight", config_.head_dim, &a.q_norm);
     norm("self_attn.k_norm.weight", "attn_k_norm.weight", config_.head_dim, &a.k_norm);
     norm("post_attention_layernorm.weight", "post_attention_norm.weight", hidden,
          &l.post_attention_layernorm);
     norm("pre_feedforward_layernorm.weight", "ffn_norm.weight", hidden,
          &l.pre_feedforward_layernorm);
-    t.Matrix("mlp.gate_proj.weight", "ffn_gate.weight", inner, hidden, &l.mlp.gate_proj.weight);
-    t.Matrix("mlp.up_proj.weight", "ffn_up.weight", inner, hidden, &l.mlp.up_proj.weight);
-    t.Matrix("mlp.down_proj.weight", "ffn_down.weight", hidden, inner, &l.mlp.down_proj.weight);
+    t.Matrix("mlp.gate_proj.weight", "ffn_gate.weight", inner, hidden, &l.mlp.gate_proj);
+    t.Matrix("mlp.up_proj.weight", "ffn_up.weight", inner, hidden, &l.mlp.up_proj);
+    t.Matrix("mlp.down_proj.weight", "ffn_down.weight", hidden, inner, &l.mlp.down_proj);
     norm("post_feedforward_layernorm.weight", "post_ffw_norm.weight", hidden,
          &l.post_feedforward_layernorm);
   }

@@ -17,6 +17,8 @@ class Llama final : public CausalLM {
 
   Tensor Forward(ExecContext& ctx, const Batch& batch) const override;
   std::vector<ParamSpec> Params() override;
+  EmbeddingLayer* embedding() override { return &embed_tokens_; }
+  LinearLayer* output_head() override { return &lm_head_; }
 
  private:
   struct Layer {
@@ -30,10 +32,10 @@ class Llama final : public CausalLM {
                const Tensor& x) const;
 
   RotaryFrequencies frequencies_;
-  Weight embed_tokens_;
+  EmbeddingLayer embed_tokens_;
   std::vector<Layer> layers_;
   VectorParam norm_;
-  Weight lm_head_;  // empty when tied
+  LinearLayer lm_head_;  // no weight when tied
 };
 
 Tensor Llama::Block(ExecContext& ctx, const Layer& layer, const AttentionCall& call,
@@ -59,7 +61,7 @@ Tensor Llama::Forward(ExecContext& ctx, const Batch& batch) const {
   }
   x = RmsNorm(ctx, x, norm_, config_.rms_norm_eps);
   Observe(ctx, "norm", x);
-  return OutputHead(ctx, x, config_.tie_word_embeddings ? embed_tokens_ : lm_head_);
+  return OutputHead(ctx, x, lm_head_, embed_tokens_.table);
 }
 
 std::vector<ParamSpec> Llama::Params() {
@@ -70,7 +72,8 @@ std::vector<ParamSpec> Llama::Params() {
   const int64_t heads = config_.num_attention_heads;
   const int64_t kv_heads = config_.num_key_value_heads;
   ParamTable t;
-  t.Matrix("embed_tokens.weight", "token_embd.weight", config_.vocab_size, hidden, &embed_tokens_);
+  t.Matrix("embed_tokens.weight", "token_embd.weight", config_.vocab_size, hidden,
+           &embed_tokens_.table);
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
     Layer& l = layers_[i];
     AttentionLayer& a = l.self_attn;
@@ -78,12 +81,12 @@ std::vector<ParamSpec> Llama::Params() {
     t.BeginLayer(i);
     t.Vector("input_layernorm.weight", "attn_norm.weight", hidden, &l.input_layernorm);
     // llama.cpp's converter re-orders the rows of q and k for interleaved rotation.
-    t.Matrix("self_attn.q_proj.weight", "attn_q.weight", queries, hidden, &a.q_proj.weight)
+    t.Matrix("self_attn.q_proj.weight", "attn_q.weight", queries, hidden, &a.q_proj)
         .gguf_interleaved_heads = heads;
-    t.Matrix("self_attn.k_proj.weight", "attn_k.weight", keys, hidden, &a.k_proj.weight)
+    t.Matrix("self_attn.k_proj.weight", "attn_k.weight", keys, hidden, &a.k_proj)
         .gguf_interleaved_heads = kv_heads;
-    t.Matrix("self_attn.v_proj.weight", "attn_v.weight", keys, hidden, &a.v_proj.weight);
-    t.Matrix("self_attn.o_proj.weight", "attn_output.weight", hidden, queries, &a.o_proj.weight);
+    t.Matrix("self_attn.v_proj.weight", "attn_v.weight", keys, hidden, &a.v_proj);
+    t.Matrix("self_attn.o_proj.weight", "attn_output.weight", hidden, queries, &a.o_proj);
     if (config_.attention_bias) {
       t.Vector("self_attn.q_proj.bias", "attn_q.bias", queries, &a.q_proj.bias)
           .gguf_interleaved_heads = heads;
@@ -96,9 +99,9 @@ std::vector<ParamSpec> Llama::Params() {
     }
     t.Vector("post_attention_layernorm.weight", "ffn_norm.weight", hidden,
              &l.post_attention_layernorm);
-    t.Matrix("mlp.gate_proj.weight", "ffn_gate.weight", inner, hidden, &m.gate_proj.weight);
-    t.Matrix("mlp.up_proj.weight", "ffn_up.weight", inner, hidden, &m.up_proj.weight);
-    t.Matrix("mlp.down_proj.weight", "ffn_down.weight", hidden, inner, &m.down_proj.weight);
+    t.Matrix("mlp.gate_proj.weight", "ffn_gate.weight", inner, hidden, &m.gate_proj);
+    t.Matrix("mlp.up_proj.weight", "ffn_up.weight", inner, hidden, &m.up_proj);
+    t.Matrix("mlp.down_proj.weight", "ffn_down.weight", hidden, inner, &m.down_proj);
     if (config_.mlp_bias) {
       t.Vector("mlp.gate_proj.bias", "ffn_gate.bias", inner, &m.gate_proj.bias);
       t.Vector("mlp.up_proj.bias", "ffn_up.bias", inner, &m.up_proj.bias);

@@ -17,6 +17,8 @@ class Qwen2 final : public CausalLM {
 
   Tensor Forward(ExecContext& ctx, const Batch& batch) const override;
   std::vector<ParamSpec> Params() override;
+  EmbeddingLayer* embedding() override { return &embed_tokens_; }
+  LinearLayer* output_head() override { return &lm_head_; }
 
  private:
   struct Layer {
@@ -30,10 +32,10 @@ class Qwen2 final : public CausalLM {
                const Tensor& x) const;
 
   RotaryFrequencies frequencies_;
-  Weight embed_tokens_;
+  EmbeddingLayer embed_tokens_;
   std::vector<Layer> layers_;
   VectorParam norm_;
-  Weight lm_head_;  // empty when tied
+  LinearLayer lm_head_;  // no weight when tied
 };
 
 Tensor Qwen2::Block(ExecContext& ctx, const Layer& layer, const AttentionCall& call,
@@ -59,7 +61,7 @@ Tensor Qwen2::Forward(ExecContext& ctx, const Batch& batch) const {
   }
   x = RmsNorm(ctx, x, norm_, config_.rms_norm_eps);
   Observe(ctx, "norm", x);
-  return OutputHead(ctx, x, config_.tie_word_embeddings ? embed_tokens_ : lm_head_);
+  return OutputHead(ctx, x, lm_head_, embed_tokens_.table);
 }
 
 std::vector<ParamSpec> Qwen2::Params() {
@@ -68,25 +70,26 @@ std::vector<ParamSpec> Qwen2::Params() {
   const int64_t queries = config_.query_size();
   const int64_t keys = config_.kv_size();
   ParamTable t;
-  t.Matrix("embed_tokens.weight", "token_embd.weight", config_.vocab_size, hidden, &embed_tokens_);
+  t.Matrix("embed_tokens.weight", "token_embd.weight", config_.vocab_size, hidden,
+           &embed_tokens_.table);
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
     Layer& l = layers_[i];
     AttentionLayer& a = l.self_attn;
     GatedMlpLayer& m = l.mlp;
     t.BeginLayer(i);
     t.Vector("input_layernorm.weight", "attn_norm.weight", hidden, &l.input_layernorm);
-    t.Matrix("self_attn.q_proj.weight", "attn_q.weight", queries, hidden, &a.q_proj.weight);
+    t.Matrix("self_attn.q_proj.weight", "attn_q.weight", queries, hidden, &a.q_proj);
     t.Vector("self_attn.q_proj.bias", "attn_q.bias", queries, &a.q_proj.bias);
-    t.Matrix("self_attn.k_proj.weight", "attn_k.weight", keys, hidden, &a.k_proj.weight);
+    t.Matrix("self_attn.k_proj.weight", "attn_k.weight", keys, hidden, &a.k_proj);
     t.Vector("self_attn.k_proj.bias", "attn_k.bias", keys, &a.k_proj.bias);
-    t.Matrix("self_attn.v_proj.weight", "attn_v.weight", keys, hidden, &a.v_proj.weight);
+    t.Matrix("self_attn.v_proj.weight", "attn_v.weight", keys, hidden, &a.v_proj);
     t.Vector("self_attn.v_proj.bias", "attn_v.bias", keys, &a.v_proj.bias);
-    t.Matrix("self_attn.o_proj.weight", "attn_output.weight", hidden, queries, &a.o_proj.weight);
+    t.Matrix("self_attn.o_proj.weight", "attn_output.weight", hidden, queries, &a.o_proj);
     t.Vector("post_attention_layernorm.weight", "ffn_norm.weight", hidden,
              &l.post_attention_layernorm);
-    t.Matrix("mlp.gate_proj.weight", "ffn_gate.weight", inner, hidden, &m.gate_proj.weight);
-    t.Matrix("mlp.up_proj.weight", "ffn_up.weight", inner, hidden, &m.up_proj.weight);
-    t.Matrix("mlp.down_proj.weight", "ffn_down.weight", hidden, inner, &m.down_proj.weight);
+    t.Matrix("mlp.gate_proj.weight", "ffn_gate.weight", inner, hidden, &m.gate_proj);
+    t.Matrix("mlp.up_proj.weight", "ffn_up.weight", inner, hidden, &m.up_proj);
+    t.Matrix("mlp.down_proj.weight", "ffn_down.weight", hidden, inner, &m.down_proj);
   }
   t.EndLayers();
   t.Vector("norm.weight", "output_norm.weight", hidden, &norm_);

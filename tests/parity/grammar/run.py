@@ -8,6 +8,7 @@
    texts is, whatever the order of its properties; all texts of invalid documents must be refused. What differs must be
    listed below, with its reason.
 2. Random walks through the masks with real tokenizers over schemas.jsonl: each document must be valid for jsonschema.
+3. Greedy answers of real models: where the free answer satisfies the schema, the answer under the schema is the same.
 
 Needs jsonschema and what `tools/fetch_models.py schemas tokenizers` leaves in $GALEN_MODELS; the driver is
 grammar_driver of the build in $GALEN_BUILD. Exit code 1 on a difference, 77 where something is missing.
@@ -19,6 +20,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from decimal import Decimal
 from pathlib import Path
 
@@ -146,6 +148,51 @@ def check_walks(driver, root, walks):
     return ok
 
 
+PEOPLE = [("Carla", 28), ("Dmitri", 63), ("Eve", 7), ("Farid", 51), ("Grete", 90)]
+PERSON = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 40}, "age": {"type": "integer", "minimum": 0}},
+          "required": ["name", "age"], "additionalProperties": False}
+
+
+def answer(binary, model, prompt, *options):
+    done = subprocess.run([binary, "run", str(model), prompt, "--raw", "--max-tokens", "48", "--json", *options],
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"galen failed: {done.stderr[-500:]}")
+    return json.loads(done.stdout)
+
+
+def check_greedy(binary, root, names):
+    check, same, satisfied, ok = validator(json.dumps(PERSON)), 0, 0, True
+    with tempfile.TemporaryDirectory() as folder:
+        schema = Path(folder) / "person.json"
+        schema.write_text(json.dumps(PERSON))
+        for name in names:
+            if not (root / name).is_file():
+                missing(f"no {root / name}; run tools/fetch_models.py models")
+            for person, age in PEOPLE:
+                prompt = ("Ann is 31.\n{\"name\": \"Ann\", \"age\": 31}\n\nBob is 45.\n{\"name\": \"Bob\", \"age\": 45}\n\n"
+                          f"{person} is {age}.\n")
+                free = answer(binary, root / name, prompt, "--stop", "\n")
+                bound = answer(binary, root / name, prompt, "--schema", str(schema))
+                if not bound["constraint"]["complete"] or not check.is_valid(json.loads(bound["text"])):
+                    print(f"FAULT {name}: {bound['text']!r} does not satisfy the schema")
+                    ok = False
+                try:
+                    if not check.is_valid(json.loads(free["text"])):
+                        continue
+                except ValueError:
+                    continue
+                satisfied += 1
+                same += free["text"] == bound["text"]
+                if free["text"] != bound["text"]:
+                    print(f"FAULT {name}: free {free['text']!r}, under the schema {bound['text']!r}")
+                    ok = False
+    print(f"greedy: {same} of {satisfied} free answers that satisfy the schema are unchanged under it")
+    if satisfied < len(names):
+        print("FAULT too few free answers satisfy the schema to show anything")
+    return ok and satisfied >= len(names)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--all", action="store_true")
@@ -161,6 +208,8 @@ def main():
     root = Path(os.environ.get("GALEN_MODELS") or os.path.join(cache, "models"))
     ok = check_suite(driver, root, args.verbose)
     ok &= check_walks(driver, root, 10400 if args.all else args.walks)
+    models = ["SmolLM2-135M-Instruct.Q4_1.gguf"] + (["gemma-3-270m-q4_k_m.gguf"] if args.all else [])
+    ok &= check_greedy(os.environ.get("GALEN_BIN", f"{build}/galen"), root, models)
     return 0 if ok else 1
 
 

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""What quantising costs in accuracy, on real weights, and in time, on a made checkpoint.
+
+    build/.venv-oracle/bin/python bench/quantize.py errors [--models DIR] [--tokens N] [--only MODEL] [--types A,B]
+    build/.venv-oracle/bin/python bench/quantize.py speed [--layers N] [--folder DIR]
+
+errors: Gemma 3 270M and SmolLM2 135M come as quantised GGUF files; their dequantised values, rounded to bf16, are the source here
+(the published bf16 weights are not reachable without a login), and a markdown table of all types is printed. speed: a bf16
+checkpoint of the 4B shape (34 layers: 7.8 GB) is made and quantised to NF4, beside a copy of its file; both warm, both with
+everything on the disk in the end.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tests/parity/models"), str(ROOT / "tests/parity/tokenizers")]
+GALEN = os.environ.get("GALEN_BIN", str(ROOT / "build/release/galen"))
+TYPES = ["bf16", "q8_0", "int8", "q6_k", "q5_k_m", "q5_1", "q5_0", "q4_k_m", "q4_1", "iq4_nl", "iq4_xs", "q4_0",
+         "nf4 --plain-scales", "nf4"]
+
+
+def galen(*args):
+    done = subprocess.run([GALEN, *map(str, args)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"galen {' '.join(map(str, args))}: {done.stderr}")
+    return done.stdout
+
+
+def make_source(real, models, directory):
+    import torch
+    from make_tiny import load_gguf
+    model = real.make().to(torch.float32)
+    load_gguf(real, model, models / real.file)
+    model.to(torch.bfloat16).save_pretrained(directory)
+    if real.name == "gemma3-270m":
+        for path in (models / "tokenizers/gemma3").iterdir():
+            shutil.copy(path, directory)
+    else:
+        import oracles
+        oracles.smollm2_gguf(models / real.file).special.save(str(directory / "tokenizer.json"))
+        (directory / "tokenizer_config.json").write_text(json.dumps({"bos_token": "<|im_start|>", "eos_token": "<|im_end|>"}))
+
+
+def errors(args):
+    import texts
+    from golden import REAL
+    for real in REAL:
+        if args.only and args.only != real.name:
+            continue
+        with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+            work = Path(folder)
+            make_source(real, args.models, work / "source")
+            text = work / "text.txt"
+            text.write_text(texts.ward_book(10) + texts.MIXED + texts.ward_book(60))
+            print(f"\n{real.name}\n\n| type | MB | bits a weight | rms error | perplexity | mean KL (nats) | same token |\n"
+                  "|---|---|---|---|---|---|---|")
+            for kind in args.types.split(",") if args.types else TYPES:
+                target = work / ("out" if kind.split()[0] in ("nf4", "int8") else "out.gguf")
+                report = json.loads(galen("quantize", work / "source", target, "--type", *kind.split(), "--evaluate", text,
+                                          "--evaluate-tokens", args.tokens, "--json"))
+                rows = [row for row in report["tensors"] if row["from"] != row["to"] and row["elements"] > 1 << 16]
+                elements = sum(row["elements"] for row in rows) or 1
+                rms = (sum(row["relative_rms_error"] ** 2 * row["elements"] for row in rows) / elements) ** 0.5
+                bits = 8 * sum(row["bytes"] for row in report["tensors"]) / sum(row["elements"] for row in report["tensors"])
+                e = report["evaluation"]
+                print(f"| {kind} | {report['bytes'] / 1e6:.0f} | {bits:.2f} | {100 * rms:.2f} % | {e['perplexity']:.3f} | "
+                      f"{e['kl_mean']:.2g} | {100 * e['greedy_agreement']:.1f} % |", flush=True)
+                shutil.rmtree(target) if target.is_dir() else target.unlink()
+            print(f"\nSource: perplexity {e['source_perplexity']:.3f} over {e['tokens']} tokens.")
+
+
+SHAPE = dict(hidden=2560, inner=10240, heads=8, kv=4, dim=256, vocab=262208)
+
+
+def make_4b(directory, layers):
+    import torch
+    from safetensors.torch import save_file
+    s = SHAPE
+    pool = (torch.randn(s["hidden"] * s["inner"] + 4096) * 0.02).bfloat16()
+
+    def matrix(rows, cols, at):
+        count = rows * cols
+        return torch.cat([pool] * (count // pool.numel() + 2))[at % 4096: at % 4096 + count].view(rows, cols).clone()
+
+    tensors = {"model.embed_tokens.weight": matrix(s["vocab"], s["hidden"], 1), "model.norm.weight": torch.zeros(s["hidden"]).bfloat16()}
+    for i in range(layers):
+        layer = f"model.layers.{i}."
+        for name, rows, cols in (("self_attn.q_proj", s["heads"] * s["dim"], s["hidden"]),
+                                 ("self_attn.k_proj", s["kv"] * s["dim"], s["hidden"]),
+                                 ("self_attn.v_proj", s["kv"] * s["dim"], s["hidden"]),
+                                 ("self_attn.o_proj", s["hidden"], s["heads"] * s["dim"]),
+                                 ("mlp.gate_proj", s["inner"], s["hidden"]), ("mlp.up_proj", s["inner"], s["hidden"]),
+                                 ("mlp.down_proj", s["hidden"], s["inner"])):
+            tensors[layer + name + ".weight"] = matrix(rows, cols, 131 * i + len(name))
+    directory.mkdir()
+    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+    (directory / "config.json").write_text(json.dumps({"model_type": "gemma3_text", "num_hidden_layers": layers}))
+
+
+def speed(args):
+    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+        work = Path(folder)
+        make_4b(work / "source", args.layers)
+        source = work / "source/model.safetensors"
+        size = source.stat().st_size
+        times = {"copy": [], "copy + fsync": [], "galen quantize nf4": []}
+        for _ in range(args.repeat):
+            with source.open("rb") as file:  # warm
+                while file.read(1 << 24):
+                    pass
+            os.sync()
+            begin = time.monotonic()
+            subprocess.run(["cp", "--reflink=never", source, work / "copy"], check=True)
+            times["copy"].append(time.monotonic() - begin)
+            subprocess.run(["sync", work / "copy"], check=True)
+            times["copy + fsync"].append(time.monotonic() - begin)
+            (work / "copy").unlink()
+            os.sync()
+            begin = time.monotonic()
+            galen("quantize", work / "source", work / "out", "--type", "nf4", "--json")
+            times["galen quantize nf4"].append(time.monotonic() - begin)
+            shutil.rmtree(work / "out")
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # KiB; of galen, the largest child
+        print(f"{size / 1e9:.2f} GB, {args.layers} layers, best of {args.repeat}; at most {peak / 1024:.0f} MiB resident")
+        for name, seconds in times.items():
+            print(f"{name:20} {min(seconds):6.2f} s  {size / min(seconds) / 1e9:5.2f} GB/s  all: " +
+                  " ".join(f"{s:.2f}" for s in seconds))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("errors", "speed"))
+    parser.add_argument("--models", type=Path, default=Path(os.environ.get("GALEN_MODELS", "~/.cache/galen/models")).expanduser())
+    parser.add_argument("--folder", default=None, help="where temporary files go")
+    parser.add_argument("--tokens", type=int, default=4096)
+    parser.add_argument("--only")
+    parser.add_argument("--types")
+    parser.add_argument("--layers", type=int, default=34)
+    parser.add_argument("--repeat", type=int, default=3)
+    args = parser.parse_args()
+    {"errors": errors, "speed": speed}[args.what](args)
+
+
+if __name__ == "__main__":
+    main()
