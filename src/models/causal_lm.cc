@@ -105,4 +105,9 @@ Status CheckBatch(const ModelConfig& config, const Batch& batch) {
   return CheckLookAhead(batch);
 }
 
+Tensor CausalLM::Forward(ExecContext& ctx, const Batch& batch) const {
+  const Tensor x = Hidden(ctx, batch);
+  return x.empty() ? x : OutputHead(ctx, x, head());
+}
+
 }  // namespace galen

@@ -17,6 +17,8 @@ struct ExecContext {
   ThreadPool* pool = nullptr;
   Arena* arena = nullptr;
   Tape* tape = nullptr;  // null: inference; nothing else differs
+  // With a tape: blocks (ops/block.h) keep their input alone and are computed again on the way back.
+  bool recompute = false;
   Compute compute = Compute::kBf16;
   // A row's result never depends on the other rows of the batch: one arithmetic and one order of
   // sums whatever their number.

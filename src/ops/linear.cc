@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ops/linear_gradients.h"
 #include "ops/ops.h"
 #include "ops/tape.h"
 
@@ -159,29 +160,48 @@ struct SavedLinears {
   std::array<Tensor, kMaxShared> outputs;
 };
 
-void InputGradient(const ExecContext& ctx, const SavedLinears& saved,
-                   const std::array<float*, kMaxShared>& dy, GradMap& grads) {
-  const int64_t m = saved.x.rows(), k = saved.x.cols();
-  bool fresh;
-  float* dx = grads.Slot(saved.x, &fresh);
+// Columns of dx that a worker computes at a time.
+int64_t GradientPiece(int64_t k, int workers, int64_t granularity, int64_t largest) {
+  const int64_t share = k / (workers * 4) / granularity * granularity;
+  return std::clamp(share, granularity, largest);
+}
+
+void InputGradientBf16(const ExecContext& ctx, std::span<const WeightView> weights,
+                       std::span<const float* const> dy, int64_t m, float* dx, bool accumulate) {
+  const KernelTable& kernels = *ctx.kernels;
+  const int64_t k = weights[0].cols;
   const ArenaScope scope(ctx.arena);
-  int64_t bytes = 0;
-  for (int j = 0; j < saved.num; ++j) {
-    bytes = std::max(bytes, ctx.kernels->linear_backward_scratch_bytes(saved.weights[j].view));
+  std::array<LinearOperand, kMaxShared> operands{};
+  for (size_t j = 0; j < weights.size(); ++j) {
+    if (dy[j] == nullptr) continue;
+    const int64_t n = weights[j].rows;
+    operands[j] = {LinearPlan::kBf16Panels, m, n, nullptr};
+    operands[j].data =
+        ctx.arena->Allocate(kernels.linear_operand_bytes(LinearPlan::kBf16Panels, m, n));
   }
-  const int64_t stride = RoundUp(bytes, 64);
-  uint8_t* scratch = static_cast<uint8_t*>(ctx.arena->Allocate(stride * ctx.pool->size()));
-  WorkQueue queue(RoundUp(k, kBackwardColumns) / kBackwardColumns, 1);
+  const int workers = ctx.pool->size();
+  const int64_t stride = RoundUp(kernels.linear_backward_bf16_scratch_bytes(m), 64);
+  uint8_t* scratch = static_cast<uint8_t*>(ctx.arena->Allocate(stride * workers));
+  constexpr int64_t kGranularity = 32, kLargest = 256;
+  const int64_t piece = GradientPiece(k, workers, kGranularity, kLargest);
+  WorkQueue rows(m, 16);
+  WorkQueue columns(k, piece);
   ctx.pool->Run([&](int worker) {
     int64_t begin, end;
-    while (queue.Next(&begin, &end)) {
-      bool accumulate = !fresh;
-      for (int j = 0; j < saved.num; ++j) {
+    while (rows.Next(&begin, &end)) {
+      for (size_t j = 0; j < weights.size(); ++j) {
+        if (dy[j] != nullptr)
+          kernels.linear_prepare(dy[j], weights[j].rows, begin, end, operands[j]);
+      }
+    }
+    ctx.pool->Barrier();
+    while (columns.Next(&begin, &end)) {
+      bool add = accumulate;
+      for (size_t j = 0; j < weights.size(); ++j) {
         if (dy[j] == nullptr) continue;
-        ctx.kernels->linear_backward_input(
-            saved.weights[j].view, dy[j], m, begin * kBackwardColumns,
-            std::min(end * kBackwardColumns, k), dx, accumulate, scratch + worker * stride);
-        accumulate = true;
+        kernels.linear_backward_input_bf16(weights[j], operands[j], begin, end, dx, add,
+                                           scratch + worker * stride);
+        add = true;
       }
     }
   });
@@ -196,20 +216,19 @@ void BackwardLinears(ExecContext& ctx, const SavedLinears& saved, GradMap& grads
     any = any || dy[j] != nullptr;
   }
   if (!any) return;
-  if (saved.need_x) InputGradient(ctx, saved, dy, grads);
+  if (saved.need_x) {
+    std::array<WeightView, kMaxShared> views;
+    for (int j = 0; j < saved.num; ++j) views[j] = saved.weights[j].view;
+    const size_t num = static_cast<size_t>(saved.num);
+    bool fresh;
+    float* dx = grads.Slot(saved.x, &fresh);
+    LinearInputGradient(ctx, {views.data(), num}, {dy.data(), num}, m, dx, !fresh);
+  }
   for (int j = 0; j < saved.num; ++j) {
     if (dy[j] == nullptr) continue;
     const Weight& w = saved.weights[j];
     const int64_t n = w.view.rows;
-    if (w.grad != nullptr) {
-      WorkQueue queue(n, 16);
-      ctx.pool->Run([&](int) {
-        int64_t begin, end;
-        while (queue.Next(&begin, &end)) {
-          ctx.kernels->linear_backward_weight(dy[j], saved.x.f32(), m, n, k, begin, end, w.grad);
-        }
-      });
-    }
+    if (w.grad != nullptr) LinearWeightGradient(ctx, dy[j], saved.x.f32(), m, n, k, w.grad);
     float* db = saved.biases[j].grad;
     for (int64_t i = 0; i < m && db != nullptr; ++i) ctx.kernels->add(db, dy[j] + i * n, n, db);
   }
@@ -235,6 +254,48 @@ void RecordLinears(ExecContext& ctx, const Tensor& x, std::span<const Weight* co
 }
 
 }  // namespace
+
+void LinearInputGradient(const ExecContext& ctx, std::span<const WeightView> weights,
+                         std::span<const float* const> dy, int64_t m, float* dx,
+                         bool accumulate) {
+  GALEN_CHECK(!weights.empty() && weights.size() <= kMaxShared && weights.size() == dy.size());
+  if (ctx.compute != Compute::kFp32 && ctx.kernels->linear_backward_input_bf16 != nullptr) {
+    return InputGradientBf16(ctx, weights, dy, m, dx, accumulate);
+  }
+  const int64_t k = weights[0].cols;
+  const ArenaScope scope(ctx.arena);
+  int64_t bytes = 0;
+  for (const WeightView& w : weights) {
+    bytes = std::max(bytes, ctx.kernels->linear_backward_scratch_bytes(w));
+  }
+  const int64_t stride = RoundUp(bytes, 64);
+  uint8_t* scratch = static_cast<uint8_t*>(ctx.arena->Allocate(stride * ctx.pool->size()));
+  WorkQueue queue(RoundUp(k, kBackwardColumns) / kBackwardColumns, 1);
+  ctx.pool->Run([&](int worker) {
+    int64_t begin, end;
+    while (queue.Next(&begin, &end)) {
+      bool add = accumulate;
+      for (size_t j = 0; j < weights.size(); ++j) {
+        if (dy[j] == nullptr) continue;
+        ctx.kernels->linear_backward_input(weights[j], dy[j], m, begin * kBackwardColumns,
+                                           std::min(end * kBackwardColumns, k), dx, add,
+                                           scratch + worker * stride);
+        add = true;
+      }
+    }
+  });
+}
+
+void LinearWeightGradient(const ExecContext& ctx, const float* dy, const float* x, int64_t m,
+                          int64_t n, int64_t k, float* dw) {
+  WorkQueue queue(n, 16);
+  ctx.pool->Run([&](int) {
+    int64_t begin, end;
+    while (queue.Next(&begin, &end)) {
+      ctx.kernels->linear_backward_weight(dy, x, m, n, k, begin, end, dw);
+    }
+  });
+}
 
 void Linears(ExecContext& ctx, const Tensor& x, std::span<const Weight* const> weights,
              std::span<const VectorParam* const> biases, std::span<Tensor> outputs) {

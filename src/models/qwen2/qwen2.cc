@@ -6,6 +6,7 @@
 #include "models/qwen2/config.h"
 #include "models/qwen2_5_vl/vision.h"
 #include "nn/layers.h"
+#include "ops/block.h"
 
 namespace galen {
 namespace {
@@ -15,7 +16,10 @@ class Qwen2 final : public CausalLM {
   explicit Qwen2(ModelConfig config)
       : CausalLM(std::move(config)), frequencies_(config_), layers_(config_.num_hidden_layers) {}
 
-  Tensor Forward(ExecContext& ctx, const Batch& batch) const override;
+  Tensor Hidden(ExecContext& ctx, const Batch& batch) const override;
+  const Weight& head() const override {
+    return config_.tie_word_embeddings ? embed_tokens_ : lm_head_;
+  }
   std::vector<ParamSpec> Params() override;
 
  private:
@@ -26,8 +30,13 @@ class Qwen2 final : public CausalLM {
     GatedMlpLayer mlp;
   };
 
-  Tensor Block(ExecContext& ctx, const Layer& layer, const AttentionCall& call,
-               const Tensor& x) const;
+  // What a layer needs beside x, for the tape.
+  struct BlockCall {
+    const Qwen2* model;
+    const Layer* layer;
+    AttentionCall attention;
+  };
+  static Tensor Block(ExecContext& ctx, const BlockCall& block, const Tensor& x);
 
   RotaryFrequencies frequencies_;
   Weight embed_tokens_;
@@ -36,30 +45,32 @@ class Qwen2 final : public CausalLM {
   Weight lm_head_;  // empty when tied
 };
 
-Tensor Qwen2::Block(ExecContext& ctx, const Layer& layer, const AttentionCall& call,
-                    const Tensor& x) const {
-  const float eps = config_.rms_norm_eps;
+Tensor Qwen2::Block(ExecContext& ctx, const BlockCall& block, const Tensor& x) {
+  const Layer& layer = *block.layer;
+  const AttentionCall& call = block.attention;
+  const ModelConfig& config = block.model->config_;
+  const float eps = config.rms_norm_eps;
   LayerScope scope(ctx);
   const Tensor attention =
       SelfAttention(ctx, layer.self_attn, call, RmsNorm(ctx, x, layer.input_layernorm, eps));
   if (attention.empty()) return attention;
   const Tensor h = Add(ctx, WantedRows(ctx, call, x), attention);
-  const Tensor mlp = GatedMlp(ctx, layer.mlp, config_.hidden_activation,
+  const Tensor mlp = GatedMlp(ctx, layer.mlp, config.hidden_activation,
                               RmsNorm(ctx, h, layer.post_attention_layernorm, eps));
   return scope.Keep(Add(ctx, h, mlp), x);
 }
 
-Tensor Qwen2::Forward(ExecContext& ctx, const Batch& batch) const {
+Tensor Qwen2::Hidden(ExecContext& ctx, const Batch& batch) const {
   DecoderStep step(ctx, config_, frequencies_, batch);
   Tensor x = EmbedTokens(ctx, embed_tokens_, config_, batch);
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
-    x = Block(ctx, layers_[i], step.attention(i), x);
+    x = RunBlock<Block>(ctx, BlockCall{this, &layers_[i], step.attention(i)}, x);
     if (x.empty()) return x;
     Observe(ctx, "layers", i, x);
   }
   x = RmsNorm(ctx, x, norm_, config_.rms_norm_eps);
   Observe(ctx, "norm", x);
-  return OutputHead(ctx, x, config_.tie_word_embeddings ? embed_tokens_ : lm_head_);
+  return x;
 }
 
 std::vector<ParamSpec> Qwen2::Params() {
