@@ -1,15 +1,11 @@
 #include "engine/chat_prompt.h"
 
-#include <optional>
 #include <string>
+
+#include "models/chat_input.h"
 
 namespace galen {
 namespace {
-
-std::optional<std::string> Spelling(const Tokenizer& tokenizer, std::optional<TokenId> id) {
-  if (!id.has_value()) return std::nullopt;
-  return std::string(tokenizer.TokenText(*id));
-}
 
 // Collects text and images; text is encoded in pieces as long as possible, since tokens merge
 // across them.
@@ -111,25 +107,15 @@ Result<EncodedPrompt> EncodeChat(const ModelFiles& files, const OrderedJson& mes
     return Unsupported(files.checkpoint->path() +
                        " has no chat template and none is built in for it; use --raw");
   }
-  const Tokenizer& tokenizer = *files.tokenizer;
   const auto blame = [&](const Status& status) -> Status {
     return {status.code(), files.checkpoint->path() + ": " + status.message() +
                                "; change the messages, or leave the template out with --raw"};
   };
   const Result<ChatTemplate> chat = ChatTemplate::Parse(files.chat_template);
   if (!chat.ok()) return blame(chat.status());
-  ChatInput input;
+  ChatInput input = ChatInputFor(files);
   input.messages = messages;
   input.add_generation_prompt = true;
-  input.bos_token = Spelling(tokenizer, tokenizer.special().bos);
-  input.eos_token = Spelling(tokenizer, tokenizer.special().eos);
-  for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
-    if (tokenizer.IsControl(id)) input.control_tokens.emplace_back(tokenizer.TokenText(id));
-  }
-  // A message that spells the placeholder is text, whether or not the vocabulary calls it a control
-  // token.
-  if (files.image_processor != nullptr)
-    input.control_tokens.emplace_back(files.image_processor->placeholder());
   const Result<RenderedChat> result = chat->RenderWithSpans(input);
   if (!result.ok()) return blame(result.status());
   const RenderedChat& rendered = *result;

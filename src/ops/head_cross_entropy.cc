@@ -63,6 +63,11 @@ void LossOfRows(const ExecContext& ctx, const Tensor& logits, std::span<const in
 
 }  // namespace
 
+int64_t HeadChunkRows(int64_t vocab_size, int64_t n) {
+  const int64_t rows = std::max(kChunkBytes / (vocab_size * 4), kMinChunkRows);
+  return std::min(rows, std::max<int64_t>(n, 1));
+}
+
 Tensor HeadCrossEntropy(ExecContext& ctx, const Tensor& x, const Weight& head,
                         std::span<const int32_t> targets, double divisor) {
   const int64_t n = x.rows(), vocab = head.view.rows, hidden = head.view.cols;
@@ -72,8 +77,7 @@ Tensor HeadCrossEntropy(ExecContext& ctx, const Tensor& x, const Weight& head,
   const bool gradients = ctx.tape != nullptr && (need_x || head.grad != nullptr);
   Tensor loss = ctx.arena->NewTensor({1});
   Tensor dx = need_x ? ctx.arena->NewTensor({n, hidden}) : Tensor();
-  const int64_t chunk_rows = std::clamp<int64_t>(kChunkBytes / (vocab * 4), kMinChunkRows,
-                                                 std::max<int64_t>(n, kMinChunkRows));
+  const int64_t chunk_rows = HeadChunkRows(vocab, n);
   const float factor = static_cast<float>(1.0 / divisor);
   double sum = 0;
   ExecContext inside = ctx;

@@ -125,5 +125,7 @@ Tensor CrossEntropy(ExecContext& ctx, const Tensor& logits, std::span<const int3
 // the pass back, whose gradient of this loss must be 1, and head.grad is added to already here.
 Tensor HeadCrossEntropy(ExecContext& ctx, const Tensor& x, const Weight& head,
                         std::span<const int32_t> targets, double divisor);
+// Rows whose logits HeadCrossEntropy has at a time, for n rows of a vocabulary.
+int64_t HeadChunkRows(int64_t vocab_size, int64_t n);
 
 }  // namespace galen
