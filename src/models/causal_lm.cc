@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "nn/layers.h"
+
 namespace galen {
 namespace {
 
