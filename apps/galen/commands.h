@@ -22,5 +22,6 @@ void AddDoctor(CLI::App& app, Action* action);
 void AddClassify(CLI::App& app, Action* action);
 void AddEmbed(CLI::App& app, Action* action);
 void AddVerify(CLI::App& app, Action* action);
+void AddTrain(CLI::App& app, Action* action);
 
 }  // namespace galen::cli

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   galen::cli::AddClassify(app, &action);
   galen::cli::AddEmbed(app, &action);
   galen::cli::AddVerify(app, &action);
+  galen::cli::AddTrain(app, &action);
   try {
     if (argc > 1 && argv[1][0] != '-') {
       std::string verbs;

@@ -120,7 +120,8 @@ Status FromLlava(const OrderedJson& turns, Conversation* out) {
     if (from == "gpt" || from == "assistant") role = "assistant";
     if (from == "system") role = "system";
     if (role.empty()) return Wrong("a turn's \"from\" is neither human, gpt nor system");
-    out->messages.push_back(Message(role, role == "user" ? SplitAtMarks(value) : value));
+    out->messages.push_back(
+        Message(role, role == "user" ? SplitAtMarks(value) : OrderedJson(value)));
   }
   return OkStatus();
 }
@@ -187,7 +188,12 @@ Status AddImages(const OrderedJson& line, Conversation* out) {
   for (const char* key : {"image", "images"}) {
     const auto it = line.find(key);
     if (it == line.end() || it->is_null()) continue;
-    const OrderedJson list = it->is_array() ? *it : OrderedJson::array({*it});
+    OrderedJson list = OrderedJson::array();
+    if (it->is_array()) {
+      list = *it;
+    } else {
+      list.push_back(*it);
+    }
     for (const OrderedJson& value : list) {
       ASSIGN_OR_RETURN(std::string path, ImagePath(value));
       out->images.push_back(std::move(path));

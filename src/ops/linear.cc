@@ -288,7 +288,10 @@ void LinearInputGradient(const ExecContext& ctx, std::span<const WeightView> wei
 
 void LinearWeightGradient(const ExecContext& ctx, const float* dy, const float* x, int64_t m,
                           int64_t n, int64_t k, float* dw) {
-  WorkQueue queue(n, 16);
+  // Few rows (an adapter's) still give every worker some.
+  constexpr int64_t kRows = 48;
+  const int64_t share = (n + ctx.pool->size() - 1) / ctx.pool->size();
+  WorkQueue queue(n, std::min(share, kRows));
   ctx.pool->Run([&](int) {
     int64_t begin, end;
     while (queue.Next(&begin, &end)) {

@@ -1,6 +1,9 @@
 // Options from YAML, by yaml-cpp.
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "base/files.h"
 #include "train/options.h"
 
@@ -56,12 +59,15 @@ Status SetAll(const std::string& path, const std::string& section, const YAML::N
 }
 
 bool IsRelativeFile(const std::string& path) {
-  return !path.empty() && path[0] != '/' && path[0] != '~' && path.find(':') == std::string::npos;
+  return !path.empty() && path[0] != '/' && path.find(':') == std::string::npos;
 }
 
 // A path of the file counts from the file's folder; one that does not exist there from where galen
-// was started.
+// was started. "~/" is the user's home.
 void Anchor(const std::string& folder, std::string* path) {
+  if (const char* home = std::getenv("HOME"); home != nullptr && path->starts_with("~/")) {
+    *path = home + path->substr(1);
+  }
   if (!IsRelativeFile(*path) || folder.empty()) return;
   const std::string beside = folder + *path;
   if (FileExists(beside)) *path = beside;
