@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#include "nn/layers.h"
-
 namespace galen {
 namespace {
 
@@ -105,11 +103,6 @@ Status CheckBatch(const ModelConfig& config, const Batch& batch) {
   RETURN_IF_ERROR(CheckSpans(config, batch));
   RETURN_IF_ERROR(CheckEmbeddings(config, batch));
   return CheckLookAhead(batch);
-}
-
-Tensor CausalLM::Forward(ExecContext& ctx, const Batch& batch) const {
-  const Tensor x = Hidden(ctx, batch);
-  return x.empty() ? x : OutputHead(ctx, x, head());
 }
 
 }  // namespace galen

@@ -10,6 +10,7 @@
 
 #include "models/model_config.h"
 #include "models/param_spec.h"
+#include "nn/lora.h"
 #include "ops/exec_context.h"
 #include "ops/ops.h"
 #include "tensor/tensor.h"
@@ -25,6 +26,9 @@ struct SequenceSpan {
   // variable-length form, which sees the rows of the span only (position is then 0). All spans of a
   // batch have pages, or none has.
   const KvPages* kv = nullptr;
+  // Adapters that serve the sequence, a bit each (AdapterRun); those that are not loaded do not
+  // count.
+  uint64_t adapters = kAllAdapters;
 };
 
 // One step over any number of sequences. Everything is borrowed for the time of the call.
@@ -55,17 +59,21 @@ class CausalLM {
   // Logits [logit_rows.size(), vocab_size] in fp32, in ctx.arena. Empty logit_rows: an empty tensor
   // (the caches are filled). Temporaries of a layer are dropped at its end unless ctx.tape needs
   // them. A batch that breaks the rules above is a bug of the caller (GALEN_CHECK).
-  Tensor Forward(ExecContext& ctx, const Batch& batch) const;
+  virtual Tensor Forward(ExecContext& ctx, const Batch& batch) const = 0;
   // What the output head multiplies: the wanted rows after the last norm, [logit_rows.size(),
   // hidden_size]. On a tape each layer is one record (ops/block.h); the batch's arrays must then
   // stay until the tape has run.
   virtual Tensor Hidden(ExecContext& ctx, const Batch& batch) const = 0;
-  // The output head, [vocab_size, hidden_size].
+  // The output head, [vocab_size, hidden_size], without adapters.
   virtual const Weight& head() const = 0;
 
   // One row for each weight, in file order. The slots that the rows name belong to this model:
   // loaders fill them, optimisers read them.
   virtual std::vector<ParamSpec> Params() = 0;
+  // Where adapters of the embedding table and of the output head go. A tied head has no weight of
+  // its own.
+  virtual EmbeddingLayer* embedding() = 0;
+  virtual LinearLayer* output_head() = 0;
 
   const ModelConfig& config() const { return config_; }
 

@@ -1,5 +1,6 @@
 #include "models/decoder_step.h"
 
+#include <algorithm>
 #include <new>
 
 namespace galen {
@@ -10,7 +11,7 @@ RotaryFrequencies::RotaryFrequencies(const ModelConfig& config)
 
 DecoderStep::DecoderStep(ExecContext& ctx, const ModelConfig& config,
                          const RotaryFrequencies& frequencies, const Batch& batch)
-    : config_(config), batch_(batch) {
+    : ctx_(ctx), config_(config), batch_(batch) {
   GALEN_CHECK(CheckBatch(config, batch).ok());
   paged_ = batch.spans[0].kv != nullptr;
   all_rows_wanted_ = batch.logit_rows.size() == batch.tokens.size();
@@ -42,6 +43,31 @@ DecoderStep::DecoderStep(ExecContext& ctx, const ModelConfig& config,
   } else if (sliding) {
     cos_sin_sliding_ = RotaryTable(ctx, frequencies.sliding, batch.positions);
   }
+  SelectAdapters();
+}
+
+DecoderStep::~DecoderStep() { ctx_.adapter_runs = {}; }
+
+void DecoderStep::SelectAdapters() {
+  const auto add = [](std::vector<AdapterRun>* runs, int64_t rows, uint64_t adapters) {
+    if (!runs->empty() && runs->back().adapters == adapters) {
+      runs->back().end += rows;
+    } else {
+      const int64_t begin = runs->empty() ? 0 : runs->back().end;
+      runs->push_back({begin, begin + rows, adapters});
+    }
+  };
+  for (const SequenceSpan& span : batch_.spans) {
+    add(&adapter_runs_, span.end - span.begin, span.adapters);
+  }
+  if (!all_rows_wanted_) {
+    for (const int32_t row : batch_.logit_rows) {
+      const auto run = std::find_if(adapter_runs_.begin(), adapter_runs_.end(),
+                                    [row](const AdapterRun& r) { return row < r.end; });
+      add(&logit_adapter_runs_, 1, run->adapters);
+    }
+  }
+  ctx_.adapter_runs = adapter_runs_;
 }
 
 AttentionCall DecoderStep::attention(int64_t layer) {
@@ -56,12 +82,13 @@ AttentionCall DecoderStep::attention(int64_t layer) {
   call.look_ahead = batch_.look_ahead;
   call.all_rows = layer + 1 < config_.num_hidden_layers || all_rows_wanted_;
   call.rows = batch_.logit_rows;
+  call.adapter_runs = logit_adapter_runs_;
   return call;
 }
 
-Tensor EmbedTokens(ExecContext& ctx, const Weight& table, const ModelConfig& config,
+Tensor EmbedTokens(ExecContext& ctx, const EmbeddingLayer& table, const ModelConfig& config,
                    const Batch& batch) {
-  const Tensor x = ReplaceRows(ctx, Embedding(ctx, table, batch.tokens, config.embedding_scale),
+  const Tensor x = ReplaceRows(ctx, EmbedRows(ctx, table, batch.tokens, config.embedding_scale),
                                batch.embeddings);
   Observe(ctx, "embed_tokens", x);
   return x;

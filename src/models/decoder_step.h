@@ -15,19 +15,25 @@ struct RotaryFrequencies {
   std::vector<float> sliding;
 };
 
-// Lives in ctx.arena, for one Forward. The attention call of a layer is valid until the next one is
-// asked for.
+// Lives in ctx.arena, for one Forward; meanwhile ctx.adapter_runs is the batch's. The attention
+// call of a layer is valid until the next one is asked for.
 class DecoderStep {
  public:
   // Checks the batch (GALEN_CHECK).
   DecoderStep(ExecContext& ctx, const ModelConfig& config, const RotaryFrequencies& frequencies,
               const Batch& batch);
+  ~DecoderStep();
+  DecoderStep(const DecoderStep&) = delete;
+  DecoderStep& operator=(const DecoderStep&) = delete;
 
   // Layers but the last serve all rows; of the last one, only rows whose logits are wanted leave
   // its attention.
   AttentionCall attention(int64_t layer);
 
  private:
+  void SelectAdapters();
+
+  ExecContext& ctx_;
   const ModelConfig& config_;
   const Batch& batch_;
   bool paged_;
@@ -35,11 +41,14 @@ class DecoderStep {
   std::span<AttentionSpan> spans_;
   Tensor cos_sin_full_;
   Tensor cos_sin_sliding_;
+  // Of all rows, and of those whose logits are wanted. Empty: all adapters everywhere.
+  std::vector<AdapterRun> adapter_runs_;
+  std::vector<AdapterRun> logit_adapter_runs_;
 };
 
 // What enters the first layer, [T, hidden_size]: rows of the table, scaled, and the batch's own
 // embeddings in place of some. Observed as "embed_tokens".
-Tensor EmbedTokens(ExecContext& ctx, const Weight& table, const ModelConfig& config,
+Tensor EmbedTokens(ExecContext& ctx, const EmbeddingLayer& table, const ModelConfig& config,
                    const Batch& batch);
 
 // The rows of x that leave the layer of this call.

@@ -9,6 +9,8 @@
 
 namespace galen {
 
+struct LinearLayer;
+
 struct ParamSpec {
   std::string name;       // Hugging Face, without the prefix of the text model:
                           // "layers.0.self_attn.q_proj.weight"
@@ -19,6 +21,8 @@ struct ParamSpec {
   // Exactly one is set: the slot in the model.
   Weight* matrix = nullptr;
   VectorParam* vector = nullptr;
+  // The layer whose weight or bias the slot is, where adapters can be attached.
+  LinearLayer* layer = nullptr;
 
   // Absent from a file is no error: the slot stays empty.
   bool optional = false;

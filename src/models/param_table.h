@@ -31,6 +31,13 @@ class ParamTable {
     spec.matrix = slot;
     return spec;
   }
+  // The weight of a linear layer.
+  ParamSpec& Matrix(std::string_view name, std::string_view gguf_name, int64_t rows, int64_t cols,
+                    LinearLayer* layer) {
+    ParamSpec& spec = Matrix(name, gguf_name, rows, cols, &layer->weight);
+    spec.layer = layer;
+    return spec;
+  }
   ParamSpec& Vector(std::string_view name, std::string_view gguf_name, int64_t size,
                     VectorParam* slot) {
     ParamSpec& spec = Row(name, gguf_name, size, 0);
@@ -41,7 +48,7 @@ class ParamTable {
   // NAME.weight [rows, cols] and NAME.bias [rows].
   void Linear(const std::string& name, const std::string& gguf_name, int64_t rows, int64_t cols,
               LinearLayer* layer) {
-    Matrix(name + ".weight", gguf_name + ".weight", rows, cols, &layer->weight);
+    Matrix(name + ".weight", gguf_name + ".weight", rows, cols, layer);
     Vector(name + ".bias", gguf_name + ".bias", rows, &layer->bias);
   }
 

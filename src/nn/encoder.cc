@@ -46,7 +46,9 @@ Tensor EncoderBlock(ExecContext& ctx, const EncoderLayer& layer, const EncoderAt
                     const Tensor& x) {
   const Weight* weights[] = {&layer.q_proj.weight,   &layer.k_proj.weight, &layer.v_proj.weight,
                              &layer.out_proj.weight, &layer.fc1.weight,    &layer.fc2.weight};
-  if (CanBlockRows(ctx, weights)) {
+  const bool adapted = HasAdapters(
+      {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.out_proj, &layer.fc1, &layer.fc2});
+  if (!adapted && CanBlockRows(ctx, weights)) {
     return FusedBlock(ctx, layer, shape, cu_seqlens, activation, eps, x);
   }
   const int64_t tokens = x.rows();

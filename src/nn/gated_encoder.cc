@@ -48,7 +48,10 @@ Tensor GatedEncoderBlock(ExecContext& ctx, const GatedEncoderLayer& layer,
                              &layer.v_proj.weight,        &layer.out_proj.weight,
                              &layer.mlp.gate_proj.weight, &layer.mlp.up_proj.weight,
                              &layer.mlp.down_proj.weight};
-  if (CanBlockRows(ctx, weights)) {
+  const bool adapted =
+      HasAdapters({&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.out_proj,
+                   &layer.mlp.gate_proj, &layer.mlp.up_proj, &layer.mlp.down_proj});
+  if (!adapted && CanBlockRows(ctx, weights)) {
     return FusedBlock(ctx, layer, shape, cu_seqlens, cos_sin, eps, x);
   }
   LayerScope scope(ctx);

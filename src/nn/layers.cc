@@ -1,5 +1,6 @@
 #include "nn/layers.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string>
@@ -7,13 +8,26 @@
 
 namespace galen {
 
+bool HasAdapters(std::initializer_list<const LinearLayer*> layers) {
+  return std::any_of(layers.begin(), layers.end(),
+                     [](const LinearLayer* layer) { return layer->lora != nullptr; });
+}
+
 Tensor Project(ExecContext& ctx, const LinearLayer& layer, const Tensor& x) {
+  if (layer.lora != nullptr) {
+    const LinearLayer* layers[] = {&layer};
+    Tensor outputs[1];
+    ProjectAdapted(ctx, layers, x, outputs);
+    return outputs[0];
+  }
   return Linear(ctx, x, layer.weight, layer.bias.data == nullptr ? nullptr : &layer.bias);
 }
 
-Tensor OutputHead(ExecContext& ctx, const Tensor& x, const Weight& head) {
+Tensor OutputHead(ExecContext& ctx, const Tensor& x, const LinearLayer& head, const Weight& table) {
+  LinearLayer layer = head;
+  if (layer.weight.view.data == nullptr) layer.weight = table;
   const bool invariant = std::exchange(ctx.batch_invariant, ctx.invariant_head);
-  const Tensor logits = Linear(ctx, x, head);
+  const Tensor logits = Project(ctx, layer, x);
   ctx.batch_invariant = invariant;
   return logits;
 }
@@ -26,6 +40,9 @@ void ProjectTogether(ExecContext& ctx, std::initializer_list<const LinearLayer*>
   std::array<const VectorParam*, kMost> biases{};
   size_t n = 0;
   for (const LinearLayer* layer : layers) {
+    if (layer->lora != nullptr) {
+      return ProjectAdapted(ctx, {layers.begin(), layers.size()}, x, outputs);
+    }
     weights[n] = &layer->weight;
     biases[n] = &layer->bias;
     ++n;
@@ -51,6 +68,7 @@ Tensor SelfAttention(ExecContext& ctx, const AttentionLayer& layer, const Attent
   if (!call.all_rows) {
     if (call.rows.empty()) return Tensor();
     heads = GatherRows(ctx, heads, call.rows);
+    ctx.adapter_runs = call.adapter_runs;
   }
   return Project(ctx, layer.o_proj, heads);
 }

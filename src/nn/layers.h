@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "kernels/attention.h"
+#include "nn/lora.h"
 #include "ops/exec_context.h"
 #include "ops/ops.h"
 #include "ops/weight.h"
@@ -15,15 +16,18 @@
 namespace galen {
 
 struct LinearLayer {
-  Weight weight;     // [out, in]
-  VectorParam bias;  // data null: none
+  Weight weight;                    // [out, in]
+  VectorParam bias;                 // data null: none
+  const LoraLayer* lora = nullptr;  // null: no adapter
 };
+
+bool HasAdapters(std::initializer_list<const LinearLayer*> layers);
 
 // x [T, in] through one layer: [T, out].
 Tensor Project(ExecContext& ctx, const LinearLayer& layer, const Tensor& x);
-// Logits [T, vocab] of x [T, hidden]. Invariant under ctx.invariant_head, not under
-// ctx.batch_invariant.
-Tensor OutputHead(ExecContext& ctx, const Tensor& x, const Weight& head);
+// Logits [T, vocab] of x [T, hidden]. A head without a weight multiplies by `table`, the embedding
+// table that it is tied to. Invariant under ctx.invariant_head, not under ctx.batch_invariant.
+Tensor OutputHead(ExecContext& ctx, const Tensor& x, const LinearLayer& head, const Weight& table);
 // Several layers that share x, in one pass over the pool. outputs[i] is [T, out_i].
 void ProjectTogether(ExecContext& ctx, std::initializer_list<const LinearLayer*> layers,
                      const Tensor& x, std::span<Tensor> outputs);
@@ -50,6 +54,8 @@ struct AttentionCall {
   // Rows whose output is wanted; the keys and values of all rows are kept.
   bool all_rows = true;
   std::span<const int32_t> rows;
+  // ctx.adapter_runs of those rows, which stand from there on.
+  std::span<const AdapterRun> adapter_runs;
 };
 
 // x [T, hidden] -> [T or rows.size(), hidden]. An empty tensor if no row is wanted.

@@ -1,7 +1,9 @@
 // What an op needs, passed explicitly and never global.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <span>
 #include <string_view>
 
 #include "base/threads.h"
@@ -11,6 +13,15 @@
 namespace galen {
 
 class Tape;
+
+// Rows [begin, end) of an activation and the adapters that serve them: bit i for adapter number i
+// (LoraTerm::adapter).
+struct AdapterRun {
+  int64_t begin = 0;
+  int64_t end = 0;
+  uint64_t adapters = 0;
+};
+inline constexpr uint64_t kAllAdapters = ~uint64_t{0};
 
 struct ExecContext {
   const KernelTable* kernels = nullptr;
@@ -28,6 +39,9 @@ struct ExecContext {
   // same bits, but only few rows meet the head.
   bool invariant_attention = false;
   bool invariant_head = false;
+  // Which adapters serve which rows; the runs cover all rows in order. Empty: all adapters serve
+  // all rows. More than one run is for inference only.
+  std::span<const AdapterRun> adapter_runs;
   // Shown named activations as they come to be (tests compare them layer by layer). Null: nobody
   // looks.
   const std::function<void(std::string_view name, const Tensor& x)>* observer = nullptr;

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "ops/linear_gradients.h"
+#include "ops/lora_ops.h"
 #include "ops/ops.h"
 #include "ops/tape.h"
 
@@ -253,6 +254,39 @@ void RecordLinears(ExecContext& ctx, const Tensor& x, std::span<const Weight* co
   for (const Tensor& y : outputs) ctx.tape->Watch(y);
 }
 
+struct SavedAddScaled {
+  Tensor x;         // [m, k]
+  Tensor scaled_x;  // scale * x
+  bool need_x;
+  Weight w;
+  float* bias_grad;
+  float scale;
+  Tensor y;
+};
+
+// y was changed in place: its gradient stays what it is.
+void BackwardAddScaled(ExecContext& ctx, const SavedAddScaled& saved, GradMap& grads) {
+  const float* dy = grads.Find(saved.y);
+  if (dy == nullptr) return;
+  const int64_t m = saved.x.rows(), k = saved.x.cols(), n = saved.w.view.rows;
+  if (saved.need_x) {
+    float* dx = grads.Accumulator(saved.x);
+    const ArenaScope scope(ctx.arena);
+    float* product = ctx.arena->NewTensor({m, k}).f32();
+    const WeightView views[] = {saved.w.view};
+    const float* gradients[] = {dy};
+    LinearInputGradient(ctx, views, gradients, m, product, false);
+    ctx.kernels->scale(product, saved.scale, m * k, product);
+    ctx.kernels->add(dx, product, m * k, dx);
+  }
+  if (saved.w.grad != nullptr) {
+    LinearWeightGradient(ctx, dy, saved.scaled_x.f32(), m, n, k, saved.w.grad);
+  }
+  for (int64_t i = 0; i < m && saved.bias_grad != nullptr; ++i) {
+    for (int64_t j = 0; j < n; ++j) saved.bias_grad[j] += saved.scale * dy[i * n + j];
+  }
+}
+
 }  // namespace
 
 void LinearInputGradient(const ExecContext& ctx, std::span<const WeightView> weights,
@@ -298,6 +332,39 @@ void LinearWeightGradient(const ExecContext& ctx, const float* dy, const float* 
       ctx.kernels->linear_backward_weight(dy, x, m, n, k, begin, end, dw);
     }
   });
+}
+
+void AddScaledLinear(ExecContext& ctx, const Tensor& x, const Weight& w, const VectorParam* bias,
+                     float scale, const Tensor& y) {
+  const int64_t m = x.rows(), k = x.cols(), n = w.view.rows;
+  GALEN_CHECK(w.view.cols == k && y.rows() == m && y.cols() == n);
+  GALEN_CHECK(bias == nullptr || bias->n == n);
+  if (m == 0) return;
+  const Tensor scaled = ctx.arena->NewTensor({m, k});
+  ctx.kernels->scale(x.f32(), scale, m * k, scaled.f32());
+  Product product;
+  const LinearPlan plan = ctx.kernels->plan_linear(w.view, m, ctx.compute, ctx.batch_invariant);
+  Part& part = product.parts[product.num_parts++];
+  part.view = w.view;
+  part.operand = FindOrAddOperand(&product, plan, m, k);
+  part.units = product.total_units = ctx.kernels->linear_units(w.view);
+  part.out.y = y.f32();
+  part.out.ldy = n;
+  part.out.accumulate = true;
+  product.scratch_bytes = ctx.kernels->linear_scratch_bytes(plan, m, k);
+  Multiply(ctx, scaled, product);
+  for (int64_t i = 0; i < m && bias != nullptr; ++i) {
+    float* row = y.row(i);
+    for (int64_t j = 0; j < n; ++j) row[j] += scale * bias->data[j];
+  }
+  if (ctx.tape == nullptr) return;
+  GALEN_CHECK(w.grad == nullptr || w.view.dtype == DType::kF32);
+  const bool need_x = ctx.tape->Needs(x);
+  float* bias_grad = bias == nullptr ? nullptr : bias->grad;
+  if (need_x || w.grad != nullptr || bias_grad != nullptr) {
+    const SavedAddScaled saved{x, scaled, need_x, w, bias_grad, scale, y};
+    ctx.tape->Record<BackwardAddScaled>(ctx.arena, saved, {y});
+  }
 }
 
 void Linears(ExecContext& ctx, const Tensor& x, std::span<const Weight* const> weights,

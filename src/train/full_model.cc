@@ -5,6 +5,7 @@
 #include "formats/safetensors_writer.h"
 #include "models/param_sources.h"
 #include "train/atomic_directory.h"
+#include "train/lora_model.h"
 #include "train/train_model.h"
 
 namespace galen {
@@ -124,7 +125,7 @@ Result<std::unique_ptr<TrainModel>> OpenFullModel(const TrainModelOptions& setup
 }
 
 Result<std::unique_ptr<TrainModel>> OpenTrainModel(const TrainModelOptions& setup) {
-  return OpenFullModel(setup);
+  return setup.options->lora.enabled ? OpenLoraModel(setup) : OpenFullModel(setup);
 }
 
 }  // namespace galen

@@ -194,6 +194,8 @@ const std::vector<OptionRow>& OptionRows() {
       {"lora", "target_modules", &L::target_modules, 0, 0, {},
        "Names of modules, endings of names, or all-linear (all but the output head)"},
       {"lora", "use_rslora", &L::use_rslora, 0, 0, {}, "Scale by alpha / sqrt(r)"},
+      {"lora", "use_dora", &L::use_dora, 0, 0, {},
+       "Also learn the length of each row of W + BA (DoRA)"},
   };
   return rows;
 }

@@ -19,6 +19,7 @@ struct LoraOptions {
   double lora_dropout = 0;
   std::vector<std::string> target_modules = {"all-linear"};
   bool use_rslora = false;
+  bool use_dora = false;
 };
 
 struct TrainOptions {

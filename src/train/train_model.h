@@ -1,6 +1,7 @@
 // The model of a run: its frozen and its trained parameters, and how the result is written.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,8 +27,6 @@ class TrainModel {
   virtual Status Export(const std::string& directory) const = 0;
   // What Export writes: "adapter" or "model".
   virtual const char* kind() const = 0;
-  // As StepShape::adapter_floats.
-  virtual int64_t adapter_floats() const { return 0; }
 
  protected:
   LoadedModel loaded_;
@@ -50,7 +49,6 @@ struct TrainModelOptions {
 // for the same path.
 Result<std::unique_ptr<TrainModel>> OpenTrainModel(const TrainModelOptions& setup);
 
-// The two kinds.
 Result<std::unique_ptr<TrainModel>> OpenFullModel(const TrainModelOptions& setup);
 
 // Copies what belongs beside weights (config.json, tokenizer, template) from a Hugging Face

@@ -168,7 +168,7 @@ int64_t EncoderStack::ArenaBytes(const KernelTable& kernels, int num_threads, in
 
 void AddLinearParams(ParamTable* table, const std::string& name, int64_t out, int64_t in, bool bias,
                      LinearLayer* layer) {
-  table->Matrix(name + ".weight", "", out, in, &layer->weight);
+  table->Matrix(name + ".weight", "", out, in, layer);
   if (bias) table->Vector(name + ".bias", "", out, &layer->bias);
 }
 

@@ -20,11 +20,14 @@ class Gemma3 final : public CausalLM {
     for (Layer& layer : layers_) layer.self_attn.norm_eps = config_.rms_norm_eps;
   }
 
+  Tensor Forward(ExecContext& ctx, const Batch& batch) const override;
   Tensor Hidden(ExecContext& ctx, const Batch& batch) const override;
   const Weight& head() const override {
-    return config_.tie_word_embeddings ? embed_tokens_ : lm_head_;
+    return config_.tie_word_embeddings ? embed_tokens_.table : lm_head_.weight;
   }
   std::vector<ParamSpec> Params() override;
+  EmbeddingLayer* embedding() override { return &embed_tokens_; }
+  LinearLayer* output_head() override { return &lm_head_; }
 
  private:
   struct Layer {
@@ -43,12 +46,13 @@ class Gemma3 final : public CausalLM {
     AttentionCall attention;
   };
   static Tensor Block(ExecContext& ctx, const BlockCall& block, const Tensor& x);
+  Tensor Layers(ExecContext& ctx, DecoderStep& step, const Batch& batch) const;
 
   RotaryFrequencies frequencies_;
-  Weight embed_tokens_;
+  EmbeddingLayer embed_tokens_;
   std::vector<Layer> layers_;
   VectorParam norm_;
-  Weight lm_head_;  // empty when tied
+  LinearLayer lm_head_;  // no weight when tied
 };
 
 // Sandwich norms: each branch is normalised before and after.
@@ -68,8 +72,7 @@ Tensor Gemma3::Block(ExecContext& ctx, const BlockCall& block, const Tensor& x) 
   return scope.Keep(Add(ctx, h, RmsNorm(ctx, mlp, layer.post_feedforward_layernorm, eps)), x);
 }
 
-Tensor Gemma3::Hidden(ExecContext& ctx, const Batch& batch) const {
-  DecoderStep step(ctx, config_, frequencies_, batch);
+Tensor Gemma3::Layers(ExecContext& ctx, DecoderStep& step, const Batch& batch) const {
   Tensor x = EmbedTokens(ctx, embed_tokens_, config_, batch);
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
     x = RunBlock<Block>(ctx, BlockCall{this, &layers_[i], step.attention(i)}, x);
@@ -79,6 +82,17 @@ Tensor Gemma3::Hidden(ExecContext& ctx, const Batch& batch) const {
   x = RmsNorm(ctx, x, norm_, config_.rms_norm_eps);
   Observe(ctx, "norm", x);
   return x;
+}
+
+Tensor Gemma3::Hidden(ExecContext& ctx, const Batch& batch) const {
+  DecoderStep step(ctx, config_, frequencies_, batch);
+  return Layers(ctx, step, batch);
+}
+
+Tensor Gemma3::Forward(ExecContext& ctx, const Batch& batch) const {
+  DecoderStep step(ctx, config_, frequencies_, batch);  // until the head is done: its adapters
+  const Tensor x = Layers(ctx, step, batch);
+  return x.empty() ? x : OutputHead(ctx, x, lm_head_, embed_tokens_.table);
 }
 
 std::vector<ParamSpec> Gemma3::Params() {
@@ -91,25 +105,26 @@ std::vector<ParamSpec> Gemma3::Params() {
   const auto norm = [&t](const char* name, const char* gguf, int64_t size, VectorParam* slot) {
     t.Vector(name, gguf, size, slot).hf_offset = 1.0f;
   };
-  t.Matrix("embed_tokens.weight", "token_embd.weight", config_.vocab_size, hidden, &embed_tokens_);
+  t.Matrix("embed_tokens.weight", "token_embd.weight", config_.vocab_size, hidden,
+           &embed_tokens_.table);
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
     Layer& l = layers_[i];
     AttentionLayer& a = l.self_attn;
     t.BeginLayer(i);
     norm("input_layernorm.weight", "attn_norm.weight", hidden, &l.input_layernorm);
-    t.Matrix("self_attn.q_proj.weight", "attn_q.weight", queries, hidden, &a.q_proj.weight);
-    t.Matrix("self_attn.k_proj.weight", "attn_k.weight", keys, hidden, &a.k_proj.weight);
-    t.Matrix("self_attn.v_proj.weight", "attn_v.weight", keys, hidden, &a.v_proj.weight);
-    t.Matrix("self_attn.o_proj.weight", "attn_output.weight", hidden, queries, &a.o_proj.weight);
+    t.Matrix("self_attn.q_proj.weight", "attn_q.weight", queries, hidden, &a.q_proj);
+    t.Matrix("self_attn.k_proj.weight", "attn_k.weight", keys, hidden, &a.k_proj);
+    t.Matrix("self_attn.v_proj.weight", "attn_v.weight", keys, hidden, &a.v_proj);
+    t.Matrix("self_attn.o_proj.weight", "attn_output.weight", hidden, queries, &a.o_proj);
     norm("self_attn.q_norm.weight", "attn_q_norm.weight", config_.head_dim, &a.q_norm);
     norm("self_attn.k_norm.weight", "attn_k_norm.weight", config_.head_dim, &a.k_norm);
     norm("post_attention_layernorm.weight", "post_attention_norm.weight", hidden,
          &l.post_attention_layernorm);
     norm("pre_feedforward_layernorm.weight", "ffn_norm.weight", hidden,
          &l.pre_feedforward_layernorm);
-    t.Matrix("mlp.gate_proj.weight", "ffn_gate.weight", inner, hidden, &l.mlp.gate_proj.weight);
-    t.Matrix("mlp.up_proj.weight", "ffn_up.weight", inner, hidden, &l.mlp.up_proj.weight);
-    t.Matrix("mlp.down_proj.weight", "ffn_down.weight", hidden, inner, &l.mlp.down_proj.weight);
+    t.Matrix("mlp.gate_proj.weight", "ffn_gate.weight", inner, hidden, &l.mlp.gate_proj);
+    t.Matrix("mlp.up_proj.weight", "ffn_up.weight", inner, hidden, &l.mlp.up_proj);
+    t.Matrix("mlp.down_proj.weight", "ffn_down.weight", hidden, inner, &l.mlp.down_proj);
     norm("post_feedforward_layernorm.weight", "post_ffw_norm.weight", hidden,
          &l.post_feedforward_layernorm);
   }

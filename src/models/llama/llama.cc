@@ -16,11 +16,14 @@ class Llama final : public CausalLM {
   explicit Llama(ModelConfig config)
       : CausalLM(std::move(config)), frequencies_(config_), layers_(config_.num_hidden_layers) {}
 
+  Tensor Forward(ExecContext& ctx, const Batch& batch) const override;
   Tensor Hidden(ExecContext& ctx, const Batch& batch) const override;
   const Weight& head() const override {
-    return config_.tie_word_embeddings ? embed_tokens_ : lm_head_;
+    return config_.tie_word_embeddings ? embed_tokens_.table : lm_head_.weight;
   }
   std::vector<ParamSpec> Params() override;
+  EmbeddingLayer* embedding() override { return &embed_tokens_; }
+  LinearLayer* output_head() override { return &lm_head_; }
 
  private:
   struct Layer {
@@ -37,12 +40,13 @@ class Llama final : public CausalLM {
     AttentionCall attention;
   };
   static Tensor Block(ExecContext& ctx, const BlockCall& block, const Tensor& x);
+  Tensor Layers(ExecContext& ctx, DecoderStep& step, const Batch& batch) const;
 
   RotaryFrequencies frequencies_;
-  Weight embed_tokens_;
+  EmbeddingLayer embed_tokens_;
   std::vector<Layer> layers_;
   VectorParam norm_;
-  Weight lm_head_;  // empty when tied
+  LinearLayer lm_head_;  // no weight when tied
 };
 
 Tensor Llama::Block(ExecContext& ctx, const BlockCall& block, const Tensor& x) {
@@ -60,8 +64,7 @@ Tensor Llama::Block(ExecContext& ctx, const BlockCall& block, const Tensor& x) {
   return scope.Keep(Add(ctx, h, mlp), x);
 }
 
-Tensor Llama::Hidden(ExecContext& ctx, const Batch& batch) const {
-  DecoderStep step(ctx, config_, frequencies_, batch);
+Tensor Llama::Layers(ExecContext& ctx, DecoderStep& step, const Batch& batch) const {
   Tensor x = EmbedTokens(ctx, embed_tokens_, config_, batch);
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
     x = RunBlock<Block>(ctx, BlockCall{this, &layers_[i], step.attention(i)}, x);
@@ -73,6 +76,17 @@ Tensor Llama::Hidden(ExecContext& ctx, const Batch& batch) const {
   return x;
 }
 
+Tensor Llama::Hidden(ExecContext& ctx, const Batch& batch) const {
+  DecoderStep step(ctx, config_, frequencies_, batch);
+  return Layers(ctx, step, batch);
+}
+
+Tensor Llama::Forward(ExecContext& ctx, const Batch& batch) const {
+  DecoderStep step(ctx, config_, frequencies_, batch);  // until the head is done: its adapters
+  const Tensor x = Layers(ctx, step, batch);
+  return x.empty() ? x : OutputHead(ctx, x, lm_head_, embed_tokens_.table);
+}
+
 std::vector<ParamSpec> Llama::Params() {
   const int64_t hidden = config_.hidden_size;
   const int64_t inner = config_.intermediate_size;
@@ -81,7 +95,8 @@ std::vector<ParamSpec> Llama::Params() {
   const int64_t heads = config_.num_attention_heads;
   const int64_t kv_heads = config_.num_key_value_heads;
   ParamTable t;
-  t.Matrix("embed_tokens.weight", "token_embd.weight", config_.vocab_size, hidden, &embed_tokens_);
+  t.Matrix("embed_tokens.weight", "token_embd.weight", config_.vocab_size, hidden,
+           &embed_tokens_.table);
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
     Layer& l = layers_[i];
     AttentionLayer& a = l.self_attn;
@@ -89,12 +104,12 @@ std::vector<ParamSpec> Llama::Params() {
     t.BeginLayer(i);
     t.Vector("input_layernorm.weight", "attn_norm.weight", hidden, &l.input_layernorm);
     // llama.cpp's converter re-orders the rows of q and k for interleaved rotation.
-    t.Matrix("self_attn.q_proj.weight", "attn_q.weight", queries, hidden, &a.q_proj.weight)
+    t.Matrix("self_attn.q_proj.weight", "attn_q.weight", queries, hidden, &a.q_proj)
         .gguf_interleaved_heads = heads;
-    t.Matrix("self_attn.k_proj.weight", "attn_k.weight", keys, hidden, &a.k_proj.weight)
+    t.Matrix("self_attn.k_proj.weight", "attn_k.weight", keys, hidden, &a.k_proj)
         .gguf_interleaved_heads = kv_heads;
-    t.Matrix("self_attn.v_proj.weight", "attn_v.weight", keys, hidden, &a.v_proj.weight);
-    t.Matrix("self_attn.o_proj.weight", "attn_output.weight", hidden, queries, &a.o_proj.weight);
+    t.Matrix("self_attn.v_proj.weight", "attn_v.weight", keys, hidden, &a.v_proj);
+    t.Matrix("self_attn.o_proj.weight", "attn_output.weight", hidden, queries, &a.o_proj);
     if (config_.attention_bias) {
       t.Vector("self_attn.q_proj.bias", "attn_q.bias", queries, &a.q_proj.bias)
           .gguf_interleaved_heads = heads;
@@ -107,9 +122,9 @@ std::vector<ParamSpec> Llama::Params() {
     }
     t.Vector("post_attention_layernorm.weight", "ffn_norm.weight", hidden,
              &l.post_attention_layernorm);
-    t.Matrix("mlp.gate_proj.weight", "ffn_gate.weight", inner, hidden, &m.gate_proj.weight);
-    t.Matrix("mlp.up_proj.weight", "ffn_up.weight", inner, hidden, &m.up_proj.weight);
-    t.Matrix("mlp.down_proj.weight", "ffn_down.weight", hidden, inner, &m.down_proj.weight);
+    t.Matrix("mlp.gate_proj.weight", "ffn_gate.weight", inner, hidden, &m.gate_proj);
+    t.Matrix("mlp.up_proj.weight", "ffn_up.weight", inner, hidden, &m.up_proj);
+    t.Matrix("mlp.down_proj.weight", "ffn_down.weight", hidden, inner, &m.down_proj);
     if (config_.mlp_bias) {
       t.Vector("mlp.gate_proj.bias", "ffn_gate.bias", inner, &m.gate_proj.bias);
       t.Vector("mlp.up_proj.bias", "ffn_up.bias", inner, &m.up_proj.bias);

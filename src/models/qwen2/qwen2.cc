@@ -16,11 +16,14 @@ class Qwen2 final : public CausalLM {
   explicit Qwen2(ModelConfig config)
       : CausalLM(std::move(config)), frequencies_(config_), layers_(config_.num_hidden_layers) {}
 
+  Tensor Forward(ExecContext& ctx, const Batch& batch) const override;
   Tensor Hidden(ExecContext& ctx, const Batch& batch) const override;
   const Weight& head() const override {
-    return config_.tie_word_embeddings ? embed_tokens_ : lm_head_;
+    return config_.tie_word_embeddings ? embed_tokens_.table : lm_head_.weight;
   }
   std::vector<ParamSpec> Params() override;
+  EmbeddingLayer* embedding() override { return &embed_tokens_; }
+  LinearLayer* output_head() override { return &lm_head_; }
 
  private:
   struct Layer {
@@ -37,12 +40,13 @@ class Qwen2 final : public CausalLM {
     AttentionCall attention;
   };
   static Tensor Block(ExecContext& ctx, const BlockCall& block, const Tensor& x);
+  Tensor Layers(ExecContext& ctx, DecoderStep& step, const Batch& batch) const;
 
   RotaryFrequencies frequencies_;
-  Weight embed_tokens_;
+  EmbeddingLayer embed_tokens_;
   std::vector<Layer> layers_;
   VectorParam norm_;
-  Weight lm_head_;  // empty when tied
+  LinearLayer lm_head_;  // no weight when tied
 };
 
 Tensor Qwen2::Block(ExecContext& ctx, const BlockCall& block, const Tensor& x) {
@@ -60,8 +64,7 @@ Tensor Qwen2::Block(ExecContext& ctx, const BlockCall& block, const Tensor& x) {
   return scope.Keep(Add(ctx, h, mlp), x);
 }
 
-Tensor Qwen2::Hidden(ExecContext& ctx, const Batch& batch) const {
-  DecoderStep step(ctx, config_, frequencies_, batch);
+Tensor Qwen2::Layers(ExecContext& ctx, DecoderStep& step, const Batch& batch) const {
   Tensor x = EmbedTokens(ctx, embed_tokens_, config_, batch);
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
     x = RunBlock<Block>(ctx, BlockCall{this, &layers_[i], step.attention(i)}, x);
@@ -73,31 +76,43 @@ Tensor Qwen2::Hidden(ExecContext& ctx, const Batch& batch) const {
   return x;
 }
 
+Tensor Qwen2::Hidden(ExecContext& ctx, const Batch& batch) const {
+  DecoderStep step(ctx, config_, frequencies_, batch);
+  return Layers(ctx, step, batch);
+}
+
+Tensor Qwen2::Forward(ExecContext& ctx, const Batch& batch) const {
+  DecoderStep step(ctx, config_, frequencies_, batch);  // until the head is done: its adapters
+  const Tensor x = Layers(ctx, step, batch);
+  return x.empty() ? x : OutputHead(ctx, x, lm_head_, embed_tokens_.table);
+}
+
 std::vector<ParamSpec> Qwen2::Params() {
   const int64_t hidden = config_.hidden_size;
   const int64_t inner = config_.intermediate_size;
   const int64_t queries = config_.query_size();
   const int64_t keys = config_.kv_size();
   ParamTable t;
-  t.Matrix("embed_tokens.weight", "token_embd.weight", config_.vocab_size, hidden, &embed_tokens_);
+  t.Matrix("embed_tokens.weight", "token_embd.weight", config_.vocab_size, hidden,
+           &embed_tokens_.table);
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
     Layer& l = layers_[i];
     AttentionLayer& a = l.self_attn;
     GatedMlpLayer& m = l.mlp;
     t.BeginLayer(i);
     t.Vector("input_layernorm.weight", "attn_norm.weight", hidden, &l.input_layernorm);
-    t.Matrix("self_attn.q_proj.weight", "attn_q.weight", queries, hidden, &a.q_proj.weight);
+    t.Matrix("self_attn.q_proj.weight", "attn_q.weight", queries, hidden, &a.q_proj);
     t.Vector("self_attn.q_proj.bias", "attn_q.bias", queries, &a.q_proj.bias);
-    t.Matrix("self_attn.k_proj.weight", "attn_k.weight", keys, hidden, &a.k_proj.weight);
+    t.Matrix("self_attn.k_proj.weight", "attn_k.weight", keys, hidden, &a.k_proj);
     t.Vector("self_attn.k_proj.bias", "attn_k.bias", keys, &a.k_proj.bias);
-    t.Matrix("self_attn.v_proj.weight", "attn_v.weight", keys, hidden, &a.v_proj.weight);
+    t.Matrix("self_attn.v_proj.weight", "attn_v.weight", keys, hidden, &a.v_proj);
     t.Vector("self_attn.v_proj.bias", "attn_v.bias", keys, &a.v_proj.bias);
-    t.Matrix("self_attn.o_proj.weight", "attn_output.weight", hidden, queries, &a.o_proj.weight);
+    t.Matrix("self_attn.o_proj.weight", "attn_output.weight", hidden, queries, &a.o_proj);
     t.Vector("post_attention_layernorm.weight", "ffn_norm.weight", hidden,
              &l.post_attention_layernorm);
-    t.Matrix("mlp.gate_proj.weight", "ffn_gate.weight", inner, hidden, &m.gate_proj.weight);
-    t.Matrix("mlp.up_proj.weight", "ffn_up.weight", inner, hidden, &m.up_proj.weight);
-    t.Matrix("mlp.down_proj.weight", "ffn_down.weight", hidden, inner, &m.down_proj.weight);
+    t.Matrix("mlp.gate_proj.weight", "ffn_gate.weight", inner, hidden, &m.gate_proj);
+    t.Matrix("mlp.up_proj.weight", "ffn_up.weight", inner, hidden, &m.up_proj);
+    t.Matrix("mlp.down_proj.weight", "ffn_down.weight", hidden, inner, &m.down_proj);
   }
   t.EndLayers();
   t.Vector("norm.weight", "output_norm.weight", hidden, &norm_);

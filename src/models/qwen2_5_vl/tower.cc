@@ -180,7 +180,7 @@ std::vector<ParamSpec> Qwen2_5VLTower::Params() {
                            LinearLayer* layer) {
     const std::string hf(name);
     const std::string gg(gguf);
-    t.Matrix((hf + ".weight").c_str(), (gg + ".weight").c_str(), rows, cols, &layer->weight);
+    t.Matrix((hf + ".weight").c_str(), (gg + ".weight").c_str(), rows, cols, layer);
     t.Vector((hf + ".bias").c_str(), (gg + ".bias").c_str(), rows, &layer->bias);
   };
   const auto slice = [&t, hidden](const char* gguf, int64_t index, LinearLayer* layer) {

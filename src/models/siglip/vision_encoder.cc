@@ -43,7 +43,7 @@ void SiglipVisionEncoder::AddParams(ParamTable* table) {
   const int64_t hidden = config_.hidden_size;
   const int64_t side = config_.patches_per_side();
   t.Matrix("vision_tower.embeddings.patch_embedding.weight", "v.patch_embd.weight", hidden,
-           config_.patch_values(), &patch_embedding_.weight)
+           config_.patch_values(), &patch_embedding_)
       .flat = true;
   t.Vector("vision_tower.embeddings.patch_embedding.bias", "v.patch_embd.bias", hidden,
            &patch_embedding_.bias);
