@@ -45,6 +45,9 @@ Status AdapterSet::Choose(const LoraOptions& options, CausalLM& model,
     floats += 2 * options_.r + (options_.use_dora ? t.out : 0) +
               (options_.lora_dropout > 0 ? t.in : 0);
   }
+  std::vector<std::string> names;
+  for (const Target& t : targets_) names.push_back(t.path);
+  target_names_ = TargetModuleNames(names, paths);
   floats_ = floats / model.config().num_hidden_layers + 64;
   ListParams();
   return OkStatus();
@@ -119,6 +122,8 @@ Status AdapterSet::Attach(const KernelTable& kernels, ThreadPool& pool, uint64_t
     const TrainParam* p = &params_[i * per_target()];
     LoraTerm term;
     term.scaling = scaling();
+    term.dropout = static_cast<float>(options_.lora_dropout);
+    term.dropout_stream = i;
     term.a = matrix(p[0]);
     term.b = matrix(p[1]);
     if (options_.use_dora) term.magnitude = {p[2].value, p[2].shape[0], p[2].grad};
@@ -130,8 +135,6 @@ Status AdapterSet::Attach(const KernelTable& kernels, ThreadPool& pool, uint64_t
 }
 
 Json AdapterSet::PeftConfig(const std::string& base_model) const {
-  std::vector<std::string> paths;
-  for (const Target& t : targets_) paths.push_back(t.path);
   // A whole number as one: what PEFT writes.
   Json alpha = options_.lora_alpha;
   if (options_.lora_alpha == std::floor(options_.lora_alpha)) {
@@ -145,7 +148,7 @@ Json AdapterSet::PeftConfig(const std::string& base_model) const {
           {"r", options_.r},
           {"lora_alpha", alpha},
           {"lora_dropout", options_.lora_dropout},
-          {"target_modules", TargetModuleNames(paths)},
+          {"target_modules", target_names_},
           {"bias", "none"},
           {"fan_in_fan_out", false},
           {"init_lora_weights", true},

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/files.h"
 #include "models/chat_input.h"
 
 namespace galen {
@@ -44,15 +45,20 @@ std::vector<Piece> Cut(size_t size, const std::vector<TextSpan>& answers,
 
 }  // namespace
 
-Result<ChatEncoder> ChatEncoder::Create(const ModelFiles& files) {
+Result<ChatEncoder> ChatEncoder::Create(const ModelFiles& files,
+                                        const std::string& template_file) {
   RETURN_IF_ERROR(files.tokenizer_status);
-  if (files.chat_template.empty()) {
-    return Unsupported(files.checkpoint->path() +
-                       " has no chat template and none is built in for it: train a model that has "
-                       "one (an instruction-tuned model)");
+  std::string source = files.chat_template;
+  if (!template_file.empty()) {
+    ASSIGN_OR_RETURN(source, ReadFile(template_file, size_t{1} << 20));
   }
-  Result<ChatTemplate> chat = ChatTemplate::Parse(files.chat_template);
-  if (!chat.ok()) return chat.status().WithContext(files.checkpoint->path());
+  const std::string& origin = template_file.empty() ? files.checkpoint->path() : template_file;
+  if (source.empty()) {
+    return Unsupported(origin + " has no chat template and none is built in for it: name one with "
+                                "chat_template");
+  }
+  Result<ChatTemplate> chat = ChatTemplate::Parse(source);
+  if (!chat.ok()) return chat.status().WithContext(origin);
   return ChatEncoder(&files, *std::move(chat), ChatInputFor(files));
 }
 

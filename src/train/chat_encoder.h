@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "models/open_model.h"
@@ -20,7 +22,8 @@ struct EncodedChat {
 class ChatEncoder {
  public:
   // files must outlive the encoder. Unsupported: no tokenizer, or no chat template.
-  static Result<ChatEncoder> Create(const ModelFiles& files);
+  // template_file: in place of the model's own; may be empty.
+  static Result<ChatEncoder> Create(const ModelFiles& files, const std::string& template_file);
 
   // The whole conversation through the chat template. Labelled are the assistant's words and the
   // token that ends their turn: what lies in {% generation %} blocks where the template marks them,

@@ -140,6 +140,8 @@ const std::vector<OptionRow>& OptionRows() {
   static const std::vector<OptionRow> rows = {
       {"", "model", &T::model, 0, 0, {}, "The base: a GGUF file or a Hugging Face directory"},
       {"", "output_dir", &T::output_dir, 0, 0, {}, "Where checkpoints, logs and the result go"},
+      {"", "chat_template", &T::chat_template, 0, 0, {},
+       "A Jinja file in place of the model's own template"},
       {"", "train_file", &T::train_file, 0, 0, {}, "JSON Lines to learn from"},
       {"", "eval_file", &T::eval_file, 0, 0, {}, "JSON Lines to measure the loss on"},
       {"", "on_bad_sample", &T::on_bad_sample, 0, 0, {"skip", "error"},
@@ -246,6 +248,9 @@ Status CheckTrainOptions(const TrainOptions& o) {
   }
   if (o.max_steps == 0 && o.num_train_epochs <= 0) {
     return InvalidArgument("num_train_epochs and max_steps are 0: there is nothing to do");
+  }
+  if (o.lora.use_dora && o.lora.lora_dropout > 0) {
+    return InvalidArgument("lora.use_dora and lora.lora_dropout do not go together here");
   }
   return OkStatus();
 }

@@ -25,6 +25,7 @@ struct LoraOptions {
 struct TrainOptions {
   std::string model;
   std::string output_dir;
+  std::string chat_template;  // empty: the model's own
   std::vector<std::string> train_file;
   std::vector<std::string> eval_file;
   std::string on_bad_sample = "skip";   // skip, error

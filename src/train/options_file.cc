@@ -88,6 +88,8 @@ Result<TrainOptions> ReadTrainOptions(const std::string& path,
   }
   const std::string folder = Folder(path);
   Anchor(folder, &options.model);
+  Anchor(folder, &options.chat_template);
+  Anchor(folder, &options.output_dir);
   for (std::string& file : options.train_file) Anchor(folder, &file);
   for (std::string& file : options.eval_file) Anchor(folder, &file);
   for (const std::string& set : sets) {

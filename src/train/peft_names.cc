@@ -45,12 +45,19 @@ Result<std::vector<bool>> SelectModules(const std::vector<std::string>& paths,
   return chosen;
 }
 
-std::vector<std::string> TargetModuleNames(const std::vector<std::string>& paths) {
-  std::set<std::string> names;
-  for (const std::string& path : paths) {
-    names.insert(path.starts_with(kImageTextPrefix) ? path : LastPart(path));
+std::vector<std::string> TargetModuleNames(const std::vector<std::string>& chosen,
+                                           const std::vector<std::string>& all) {
+  std::set<std::string> endings;
+  bool sees = false;
+  for (const std::string& path : chosen) {
+    endings.insert(LastPart(path));
+    sees = sees || path.starts_with(kImageTextPrefix);
   }
-  return {names.begin(), names.end()};
+  const auto meant = std::count_if(all.begin(), all.end(), [&](const std::string& path) {
+    return endings.count(LastPart(path)) != 0;
+  });
+  if (sees || meant != static_cast<std::ptrdiff_t>(chosen.size())) return chosen;
+  return {endings.begin(), endings.end()};
 }
 
 }  // namespace galen

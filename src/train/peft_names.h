@@ -19,8 +19,10 @@ std::string PeftModulePath(const ModelFiles& files, const ParamSpec& spec);
 Result<std::vector<bool>> SelectModules(const std::vector<std::string>& paths,
                                         const std::vector<std::string>& entries);
 
-// For adapter_config.json: the last parts of the paths, each once; of an image-text model the whole
-// paths, since the image tower's modules end alike.
-std::vector<std::string> TargetModuleNames(const std::vector<std::string>& paths);
+// For adapter_config.json: names that mean these of all modules and no other. The last parts of the
+// paths, each once, where they do; else, and in image-text models (the image tower's modules end
+// alike), the whole paths.
+std::vector<std::string> TargetModuleNames(const std::vector<std::string>& chosen,
+                                           const std::vector<std::string>& all);
 
 }  // namespace galen

@@ -25,9 +25,11 @@ ExecContext StepRunner::Context() {
   return ctx;
 }
 
-double StepRunner::Loss(const FlatBatch& batch, double divisor, bool backward) {
+double StepRunner::Loss(const FlatBatch& batch, double divisor, bool backward,
+                        uint64_t dropout_key) {
   arena_.Rewind(0);
   ExecContext ctx = Context();
+  ctx.dropout_key = dropout_key;
   Tape tape;
   if (backward) ctx.tape = &tape;
   const Tensor x = model_->Hidden(ctx, batch.batch());

@@ -97,7 +97,7 @@ class Run {
 
 Status Run::ReadData() {
   if (dry()) return OkStatus();
-  ASSIGN_OR_RETURN(encoder_, ChatEncoder::Create(files_));
+  ASSIGN_OR_RETURN(encoder_, ChatEncoder::Create(files_, o_.chat_template));
   ASSIGN_OR_RETURN(train_data_, TrainData::Open(o_.train_file, *encoder_, o_, events_.reading));
   plan_.emplace(train_data_->examples(), o_, true);
   if (!o_.eval_file.empty()) {
@@ -287,7 +287,10 @@ Result<StepReport> Run::Step(int64_t step) {
     report.flops += StepFlops(model_->model().config(), batch);
   }
   for (size_t i = 0; i < batches.size(); ++i) {
-    const double loss = runner_->Loss(batches[i], static_cast<double>(report.labels), true);
+    // Of the seed, the step and the part alone: a resumed run drops what a whole one does.
+    const uint64_t key = Mix64(Mix64(static_cast<uint64_t>(o_.seed) ^ Mix64(
+                                         static_cast<uint64_t>(step))) + i) | 1;
+    const double loss = runner_->Loss(batches[i], static_cast<double>(report.labels), true, key);
     if (!std::isfinite(loss)) return BadLoss(step, batches[i], examples[i], loss);
     report.loss += loss;
   }

@@ -23,9 +23,9 @@ GALEN = os.environ["GALEN_BIN"]
 SLOW = bool(os.environ.get("GALEN_SLOW"))  # sanitized
 ROOT = Path(__file__).resolve().parents[3]
 TINY = ROOT / "tests/parity/models/tiny"
-TEMPLATE = ("{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content }}"
-            "{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}\n{% endfor %}"
-            "{% if add_generation_prompt %}[assistant] {% endif %}")
+TEMPLATE = ("{{ bos_token }}{% for m in messages %}{{ m.role }} {{ m.content }}"
+            "{% if m.role == 'assistant' %}{{ eos_token }}{% endif %} {% endfor %}"
+            "{% if add_generation_prompt %}assistant {% endif %}")
 failures = []
 
 
@@ -37,7 +37,7 @@ def check(good, what, detail=""):
 
 
 def examples(n, seed=1):
-    words = "the heart rate is low high pulse seventy mg dose daily of a test result".split()
+    words = "dose rate pulse test result normal moderate lamp bat fat beats ten milligram date".split()
     rng = random.Random(seed)
     for i in range(n):
         question = " ".join(rng.choices(words, k=rng.randint(2, 6)))
@@ -147,7 +147,7 @@ def life(b):
           learned.stderr[-2000:])
 
     shown = b.train("shown", "--show", "1")
-    check(shown.returncode == 0 and "[assistant] [[" in shown.stdout and "[user]" in shown.stdout.split("[[")[0],
+    check(shown.returncode == 0 and "[[" in shown.stdout and "user" in shown.stdout.split("[[")[0] and "</s>]]" in shown.stdout,
           "--show marks what is learned", shown.stdout + shown.stderr)
 
 
@@ -187,7 +187,7 @@ def bad_input(b):
 
     lines = list(examples(4))
     mixed = [lines[0], "{broken", {"messages": [{"role": "user", "content": "secret"}]}, lines[1],
-             {"question": "a", "answer": "the heart " * 60}, {"question": "x", "answer": ""}]
+             {"question": "a", "answer": "normal rate " * 60}, {"question": "x", "answer": ""}]
     b.write("mixed.jsonl", mixed)
     mixed_file = dict(train_file=str(b.folder / "mixed.jsonl"), max_steps=1)
     skipped = b.train("mixed", "--json", **mixed_file)

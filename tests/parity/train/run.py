@@ -26,9 +26,9 @@ GALEN = os.environ["GALEN_BIN"]
 ROOT = Path(__file__).resolve().parents[3]
 TINY = ROOT / "tests/parity/models/tiny"
 STEPS = 10
-TEMPLATE = ("{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content }}"
-            "{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}\n{% endfor %}"
-            "{% if add_generation_prompt %}[assistant] {% endif %}")
+TEMPLATE = ("{{ bos_token }}{% for m in messages %}{{ m.role }} {{ m.content }}"
+            "{% if m.role == 'assistant' %}{{ eos_token }}{% endif %} {% endfor %}"
+            "{% if add_generation_prompt %}assistant {% endif %}")
 failures = []
 torch.set_num_threads(2)
 
@@ -40,7 +40,7 @@ def check(good, what, detail=""):
 
 
 def write_examples(path, n):
-    words = "the heart rate is low high pulse seventy mg dose daily of a test result".split()
+    words = "dose rate pulse test result normal moderate lamp bat fat beats ten milligram date".split()
     rng = random.Random(3)
     with open(path, "w") as f:
         for _ in range(n):
@@ -53,7 +53,7 @@ def write_examples(path, n):
 
 def galen(folder, name, options, *args):
     config = folder / f"{name}.yaml"
-    config.write_text("".join(f"{k}: {json.dumps(v)}\n" for k, v in options.items()))
+    config.write_text(json.dumps(options))  # JSON is YAML
     result = subprocess.run([GALEN, "train", str(config), "--json", *args], capture_output=True, text=True)
     if result.returncode != 0:
         raise SystemExit(f"{name}: galen failed: {result.stderr}")
@@ -64,13 +64,14 @@ def check_labels(folder, base, shown):
     """Tokens and labels against transformers' own template and tokenizer where it can read them, else against the text."""
     lines = [json.loads(x) for x in (folder / "train.jsonl").read_text().splitlines()]
     for line, example in zip(lines, shown):
-        text = example["text"].replace("[[", "").replace("]]", "")
+        packed = "".join(example["text"].split())
+        text = packed.replace("[[", "").replace("]]", "")
         answers = [m["content"] for m in line["messages"] if m["role"] == "assistant"]
-        learned = [part.split("]]")[0] for part in example["text"].split("[[")[1:]]
-        if [a + "</s>" for a in answers] != learned:
+        learned = [part.split("]]")[0] for part in packed.split("[[")[1:]]
+        if ["".join(a.split()) + "</s>" for a in answers] != learned:
             return check(False, "labels are the answers and nothing else", example["text"])
         for m in line["messages"]:
-            if m["content"] not in text:
+            if "".join(m["content"].split()) not in text:
                 return check(False, "the text is all there", text)
     check(True, "labels are the answers and nothing else")
 
@@ -153,6 +154,61 @@ def full_parameters(folder, base, family):
         check(worst < 2e-3, f"{name}: weights after ten steps, off by {worst:.1e} of what they moved")
 
 
+def adapters(folder, base, family):
+    """LoRA and its kin against PEFT, on the dense base and on a packed one with the values that it decodes to."""
+    import peft
+    (folder / "template.jinja").write_text(TEMPLATE)
+    kinds = {"lora": {}, "rslora": {"use_rslora": True}, "dora": {"use_dora": True},
+             "some": {"target_modules": ["q_proj", "layers.1.mlp.down_proj"]}}
+    runs = [(kind, base, None) for kind in kinds] + [("lora", base / "q8_0.gguf", "q8_0.gguf")]
+    for kind, model_path, gguf in runs:
+        name = f"{family}-{kind}" + ("-q8_0" if gguf else "")
+        lora = dict(r=4, lora_alpha=6, target_modules="all-linear") | kinds[kind]
+        options = dict(model=str(model_path), output_dir=str(folder / name), train_file=str(folder / "train.jsonl"),
+                       chat_template=str(folder / "template.jinja"), max_seq_length=512, per_device_train_batch_size=16,
+                       max_steps=STEPS, learning_rate=5e-3, warmup_steps=2, max_grad_norm=0.5, compute="fp32", save_steps=1,
+                       save_total_limit=STEPS, report_to_tensorboard=False, lora=lora)
+        shown = galen(folder, name, options, "--show", "1000")
+        log = [e for e in galen(folder, name, options) if "grad_norm" in e]
+        kwargs = {"gguf_file": gguf} if gguf else {}
+        model = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, attn_implementation="eager", **kwargs)
+        config = peft.LoraConfig(r=4, lora_alpha=6, target_modules=lora["target_modules"], task_type="CAUSAL_LM",
+                                 use_rslora=kind == "rslora", use_dora=kind == "dora")
+        model = peft.get_peft_model(model, config)
+        model.train()
+        trained = {n.removeprefix("base_model.model.").replace(".default", ""): p
+                   for n, p in model.named_parameters() if p.requires_grad}
+        trained = {n.removesuffix(".weight") if "magnitude" in n else n: p for n, p in trained.items()}
+        # The rate of the first step is 0: its checkpoint holds what galen began with.
+        start = {n.removeprefix("param."): t for n, t in load_file(folder / name / "checkpoint-1/state.safetensors").items()
+                 if n.startswith("param.")}
+        check(sorted(start) == sorted(trained), f"{name}: the same parameters", sorted(set(start) ^ set(trained))[:4])
+        if sorted(start) != sorted(trained):
+            continue
+        for n, p in trained.items():
+            if "magnitude" in n:  # the norms of the base's rows
+                worst = relative(start[n], p)
+                check(worst < 1e-6, f"{name}: {n} begins as PEFT's", worst) if worst >= 1e-6 else None
+            p.data.copy_(start[n].view_as(p))
+        losses, norms, first = train_torch(model, [{"params": list(trained.values()), "weight_decay": 0.0}], shown, options)
+        compare_steps(name, log, losses, norms)
+        state = load_file(folder / name / "checkpoint-2/state.safetensors")
+        worst = max(relative(state["exp_avg." + n] / 0.19, first[id(p)].view_as(state["exp_avg." + n]))
+                    for n, p in trained.items() if first[id(p)].norm() > 0)
+        check(worst < 5e-5, f"{name}: gradients of every parameter, off by {worst:.1e}")
+        result = load_file(folder / name / "adapter/adapter_model.safetensors")
+        worst = max(((result["base_model.model." + n].double().view_as(p) - p.double()).norm()
+                     / (p - start[n].view_as(p)).double().norm()).item() for n, p in trained.items())
+        check(worst < 5e-3, f"{name}: adapters after ten steps, off by {worst:.1e} of what they moved")
+        # What galen wrote, opened by PEFT.
+        fresh = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, attn_implementation="eager", **kwargs)
+        opened = peft.PeftModel.from_pretrained(fresh, folder / name / "adapter").eval()
+        with torch.no_grad():
+            tokens = torch.tensor([shown[0]["tokens"]])
+            worst = relative(opened(input_ids=tokens).logits, model.eval()(input_ids=tokens).logits)
+        check(worst < 1e-4, f"{name}: the adapter opens in PEFT, logits off by {worst:.1e}")
+
+
 def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -162,6 +218,8 @@ def main():
             shutil.copytree(TINY / family, base)
             (base / "chat_template.jinja").write_text(TEMPLATE)
             full_parameters(folder, base, family)
+            if family != "qwen2":
+                adapters(folder, base, family)
     print(f"{len(failures)} failed" if failures else "all passed")
     return 1 if failures else 0
 
