@@ -222,10 +222,17 @@ Result<Conversation> ToConversation(const OrderedJson& line) {
     RETURN_IF_ERROR(FromPair(line, &conversation));
   }
   RETURN_IF_ERROR(AddImages(line, &conversation));
+  bool answered = false;
   for (const OrderedJson& message : conversation.messages) {
-    if (message["role"] == "assistant") return conversation;
+    if (message["role"] != "assistant") continue;
+    answered = true;
+    const OrderedJson& content = message["content"];
+    const bool blank = content.is_string() && content.get_ref<const std::string&>().find_first_not_of(
+                                                  " \t\r\n") == std::string::npos;
+    if (!blank && !content.empty()) return conversation;
   }
-  return Wrong("has no answer (no message of the role \"assistant\")");
+  return Wrong(answered ? "its answer is empty"
+                        : "has no answer (no message of the role \"assistant\")");
 }
 
 }  // namespace galen

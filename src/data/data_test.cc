@@ -48,6 +48,7 @@ TEST(Conversation, WhatIsMissingIsNamedWithoutTheText) {
   for (const char* line : {
            R"({"messages":[{"role":"user","content":"secret"}]})",
            R"({"question":"secret"})",
+           R"({"question":"secret","answer":" "})",
            R"({"messages":[]})",
            R"({"messages":[{"role":"user","content":7}]})",
            R"({"conversations":[{"from":"nobody","value":"secret"}]})",

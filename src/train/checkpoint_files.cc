@@ -16,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "checkpoint-";
+constexpr std::string_view kDoomed = ".removed-";
 
 std::string FolderOf(const std::string& output_dir, int64_t step) {
   return output_dir + "/" + std::string(kPrefix) + std::to_string(step);
@@ -93,15 +94,20 @@ Result<TrainerState> LoadCheckpoint(const std::string& output_dir, int64_t step,
 }
 
 void RemoveOldCheckpoints(const std::string& output_dir, int64_t keep) {
-  std::vector<int64_t> steps = Steps(output_dir);
+  std::error_code error;
+  const std::vector<int64_t> steps = Steps(output_dir);
   for (size_t i = 0; i + static_cast<size_t>(keep) < steps.size(); ++i) {
     // Renamed first: a checkpoint that is half gone must not look like one.
-    const std::string folder = FolderOf(output_dir, steps[i]);
-    const std::string doomed = output_dir + "/.removed-" + std::to_string(steps[i]);
-    std::error_code error;
-    fs::rename(folder, doomed, error);
-    fs::remove_all(doomed, error);
+    fs::rename(FolderOf(output_dir, steps[i]),
+               output_dir + "/" + std::string(kDoomed) + std::to_string(steps[i]), error);
   }
+  // Also what a killed run did not get to.
+  std::vector<fs::path> doomed;
+  for (fs::directory_iterator it(output_dir, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->path().filename().string().starts_with(kDoomed)) doomed.push_back(it->path());
+  }
+  for (const fs::path& path : doomed) fs::remove_all(path, error);
 }
 
 }  // namespace galen

@@ -40,7 +40,7 @@ def examples(n, seed=1):
     words = "dose rate pulse test result normal moderate lamp bat fat beats ten milligram date".split()
     rng = random.Random(seed)
     for i in range(n):
-        question = " ".join(rng.choices(words, k=rng.randint(2, 6)))
+        question = " ".join(rng.choices(words, k=rng.randint(1, 4)))
         answer = " ".join(rng.choices(words, k=rng.randint(1, 4)))
         yield {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
 
@@ -59,7 +59,7 @@ class Bench:
 
     def config(self, out, **options):
         base = dict(model=str(self.model), output_dir=str(self.folder / out), train_file=str(self.folder / "train.jsonl"),
-                    max_seq_length=128, per_device_train_batch_size=2, gradient_accumulation_steps=2, max_steps=12,
+                    max_seq_length=64, per_device_train_batch_size=2, gradient_accumulation_steps=2, max_steps=12,
                     learning_rate=0.003, save_steps=1, threads=2, report_to_tensorboard=False)
         path = self.folder / f"{out}.yaml"
         path.write_text("".join(f"{k}: {json.dumps(v)}\n" for k, v in (base | options).items()))
@@ -227,6 +227,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         b = Bench(folder)
         same_bits(b, "full", compute="bf16")
+        same_bits(b, "lora", lora={"r": 4, "lora_dropout": 0.2}, optim="adamw_8bit", packing=True)
         life(b)
         nan_base(b)
         bad_input(b)

@@ -46,8 +46,8 @@ def write_examples(path, n):
         for _ in range(n):
             turns = []
             for _ in range(rng.randint(1, 2)):
-                turns.append({"role": "user", "content": " ".join(rng.choices(words, k=rng.randint(1, 4)))})
-                turns.append({"role": "assistant", "content": " ".join(rng.choices(words, k=rng.randint(1, 3)))})
+                turns.append({"role": "user", "content": " ".join(rng.choices(words, k=rng.randint(1, 2)))})
+                turns.append({"role": "assistant", "content": " ".join(rng.choices(words, k=rng.randint(1, 2)))})
             f.write(json.dumps({"messages": turns}) + "\n")
 
 
@@ -127,7 +127,7 @@ def full_parameters(folder, base, family):
     for name, extra in (("full", {}), ("packed", {"packing": True}), ("recomputed", {"gradient_checkpointing": True})):
         name = f"{family}-{name}"
         options = dict(model=str(base), output_dir=str(folder / name), train_file=str(folder / "train.jsonl"),
-                       max_seq_length=512, per_device_train_batch_size=16, max_steps=STEPS, learning_rate=1e-3,
+                       max_seq_length=64, per_device_train_batch_size=16, max_steps=STEPS, learning_rate=1e-3,
                        warmup_steps=2, weight_decay=0.1, max_grad_norm=0.5, compute="fp32", save_steps=1,
                        save_total_limit=STEPS, report_to_tensorboard=False) | extra
         shown = galen(folder, name, options, "--show", "1000")
@@ -165,7 +165,7 @@ def adapters(folder, base, family):
         name = f"{family}-{kind}" + ("-q8_0" if gguf else "")
         lora = dict(r=4, lora_alpha=6, target_modules="all-linear") | kinds[kind]
         options = dict(model=str(model_path), output_dir=str(folder / name), train_file=str(folder / "train.jsonl"),
-                       chat_template=str(folder / "template.jinja"), max_seq_length=512, per_device_train_batch_size=16,
+                       chat_template=str(folder / "template.jinja"), max_seq_length=64, per_device_train_batch_size=16,
                        max_steps=STEPS, learning_rate=5e-3, warmup_steps=2, max_grad_norm=0.5, compute="fp32", save_steps=1,
                        save_total_limit=STEPS, report_to_tensorboard=False, lora=lora)
         shown = galen(folder, name, options, "--show", "1000")
