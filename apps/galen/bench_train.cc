@@ -59,8 +59,7 @@ Result<Json> MeasureTrainStep(const BenchOptions& o) {
   shape.sequences = 1;
   shape.adapter_floats = adapters.floats_per_token_and_layer();
   shape.recompute = o.train_recompute;
-  const int64_t arena =
-      TrainArenaBytes(config, *subject->kernels, subject->threads->size(), shape);
+  const int64_t arena = TrainArenaBytes(config, *subject->kernels, subject->threads->size(), shape);
   ASSIGN_OR_RETURN(StepRunner runner, StepRunner::Create(model, options, arena));
   std::vector<double> seconds;
   // The first step also pays for its memory, which the system hands out page by page.
@@ -76,16 +75,17 @@ Result<Json> MeasureTrainStep(const BenchOptions& o) {
   limits = MeasureLimits(limits_pool, isa, &json["machine"]);
   const bool fp32 = o.compute == "fp32" || limits.bf16 == 0;
   const double flops = StepFlops(config, batch), median = Median(seconds);
-  json["results"].push_back({{"name", "train_step"},
-                             {"value", median},
-                             {"unit", "s"},
-                             {"limit", fp32 ? "fp32" : "bf16"},
-                             {"share_of_limit", flops / median / (1e9 * (fp32 ? limits.fp32 : limits.bf16))},
-                             {"peak_bytes", peak},
-                             {"needed_flops", flops},
-                             {"labels", batch.targets.size()},
-                             {"planned_activation_bytes", arena},
-                             {"activation_bytes", runner.arena_high_water()}});
+  json["results"].push_back(
+      {{"name", "train_step"},
+       {"value", median},
+       {"unit", "s"},
+       {"limit", fp32 ? "fp32" : "bf16"},
+       {"share_of_limit", flops / median / (1e9 * (fp32 ? limits.fp32 : limits.bf16))},
+       {"peak_bytes", peak},
+       {"needed_flops", flops},
+       {"labels", batch.targets.size()},
+       {"planned_activation_bytes", arena},
+       {"activation_bytes", runner.arena_high_water()}});
   json["model"] = {{"prompt", o.prompt}, {"rank", o.train_rank}};
   return json;
 }

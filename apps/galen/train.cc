@@ -61,8 +61,8 @@ class Reporter {
     events.stop = &g_stop;
     events.reading = [this](int64_t done, int64_t of) {
       if (terminal_ && done > 0) {
-        std::fprintf(stderr, "\rreading the data: %lld of %lld\033[K",
-                     static_cast<long long>(done), static_cast<long long>(of));
+        std::fprintf(stderr, "\rreading the data: %lld of %lld\033[K", static_cast<long long>(done),
+                     static_cast<long long>(of));
       }
       return !g_stop.load();
     };
@@ -78,8 +78,8 @@ class Reporter {
       std::snprintf(text, sizeof(text), "step %lld: evaluation loss %.4f over %lld tokens%s",
                     static_cast<long long>(r.step), r.loss, static_cast<long long>(r.labels),
                     r.best ? ", the best so far" : "");
-      Line(text, {{"step", r.step}, {"eval_loss", r.loss}, {"eval_labels", r.labels},
-                  {"best", r.best}});
+      Line(text,
+           {{"step", r.step}, {"eval_loss", r.loss}, {"eval_labels", r.labels}, {"best", r.best}});
     };
     events.saved = [this](const std::string& path) { Line("saved " + path, {{"saved", path}}); };
     return events;
@@ -101,34 +101,49 @@ class Reporter {
     if (r.bad > 0) text += "; " + std::to_string(r.bad) + " lines cannot be used";
     if (r.too_long > 0) text += "; " + std::to_string(r.too_long) + " are too long";
     if (r.truncated > 0) text += "; " + std::to_string(r.truncated) + " were cut";
-    Line(text, {{"data", which}, {"lines", r.lines}, {"used", r.used}, {"bad", r.bad},
-                {"too_long", r.too_long}, {"truncated", r.truncated}, {"tokens", r.tokens},
-                {"labels", r.labels}, {"notes", r.notes}});
+    Line(text, {{"data", which},
+                {"lines", r.lines},
+                {"used", r.used},
+                {"bad", r.bad},
+                {"too_long", r.too_long},
+                {"truncated", r.truncated},
+                {"tokens", r.tokens},
+                {"labels", r.labels},
+                {"notes", r.notes}});
     if (o_.json) return;
     for (const std::string& note : r.notes) Line("  " + note, {});
   }
   void Planned(const TrainMemory& m) const {
-    Line(DescribeMemory(m),
-         {{"memory", {{"total", m.total()}, {"base", m.base}, {"parameters", m.parameters},
-                      {"gradients", m.gradients}, {"optimiser", m.optimiser},
-                      {"activations", m.activations}}}});
+    Line(DescribeMemory(m), {{"memory",
+                              {{"total", m.total()},
+                               {"base", m.base},
+                               {"parameters", m.parameters},
+                               {"gradients", m.gradients},
+                               {"optimiser", m.optimiser},
+                               {"activations", m.activations}}}});
   }
   void Step(const StepReport& r) {
     seconds_ += r.seconds;
     ++steps_;
-    const double left = seconds_ / static_cast<double>(steps_) *
-                        static_cast<double>(r.total_steps - r.step);
+    const double left =
+        seconds_ / static_cast<double>(steps_) * static_cast<double>(r.total_steps - r.step);
     char text[256];
-    std::snprintf(text, sizeof(text),
-                  "step %lld/%lld  loss %.4f  grad %.3g  lr %.3g  %.0f tok/s  %.0f GFLOP/s  %s left",
-                  static_cast<long long>(r.step), static_cast<long long>(r.total_steps), r.loss,
-                  r.grad_norm, r.learning_rate, static_cast<double>(r.tokens) / r.seconds,
-                  r.flops / r.seconds * 1e-9, Duration(left).c_str());
+    std::snprintf(
+        text, sizeof(text),
+        "step %lld/%lld  loss %.4f  grad %.3g  lr %.3g  %.0f tok/s  %.0f GFLOP/s  %s left",
+        static_cast<long long>(r.step), static_cast<long long>(r.total_steps), r.loss, r.grad_norm,
+        r.learning_rate, static_cast<double>(r.tokens) / r.seconds, r.flops / r.seconds * 1e-9,
+        Duration(left).c_str());
     if (r.step % every_ == 0 || r.step == r.total_steps) {
-      Line(text, {{"step", r.step}, {"total_steps", r.total_steps}, {"epoch", r.epoch},
-                  {"loss", r.loss}, {"grad_norm", r.grad_norm},
-                  {"learning_rate", r.learning_rate}, {"tokens", r.tokens},
-                  {"labels", r.labels}, {"seconds", r.seconds},
+      Line(text, {{"step", r.step},
+                  {"total_steps", r.total_steps},
+                  {"epoch", r.epoch},
+                  {"loss", r.loss},
+                  {"grad_norm", r.grad_norm},
+                  {"learning_rate", r.learning_rate},
+                  {"tokens", r.tokens},
+                  {"labels", r.labels},
+                  {"seconds", r.seconds},
                   {"gflops", r.flops / r.seconds * 1e-9}});
     } else if (terminal_) {
       std::fprintf(stderr, "\r%s\033[K", text);
@@ -165,9 +180,12 @@ Status RunTrain(const TrainVerbOptions& o) {
   text += loss;
   if (summary.stopped_early) text += ", stopped early";
   if (!summary.result.empty()) text += "; the result is " + summary.result;
-  reporter.Line(text, {{"steps", summary.steps}, {"resumed_from", summary.resumed_from},
-                       {"loss", summary.loss}, {"best_eval_loss", summary.best_eval_loss},
-                       {"stopped_early", summary.stopped_early}, {"result", summary.result}});
+  reporter.Line(text, {{"steps", summary.steps},
+                       {"resumed_from", summary.resumed_from},
+                       {"loss", summary.loss},
+                       {"best_eval_loss", summary.best_eval_loss},
+                       {"stopped_early", summary.stopped_early},
+                       {"result", summary.result}});
   return OkStatus();
 }
 

@@ -37,10 +37,8 @@ Status ShowExamples(const TrainOptions& options, int64_t count, bool json) {
     ASSIGN_OR_RETURN(const EncodedChat chat, data.Encode(i));
     const std::string text = Marked(*files.tokenizer, chat);
     if (json) {
-      const Json line = {{"name", data.Name(i)},
-                         {"tokens", chat.tokens},
-                         {"labels", chat.labels},
-                         {"text", text}};
+      const Json line = {
+          {"name", data.Name(i)}, {"tokens", chat.tokens}, {"labels", chat.labels}, {"text", text}};
       std::cout << line.dump() << "\n";
     } else {
       std::cout << "--- " << data.Name(i) << " (" << chat.tokens.size() << " tokens)\n"

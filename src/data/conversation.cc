@@ -53,7 +53,8 @@ Result<std::string> ImagePath(const OrderedJson& value) {
 // The parts of a message; images that name their file are added to `images`.
 Result<OrderedJson> Content(const OrderedJson& content, std::vector<std::string>* images) {
   if (content.is_string()) return content;
-  if (!content.is_array()) return Wrong("a message's content is neither a text nor a list of parts");
+  if (!content.is_array())
+    return Wrong("a message's content is neither a text nor a list of parts");
   OrderedJson parts = OrderedJson::array();
   for (const OrderedJson& part : content) {
     if (!part.is_object()) return Wrong("a part of a message is no object");
@@ -227,8 +228,9 @@ Result<Conversation> ToConversation(const OrderedJson& line) {
     if (message["role"] != "assistant") continue;
     answered = true;
     const OrderedJson& content = message["content"];
-    const bool blank = content.is_string() && content.get_ref<const std::string&>().find_first_not_of(
-                                                  " \t\r\n") == std::string::npos;
+    const bool blank =
+        content.is_string() &&
+        content.get_ref<const std::string&>().find_first_not_of(" \t\r\n") == std::string::npos;
     if (!blank && !content.empty()) return conversation;
   }
   return Wrong(answered ? "its answer is empty"

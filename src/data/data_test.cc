@@ -16,14 +16,15 @@ Result<Conversation> Parse(const char* text) { return ToConversation(*ParseOrder
 TEST(Conversation, ShapesMeanTheSame) {
   const char* want =
       R"([{"role":"user","content":"What?"},{"role":"assistant","content":"That."}])";
-  for (const char* line : {
-           R"({"messages":[{"role":"user","content":"What?"},{"role":"assistant","content":"That."}]})",
-           R"({"conversations":[{"from":"human","value":"What?"},{"from":"gpt","value":"That."}]})",
-           R"({"question":"What?","answer":"That."})",
-           R"({"prompt":"What?","completion":"That."})",
-           R"({"instruction":"What?","input":"","output":"That."})",
-           R"({"input":"What?","output":"That."})",
-       }) {
+  for (
+      const char* line : {
+          R"({"messages":[{"role":"user","content":"What?"},{"role":"assistant","content":"That."}]})",
+          R"({"conversations":[{"from":"human","value":"What?"},{"from":"gpt","value":"That."}]})",
+          R"({"question":"What?","answer":"That."})",
+          R"({"prompt":"What?","completion":"That."})",
+          R"({"instruction":"What?","input":"","output":"That."})",
+          R"({"input":"What?","output":"That."})",
+      }) {
     const auto conversation = Parse(line);
     ASSERT_TRUE(conversation.ok()) << line << ": " << conversation.status().message();
     EXPECT_EQ(conversation->messages, *ParseOrderedJson(want)) << line;
@@ -99,7 +100,8 @@ TEST(Shuffle, PlacesOfNeighboursAreUncorrelated) {
   const Shuffle shuffle(kSize, 7, 0);
   double sum = 0;
   for (int64_t i = 0; i + 1 < kSize; ++i) {
-    sum += static_cast<double>(shuffle.At(i) - kSize / 2) * static_cast<double>(shuffle.At(i + 1) - kSize / 2);
+    sum += static_cast<double>(shuffle.At(i) - kSize / 2) *
+           static_cast<double>(shuffle.At(i + 1) - kSize / 2);
   }
   // The mean of n products of independent uniform values has a deviation of size^2 / (12 sqrt(n)).
   EXPECT_LT(std::abs(sum / kSize), 5.0 * kSize * kSize / 12 / 64);

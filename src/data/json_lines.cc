@@ -26,9 +26,9 @@ Result<JsonLines> JsonLines::Open(const std::vector<std::string>& paths) {
     uint64_t number = 0;
     for (size_t at = text.starts_with("\xEF\xBB\xBF") ? 3 : 0; at < text.size();) {
       const void* found = std::memchr(text.data() + at, '\n', text.size() - at);
-      const size_t end =
-          found == nullptr ? text.size()
-                           : static_cast<size_t>(static_cast<const char*>(found) - text.data());
+      const size_t end = found == nullptr
+                             ? text.size()
+                             : static_cast<size_t>(static_cast<const char*>(found) - text.data());
       ++number;
       if (end - at > kLongestLine) {
         return InvalidArgument(path + ":" + std::to_string(number) +

@@ -16,7 +16,8 @@ Shuffle::Shuffle(int64_t size, uint64_t seed, uint64_t round)
   GALEN_CHECK(size > 0);
   while (half_bits_ < 31 && (uint64_t{1} << (2 * half_bits_)) < size_) ++half_bits_;
   const uint64_t base = Mix64(Mix64(seed) ^ round);
-  for (int i = 0; i < kRounds; ++i) keys_[static_cast<size_t>(i)] = Mix64(base + static_cast<uint64_t>(i));
+  for (int i = 0; i < kRounds; ++i)
+    keys_[static_cast<size_t>(i)] = Mix64(base + static_cast<uint64_t>(i));
 }
 
 uint64_t Shuffle::Encrypt(uint64_t value) const {

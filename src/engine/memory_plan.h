@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+
 #include "base/memory.h"
 #include "base/status.h"
 

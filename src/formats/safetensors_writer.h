@@ -20,9 +20,9 @@ struct TensorToWrite {
   int64_t bytes = 0;
 };
 
-// Writes `path` anew, tensors in the given order, and syncs it to the disk. A crash leaves part of a
-// file: write into a folder that is renamed when all is there. Io: the system refused (disk full);
-// what was written is removed.
+// Writes `path` anew, tensors in the given order, and syncs it to the disk. A crash leaves part of
+// a file: write into a folder that is renamed when all is there. Io: the system refused (disk
+// full); what was written is removed.
 Status WriteSafetensors(const std::string& path, std::span<const TensorToWrite> tensors,
                         const std::map<std::string, std::string>& metadata);
 

@@ -318,8 +318,8 @@ TEST_P(LinearKernels, InputGradientBf16) {
       ForEachKernel(weight, [&](const KernelTable& kernels, const WeightView& w) {
         if (kernels.linear_backward_input_bf16 == nullptr) return;
         LinearOperand operand{LinearPlan::kBf16Panels, m, n, nullptr};
-        std::vector<uint8_t> memory(
-            kernels.linear_operand_bytes(LinearPlan::kBf16Panels, m, n) + 63);
+        std::vector<uint8_t> memory(kernels.linear_operand_bytes(LinearPlan::kBf16Panels, m, n) +
+                                    63);
         std::vector<uint8_t> scratch(kernels.linear_backward_bf16_scratch_bytes(m) + 63);
         const auto aligned = [](std::vector<uint8_t>& v) {
           return v.data() + (-reinterpret_cast<uintptr_t>(v.data()) & 63);

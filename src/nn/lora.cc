@@ -95,9 +95,7 @@ void ProjectRun(ExecContext& ctx, std::span<const LinearLayer* const> layers, ui
     biases.push_back(a.late_bias ? nullptr : a.bias);
   }
   const size_t own = weights.size();
-  const auto drops = [&](const LoraTerm& term) {
-    return ctx.dropout_key != 0 && term.dropout > 0;
-  };
+  const auto drops = [&](const LoraTerm& term) { return ctx.dropout_key != 0 && term.dropout > 0; };
   for (const Adapted& a : adapted) {
     for (const LoraTerm* term : a.terms) {
       if (!drops(*term)) weights.push_back(&term->a);
@@ -111,8 +109,9 @@ void ProjectRun(ExecContext& ctx, std::span<const LinearLayer* const> layers, ui
   size_t shared = own;
   for (const Adapted& a : adapted) {
     for (const LoraTerm* term : a.terms) {
-      halves.push_back(drops(*term) ? Linear(ctx, Dropout(ctx, x, term->dropout, term->dropout_stream), term->a)
-                                    : products[shared++]);
+      halves.push_back(
+          drops(*term) ? Linear(ctx, Dropout(ctx, x, term->dropout, term->dropout_stream), term->a)
+                       : products[shared++]);
     }
   }
   std::span<const Tensor> inner = halves;

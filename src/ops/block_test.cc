@@ -1,6 +1,7 @@
 // Blocks on a tape, kept or computed again, and the output head with its loss in one.
 #include "ops/block.h"
 
+#include "ops/lora_ops.h"
 #include "ops/op_test_util.h"
 
 namespace galen {
@@ -22,9 +23,9 @@ struct TestBlock {
 };
 Tensor ForwardBlock(ExecContext& ctx, const TestBlock& b, const Tensor& x) {
   const Tensor y =
-      Add(ctx, x, Linear(ctx, GateMul(ctx, GateKind::kSilu, Linear(ctx, x, *b.gate),
-                                      Linear(ctx, x, *b.up)),
-                         *b.down));
+      Add(ctx, x,
+          Linear(ctx, GateMul(ctx, GateKind::kSilu, Linear(ctx, x, *b.gate), Linear(ctx, x, *b.up)),
+                 *b.down));
   if (ctx.tape != nullptr) return y;
   std::copy_n(y.f32(), y.num_elements(), x.f32());
   return x;
@@ -57,10 +58,8 @@ class BlockTest : public OpsTest {
     const Weight head = Dense(head_values, kVocab, kHidden, outcome.grads.back().data());
     std::vector<int32_t> targets(kRows);
     for (int64_t i = 0; i < kRows; ++i) targets[i] = i % 5 == 0 ? -100 : static_cast<int32_t>(i);
-    const auto counted =
-        static_cast<double>(std::count_if(targets.begin(), targets.end(), [](int t) {
-          return t >= 0;
-        }));
+    const auto counted = static_cast<double>(
+        std::count_if(targets.begin(), targets.end(), [](int t) { return t >= 0; }));
     Tape tape;
     ctx.tape = &tape;
     ctx.recompute = mode == Mode::kRecompute;
@@ -126,6 +125,37 @@ TEST_P(BlockTest, OneWorkerAndTwoGiveTheSameBits) {
     EXPECT_EQ(one.loss, two.loss);
     EXPECT_EQ(one.grads, two.grads);
   }
+}
+
+TEST_P(BlockTest, DropoutKeepsTheMeanAndItsMaskOnTheWayBack) {
+  constexpr int64_t kSize = 200 * 100;
+  constexpr float kRate = 0.3f;
+  std::vector<float> ones(kSize, 1.0f), dy = Uniform(kSize, 5);
+  const Tensor x = Wrap(ones, {200, 100});
+  ctx.dropout_key = 77;
+  Tape tape;
+  tape.Watch(x);
+  ctx.tape = &tape;
+  const Tensor y = Dropout(ctx, x, kRate, 3);
+  GradMap grads(ctx.arena);
+  grads.Set(y, dy.data());
+  tape.Run(ctx, grads);
+  ctx.tape = nullptr;
+  const float* dx = grads.Find(x);
+  int64_t zeros = 0;
+  for (int64_t i = 0; i < kSize; ++i) {
+    zeros += y.f32()[i] == 0.0f;
+    EXPECT_TRUE(y.f32()[i] == 0.0f || std::fabs(y.f32()[i] - 1.0f / (1.0f - kRate)) < 1e-6f);
+    EXPECT_FLOAT_EQ(dx[i], dy[static_cast<size_t>(i)] * y.f32()[i]);
+  }
+  // Five deviations of a binomial count.
+  EXPECT_NEAR(static_cast<double>(zeros), kSize * kRate,
+              5 * std::sqrt(kSize * kRate * (1 - kRate)));
+  EXPECT_EQ(Values(Dropout(ctx, x, kRate, 3)), Values(y));
+  EXPECT_NE(Values(Dropout(ctx, x, kRate, 4)), Values(y));
+  ctx.dropout_key = 78;
+  EXPECT_NE(Values(Dropout(ctx, x, kRate, 3)), Values(y));
+  ctx.dropout_key = 0;
 }
 
 INSTANTIATE_TEST_SUITE_P(Isas, BlockTest, ::testing::ValuesIn(SupportedIsas()), IsaTestName);

@@ -88,11 +88,10 @@ Tensor HeadCrossEntropy(ExecContext& ctx, const Tensor& x, const Weight& head,
     const Tensor part = x.Rows(begin, rows);
     const Tensor logits = Linear(inside, part, head);
     float* scratch = ctx.arena->NewTensor({ctx.pool->size(), vocab}).f32();
-    auto* losses = static_cast<double*>(
-        ctx.arena->Allocate(rows * static_cast<int64_t>(sizeof(double))));
-    LossOfRows(ctx, logits,
-               targets.subspan(static_cast<size_t>(begin), static_cast<size_t>(rows)), factor,
-               gradients, scratch, losses);
+    auto* losses =
+        static_cast<double*>(ctx.arena->Allocate(rows * static_cast<int64_t>(sizeof(double))));
+    LossOfRows(ctx, logits, targets.subspan(static_cast<size_t>(begin), static_cast<size_t>(rows)),
+               factor, gradients, scratch, losses);
     for (int64_t i = 0; i < rows; ++i) sum += losses[i];
     if (need_x) {
       const WeightView views[] = {head.view};

@@ -290,8 +290,7 @@ void BackwardAddScaled(ExecContext& ctx, const SavedAddScaled& saved, GradMap& g
 }  // namespace
 
 void LinearInputGradient(const ExecContext& ctx, std::span<const WeightView> weights,
-                         std::span<const float* const> dy, int64_t m, float* dx,
-                         bool accumulate) {
+                         std::span<const float* const> dy, int64_t m, float* dx, bool accumulate) {
   GALEN_CHECK(!weights.empty() && weights.size() <= kMaxShared && weights.size() == dy.size());
   if (ctx.compute != Compute::kFp32 && ctx.kernels->linear_backward_input_bf16 != nullptr) {
     return InputGradientBf16(ctx, weights, dy, m, dx, accumulate);

@@ -24,9 +24,9 @@ void ForEachPiece(std::span<const TrainParam> params, Fn&& fn) {
   }
 }
 
-// The dynamic map of bitsandbytes: floating-point numbers of 8 bits whose exponent is unary, so that
-// small values keep their relative precision. Signed for the first moment, unsigned for the second.
-// Ascending, 256 entries.
+// The dynamic map of bitsandbytes: floating-point numbers of 8 bits whose exponent is unary, so
+// that small values keep their relative precision. Signed for the first moment, unsigned for the
+// second. Ascending, 256 entries.
 class DynamicMap {
  public:
   explicit DynamicMap(bool is_signed) {
@@ -85,7 +85,8 @@ void EncodeBlock(const DynamicMap& map, const float* x, int64_t n, uint8_t* code
   for (int64_t i = 0; i < n; ++i) codes[i] = map.Encode(x[i] * inverse);
 }
 
-// torch.optim.AdamW, one tensor at a time: decay, first moment by interpolation, second moment, step.
+// torch.optim.AdamW, one tensor at a time: decay, first moment by interpolation, second moment,
+// step.
 struct Arithmetic {
   float decay, beta1, beta2, step_size, root_correction, epsilon, grad_scale;
 
@@ -237,10 +238,16 @@ std::vector<StateTensor> AdamW::State() {
     state.push_back({"exp_avg_sq." + p.name, dtype, p.shape, slots.v, bytes});
     if (!options_.eight_bit) continue;
     const int64_t blocks = Blocks(n);
-    state.push_back({"exp_avg_scale." + p.name, DType::kF32, {blocks},
-                     reinterpret_cast<uint8_t*>(slots.m_scale), blocks * 4});
-    state.push_back({"exp_avg_sq_scale." + p.name, DType::kF32, {blocks},
-                     reinterpret_cast<uint8_t*>(slots.v_scale), blocks * 4});
+    state.push_back({"exp_avg_scale." + p.name,
+                     DType::kF32,
+                     {blocks},
+                     reinterpret_cast<uint8_t*>(slots.m_scale),
+                     blocks * 4});
+    state.push_back({"exp_avg_sq_scale." + p.name,
+                     DType::kF32,
+                     {blocks},
+                     reinterpret_cast<uint8_t*>(slots.v_scale),
+                     blocks * 4});
   }
   return state;
 }

@@ -42,8 +42,8 @@ Status AdapterSet::Choose(const LoraOptions& options, CausalLM& model,
   for (size_t i = 0; i < all.size(); ++i) {
     if (!chosen[i]) continue;
     const Target& t = targets_.emplace_back(all[i]);
-    floats += 2 * options_.r + (options_.use_dora ? t.out : 0) +
-              (options_.lora_dropout > 0 ? t.in : 0);
+    floats +=
+        2 * options_.r + (options_.use_dora ? t.out : 0) + (options_.lora_dropout > 0 ? t.in : 0);
   }
   std::vector<std::string> names;
   for (const Target& t : targets_) names.push_back(t.path);
@@ -83,8 +83,8 @@ Status AdapterSet::SetMagnitudes(const KernelTable& kernels, ThreadPool& pool) {
   int64_t bytes = 0;
   for (size_t i = 0; i < targets_.size(); ++i) {
     const LoraTerm& term = layers_[i].terms[0];
-    bytes = std::max(bytes, LowRankRowNormBytes(kernels, pool.size(),
-                                                targets_[i].layer->weight, term.a));
+    bytes = std::max(bytes,
+                     LowRankRowNormBytes(kernels, pool.size(), targets_[i].layer->weight, term.a));
   }
   ASSIGN_OR_RETURN(Arena arena, Arena::Create(bytes + (int64_t{1} << 20)));
   ExecContext ctx;

@@ -51,7 +51,7 @@ class AdapterSet {
   LoraOptions options_;
   std::vector<Target> targets_;
   std::vector<std::string> target_names_;  // for adapter_config.json
-  std::vector<LoraLayer> layers_;  // one for each target
+  std::vector<LoraLayer> layers_;          // one for each target
   std::vector<TrainParam> params_;
   int64_t floats_ = 0;
   PageBuffer values_, gradients_;

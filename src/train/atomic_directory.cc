@@ -76,8 +76,8 @@ Status AtomicDirectory::WriteFile(const std::string& name, std::string_view byte
 Status AtomicDirectory::CopyFile(const std::string& from, const std::string& name) const {
   if (!FileExists(from)) return OkStatus();
   ASSIGN_OR_RETURN(const std::shared_ptr<MappedFile> file, MappedFile::Open(from));
-  return WriteFile(name, {reinterpret_cast<const char*>(file->bytes().data()),
-                          file->bytes().size()});
+  return WriteFile(name,
+                   {reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()});
 }
 
 Status AtomicDirectory::Commit() {

@@ -8,8 +8,8 @@
 
 namespace galen {
 
-// Files go into a hidden folder beside the final one, which takes its name at Commit. A crash at any
-// moment leaves the old folder (or none), or the new one.
+// Files go into a hidden folder beside the final one, which takes its name at Commit. A crash at
+// any moment leaves the old folder (or none), or the new one.
 class AtomicDirectory {
  public:
   // Leftovers of a run that was killed are removed.

@@ -45,8 +45,7 @@ std::vector<Piece> Cut(size_t size, const std::vector<TextSpan>& answers,
 
 }  // namespace
 
-Result<ChatEncoder> ChatEncoder::Create(const ModelFiles& files,
-                                        const std::string& template_file) {
+Result<ChatEncoder> ChatEncoder::Create(const ModelFiles& files, const std::string& template_file) {
   RETURN_IF_ERROR(files.tokenizer_status);
   std::string source = files.chat_template;
   if (!template_file.empty()) {
@@ -54,8 +53,9 @@ Result<ChatEncoder> ChatEncoder::Create(const ModelFiles& files,
   }
   const std::string& origin = template_file.empty() ? files.checkpoint->path() : template_file;
   if (source.empty()) {
-    return Unsupported(origin + " has no chat template and none is built in for it: name one with "
-                                "chat_template");
+    return Unsupported(origin +
+                       " has no chat template and none is built in for it: name one with "
+                       "chat_template");
   }
   Result<ChatTemplate> chat = ChatTemplate::Parse(source);
   if (!chat.ok()) return chat.status().WithContext(origin);

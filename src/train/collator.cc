@@ -17,7 +17,8 @@ int64_t LargestSum(const std::vector<ExampleInfo>& examples, int64_t n, Get&& ge
   std::vector<int64_t> values;
   values.reserve(examples.size());
   for (const ExampleInfo& e : examples) values.push_back(get(e));
-  const auto count = static_cast<std::ptrdiff_t>(std::min<size_t>(values.size(), static_cast<size_t>(n)));
+  const auto count =
+      static_cast<std::ptrdiff_t>(std::min<size_t>(values.size(), static_cast<size_t>(n)));
   std::partial_sort(values.begin(), values.begin() + count, values.end(), std::greater<>());
   int64_t sum = 0;
   for (std::ptrdiff_t i = 0; i < count; ++i) sum += values[static_cast<size_t>(i)];
@@ -48,8 +49,7 @@ void BatchPlan::Pack(const std::vector<ExampleInfo>& examples, int64_t room) {
   const auto end_batch = [&] {
     max_tokens_ = std::max(max_tokens_, tokens);
     max_labels_ = std::max(max_labels_, labels);
-    max_examples_ =
-        std::max(max_examples_, static_cast<int64_t>(order_.size()) - starts_.back());
+    max_examples_ = std::max(max_examples_, static_cast<int64_t>(order_.size()) - starts_.back());
     tokens = labels = 0;
   };
   for (int64_t i = 0; i < num_examples_; ++i) {

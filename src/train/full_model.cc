@@ -33,9 +33,8 @@ void FullModel::ListParams(bool loaded) {
     p.decay = !spec.is_vector();
     if (loaded) {
       // The store's own memory, which nobody else writes.
-      const auto* value = spec.is_vector()
-                              ? spec.vector->data
-                              : reinterpret_cast<const float*>(spec.matrix->view.data);
+      const auto* value = spec.is_vector() ? spec.vector->data
+                                           : reinterpret_cast<const float*>(spec.matrix->view.data);
       if (value == nullptr) continue;  // optional and absent
       p.value = const_cast<float*>(value);
       p.grad = spec.is_vector() ? spec.vector->grad : spec.matrix->grad;
@@ -87,8 +86,8 @@ Status FullModel::Export(const std::string& directory) const {
       t.dtype = DType::kF32;
       t.bytes = 4 * tensor.NumElements();
       if (spec.is_vector()) {
-        std::vector<float>& values = shifted.emplace_back(spec.vector->data,
-                                                          spec.vector->data + spec.vector->n);
+        std::vector<float>& values =
+            shifted.emplace_back(spec.vector->data, spec.vector->data + spec.vector->n);
         for (float& v : values) v -= spec.hf_offset;
         t.data = reinterpret_cast<const uint8_t*>(values.data());
       } else {
@@ -97,8 +96,7 @@ Status FullModel::Export(const std::string& directory) const {
     }
     tensors.push_back(std::move(t));
   }
-  RETURN_IF_ERROR(
-      WriteSafetensors(out.path() + "/model.safetensors", tensors, {{"format", "pt"}}));
+  RETURN_IF_ERROR(WriteSafetensors(out.path() + "/model.safetensors", tensors, {{"format", "pt"}}));
   for (const std::string& name : CompanionFiles(base.directory())) {
     RETURN_IF_ERROR(out.CopyFile(base.directory() + "/" + name, name));
   }

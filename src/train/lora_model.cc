@@ -49,13 +49,12 @@ Result<std::unique_ptr<TrainModel>> LoraModel::Open(const TrainModelOptions& set
     memory.base = plan.allocated();
     for (const TrainParam& p : lora->params_) memory.parameters += 4 * p.size();
     memory.gradients = memory.parameters;
-    return setup.admit(config, memory, lora->params_,
-                       lora->adapters_.floats_per_token_and_layer());
+    return setup.admit(config, memory, lora->params_, lora->adapters_.floats_per_token_and_layer());
   };
   ASSIGN_OR_RETURN(lora->loaded_, OpenModel(options.model, open));
   RETURN_IF_ERROR(lora->Choose(options.lora));
-  RETURN_IF_ERROR(lora->adapters_.Attach(*setup.kernels, *setup.pool,
-                                         static_cast<uint64_t>(options.seed)));
+  RETURN_IF_ERROR(
+      lora->adapters_.Attach(*setup.kernels, *setup.pool, static_cast<uint64_t>(options.seed)));
   lora->params_ = lora->adapters_.params();
   return std::unique_ptr<TrainModel>(std::move(lora));
 }

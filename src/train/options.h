@@ -45,7 +45,7 @@ struct TrainOptions {
   double adam_beta1 = 0.9;
   double adam_beta2 = 0.999;
   double adam_epsilon = 1e-8;
-  double max_grad_norm = 1.0;  // 0: no clipping
+  double max_grad_norm = 1.0;                // 0: no clipping
   std::string lr_scheduler_type = "cosine";  // cosine, linear, constant
   int64_t warmup_steps = 0;
   double warmup_ratio = 0;  // of all steps, where warmup_steps is 0
@@ -74,7 +74,7 @@ struct OptionRow {
                int64_t LoraOptions::*, double LoraOptions::*, bool LoraOptions::*,
                std::vector<std::string> LoraOptions::*>
       field;
-  double least, most;          // of numbers
+  double least, most;                // of numbers
   std::vector<const char*> choices;  // of texts; empty: any
   const char* help;
 };

@@ -9,11 +9,20 @@ namespace {
 
 // Options that change where things go or how often something is told, never a number.
 const std::set<std::string>& Free() {
-  static const std::set<std::string> names = {
-      "output_dir",    "threads",          "memory_limit_gb",       "logging_steps",
-      "save_steps",    "save_total_limit", "report_to_tensorboard", "gradient_checkpointing",
-      "model",         "train_file",       "eval_file",             "num_train_epochs",
-      "max_steps",     "eval_steps"};
+  static const std::set<std::string> names = {"output_dir",
+                                              "threads",
+                                              "memory_limit_gb",
+                                              "logging_steps",
+                                              "save_steps",
+                                              "save_total_limit",
+                                              "report_to_tensorboard",
+                                              "gradient_checkpointing",
+                                              "model",
+                                              "train_file",
+                                              "eval_file",
+                                              "num_train_epochs",
+                                              "max_steps",
+                                              "eval_steps"};
   return names;
 }
 
@@ -22,7 +31,8 @@ const std::set<std::string>& Free() {
 Json RunIdentity(const TrainOptions& options, const DataReport& data, int64_t total_steps) {
   Json json;
   for (const OptionRow& row : OptionRows()) {
-    const std::string name = (*row.section == '\0' ? "" : std::string(row.section) + ".") + row.name;
+    const std::string name =
+        (*row.section == '\0' ? "" : std::string(row.section) + ".") + row.name;
     if (Free().count(name) != 0) continue;
     std::visit(
         [&](auto field) {
@@ -46,8 +56,8 @@ Status CheckIdentity(const Json& saved, const Json& now) {
   for (const auto& [name, value] : now.items()) {
     const Json before = saved.is_object() ? saved.value(name, Json()) : Json();
     if (before == value) continue;
-    return InvalidArgument("the run was begun with " + name + " = " + before.dump() + " and is to go on with " +
-                           value.dump() +
+    return InvalidArgument("the run was begun with " + name + " = " + before.dump() +
+                           " and is to go on with " + value.dump() +
                            ": it would not be the same run. Give the same value, or choose another "
                            "output_dir");
   }

@@ -41,10 +41,10 @@ Status RunLog::Append(const std::string& line) {
 }
 
 Status RunLog::Stepped(const StepReport& r) {
-  const Json json = {{"step", r.step},           {"epoch", r.epoch},
-                     {"loss", r.loss},           {"grad_norm", r.grad_norm},
-                     {"tokens", r.tokens},       {"labels", r.labels},
-                     {"seconds", r.seconds},     {"learning_rate", r.learning_rate}};
+  const Json json = {{"step", r.step},       {"epoch", r.epoch},
+                     {"loss", r.loss},       {"grad_norm", r.grad_norm},
+                     {"tokens", r.tokens},   {"labels", r.labels},
+                     {"seconds", r.seconds}, {"learning_rate", r.learning_rate}};
   RETURN_IF_ERROR(Append(json.dump()));
   if (!events_.has_value()) return OkStatus();
   return events_->Add(r.step, {{"train/loss", r.loss},

@@ -47,13 +47,13 @@ std::string StepRunner::FirstBadActivation(const FlatBatch& batch) {
   arena_.Rewind(0);
   ExecContext ctx = Context();
   std::string first;
-  const std::function<void(std::string_view, const Tensor&)> observer =
-      [&](std::string_view name, const Tensor& x) {
-        const float* begin = x.f32();
-        const bool finite = std::all_of(begin, begin + x.num_elements(),
-                                        [](float v) { return std::isfinite(v); });
-        if (first.empty() && !finite) first = name;
-      };
+  const std::function<void(std::string_view, const Tensor&)> observer = [&](std::string_view name,
+                                                                            const Tensor& x) {
+    const float* begin = x.f32();
+    const bool finite =
+        std::all_of(begin, begin + x.num_elements(), [](float v) { return std::isfinite(v); });
+    if (first.empty() && !finite) first = name;
+  };
   ctx.observer = &observer;
   const Tensor x = model_->Hidden(ctx, batch.batch());
   if (!first.empty() || x.empty()) return first;

@@ -24,8 +24,8 @@ class StepRunner {
   static Result<StepRunner> Create(const CausalLM& model, const StepRunnerOptions& options,
                                    int64_t arena_bytes);
 
-  // The batch's share of the mean loss: the sum over its labels divided by `divisor`. backward: adds
-  // to the gradients of the trained parameters, with dropout by dropout_key (0: none).
+  // The batch's share of the mean loss: the sum over its labels divided by `divisor`. backward:
+  // adds to the gradients of the trained parameters, with dropout by dropout_key (0: none).
   double Loss(const FlatBatch& batch, double divisor, bool backward, uint64_t dropout_key = 0);
   // The name of the first activation of a forward pass that is not finite: "embed_tokens",
   // "layers.3", "norm", "logits"; empty: all are.

@@ -10,9 +10,9 @@ constexpr size_t kMaxNotes = 20;
 
 int32_t CountLabels(const EncodedChat& chat) {
   // The first token is never predicted.
-  return static_cast<int32_t>(
-      std::count_if(chat.labels.begin() + (chat.labels.empty() ? 0 : 1), chat.labels.end(),
-                    [](int32_t label) { return label != kNotLabelled; }));
+  return static_cast<int32_t>(std::count_if(chat.labels.begin() + (chat.labels.empty() ? 0 : 1),
+                                            chat.labels.end(),
+                                            [](int32_t label) { return label != kNotLabelled; }));
 }
 
 }  // namespace

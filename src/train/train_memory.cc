@@ -42,8 +42,8 @@ int64_t TrainArenaBytes(const ModelConfig& c, const KernelTable& kernels, int th
   // Operands and scratch of the widest product and of its gradient; attention's scratch.
   const int64_t widest = std::max({hidden, q, inner});
   const int64_t operand = kernels.linear_operand_bytes(LinearPlan::kF32Panels, t, widest);
-  int64_t scratch = std::max(kernels.linear_scratch_bytes(LinearPlan::kF32Panels, t, widest),
-                             int64_t{4} << 20);
+  int64_t scratch =
+      std::max(kernels.linear_scratch_bytes(LinearPlan::kF32Panels, t, widest), int64_t{4} << 20);
   if (kernels.linear_backward_bf16_scratch_bytes != nullptr) {
     scratch = std::max(scratch, kernels.linear_backward_bf16_scratch_bytes(t));
   }
@@ -53,8 +53,8 @@ int64_t TrainArenaBytes(const ModelConfig& c, const KernelTable& kernels, int th
                        t * widest * kFloat;
   // Rows, their gradients, and a chunk of logits as numbers and as an operand.
   const int64_t chunk = HeadChunkRows(c.vocab_size, n);
-  const int64_t head = n * hidden * 3 * kFloat +
-                       chunk * c.vocab_size * (kFloat + 2) + threads * c.vocab_size * kFloat +
+  const int64_t head = n * hidden * 3 * kFloat + chunk * c.vocab_size * (kFloat + 2) +
+                       threads * c.vocab_size * kFloat +
                        kernels.linear_operand_bytes(LinearPlan::kF32Panels, chunk, hidden) +
                        threads * scratch;
   return fixed + kept + std::max(way_back + work, head) + (int64_t{4} << 20);

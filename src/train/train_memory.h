@@ -9,8 +9,8 @@
 namespace galen {
 
 struct TrainMemory {
-  int64_t base = 0;         // frozen weights as they are packed
-  int64_t parameters = 0;   // trained values
+  int64_t base = 0;        // frozen weights as they are packed
+  int64_t parameters = 0;  // trained values
   int64_t gradients = 0;
   int64_t optimiser = 0;
   int64_t activations = 0;
@@ -23,8 +23,8 @@ std::string DescribeMemory(const TrainMemory& memory);
 Status CheckTrainMemory(const TrainMemory& memory, int64_t available);
 
 struct StepShape {
-  int64_t tokens = 0;     // of a forward pass
-  int64_t labels = 0;     // rows that meet the output head
+  int64_t tokens = 0;  // of a forward pass
+  int64_t labels = 0;  // rows that meet the output head
   int64_t sequences = 0;
   // Floats for each token and layer that adapters keep beside the layer's own.
   int64_t adapter_floats = 0;

@@ -24,8 +24,9 @@ std::string TempDir() {
 
 TEST(Options, FileAndSets) {
   const std::string dir = TempDir();
-  std::ofstream(dir + "/a.yaml") << "model: m\noutput_dir: o\ntrain_file: [a.jsonl, b.jsonl]\n"
-                                 << "learning_rate: 1e-3\nlora:\n  r: 4\n  target_modules: q_proj\n";
+  std::ofstream(dir + "/a.yaml")
+      << "model: m\noutput_dir: o\ntrain_file: [a.jsonl, b.jsonl]\n"
+      << "learning_rate: 1e-3\nlora:\n  r: 4\n  target_modules: q_proj\n";
   std::ofstream(dir + "/a.jsonl") << "x";
   const auto o = ReadTrainOptions(dir + "/a.yaml", {"max_steps=7", "lora.use_rslora=true"});
   ASSERT_TRUE(o.ok()) << o.status().message();
@@ -47,8 +48,9 @@ TEST(Options, MistakesAreNamedWithTheirLine) {
   const auto has = [](const std::string& text, const std::string& part) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
   };
-  has(error("learning_rat: 1", {}), dir + "/a.yaml:4: unknown option \"learning_rat\"; did you "
-                                          "mean \"learning_rate\"?");
+  has(error("learning_rat: 1", {}), dir +
+                                        "/a.yaml:4: unknown option \"learning_rat\"; did you "
+                                        "mean \"learning_rate\"?");
   has(error("lora:\n  rr: 1", {}), "a.yaml:5: unknown option \"lora.rr\"; did you mean \"lora.r\"");
   has(error("max_steps: 1.5", {}), "a.yaml:4: max_steps is \"1.5\"; allowed: 0 or more");
   has(error("optim: sgd", {}), "allowed: adamw, adamw_8bit");

@@ -132,9 +132,8 @@ Status Run::Admit(const ModelConfig& config, const TrainMemory& memory,
   arena_bytes_ = TrainArenaBytes(config, *kernels_, pool_->size(), shape);
   memory_.activations = arena_bytes_;
   if (events_.planned != nullptr) events_.planned(memory_);
-  const int64_t available = o_.memory_limit_gb > 0
-                                ? static_cast<int64_t>(o_.memory_limit_gb * 1e9)
-                                : AvailableMemory();
+  const int64_t available =
+      o_.memory_limit_gb > 0 ? static_cast<int64_t>(o_.memory_limit_gb * 1e9) : AvailableMemory();
   return CheckTrainMemory(memory_, available);
 }
 
@@ -173,19 +172,19 @@ void Run::PlanSteps() {
   steps_per_epoch_ = (plan_->batches_per_round() + accumulated - 1) / accumulated;
   total_steps_ = o_.max_steps > 0
                      ? o_.max_steps
-                     : static_cast<int64_t>(std::ceil(
-                           o_.num_train_epochs * static_cast<double>(steps_per_epoch_)));
-  warmup_ = o_.warmup_steps > 0
-                ? o_.warmup_steps
-                : static_cast<int64_t>(
-                      std::ceil(o_.warmup_ratio * static_cast<double>(total_steps_)));
+                     : static_cast<int64_t>(
+                           std::ceil(o_.num_train_epochs * static_cast<double>(steps_per_epoch_)));
+  warmup_ =
+      o_.warmup_steps > 0
+          ? o_.warmup_steps
+          : static_cast<int64_t>(std::ceil(o_.warmup_ratio * static_cast<double>(total_steps_)));
 }
 
 std::vector<StateTensor> Run::StateTensors() {
   std::vector<StateTensor> tensors;
   for (const TrainParam& p : model_->params()) {
-    tensors.push_back({"param." + p.name, DType::kF32, p.shape,
-                       reinterpret_cast<uint8_t*>(p.value), p.size() * 4});
+    tensors.push_back({"param." + p.name, DType::kF32, p.shape, reinterpret_cast<uint8_t*>(p.value),
+                       p.size() * 4});
   }
   for (StateTensor& t : optimiser_.State()) tensors.push_back(std::move(t));
   return tensors;
@@ -238,14 +237,16 @@ Status Run::BadLoss(int64_t step, const FlatBatch& batch, const std::vector<int6
                     double loss) {
   std::string where = runner_->FirstBadActivation(batch);
   for (const TrainParam& p : model_->params()) {
-    if (std::all_of(p.value, p.value + p.size(), [](float v) { return std::isfinite(v); })) continue;
+    if (std::all_of(p.value, p.value + p.size(), [](float v) { return std::isfinite(v); }))
+      continue;
     where += (where.empty() ? "" : "; first trained parameter: ") + p.name;
     break;
   }
-  return DataLoss("step " + std::to_string(step + 1) + ": the loss is " + std::to_string(loss) +
-                  " (examples " + NameExamples(examples) + "); first tensor that is not finite: " +
-                  (where.empty() ? "the loss itself" : where) +
-                  ". Checkpoints saved before are intact; lower learning_rate, or look at the base");
+  return DataLoss(
+      "step " + std::to_string(step + 1) + ": the loss is " + std::to_string(loss) + " (examples " +
+      NameExamples(examples) +
+      "); first tensor that is not finite: " + (where.empty() ? "the loss itself" : where) +
+      ". Checkpoints saved before are intact; lower learning_rate, or look at the base");
 }
 
 Status Run::BadGradient(int64_t step) const {
@@ -288,8 +289,8 @@ Result<StepReport> Run::Step(int64_t step) {
   }
   for (size_t i = 0; i < batches.size(); ++i) {
     // Of the seed, the step and the part alone: a resumed run drops what a whole one does.
-    const uint64_t key = Mix64(Mix64(static_cast<uint64_t>(o_.seed) ^ Mix64(
-                                         static_cast<uint64_t>(step))) + i) | 1;
+    const uint64_t key =
+        Mix64(Mix64(static_cast<uint64_t>(o_.seed) ^ Mix64(static_cast<uint64_t>(step))) + i) | 1;
     const double loss = runner_->Loss(batches[i], static_cast<double>(report.labels), true, key);
     if (!std::isfinite(loss)) return BadLoss(step, batches[i], examples[i], loss);
     report.loss += loss;
@@ -299,9 +300,8 @@ Result<StepReport> Run::Step(int64_t step) {
   report.learning_rate =
       o_.learning_rate * ScheduleFactor(o_.lr_scheduler_type, step, warmup_, total_steps_);
   // As torch.nn.utils.clip_grad_norm_.
-  const double clip = o_.max_grad_norm > 0
-                          ? std::min(1.0, o_.max_grad_norm / (report.grad_norm + 1e-6))
-                          : 1.0;
+  const double clip =
+      o_.max_grad_norm > 0 ? std::min(1.0, o_.max_grad_norm / (report.grad_norm + 1e-6)) : 1.0;
   optimiser_.Step(*pool_, step + 1, report.learning_rate, static_cast<float>(clip));
   report.step = step + 1;
   report.total_steps = total_steps_;
@@ -383,8 +383,8 @@ Result<TrainSummary> Run::Go() {
   RETURN_IF_ERROR(CheckTrainOptions(o_));
   ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
   kernels_ = &KernelsFor(isa);
-  pool_ = std::make_unique<ThreadPool>(
-      o_.threads > 0 ? static_cast<int>(o_.threads) : AvailableProcessors());
+  pool_ = std::make_unique<ThreadPool>(o_.threads > 0 ? static_cast<int>(o_.threads)
+                                                      : AvailableProcessors());
   ASSIGN_OR_RETURN(files_, ReadModel(o_.model));
   if (o_.max_seq_length > files_.config.max_position_embeddings) {
     return InvalidArgument("max_seq_length is " + std::to_string(o_.max_seq_length) +

@@ -91,7 +91,8 @@ inline void BackwardInput(const WeightView& w, const float* dy, int64_t m, int64
 
 // ---- the weight gradient
 
-// dw[R][V vectors] += sum over m rows of dy[i, R] x[i, V vectors]. The sum is added once, at its end.
+// dw[R][V vectors] += sum over m rows of dy[i, R] x[i, V vectors]. The sum is added once, at its
+// end.
 template <int R, int V>
 void MicroOuter(const float* dy, int64_t ldy, const float* x, int64_t ldx, int64_t m, float* dw,
                 int64_t ldw) {
@@ -126,8 +127,7 @@ constexpr std::array<MicroOuterFn, sizeof...(r)> MicroOuterTable(std::integer_se
 inline void BackwardWeight(const float* dy, const float* x, int64_t m, int64_t n, int64_t k,
                            int64_t n0, int64_t n1, float* dw) {
   constexpr int kRowsPerTile = kTileRows;
-  static constexpr auto kWide =
-      MicroOuterTable<2>(std::make_integer_sequence<int, kRowsPerTile>{});
+  static constexpr auto kWide = MicroOuterTable<2>(std::make_integer_sequence<int, kRowsPerTile>{});
   static constexpr auto kNarrow =
       MicroOuterTable<1>(std::make_integer_sequence<int, kRowsPerTile>{});
   int64_t col = 0;
