@@ -28,8 +28,7 @@ struct ExecContext {
   ThreadPool* pool = nullptr;
   Arena* arena = nullptr;
   Tape* tape = nullptr;  // null: inference; nothing else differs
-  // With a tape: blocks (ops/block.h) keep their input alone and are computed again on the way
-  // back.
+  // With a tape: blocks (ops/block.h) keep their input and are computed again on the way back.
   bool recompute = false;
   // Not 0: training with dropout. Masks are a function of this, of the place that drops, and of the
   // element alone, so that a block that is computed again drops the same.
