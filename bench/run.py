@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "bench" / "peers"
 GEMMA = "gemma-3-270m-q4_k_m.gguf"
 BIG = "random-4b-q4_0.gguf"
+BIG_IMAGES = "random-4b-mmproj.gguf"
+PHOTO = ROOT / "examples" / "images" / "retina.jpg"
 SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 NOTE = ROOT / "examples" / "notes" / "clinical_note.txt"
 LIMIT_SECONDS = 900
@@ -28,7 +30,7 @@ LIMIT_SECONDS = 900
 
 # Of a result of galen bench, where it has them.
 FIELDS = ("value", "unit", "limit", "share_of_limit", "peak_bytes", "kv_bytes", "resident_bytes", "plain", "speculated",
-          "identical")
+          "identical", "text_tokens_per_s", "times_faster")
 
 
 class Unavailable(Exception):
@@ -165,12 +167,18 @@ def oracle():
 def random_4b(options):
     """The 4B-shaped file that peers read, and galen to measure loading; else galen makes its weights in memory."""
     path = options.models / BIG
-    if not path.exists():
-        say("writing a 4B-shaped file for the peers (once; 2.5 GB)")
-        part = path.with_suffix(".part")
-        child([oracle(), PEERS / "random_4b_gguf.py", part, options.models / GEMMA])
-        part.replace(path)
+    write_once(path, "a 4B-shaped file for the peers (2.5 GB)", "random_4b_gguf.py", options.models / GEMMA)
+    write_once(options.models / BIG_IMAGES, "an image projector of that model (0.8 GB)", "random_mmproj_gguf.py")
     return path
+
+
+def write_once(path, what, script, *arguments):
+    if path.exists():
+        return
+    say(f"writing {what}, once")
+    part = path.with_suffix(".part")
+    child([oracle(), PEERS / script, part, *arguments])
+    part.replace(path)
 
 
 def make_cases(options):
@@ -201,6 +209,8 @@ def make_cases(options):
          "galen": [*big, "--context", "131072", "--prompt", "1", "--generate", "4", "--repeat", "1"]},
         {"name": "4b-128k-int8", "title": "MedGemma-4B shape, cache in int8",
          "galen": [*big, "--context", "131072", "--kv", "int8", "--prompt", "1", "--generate", "4", "--repeat", "1"]},
+        {"name": "4b-image", "title": "MedGemma-4B shape, a question about one image", "big": True, "needs_file": True,
+         "galen": [options.models / BIG, "--mmproj", options.models / BIG_IMAGES, "--image", PHOTO]},
         {"name": "tower-896", "title": "MedGemma image tower, 896 x 896", "tower": ("siglip-896", 1),
          "galen": ["--shape", "siglip-896"]},
         {"name": "tower-896-int8", "title": "MedGemma image tower, int8 activations", "tower": ("siglip-896", 1),
@@ -253,6 +263,10 @@ def cell(samples, with_share):
         text += f", {100 * best['share_of_limit']:.0f} % of {best['limit']}"
     if with_share and "speculated" in best and best["speculated"]:
         text += f", {best['plain']:.4g} → {best['speculated']:.4g} tok/s, {'identical' if best['identical'] else 'DIFFERENT'} output"
+    if with_share and best.get("text_tokens_per_s"):
+        text += f", text {best['text_tokens_per_s']:.4g}"
+    if with_share and best.get("times_faster"):
+        text += f", {best['times_faster']:.0f} times faster than the first time"
     for key, name in (("kv_bytes", "KV"), ("resident_bytes", "resident"), ("peak_bytes", "peak")):
         if with_share and best.get(key):
             text += f", {name} {best[key] / 2**30:.2f} GiB"

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "bench_image.h"
 #include "bench_limits.h"
 #include "bench_subject.h"
 #include "bench_tower.h"
@@ -53,8 +54,7 @@ class Bandwidth {
 
 class Bench {
  public:
-  explicit Bench(const BenchOptions& o)
-      : o_(o), pool_(o.threads > 0 ? o.threads : AvailableProcessors()) {}
+  explicit Bench(const BenchOptions& o) : o_(o), pool_(ThreadsOf(o.threads)) {}
   Result<Json> Run();
 
  private:
@@ -197,12 +197,22 @@ Result<Json> Bench::Run() {
   return json_;
 }
 
-Status RunBench(const BenchOptions& o) {
+Status CheckUsage(const BenchOptions& o) {
   if (o.model.empty() == o.shape.empty())
-    return InvalidArgument("give a model or --shape, not both");
+    return InvalidArgument(o.model.empty() ? "name a model, or a --shape of random weights"
+                                           : "give a model or --shape, not both");
+  if (!o.image.empty() && o.model.empty())
+    return InvalidArgument("--image needs a model with a tokenizer, not --shape");
+  if (o.train && (IsTowerShape(o.shape) || !o.image.empty() || o.activations != "bf16"))
+    return InvalidArgument("--train wants a text model, and computes in bf16 or fp32");
+  return ComputeOf(o).status();
+}
+
+Status RunBench(const BenchOptions& o) {
   ASSIGN_OR_RETURN(const Json json, o.train                 ? MeasureTrainStep(o)
                                     : IsTowerShape(o.shape) ? MeasureTower(o)
-                                                            : Bench(o).Run());
+                                    : o.image.empty()       ? Bench(o).Run()
+                                                            : MeasureImageQuestion(o));
   if (o.json) {
     std::cout << json.dump() << "\n";
     return OkStatus();
@@ -221,6 +231,10 @@ Status RunBench(const BenchOptions& o) {
     const std::string limit = result["limit"].get<std::string>();
     if (limit != "none")
       std::printf(" %5.1f %% of %s", 100 * result["share_of_limit"].get<double>(), limit.c_str());
+    if (result.contains("text_tokens_per_s"))
+      std::printf(" beside text %.2f", result["text_tokens_per_s"].get<double>());
+    if (result.contains("times_faster"))
+      std::printf(" %.0f times faster", result["times_faster"].get<double>());
     std::printf("\n");
   }
   std::printf("peak memory          %s\n", FormatBytes(PeakResidentBytes()).c_str());
@@ -253,6 +267,9 @@ void AddBench(CLI::App& app, Action* action) {
                    "Also decode at the end of a context of so many tokens");
   verb->add_option("--repeated", o->repeated_file,
                    "Also speculate on the text of this file, which the prompt holds twice");
+  verb->add_option("--image", o->image,
+                   "Instead: a question about this image, new and asked again (model with images)");
+  AddProjectorOption(*verb, o.get());
   verb->add_option("--repeat", o->repeat, "Runs, of which the median counts")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
@@ -268,7 +285,10 @@ void AddBench(CLI::App& app, Action* action) {
   verb->add_flag("--recompute", o->train_recompute, "Of --train: layers are computed again");
   AddComputeOptions(*verb, o.get());
   verb->add_flag("--json", o->json, "One JSON object");
-  verb->callback([o, action] { *action = [o] { return RunBench(*o); }; });
+  verb->callback([o, action] {
+    RequireUsage(CheckUsage(*o));
+    *action = [o] { return RunBench(*o); };
+  });
 }
 
 }  // namespace galen::cli

@@ -10,8 +10,7 @@ Result<std::unique_ptr<Subject>> OpenSubject(const BenchOptions& o) {
   auto subject = std::make_unique<Subject>();
   ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
   subject->kernels = &KernelsFor(isa);
-  subject->threads =
-      std::make_unique<ThreadPool>(o.threads > 0 ? o.threads : AvailableProcessors());
+  subject->threads = std::make_unique<ThreadPool>(ThreadsOf(o.threads));
   const double begin = Now();
   if (!o.model.empty()) {
     OpenModelOptions open;

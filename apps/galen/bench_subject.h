@@ -14,6 +14,7 @@ namespace galen::cli {
 struct BenchOptions : ModelOptions {
   std::string shape, type = "q4_0";
   std::string repeated_file;
+  std::string image;
   int64_t prompt = 512, generate = 64, streams = 0, long_context = 0;
   int repeat = 3;
   bool train = false, train_recompute = false;

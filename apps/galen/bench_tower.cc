@@ -38,7 +38,7 @@ Result<Json> MeasureTower(const BenchOptions& o) {
                            " is an image tower; --context and --repeated measure language models");
   }
   const int64_t batch = std::max<int64_t>(o.streams, 1);
-  ThreadPool pool(o.threads > 0 ? o.threads : AvailableProcessors());
+  ThreadPool pool(ThreadsOf(o.threads));
   ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
   ASSIGN_OR_RETURN(const Compute compute, ComputeOf(o));
   const KernelTable& kernels = KernelsFor(isa);

@@ -28,9 +28,6 @@ FlatBatch RandomBatch(const BenchOptions& o, int64_t vocab_size, uint64_t seed) 
 }  // namespace
 
 Result<Json> MeasureTrainStep(const BenchOptions& o) {
-  if (o.compute != "bf16" && o.compute != "fp32") {
-    return InvalidArgument("--train computes in bf16 or fp32");
-  }
   Json json;
   json["results"] = Json::array();
   ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());

@@ -12,6 +12,12 @@ namespace galen::cli {
 // What a verb does once its options are parsed. Set by the chosen verb's callback.
 using Action = std::function<Status()>;
 
+// For checks of options against each other, in a verb's callback: an error there is one of usage,
+// with exit code 2.
+inline void RequireUsage(const Status& status) {
+  if (!status.ok()) throw CLI::ValidationError(status.message());
+}
+
 void AddRun(CLI::App& app, Action* action);
 void AddScore(CLI::App& app, Action* action);
 void AddLook(CLI::App& app, Action* action);

@@ -1,10 +1,12 @@
 // galen doctor: this machine, and what fits on it.
+#include <cstdio>
 #include <fstream>
 #include <iostream>
 
 #include "commands.h"
 #include "engine/memory_plan.h"
 #include "kernels/machine_limits.h"
+#include "models/dual_encoder/open_dual_encoder.h"
 #include "models/random_model.h"
 #include "session.h"
 
@@ -19,10 +21,7 @@ std::string ProcessorName() {
   return "unknown";
 }
 
-Status Doctor(const ModelOptions& o) {
-  ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
-  ThreadPool pool(o.threads > 0 ? o.threads : AvailableProcessors());
-  const int64_t available = AvailableMemory();
+Json Machine(ThreadPool& pool, Isa isa, int64_t available) {
   Json json = {{"cpu", ProcessorName()},
                {"threads", pool.size()},
                {"isa", IsaName(isa)},
@@ -37,31 +36,106 @@ Status Doctor(const ModelOptions& o) {
   std::string pattern;
   json["limits"]["read_gb_per_s"] = MeasureReadBandwidth(pool, &pattern);
   json["limits"]["read_pattern"] = pattern;
+  return json;
+}
+
+// Published shapes at 4.5 bits a weight, as q4_0 and q4_k have.
+Result<Json> WhatFits(int64_t available) {
   constexpr int64_t kContext = 4096;
+  Json json;
   for (std::string_view shape : RandomModelShapes()) {
     ASSIGN_OR_RETURN(const ModelConfig config, ShapeConfig(shape));
-    // 4.5 bits a weight, as q4_0 and q4_k have.
     const int64_t bytes = config.num_parameters() * 9 / 16 +
                           KvCacheBytes(config, KvType::kBf16,
                                        std::min(kContext, config.max_position_embeddings), 512);
-    json["fits"][std::string(shape)] = {{"four_bit_bytes", bytes}, {"fits", bytes < available}};
+    json[std::string(shape)] = {{"four_bit_bytes", bytes}, {"fits", bytes < available}};
   }
-  if (!o.model.empty()) {
-    ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model));
-    int64_t bytes = 0;
-    for (const TensorInfo& tensor : files.checkpoint->tensors())
-      bytes += static_cast<int64_t>(tensor.bytes.size());
-    json["model"] = {
-        {"path", o.model},
-        {"architecture", files.config.architecture},
-        {"weights_bytes", bytes},
-        {"fits", bytes < available},
-        {"tokenizer", files.tokenizer_status.ok() ? "ok" : files.tokenizer_status.message()},
-        {"chat_template", files.chat_template.empty() ? "none" : files.chat_template_origin}};
+  return json;
+}
+
+int64_t TensorBytes(const Checkpoint& checkpoint) {
+  int64_t bytes = 0;
+  for (const TensorInfo& tensor : checkpoint.tensors())
+    bytes += static_cast<int64_t>(tensor.bytes.size());
+  return bytes;
+}
+
+Result<Json> LookAtModel(const ModelOptions& o, int64_t available) {
+  if (IsDualEncoderPath(o.model)) {
+    return Unsupported(o.model +
+                       " is an image-text model without a language model: galen show, classify and "
+                       "embed take it");
   }
-  std::cout << (o.json ? json.dump(-1, ' ', false, Json::error_handler_t::replace)
-                       : json.dump(2, ' ', false, Json::error_handler_t::replace))
-            << "\n";
+  ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model, ReadOptionsOf(o)));
+  int64_t bytes = TensorBytes(*files.checkpoint);
+  const bool images = files.vision_status.ok();
+  if (images && files.vision_checkpoint != files.checkpoint)
+    bytes += TensorBytes(*files.vision_checkpoint);
+  return Json{{"path", o.model},
+              {"architecture", files.config.architecture},
+              {"weights_bytes", bytes},
+              {"fits", bytes < available},
+              {"tokenizer", files.tokenizer_status.ok() ? "ok" : files.tokenizer_status.message()},
+              {"images", images ? "ok" : files.vision_status.message()},
+              {"chat_template", files.chat_template.empty() ? "none" : files.chat_template_origin}};
+}
+
+std::string Rate(const Json& rates, const char* key, const char* unit) {
+  const double value = rates[key].get<double>();
+  char text[64];
+  std::snprintf(text, sizeof(text), "%.0f %s", value, unit);
+  return value > 0 ? text : "none";
+}
+
+void Print(const Json& json) {
+  std::cout << json["cpu"].get<std::string>() << ", " << json["threads"] << " threads, "
+            << FormatBytes(json["available_bytes"].get<int64_t>()) << " of memory free\n"
+            << "computes with " << json["isa"].get<std::string>() << "; GALEN_ISA forces one of:";
+  for (const Json& isa : json["isas"]) std::cout << " " << isa.get<std::string>();
+  std::cout << "\n\nmeasured limits\n";
+  for (const auto& [name, rates] : json["limits"].items()) {
+    if (!rates.is_object()) continue;
+    std::cout << "  " << name << std::string(name.size() < 14 ? 14 - name.size() : 1, ' ')
+              << "fp32 " << Rate(rates, "fp32_gflops", "GFLOP/s") << ", bf16 "
+              << Rate(rates, "bf16_gflops", "GFLOP/s") << ", int8 "
+              << Rate(rates, "int8_gops", "GOP/s") << "\n";
+  }
+  char text[64];
+  std::snprintf(text, sizeof(text), "%.1f GB/s", json["limits"]["read_gb_per_s"].get<double>());
+  std::cout << "  memory reads  " << text << "\n\nwhat fits, at four bits a weight and a context "
+            << "of 4,096 tokens\n";
+  for (const auto& [name, fit] : json["fits"].items()) {
+    std::cout << "  " << name << std::string(name.size() < 14 ? 14 - name.size() : 1, ' ')
+              << FormatBytes(fit["four_bit_bytes"].get<int64_t>())
+              << (fit["fits"].get<bool>() ? "" : ": does not fit") << "\n";
+  }
+  if (!json.contains("model")) return;
+  const Json& model = json["model"];
+  std::cout << "\n"
+            << model["path"].get<std::string>() << "\n  "
+            << model["architecture"].get<std::string>() << ", weights "
+            << FormatBytes(model["weights_bytes"].get<int64_t>())
+            << (model["fits"].get<bool>() ? "" : ": does not fit") << "\n";
+  for (const char* part : {"tokenizer", "chat_template", "images"})
+    std::cout << "  " << part << ": " << model[part].get<std::string>() << "\n";
+}
+
+Status Doctor(ModelOptions o) {
+  ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
+  const int64_t available = AvailableMemory();
+  Json model;
+  if (!o.model.empty()) {  // first: what is wrong with it is known at once
+    RETURN_IF_ERROR(ResolveModel(&o));
+    ASSIGN_OR_RETURN(model, LookAtModel(o, available));
+  }
+  ThreadPool pool(ThreadsOf(o.threads));
+  Json json = Machine(pool, isa, available);
+  ASSIGN_OR_RETURN(json["fits"], WhatFits(available));
+  if (!model.is_null()) json["model"] = model;
+  if (o.json)
+    std::cout << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+  else
+    Print(json);
   return OkStatus();
 }
 

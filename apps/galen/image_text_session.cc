@@ -12,6 +12,7 @@
 #include "media/image/decode.h"
 #include "progress.h"
 #include "recipes/files.h"
+#include "session.h"
 
 namespace galen::cli {
 namespace {
@@ -120,8 +121,7 @@ Result<std::unique_ptr<ImageTextSession>> OpenImageTextSession(const ImageTextOp
   }
   ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
   session->kernels = &KernelsFor(isa);
-  session->threads =
-      std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : AvailableProcessors());
+  session->threads = std::make_unique<ThreadPool>(ThreadsOf(options.threads));
   DualEncoderRunnerOptions run;
   run.compute = session->compute;
   run.batch_invariant = true;  // no row may depend on --batch or on where a resumed run begins

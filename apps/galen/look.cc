@@ -154,7 +154,19 @@ void Print(const MediaInput& input, const ModelSight& sight, const LookOptions& 
   if (o.gallery) std::cout << "\nopen " << o.out << "/index.html\n";
 }
 
-void ListRecipes() {
+void ListRecipes(bool json) {
+  if (json) {
+    Json list = Json::array();
+    for (const Recipe& recipe : BuiltinRecipes()) {
+      list.push_back({{"recipe", recipe.Id()},
+                      {"official", recipe.official},
+                      {"title", recipe.title},
+                      {"source", recipe.source},
+                      {"note", recipe.note}});
+    }
+    std::cout << DumpReport(list, -1) << "\n";
+    return;
+  }
   for (const Recipe& recipe : BuiltinRecipes()) {
     std::cout << recipe.Id() << (recipe.official ? " (official)" : "") << "\n    " << recipe.title
               << "\n    " << recipe.source << "\n";
@@ -162,14 +174,19 @@ void ListRecipes() {
   }
 }
 
-Status Look(const LookOptions& o) {
-  if (o.list) {
-    ListRecipes();
-    return OkStatus();
-  }
+Status CheckUsage(const LookOptions& o) {
+  if (o.list) return OkStatus();
   if (!o.any())
     return InvalidArgument("name a file to look at, or use --recipes for the list of recipes");
   if (o.gallery && o.out.empty()) return InvalidArgument("--gallery needs --out DIR");
+  return OkStatus();
+}
+
+Status Look(const LookOptions& o) {
+  if (o.list) {
+    ListRecipes(o.json);
+    return OkStatus();
+  }
   ASSIGN_OR_RETURN(const MediaInput input, BuildInput(o));
   Json report = MediaReport(input);
   ModelSight sight;
@@ -207,7 +224,10 @@ void AddLook(CLI::App& app, Action* action) {
   verb->add_flag("--gallery", o->gallery, "Also index.html, to check by eye");
   verb->add_flag("--recipes", o->list, "List the recipes");
   verb->add_flag("--json", o->json, "One JSON object");
-  verb->callback([o, action] { *action = [o] { return Look(*o); }; });
+  verb->callback([o, action] {
+    RequireUsage(CheckUsage(*o));
+    *action = [o] { return Look(*o); };
+  });
 }
 
 }  // namespace galen::cli

@@ -15,7 +15,7 @@ int Fail(const std::string& message) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("galen runs medical language models on your own hardware.", "galen");
+  CLI::App app("galen runs medical language and image models on your own hardware.", "galen");
   app.set_version_flag("--version", "galen " GALEN_VERSION);
   app.require_subcommand(1);
   galen::cli::Action action;

@@ -312,8 +312,10 @@ void AddRun(CLI::App& app, Action* action) {
   AddComputeOptions(*verb, o.get());
   verb->add_flag("--json", o->json, "One JSON object instead of text");
   verb->callback([o, action] {
+    RequireUsage(ParseBias(o->bias, &o->sampling));
+    RequireUsage(CheckSamplingParams(o->sampling, kMaxCount));
+    RequireUsage(ComputeOf(*o).status());
     *action = [o]() -> Status {
-      RETURN_IF_ERROR(ParseBias(o->bias, &o->sampling));
       RETURN_IF_ERROR(ResolveModel(o.get()));
       if (o->system.empty()) o->system = o->default_system;
       if (!o->prompt.empty() || !o->file.empty()) return Answer(*o);

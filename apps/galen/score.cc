@@ -92,6 +92,7 @@ void AddScore(CLI::App& app, Action* action) {
   AddComputeOptions(*verb, o.get());
   verb->add_flag("--json", o->json, "One JSON object");
   verb->callback([o, action] {
+    RequireUsage(ComputeOf(*o).status());
     *action = [o]() -> Status {
       RETURN_IF_ERROR(ResolveModel(o.get()));
       return Score(*o);

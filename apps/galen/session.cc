@@ -56,6 +56,11 @@ void AddComputeOptions(CLI::App& verb, ModelOptions* o) {
                 "The same bits whoever else is in the batch");
 }
 
+int ThreadsOf(int threads) {
+  const int processors = AvailableProcessors();
+  return threads > 0 ? std::min(threads, processors) : processors;
+}
+
 Result<Compute> ComputeOf(const ModelOptions& options) {
   if (options.activations == "int8") {
     if (options.compute == "fp32")
@@ -101,8 +106,7 @@ Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_
   const double begin = Now();
   ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
   session->kernels = &KernelsFor(isa);
-  session->threads =
-      std::make_unique<ThreadPool>(options.threads > 0 ? options.threads : AvailableProcessors());
+  session->threads = std::make_unique<ThreadPool>(ThreadsOf(options.threads));
   ASSIGN_OR_RETURN(const RunnerOptions runner, RunnerOptionsOf(options));
   ASSIGN_OR_RETURN(const KvType kv_type, KvTypeOf(options, runner.compute));
   OpenModelOptions open;

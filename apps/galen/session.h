@@ -36,6 +36,9 @@ Status ResolveModel(ModelOptions* options);
 ReadModelOptions ReadOptionsOf(const ModelOptions& options);
 void AddComputeOptions(CLI::App& verb, ModelOptions* options);
 
+// As many as asked, 0 for all, but no more than there are processors: workers wait for each other
+// without sleeping.
+int ThreadsOf(int threads);
 // Compute mode and cache type; "int8" names int8 activations.
 Result<Compute> ComputeOf(const ModelOptions& options);
 Result<KvType> KvTypeOf(const ModelOptions& options, Compute compute);

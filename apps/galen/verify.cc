@@ -61,7 +61,7 @@ Status RunVerify(ModelOptions o) {
   ASSIGN_OR_RETURN(const std::vector<std::string> names, Chosen(&o));
   ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
   const KernelTable& kernels = KernelsFor(isa);
-  ThreadPool threads(o.threads > 0 ? o.threads : AvailableProcessors());
+  ThreadPool threads(ThreadsOf(o.threads));
   Json json = {{"isa", std::string(IsaName(isa))}, {"results", Json::array()}};
   std::string failures;
   for (const std::string& name : names) {

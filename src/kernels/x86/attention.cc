@@ -12,7 +12,10 @@ void AddX86Attention(Isa isa, KernelTable* table) {
     AddAvx512Bf16Attention(table);
     AddAvx512Bf16EncoderAttention(table);
   }
-  if (isa >= Isa::kAmx) AddAmxAttention(table);
+  if (isa >= Isa::kAmx) {
+    AddAmxAttention(table);
+    AddAmxEncoderAttention(table);
+  }
 }
 
 }  // namespace galen

@@ -16,6 +16,7 @@ void AddAvx512Attention(KernelTable* table);
 void AddAvx512Bf16Attention(KernelTable* table);
 void AddAvx512Bf16EncoderAttention(KernelTable* table);
 void AddAmxAttention(KernelTable* table);
+void AddAmxEncoderAttention(KernelTable* table);
 
 // KernelTable::paged_attention in fp32 on AVX-512, and with bf16 dot products: the tables above
 // them fall back on these.
