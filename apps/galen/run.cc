@@ -143,6 +143,7 @@ Json ResultJson(const Session& session, const std::vector<int32_t>& prompt,
   Json json;
   json["text"] = result.text;
   if (FindThinkingMarkers(*session.files().tokenizer).open) json["thinking"] = result.thinking;
+  if (!session.adapters.adapters().empty()) json["adapters"] = AdapterRecord(session.adapters);
   if (!media.empty()) json["media"] = media;
   if (!boxes.empty()) json["boxes"] = boxes;
   json["finish_reason"] = FinishReasonName(result.finish);
@@ -309,13 +310,15 @@ void AddRun(CLI::App& app, Action* action) {
                    "Report each token's log-probability and K alternatives (--json)");
   verb->add_option("--speculate", o->speculate,
                    "off, ngram, or a smaller model of the same vocabulary");
+  AddAdapterOptions(*verb, &o->adapters);
   AddComputeOptions(*verb, o.get());
   verb->add_flag("--json", o->json, "One JSON object instead of text");
-  verb->callback([o, action] {
+  verb->callback([o, action, verb] {
     RequireUsage(ParseBias(o->bias, &o->sampling));
     RequireUsage(CheckSamplingParams(o->sampling, kMaxCount));
     RequireUsage(ComputeOf(*o).status());
-    *action = [o]() -> Status {
+    *action = [o, verb]() -> Status {
+      RETURN_IF_ERROR(ReadAdapterOptions(*verb, &o->adapters));
       RETURN_IF_ERROR(ResolveModel(o.get()));
       if (o->system.empty()) o->system = o->default_system;
       if (!o->prompt.empty() || !o->file.empty()) return Answer(*o);

@@ -43,9 +43,11 @@ Status Score(const ScoreVerbOptions& o) {
         std::to_string(files.config.max_position_embeddings) + "; score it in parts");
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, OpenSession(o, size));
-  ASSIGN_OR_RETURN(const ScoreOptions options, ScoreOptionsOf(o));
+  ASSIGN_OR_RETURN(ScoreOptions options, ScoreOptionsOf(o));
+  options.runner.adapters = session->adapters.costs();
   Json json;
   json["tokens"] = tokens;
+  if (!session->adapters.adapters().empty()) json["adapters"] = AdapterRecord(session->adapters);
   const auto& s = *session;
   if (o.against.empty()) {
     ASSIGN_OR_RETURN(const std::vector<float> logprobs,
@@ -56,7 +58,8 @@ Status Score(const ScoreVerbOptions& o) {
     ModelOptions reference = o;
     reference.compute = o.against == "fp32" ? "fp32" : "bf16";
     reference.activations = o.against == "int8" ? "int8" : "bf16";
-    ASSIGN_OR_RETURN(const ScoreOptions other, ScoreOptionsOf(reference));
+    ASSIGN_OR_RETURN(ScoreOptions other, ScoreOptionsOf(reference));
+    other.runner.adapters = options.runner.adapters;
     ASSIGN_OR_RETURN(const ScoreComparison result,
                      CompareScores(s.model(), *s.kernels, *s.threads, options, other, tokens));
     json["logprobs"] = result.logprobs;
@@ -89,11 +92,13 @@ void AddScore(CLI::App& app, Action* action) {
   verb->add_option("--file", o->file, "The text (- is standard input)")->required();
   verb->add_option("--against", o->against, "Reference mode to compare with: bf16, fp32 or int8")
       ->check(CLI::IsMember({"bf16", "fp32", "int8"}));
+  AddAdapterOptions(*verb, &o->adapters);
   AddComputeOptions(*verb, o.get());
   verb->add_flag("--json", o->json, "One JSON object");
-  verb->callback([o, action] {
+  verb->callback([o, action, verb] {
     RequireUsage(ComputeOf(*o).status());
-    *action = [o]() -> Status {
+    *action = [o, verb]() -> Status {
+      RETURN_IF_ERROR(ReadAdapterOptions(*verb, &o->adapters));
       RETURN_IF_ERROR(ResolveModel(o.get()));
       return Score(*o);
     };

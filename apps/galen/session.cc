@@ -87,9 +87,16 @@ Result<RunnerOptions> RunnerOptionsOf(const ModelOptions& options) {
 
 namespace {
 
-Result<EngineOptions> EngineOptionsOf(const ModelOptions& options, int64_t context) {
+Result<EngineOptions> EngineOptionsOf(const Session& session, const ModelOptions& options,
+                                      int64_t context) {
   EngineOptions engine;
   ASSIGN_OR_RETURN(engine.runner, RunnerOptionsOf(options));
+  engine.runner.adapters = session.adapters.costs();
+  for (size_t i = 0; i < session.adapters.adapters().size(); ++i) {
+    const uint64_t bit = uint64_t{1} << i;
+    engine.adapters |= bit;
+    if (session.adapters.adapters()[i].serves_all) engine.shared_adapters |= bit;
+  }
   ASSIGN_OR_RETURN(engine.kv_type, KvTypeOf(options, engine.runner.compute));
   engine.context = context;
   if (options.speculate == "ngram")
@@ -131,6 +138,9 @@ Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_
     return CheckMemory(plan, AvailableMemory()).WithContext(options.model);
   };
   ASSIGN_OR_RETURN(session->loaded, OpenModel(options.model, open));
+  ASSIGN_OR_RETURN(session->adapters, AttachAdapters(session->loaded, options.adapters,
+                                                     *session->kernels, *session->threads));
+  image_options.adapters = session->adapters.costs();
   if (session->loaded.tower != nullptr) {
     ASSIGN_OR_RETURN(session->images,
                      ImageEncoder::Create(*session->loaded.tower, *session->files().image_processor,
@@ -147,7 +157,7 @@ Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_
 
 Result<std::unique_ptr<Engine>> OpenEngine(const Session& session, const ModelOptions& options,
                                            int64_t context) {
-  ASSIGN_OR_RETURN(EngineOptions engine, EngineOptionsOf(options, context));
+  ASSIGN_OR_RETURN(EngineOptions engine, EngineOptionsOf(session, options, context));
   engine.draft_model = session.draft.model.get();
   return Engine::Create(session.model(), *session.kernels, *session.threads, engine);
 }

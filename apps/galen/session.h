@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "adapter_options.h"
 #include "base/json.h"
 #include "base/threads.h"
 #include "engine/engine.h"
@@ -24,8 +25,9 @@ struct ModelOptions {
   int threads = 0;      // 0: all processors
   bool batch_invariant = false;
   bool json = false;
-  std::string mmproj;          // image projector file of a GGUF model
-  bool images = false;         // open the image part too
+  std::string mmproj;   // image projector file of a GGUF model
+  bool images = false;  // open the image part too
+  AdapterCliOptions adapters;
   std::string default_system;  // system text that an Ollama model carries
 };
 
@@ -49,6 +51,7 @@ struct Session {
   const KernelTable* kernels = nullptr;
   std::unique_ptr<ThreadPool> threads;
   LoadedModel loaded;
+  ModelAdapters adapters;                // that loaded carries
   LoadedModel draft;                     // --speculate MODEL
   std::unique_ptr<ImageEncoder> images;  // null unless asked for
   double load_seconds = 0;

@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -84,6 +85,23 @@ Status CheckMedia(const Request& request, const ModelConfig& config, int64_t mos
                              " tokens; raise max_batch_tokens");
     }
     next = media.end();
+  }
+  return OkStatus();
+}
+
+// One spelling for one choice, so that equal requests share the prefix cache and rows of a batch.
+Status CheckAdapters(Request* request, const EngineOptions& options) {
+  if (request->adapters == kAllAdapters) request->adapters = options.adapters;
+  const uint64_t unknown = request->adapters & ~options.adapters;
+  if (unknown != 0) {
+    return InvalidArgument("adapter " + std::to_string(std::countr_zero(unknown)) +
+                           " of the request is not loaded");
+  }
+  const uint64_t missing = options.shared_adapters & ~request->adapters;
+  if (missing != 0) {
+    return InvalidArgument("adapter " + std::to_string(std::countr_zero(missing)) +
+                           " changes what all requests share (norms or the image tower); every "
+                           "request must use it");
   }
   return OkStatus();
 }
@@ -198,6 +216,7 @@ Result<int64_t> Engine::Submit(Request request) {
   // Sequences that generate come first in a step, with all their guesses.
   RETURN_IF_ERROR(CheckMedia(
       request, config, options_.runner.max_batch_tokens - options_.runner.max_logit_rows + 1));
+  RETURN_IF_ERROR(CheckAdapters(&request, options_));
   auto sequence = std::make_unique<Sequence>();
   sequence->id = next_id_++;
   sequence->tokens = request.prompt;

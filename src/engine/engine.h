@@ -32,7 +32,9 @@ struct EngineOptions {
       0;  // tokens of all sequences that fit the cache at once; 0: max_sequences * context
   bool prefix_cache = true;
   Speculate speculate = Speculate::kOff;
-  int64_t max_draft = 6;  // with the token before them, the rows that decode in registers
+  int64_t max_draft = 6;         // with the token before them, the rows that decode in registers
+  uint64_t adapters = 0;         // loaded, a bit each
+  uint64_t shared_adapters = 0;  // of these, the ones that serve every request
   const CausalLM* draft_model = nullptr;  // kModel only; must outlive the engine
 };
 
@@ -56,9 +58,9 @@ class Engine {
   static int64_t ReservedBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,
                                const EngineOptions& options);
 
-  // InvalidArgument for an empty prompt, ids outside the vocabulary and sampling values out of
-  // range; ResourceExhausted for a prompt that leaves no room for an answer in the context. Returns
-  // the request's id.
+  // InvalidArgument for an empty prompt, adapters that are not loaded, ids outside the vocabulary
+  // and sampling values out of range; ResourceExhausted for a prompt that leaves no room for an
+  // answer in the context. Returns the request's id.
   Result<int64_t> Submit(Request request);
   // The request ends with kCancelled at the next step. Unknown ids are ignored.
   void Cancel(int64_t id);

@@ -33,7 +33,9 @@ bool SameGrid(const ImageGrid& a, const ImageGrid& b) {
 
 int64_t ImageEncoder::ReservedBytes(const ImageTower& tower, const KernelTable& kernels,
                                     int num_threads, const ImageEncoderOptions& options) {
-  return tower.ArenaBytes(kernels, num_threads, PassPatches(tower.config(), options));
+  const int64_t patches = PassPatches(tower.config(), options);
+  return tower.ArenaBytes(kernels, num_threads, patches) +
+         options.adapters.TowerArenaBytes(kernels, num_threads, patches);
 }
 
 ImageEncoder::ImageEncoder(const ImageTower& tower, const ImageProcessor& processor,
@@ -56,7 +58,9 @@ Result<std::unique_ptr<ImageEncoder>> ImageEncoder::Create(const ImageTower& tow
 
 Status ImageEncoder::Reserve(int64_t patches) {
   if (patches <= arena_patches_) return OkStatus();
-  const int64_t bytes = tower_.ArenaBytes(*ctx_.kernels, ctx_.pool->size(), patches);
+  const int64_t bytes =
+      tower_.ArenaBytes(*ctx_.kernels, ctx_.pool->size(), patches) +
+      options_.adapters.TowerArenaBytes(*ctx_.kernels, ctx_.pool->size(), patches);
   if (arena_patches_ > 0) {  // the first was planned for
     const int64_t available = AvailableMemory() + arena_->high_water();
     if (bytes > available) {

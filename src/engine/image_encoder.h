@@ -11,6 +11,7 @@
 
 #include "engine/chat_prompt.h"
 #include "engine/sequence.h"
+#include "models/adapters.h"
 #include "models/vision/image_processor.h"
 #include "models/vision/image_tower.h"
 
@@ -19,6 +20,7 @@ namespace galen {
 struct ImageEncoderOptions {
   Compute compute = Compute::kBf16;
   bool batch_invariant = false;
+  AdapterCosts adapters;                     // of the adapters that the tower carries
   int64_t cache_bytes = int64_t{512} << 20;  // of embeddings kept; least recently used go first
   int64_t max_patches = 0;  // of one pass; 0: as many as one image of full size has
                             // (of a megapixel, where images have any shape)

@@ -9,9 +9,10 @@ namespace galen {
 PrefixCache::PrefixCache(KvPool* pool, int64_t max_pages, int64_t window_pages)
     : pool_(pool), max_pages_(max_pages), window_pages_(window_pages), key_(RandomSipKey()) {}
 
-Digest128 PrefixCache::Root(uint64_t salt) const {
-  uint8_t bytes[sizeof(salt)];
-  std::memcpy(bytes, &salt, sizeof(salt));
+Digest128 PrefixCache::Root(const Request& request) const {
+  const uint64_t numbers[] = {request.cache_salt, request.adapters};
+  uint8_t bytes[sizeof(numbers)];
+  std::memcpy(bytes, numbers, sizeof(numbers));
   return SipHash128(key_, bytes);
 }
 
@@ -44,7 +45,7 @@ void PrefixCache::Attach(Sequence* sequence) {
   GALEN_CHECK(sequence->computed == 0);
   const int64_t most = (static_cast<int64_t>(sequence->tokens.size()) - 1) / kPageTokens;
   std::vector<Lru::iterator> chain;
-  Digest128 digest = Root(sequence->request.cache_salt);
+  Digest128 digest = Root(sequence->request);
   for (int64_t page = 0; page < most; ++page) {
     const Content content = ContentOf(*sequence, page);
     const Digest128 next = Next(digest, content);
@@ -109,8 +110,7 @@ void PrefixCache::Insert(Sequence* sequence, int64_t tokens_end) {
   const int64_t full = tokens_end / kPageTokens;
   for (int64_t page = static_cast<int64_t>(sequence->digests.size()); page < full; ++page) {
     const Content content = ContentOf(*sequence, page);
-    const Digest128 parent =
-        page == 0 ? Root(sequence->request.cache_salt) : sequence->digests[page - 1];
+    const Digest128 parent = page == 0 ? Root(sequence->request) : sequence->digests[page - 1];
     const Digest128 digest = Next(parent, content);
     sequence->digests.push_back(digest);
     if (const auto found = entries_.find(digest); found != entries_.end()) {

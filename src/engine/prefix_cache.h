@@ -60,7 +60,7 @@ class PrefixCache {
   // The digest of the page that follows `parent`.
   Digest128 Next(const Digest128& parent, const Content& content) const;
   static Content ContentOf(const Sequence& sequence, int64_t page);
-  Digest128 Root(uint64_t salt) const;
+  Digest128 Root(const Request& request) const;
   void Touch(Lru::iterator entry) { lru_.splice(lru_.begin(), lru_, entry); }
   // Takes the sequence's window pages into an entry that has none.
   void KeepWindows(Entry* entry, const Sequence& sequence, int64_t page);

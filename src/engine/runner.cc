@@ -24,7 +24,9 @@ TokenPosition PositionOf(std::span<const MediaSpan> media, int64_t t) {
 int64_t ModelRunner::ArenaBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,
                                 const RunnerOptions& options) {
   return ForwardArenaBytes(model.config(), kernels, num_threads, options.max_batch_tokens,
-                           options.max_logit_rows);
+                           options.max_logit_rows) +
+         options.adapters.ArenaBytes(kernels, num_threads, options.max_batch_tokens,
+                                     options.max_logit_rows);
 }
 
 Result<ModelRunner> ModelRunner::Create(const CausalLM& model, const KernelTable& kernels,
@@ -97,7 +99,7 @@ Tensor ModelRunner::Run(const KvPool& pool, std::span<const ScheduledSpan> spans
       kv_.push_back({addresses_.data() + addresses_.size(), table.first_page});
       for (int32_t page : table.pages) addresses_.push_back(pool.Address(layer, page));
     }
-    spans_.push_back({row, end, span.begin, kv});
+    spans_.push_back({row, end, span.begin, kv, sequence.request.adapters});
   }
   Batch batch;
   batch.tokens = tokens_;

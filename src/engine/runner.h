@@ -8,6 +8,7 @@
 
 #include "engine/kv_pool.h"
 #include "engine/scheduler.h"
+#include "models/adapters.h"
 #include "models/causal_lm.h"
 
 namespace galen {
@@ -19,6 +20,7 @@ struct RunnerOptions {
       false;  // also where a step holds no prompt (speculation checks several tokens at once)
   int64_t max_batch_tokens = 512;
   int64_t max_logit_rows = 64;
+  AdapterCosts adapters;  // of the adapters that the model carries
 };
 
 class ModelRunner {

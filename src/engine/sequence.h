@@ -11,6 +11,7 @@
 
 #include "base/siphash.h"
 #include "engine/sampler.h"
+#include "ops/exec_context.h"
 
 namespace galen {
 
@@ -61,7 +62,10 @@ struct Request {
   SamplingParams sampling;
   int64_t max_tokens = 1 << 30;
   std::vector<int32_t> stop_tokens;  // end the answer and are not part of it
-  // Sequences share cached prefixes only under the same salt (tenant, adapter, preprocessing).
+  // Adapters that serve it, a bit each (ModelAdapters); all that are loaded unless it says else.
+  uint64_t adapters = kAllAdapters;
+  // Sequences share cached prefixes only under the same salt (tenant, preprocessing) and
+  // with the same adapters.
   uint64_t cache_salt = 0;
   // Called on the engine's thread for each token of the answer; false ends it after this token
   // (stop strings).

@@ -186,7 +186,7 @@ std::vector<ParamSpec> Qwen2_5VLTower::Params() {
   const auto slice = [&t, hidden](const char* gguf, int64_t index, LinearLayer* layer) {
     const std::string gg(gguf);
     for (ParamSpec* spec :
-         {&t.Matrix("attn.qkv.weight", (gg + ".weight").c_str(), hidden, hidden, &layer->weight),
+         {&t.Matrix("attn.qkv.weight", (gg + ".weight").c_str(), hidden, hidden, layer),
           &t.Vector("attn.qkv.bias", (gg + ".bias").c_str(), hidden, &layer->bias)}) {
       spec->hf_slices = 3;
       spec->hf_slice = index;
