@@ -89,7 +89,8 @@ Status SetOption(const std::string& name, const std::string& value, TrainOptions
 Status SetOption(const std::string& name, const std::vector<std::string>& values,
                  TrainOptions* options);
 
-// A YAML file. Errors begin with FILE:LINE. Paths in it are relative to the file's folder.
+// A YAML file. Errors begin with FILE:LINE. Input files of relative paths are looked for in the
+// file's folder, then where galen was started; output_dir counts from the latter.
 Result<TrainOptions> ReadTrainOptions(const std::string& path,
                                       const std::vector<std::string>& sets);
 // Options that do not go together, or that must be there.

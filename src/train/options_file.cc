@@ -62,12 +62,17 @@ bool IsRelativeFile(const std::string& path) {
   return !path.empty() && path[0] != '/' && path.find(':') == std::string::npos;
 }
 
-// A path of the file counts from the file's folder; one that does not exist there from where galen
-// was started. "~/" is the user's home.
-void Anchor(const std::string& folder, std::string* path) {
+// "~/" is the user's home.
+void ExpandHome(std::string* path) {
   if (const char* home = std::getenv("HOME"); home != nullptr && path->starts_with("~/")) {
     *path = home + path->substr(1);
   }
+}
+
+// A path of the file counts from the file's folder; one that does not exist there from where galen
+// was started.
+void Anchor(const std::string& folder, std::string* path) {
+  ExpandHome(path);
   if (!IsRelativeFile(*path) || folder.empty()) return;
   const std::string beside = folder + *path;
   if (FileExists(beside)) *path = beside;
@@ -89,7 +94,7 @@ Result<TrainOptions> ReadTrainOptions(const std::string& path,
   const std::string folder = Folder(path);
   Anchor(folder, &options.model);
   Anchor(folder, &options.chat_template);
-  Anchor(folder, &options.output_dir);
+  ExpandHome(&options.output_dir);
   for (std::string& file : options.train_file) Anchor(folder, &file);
   for (std::string& file : options.eval_file) Anchor(folder, &file);
   for (const std::string& set : sets) {
