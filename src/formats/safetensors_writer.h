@@ -1,9 +1,16 @@
+<<<<<<< HEAD
 // Writes safetensors files.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <span>
+=======
+// The header of a safetensors file that is about to be written.
+#pragma once
+
+#include <cstdint>
+>>>>>>> h/adapters
 #include <string>
 #include <vector>
 
@@ -12,6 +19,7 @@
 
 namespace galen {
 
+<<<<<<< HEAD
 struct TensorToWrite {
   std::string name;
   DType dtype = DType::kF32;  // a plain type
@@ -25,5 +33,24 @@ struct TensorToWrite {
 // full); what was written is removed.
 Status WriteSafetensors(const std::string& path, std::span<const TensorToWrite> tensors,
                         const std::map<std::string, std::string>& metadata);
+=======
+struct SafetensorsEntry {
+  std::string name;
+  DType dtype = DType::kU8;  // a plain type
+  std::vector<int64_t> shape;
+  int64_t offset = 0;  // from the beginning of the file; set by LayOutSafetensors
+
+  int64_t bytes() const;
+};
+
+struct SafetensorsLayout {
+  std::string header;  // what the file begins with, its length included
+  int64_t file_bytes = 0;
+};
+
+// Gives every entry its place, in their order, one behind another. Metadata says {"format": "pt"},
+// which transformers asks for. InvalidArgument: a name occurs twice.
+Result<SafetensorsLayout> LayOutSafetensors(std::vector<SafetensorsEntry>* entries);
+>>>>>>> h/adapters
 
 }  // namespace galen

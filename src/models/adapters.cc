@@ -10,6 +10,7 @@
 #include "models/adapter_targets.h"
 #include "models/arena_bytes.h"
 #include "models/weight_store.h"
+#include "nn/layers.h"
 #include "ops/lora_ops.h"
 
 namespace galen {

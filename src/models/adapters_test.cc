@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "models/golden_inputs.h"
+#include "models/merge_adapter.h"
 #include "models/parity_bounds_test.h"
 #include "models/tiny_models_test.h"
 
@@ -270,6 +271,57 @@ TEST_F(AdapterTest, ArenaBytes) {
     ctx.arena = &*arena;
     EXPECT_NO_THROW(tiny->model->Forward(ctx, inputs.batch()));
   }
+}
+
+// A merged checkpoint answers as the adapter beside its base does.
+TEST_F(AdapterTest, MergedWeightsAnswerAsTheAdapter) {
+  const KernelTable& kernels = KernelsFor(SupportedIsas().back());
+  for (const Case& c : {Case{"gemma3-all", "gemma3"}, Case{"gemma3-dora", "gemma3"},
+                        Case{"gemma3-google", "gemma3"}, Case{"gemma3-embed", "gemma3"},
+                        Case{"gemma3-norms", "gemma3"}, Case{"llama-bias", "llama-bias"},
+                        Case{"qwen2_5_vl", "qwen2_5_vl"}}) {
+    SCOPED_TRACE(c.adapter);
+    const auto expected = OpenCheckpoint(AdapterFolder(c.adapter) + "/expected.safetensors");
+    const auto file = OpenAdapter(AdapterFolder(c.adapter));
+    ASSERT_TRUE(expected.ok() && file.ok());
+    const std::string out = OwnTempDir() + "/merged-" + c.adapter;
+    std::filesystem::remove_all(out);
+    MergeOptions options;
+    options.float32 = true;
+    const auto report = MergeAdapter(TinyFolder(c.base), *file, options, out);
+    ASSERT_TRUE(report.ok()) << report.status().message();
+    EXPECT_GT(report->changed, 0);
+    EXPECT_FALSE(MergeAdapter(TinyFolder(c.base), *file, options, out).ok());  // it exists
+    auto tiny = OpenTiny(out, WeightUse::kInference, kernels, pool_);
+    ASSERT_TRUE(tiny.ok()) << tiny.status().message();
+    ExpectNear(Logits(*tiny, kernels, **expected), **expected, "logits", 18 * kLayerRoundings);
+  }
+  const auto gguf = OpenAdapter(AdapterFolder("gemma3-all"));
+  EXPECT_FALSE(MergeAdapter(TinyFolder("gemma3/f32.gguf"), *gguf, {}, OwnTempDir() + "/x").ok());
+  EXPECT_FALSE(std::filesystem::exists(OwnTempDir() + "/x"));
+}
+
+TEST_F(AdapterTest, DeltaNorms) {
+  const auto file = OpenAdapter(AdapterFolder("gemma3-all"));
+  ASSERT_TRUE(file.ok());
+  const AdapterModule& m = file->modules[0];
+  const auto values = [](const TensorInfo& t) {
+    std::vector<float> v(static_cast<size_t>(t.NumElements()));
+    FormatOf(t.dtype).decode(t.bytes.data(), v.data(), t.NumElements());
+    return v;
+  };
+  const std::vector<float> a = values(*m.a), b = values(*m.b);
+  const int64_t r = m.a->shape[0], in = m.a->shape[1], out = m.b->shape[0];
+  double squares = 0;
+  for (int64_t i = 0; i < out; ++i) {
+    for (int64_t j = 0; j < in; ++j) {
+      double sum = 0;
+      for (int64_t q = 0; q < r; ++q) sum += double{b[i * r + q]} * a[q * in + j];
+      squares += sum * sum;
+    }
+  }
+  EXPECT_NEAR(DeltaNorm(m), 2.0 * std::sqrt(squares), 1e-9 * (1 + squares));
+  EXPECT_GT(squares, 0);
 }
 
 // ---- What is refused
