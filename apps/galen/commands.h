@@ -28,10 +28,7 @@ void AddDoctor(CLI::App& app, Action* action);
 void AddClassify(CLI::App& app, Action* action);
 void AddEmbed(CLI::App& app, Action* action);
 void AddVerify(CLI::App& app, Action* action);
-<<<<<<< HEAD
 void AddTrain(CLI::App& app, Action* action);
-=======
 void AddAdapter(CLI::App& app, Action* action);
->>>>>>> h/adapters
 
 }  // namespace galen::cli

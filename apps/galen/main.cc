@@ -29,11 +29,8 @@ int main(int argc, char** argv) {
   galen::cli::AddClassify(app, &action);
   galen::cli::AddEmbed(app, &action);
   galen::cli::AddVerify(app, &action);
-<<<<<<< HEAD
   galen::cli::AddTrain(app, &action);
-=======
   galen::cli::AddAdapter(app, &action);
->>>>>>> h/adapters
   try {
     if (argc > 1 && argv[1][0] != '-') {
       std::string verbs;

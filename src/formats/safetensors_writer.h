@@ -1,16 +1,7 @@
-<<<<<<< HEAD
-// Writes safetensors files.
-#pragma once
-
-#include <cstdint>
-#include <map>
-#include <span>
-=======
 // The header of a safetensors file that is about to be written.
 #pragma once
 
 #include <cstdint>
->>>>>>> h/adapters
 #include <string>
 #include <vector>
 
@@ -19,21 +10,6 @@
 
 namespace galen {
 
-<<<<<<< HEAD
-struct TensorToWrite {
-  std::string name;
-  DType dtype = DType::kF32;  // a plain type
-  std::vector<int64_t> shape;
-  const uint8_t* data = nullptr;
-  int64_t bytes = 0;
-};
-
-// Writes `path` anew, tensors in the given order, and syncs it to the disk. A crash leaves part of
-// a file: write into a folder that is renamed when all is there. Io: the system refused (disk
-// full); what was written is removed.
-Status WriteSafetensors(const std::string& path, std::span<const TensorToWrite> tensors,
-                        const std::map<std::string, std::string>& metadata);
-=======
 struct SafetensorsEntry {
   std::string name;
   DType dtype = DType::kU8;  // a plain type
@@ -51,6 +27,5 @@ struct SafetensorsLayout {
 // Gives every entry its place, in their order, one behind another. Metadata says {"format": "pt"},
 // which transformers asks for. InvalidArgument: a name occurs twice.
 Result<SafetensorsLayout> LayOutSafetensors(std::vector<SafetensorsEntry>* entries);
->>>>>>> h/adapters
 
 }  // namespace galen

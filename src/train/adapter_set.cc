@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "data/shuffle.h"
-#include "formats/safetensors_writer.h"
 #include "ops/lora_ops.h"
 #include "train/atomic_directory.h"
 #include "train/peft_names.h"
+#include "train/write_tensors.h"
 
 namespace galen {
 namespace {
@@ -163,8 +163,7 @@ Status AdapterSet::Write(const std::string& directory, const std::string& base_m
     tensors.push_back({"base_model.model." + p.name, DType::kF32, p.shape,
                        reinterpret_cast<const uint8_t*>(p.value), 4 * p.size()});
   }
-  RETURN_IF_ERROR(
-      WriteSafetensors(out.path() + "/adapter_model.safetensors", tensors, {{"format", "pt"}}));
+  RETURN_IF_ERROR(WriteTensors(out.path() + "/adapter_model.safetensors", tensors));
   RETURN_IF_ERROR(out.WriteFile("adapter_config.json", PeftConfig(base_model).dump(2) + "\n"));
   return out.Commit();
 }

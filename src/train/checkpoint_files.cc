@@ -7,8 +7,8 @@
 
 #include "base/files.h"
 #include "formats/checkpoint.h"
-#include "formats/safetensors_writer.h"
 #include "train/atomic_directory.h"
+#include "train/write_tensors.h"
 
 namespace galen {
 namespace {
@@ -47,7 +47,7 @@ Status SaveCheckpoint(const std::string& output_dir, const TrainerState& state,
                    AtomicDirectory::Create(FolderOf(output_dir, state.step)));
   std::vector<TensorToWrite> list;
   for (const StateTensor& t : tensors) list.push_back({t.name, t.dtype, t.shape, t.data, t.bytes});
-  RETURN_IF_ERROR(WriteSafetensors(folder.path() + "/state.safetensors", list, {}));
+  RETURN_IF_ERROR(WriteTensors(folder.path() + "/state.safetensors", list));
   Json json;
   json["step"] = state.step;
   json["best_eval_loss"] = state.best_eval_loss;

@@ -2,11 +2,11 @@
 #include <filesystem>
 #include <map>
 
-#include "formats/safetensors_writer.h"
 #include "models/param_sources.h"
 #include "train/atomic_directory.h"
 #include "train/lora_model.h"
 #include "train/train_model.h"
+#include "train/write_tensors.h"
 
 namespace galen {
 namespace {
@@ -96,7 +96,7 @@ Status FullModel::Export(const std::string& directory) const {
     }
     tensors.push_back(std::move(t));
   }
-  RETURN_IF_ERROR(WriteSafetensors(out.path() + "/model.safetensors", tensors, {{"format", "pt"}}));
+  RETURN_IF_ERROR(WriteTensors(out.path() + "/model.safetensors", tensors));
   for (const std::string& name : CompanionFiles(base.directory())) {
     RETURN_IF_ERROR(out.CopyFile(base.directory() + "/" + name, name));
   }
