@@ -13,6 +13,7 @@
 #include "models/merge_adapter.h"
 #include "models/parity_bounds_test.h"
 #include "models/tiny_models_test.h"
+#include "nn/layers.h"
 
 namespace galen {
 namespace {
