@@ -15,8 +15,9 @@ void EncodeBnbInt8Row(const float* values, int64_t n, int8_t* codes, float* scb)
     largest = std::max(largest, std::fabs(HalfToFloat(FloatToHalf(values[i]))));
   }
   *scb = largest;
-  // What has no finite scale gets codes of zero: the row is NaN or infinite through its scale.
-  const float scale = largest > 0.0f && std::isfinite(largest) ? 127.0f / largest : 0.0f;
+  // PyTorch divides a number by a tensor as reciprocal times number: two roundings. What has no
+  // finite scale gets codes of zero: the row is NaN or infinite through its scale.
+  const float scale = largest > 0.0f && std::isfinite(largest) ? 1.0f / largest * 127.0f : 0.0f;
   for (int64_t i = 0; i < n; ++i) {
     const float code = std::nearbyint(HalfToFloat(FloatToHalf(values[i])) * scale);
     codes[i] = code >= -127.0f && code <= 127.0f ? static_cast<int8_t>(code) : int8_t{0};

@@ -107,7 +107,7 @@ def main():
     rows[5] *= 1e-6  # subnormal in fp16
     rows[6] *= 1e4
     rows[7, ::3] = 0.5 / 127 * rows[7].abs().max()
-    for name, values in (("int8.rows", rows), ("int8.odd", normal(5, 21))):
+    for name, values in (("int8.rows", rows), ("int8.odd", normal(5, 21)), ("int8.many", normal(128, 64) * 0.08)):
         codes, scb, _ = bnb.int8_vectorwise_quant(values.half())
         tensors[name + ".weight"] = codes
         tensors[name + ".SCB"] = scb

@@ -157,7 +157,10 @@ FP32_LIMIT = 2e-4
 def check_bnb(name, dtype, work):
     source = work / f"{name}-{dtype}"
     make_source(name, source, getattr(torch, dtype))
-    text = work / "text.txt"
+    # Letters that the small vocabulary has: its tokenizer.json drops others, where a GGUF file has an unknown token.
+    letters = set("".join(json.loads((source / "tokenizer.json").read_text())["model"]["vocab"])) | {" "}
+    text = work / f"{name}.txt"
+    text.write_text("".join(letter for letter in TEXT if letter in letters))
     for kind in ("nf4", "nf4-plain", "int8"):
         label = f"{name} {dtype} {kind}"
         config = BitsAndBytesConfig(load_in_8bit=True) if kind == "int8" else BitsAndBytesConfig(
@@ -205,7 +208,8 @@ def check_bnb(name, dtype, work):
             check(error < FP32_LIMIT, f"{label}: written by {who}, read by galen: {error:.1e} of log-probabilities")
             tokens, half = score(directory, text)
             check(np.abs(half - expected).mean() < 3e-2, f"{label}: written by {who}, bf16: {np.abs(half - expected).mean():.1e}")
-        if dtype == ("bfloat16" if kind == "int8" else "float32"):
+        # (bitsandbytes 0.50.2 cannot multiply by matrices whose blocks cross rows on processors with AVX-512: LLaMA's here.)
+        if name == "gemma3" and dtype == ("bfloat16" if kind == "int8" else "float32"):
             one, two = (logprobs_of(AutoModelForCausalLM.from_pretrained(directory, dtype=getattr(torch, dtype)), tokens)[1]
                         for directory in (theirs, ours))
             # Offsets of nested scales differ in their last digit.
@@ -218,7 +222,7 @@ def check_bnb(name, dtype, work):
 
 
 def check_gguf(name, types, work):
-    source, text = work / f"{name}-float32", work / "text.txt"
+    source, text = work / f"{name}-float32", work / f"{name}.txt"
     tokens, expected = score(source, text, "--compute", "fp32")
     parts = decoded(parts_of(source))
     for kind in types:
@@ -266,7 +270,7 @@ def check_faults(work):
         process.wait()
         # Whole or not there.
         if target.exists():
-            check(galen("score", target, "--file", work / "text.txt", "--json", ok=False).returncode == 0, f"{kind}: killed late: whole")
+            check(galen("score", target, "--file", work / "llama.txt", "--json", ok=False).returncode == 0, f"{kind}: killed late: whole")
         else:
             check(True, f"{kind}: killed: nothing under the name")
         for path in work.glob("fault*"):
@@ -307,7 +311,6 @@ def main():
     everything = "--all" in sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        (work / "text.txt").write_text(TEXT)
         for name in ("gemma3", "llama"):
             for dtype in ("float32", "bfloat16") if name == "gemma3" or everything else ("float32",):
                 check_bnb(name, dtype, work)
