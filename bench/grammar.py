@@ -156,6 +156,7 @@ def main():
     parser.add_argument("--tokenizer", default=f"{cache}/models/tokenizers/gemma3/tokenizer.json")
     parser.add_argument("--schemas", default=str(ROOT / "tests/parity/grammar/schemas.jsonl"))
     parser.add_argument("--masks", type=int, default=200)
+    parser.add_argument("--peers", nargs="*", default=["llguidance", "xgrammar"])
     parser.add_argument("--out")
     args = parser.parse_args()
     schemas = [json.dumps(json.loads(line)["schema"]) for line in Path(args.schemas).read_text().splitlines()]
@@ -163,7 +164,8 @@ def main():
     lines = [f"{len(schemas)} schemas, {sum(map(len, documents))} documents, load {os.getloadavg()[0]:.1f}", "",
              "| engine | schemas | documents not followed | compile ms, median | worst | mask µs, mean | median | p99 |",
              "|---|---|---|---|---|---|---|---|", row("galen", compiled, spent)]
-    ratios = []
+    print("\n".join(lines), flush=True)
+    ratios, shown = [], len(lines)
     text = Path(args.tokenizer).read_text()
     peers = []
     try:
@@ -171,7 +173,7 @@ def main():
         tokenizer = tokenizers.Tokenizer.from_str(text)
         size = tokenizer.get_vocab_size()
         ids = [[tokenizer.encode(d, add_special_tokens=False).ids for d in texts] for texts in documents]
-        peers = [LlGuidance, XGrammar]
+        peers = [kind for kind in (LlGuidance, XGrammar) if kind.name in args.peers]
     except ImportError as missing:
         lines.append(f"no peers: {missing}")
     for kind in peers:
@@ -183,8 +185,9 @@ def main():
         theirs = measure(peer, schemas, ids, args.masks)
         lines.append(row(kind.name, *theirs))
         ratios.append(ratio(kind.name, (compiled, spent), theirs[:2]))
+        print(lines[-1], ratios[-1], sep="\n", flush=True)
     report = "\n".join(lines + [""] + ratios) + "\n"
-    print(report)
+    print("\n".join(lines[shown:] + [""] + ratios))
     if args.out:
         Path(args.out).write_text(report)
 

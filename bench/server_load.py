@@ -36,7 +36,7 @@ def generate(connection, prompt, tokens, stream, **options):
 
 
 def percentile(values, share):
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else 0
 
 
 def one_stream(port, number, tokens, gaps, counts):

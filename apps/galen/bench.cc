@@ -7,6 +7,7 @@
 #include "bench_limits.h"
 #include "bench_subject.h"
 #include "bench_tower.h"
+#include "bench_train.h"
 #include "commands.h"
 #include "engine/memory_plan.h"
 #include "kernels/machine_limits.h"
@@ -202,13 +203,16 @@ Status CheckUsage(const BenchOptions& o) {
                                            : "give a model or --shape, not both");
   if (!o.image.empty() && o.model.empty())
     return InvalidArgument("--image needs a model with a tokenizer, not --shape");
+  if (o.train && (IsTowerShape(o.shape) || !o.image.empty() || o.activations != "bf16"))
+    return InvalidArgument("--train wants a text model, and computes in bf16 or fp32");
   return ComputeOf(o).status();
 }
 
 Status RunBench(const BenchOptions& o) {
-  ASSIGN_OR_RETURN(const Json json, IsTowerShape(o.shape) ? MeasureTower(o)
-                                    : o.image.empty()     ? Bench(o).Run()
-                                                          : MeasureImageQuestion(o));
+  ASSIGN_OR_RETURN(const Json json, o.train                 ? MeasureTrainStep(o)
+                                    : IsTowerShape(o.shape) ? MeasureTower(o)
+                                    : o.image.empty()       ? Bench(o).Run()
+                                                            : MeasureImageQuestion(o));
   if (o.json) {
     std::cout << json.dump() << "\n";
     return OkStatus();
@@ -269,6 +273,16 @@ void AddBench(CLI::App& app, Action* action) {
   verb->add_option("--repeat", o->repeat, "Runs, of which the median counts")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
+  verb->add_flag("--train", o->train,
+                 "A training step of adapters on all linear layers over --prompt tokens, instead");
+  verb->add_option("--rank", o->train_rank, "Of --train: rank of the adapters")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  verb->add_option("--labelled", o->train_labelled,
+                   "Of --train: share of the tokens that count in the loss")
+      ->check(CLI::Range(0.01, 1.0))
+      ->capture_default_str();
+  verb->add_flag("--recompute", o->train_recompute, "Of --train: layers are computed again");
   AddComputeOptions(*verb, o.get());
   verb->add_flag("--json", o->json, "One JSON object");
   verb->callback([o, action] {

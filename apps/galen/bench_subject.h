@@ -17,6 +17,9 @@ struct BenchOptions : ModelOptions {
   std::string image;
   int64_t prompt = 512, generate = 64, streams = 0, long_context = 0;
   int repeat = 3;
+  bool train = false, train_recompute = false;
+  int64_t train_rank = 16;
+  double train_labelled = 1;  // share of the tokens
 };
 
 // A model, from a file or made of random numbers.

@@ -28,6 +28,7 @@ void AddDoctor(CLI::App& app, Action* action);
 void AddClassify(CLI::App& app, Action* action);
 void AddEmbed(CLI::App& app, Action* action);
 void AddVerify(CLI::App& app, Action* action);
+void AddTrain(CLI::App& app, Action* action);
 void AddAdapter(CLI::App& app, Action* action);
 void AddServe(CLI::App& app, Action* action);
 void AddQuantize(CLI::App& app, Action* action);

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   galen::cli::AddClassify(app, &action);
   galen::cli::AddEmbed(app, &action);
   galen::cli::AddVerify(app, &action);
+  galen::cli::AddTrain(app, &action);
   galen::cli::AddAdapter(app, &action);
   galen::cli::AddServe(app, &action);
   galen::cli::AddQuantize(app, &action);

@@ -1,7 +1,8 @@
 #include "engine/chat_prompt.h"
 
-#include <optional>
 #include <string>
+
+#include "models/chat_input.h"
 
 namespace galen {
 namespace {
@@ -9,11 +10,6 @@ namespace {
 // Tokens around the placeholders of a view: its two markers and a token of line breaks on either
 // side.
 constexpr int64_t kTokensAround = 4;
-
-std::optional<std::string> Spelling(const Tokenizer& tokenizer, std::optional<TokenId> id) {
-  if (!id.has_value()) return std::nullopt;
-  return std::string(tokenizer.TokenText(*id));
-}
 
 // Collects text and images; text is encoded in pieces as long as possible, since tokens merge
 // across them.
@@ -114,18 +110,8 @@ Status Blame(const ModelFiles& files, const Status& status) {
 }  // namespace
 
 ChatEncoder::ChatEncoder(ModelFiles files, ChatTemplate chat)
-    : files_(std::move(files)), template_(std::move(chat)) {
-  const Tokenizer& tokenizer = *files_.tokenizer;
+    : files_(std::move(files)), template_(std::move(chat)), shared_(ChatInputFor(files_)) {
   shared_.add_generation_prompt = true;
-  shared_.bos_token = Spelling(tokenizer, tokenizer.special().bos);
-  shared_.eos_token = Spelling(tokenizer, tokenizer.special().eos);
-  for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) {
-    if (tokenizer.IsControl(id)) shared_.control_tokens.emplace_back(tokenizer.TokenText(id));
-  }
-  // A message that spells the placeholder is text, whether or not the vocabulary calls it a control
-  // token.
-  if (files_.image_processor != nullptr)
-    shared_.control_tokens.emplace_back(files_.image_processor->placeholder());
 }
 
 Result<ChatEncoder> ChatEncoder::Create(const ModelFiles& files) {

@@ -2,15 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
+#include "base/memory.h"
 #include "base/status.h"
 
 namespace galen {
-
-// Bytes that this process may still take: the system's available memory, or less if a control group
-// limits it.
-int64_t AvailableMemory();
 
 struct MemoryPlan {
   int64_t weights = 0;
@@ -19,7 +15,6 @@ struct MemoryPlan {
   int64_t total() const { return weights + kv_cache + activations; }
 };
 
-std::string FormatBytes(int64_t bytes);  // "3.1 GB", "12 MB"
 // ResourceExhausted ("needs 3.1 GB (weights ..., cache ..., activations ...), 2.0 GB free; ...")
 // unless the plan fits.
 Status CheckMemory(const MemoryPlan& plan, int64_t available);

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/nearest_name.h"
 #include "formats/bitsandbytes.h"
 #include "formats/quote.h"
 #include "formats/safetensors.h"
@@ -24,24 +25,6 @@ std::string Join(const std::string& directory, const std::string& file) {
 std::string ParentDirectory(const std::string& path) {
   const size_t slash = path.rfind('/');
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-
-// Edits (insert, remove, replace) that turn one name into the other, counted up to `limit`.
-size_t EditDistance(std::string_view a, std::string_view b, size_t limit) {
-  if (a.size() > b.size()) std::swap(a, b);
-  if (b.size() - a.size() > limit) return limit + 1;
-  std::vector<size_t> row(a.size() + 1);
-  for (size_t i = 0; i < row.size(); ++i) row[i] = i;
-  for (size_t j = 1; j <= b.size(); ++j) {
-    size_t diagonal = row[0];
-    row[0] = j;
-    for (size_t i = 1; i <= a.size(); ++i) {
-      const size_t above = row[i];
-      row[i] = std::min({above + 1, row[i - 1] + 1, diagonal + (a[i - 1] != b[j - 1] ? 1 : 0)});
-      diagonal = above;
-    }
-  }
-  return row[a.size()];
 }
 
 // What to do about a directory without safetensors.

@@ -48,6 +48,13 @@ struct KernelTable {
   int64_t (*linear_backward_scratch_bytes)(const WeightView& w) = nullptr;
   void (*linear_backward_input)(const WeightView& w, const float* dy, int64_t m, int64_t col0,
                                 int64_t col1, float* dx, bool accumulate, void* scratch) = nullptr;
+  // The same with dy and W rounded to bf16 and sums in fp32; dy as linear_prepare makes it for the
+  // plan kBf16Panels (k of the operand: N). col0 is a multiple of 32. Null: this instruction set
+  // has none.
+  int64_t (*linear_backward_bf16_scratch_bytes)(int64_t m) = nullptr;
+  void (*linear_backward_input_bf16)(const WeightView& w, const LinearOperand& dy, int64_t col0,
+                                     int64_t col1, float* dx, bool accumulate,
+                                     void* scratch) = nullptr;
   // dw[n, k] += sum_i dy[i, n] * x[i, k] for n in [n0, n1), x [m, K], dy [m, N], dw [N, K]. fp32.
   void (*linear_backward_weight)(const float* dy, const float* x, int64_t m, int64_t n, int64_t k,
                                  int64_t n0, int64_t n1, float* dw) = nullptr;

@@ -297,6 +297,55 @@ TEST_P(LinearKernels, InputGradient) {
   }
 }
 
+// Against the sums of the rounded operands.
+TEST_P(LinearKernels, InputGradientBf16) {
+  const auto rounded = [](float value) { return Bf16ToFloat(FloatToBf16(value)); };
+  for (const MatrixShape& shape : cases::ShapesFor(GetParam())) {
+    const TestWeight weight = cases::MakeWeight(GetParam(), shape.rows, shape.cols, 11);
+    const std::vector<float> maxima = BlockMaxima(weight);
+    const int64_t n = shape.rows, k = shape.cols;
+    for (int64_t m : {1, 13, 34}) {
+      const std::vector<float> dy = Uniform(m * n, m);
+      std::vector<double> want(m * k), size(m * k);
+      for (int64_t i = 0; i < m; ++i) {
+        for (int64_t r = 0; r < n; ++r) {
+          const double d = rounded(dy[i * n + r]);
+          for (int64_t j = 0; j < k; ++j) {
+            want[i * k + j] += d * weight.values[r * k + j];
+            size[i * k + j] += std::fabs(d) * maxima[r * k + j];
+          }
+        }
+      }
+      ForEachKernel(weight, [&](const KernelTable& kernels, const WeightView& w) {
+        if (kernels.linear_backward_input_bf16 == nullptr) return;
+        LinearOperand operand{LinearPlan::kBf16Panels, m, n, nullptr};
+        std::vector<uint8_t> memory(kernels.linear_operand_bytes(LinearPlan::kBf16Panels, m, n) +
+                                    63);
+        std::vector<uint8_t> scratch(kernels.linear_backward_bf16_scratch_bytes(m) + 63);
+        const auto aligned = [](std::vector<uint8_t>& v) {
+          return v.data() + (-reinterpret_cast<uintptr_t>(v.data()) & 63);
+        };
+        operand.data = aligned(memory);
+        kernels.linear_prepare(dy.data(), n, 0, m, operand);
+        for (bool accumulate : {false, true}) {
+          std::vector<float> dx(m * k, accumulate ? 1.0f : kUntouched);
+          for (int64_t col = 0; col < k; col += 96) {
+            kernels.linear_backward_input_bf16(w, operand, col, std::min(col + 96, k), dx.data(),
+                                               accumulate, aligned(scratch));
+          }
+          // W is off by half a unit of bf16, 2^-9; its codes are unpacked through fp32.
+          const double error = 0x1p-8 + 32 * kUnit;
+          for (int64_t i = 0; i < m * k; ++i) {
+            const double start = accumulate ? 1.0 : 0.0;
+            ASSERT_NEAR(dx[i], want[i] + start, error * (size[i] + start))
+                << "m " << m << " at " << i;
+          }
+        }
+      });
+    }
+  }
+}
+
 TEST(DenseLinearKernels, WeightGradient) {
   for (Isa isa : SupportedIsas()) {
     for (const MatrixShape& shape : cases::kPlainShapes) {

@@ -60,6 +60,12 @@ class CausalLM {
   // (the caches are filled). Temporaries of a layer are dropped at its end unless ctx.tape needs
   // them. A batch that breaks the rules above is a bug of the caller (GALEN_CHECK).
   virtual Tensor Forward(ExecContext& ctx, const Batch& batch) const = 0;
+  // What the output head multiplies: the wanted rows after the last norm, [logit_rows.size(),
+  // hidden_size]. On a tape each layer is one record (ops/block.h); the batch's arrays must then
+  // stay until the tape has run.
+  virtual Tensor Hidden(ExecContext& ctx, const Batch& batch) const = 0;
+  // The output head, [vocab_size, hidden_size], without adapters.
+  virtual const Weight& head() const = 0;
 
   // One row for each weight, in file order. The slots that the rows name belong to this model:
   // loaders fill them, optimisers read them.

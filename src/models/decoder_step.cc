@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <new>
 
+#include "ops/tape.h"
+
 namespace galen {
 
 RotaryFrequencies::RotaryFrequencies(const ModelConfig& config)
@@ -49,6 +51,7 @@ DecoderStep::DecoderStep(ExecContext& ctx, const ModelConfig& config,
 DecoderStep::~DecoderStep() { ctx_.adapter_runs = {}; }
 
 void DecoderStep::SelectAdapters() {
+  std::vector<AdapterRun> all_rows, logit_rows;
   const auto add = [](std::vector<AdapterRun>* runs, int64_t rows, uint64_t adapters) {
     if (!runs->empty() && runs->back().adapters == adapters) {
       runs->back().end += rows;
@@ -58,16 +61,21 @@ void DecoderStep::SelectAdapters() {
     }
   };
   for (const SequenceSpan& span : batch_.spans) {
-    add(&adapter_runs_, span.end - span.begin, span.adapters);
+    add(&all_rows, span.end - span.begin, span.adapters);
   }
   if (!all_rows_wanted_) {
     for (const int32_t row : batch_.logit_rows) {
-      const auto run = std::find_if(adapter_runs_.begin(), adapter_runs_.end(),
+      const auto run = std::find_if(all_rows.begin(), all_rows.end(),
                                     [row](const AdapterRun& r) { return row < r.end; });
-      add(&logit_adapter_runs_, 1, run->adapters);
+      add(&logit_rows, 1, run->adapters);
     }
   }
-  ctx_.adapter_runs = adapter_runs_;
+  // In the arena, where a tape finds them after this object is gone.
+  const auto keep = [this](std::span<const AdapterRun> runs) {
+    return std::span<const AdapterRun>(SaveValues(ctx_.arena, runs), runs.size());
+  };
+  logit_adapter_runs_ = keep(logit_rows);
+  ctx_.adapter_runs = keep(all_rows);
 }
 
 AttentionCall DecoderStep::attention(int64_t layer) {

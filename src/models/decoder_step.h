@@ -41,9 +41,8 @@ class DecoderStep {
   std::span<AttentionSpan> spans_;
   Tensor cos_sin_full_;
   Tensor cos_sin_sliding_;
-  // Of all rows, and of those whose logits are wanted. Empty: all adapters everywhere.
-  std::vector<AdapterRun> adapter_runs_;
-  std::vector<AdapterRun> logit_adapter_runs_;
+  // Of the rows whose logits are wanted; empty where those are all.
+  std::span<const AdapterRun> logit_adapter_runs_;
 };
 
 // What enters the first layer, [T, hidden_size]: rows of the table, scaled, and the batch's own

@@ -58,7 +58,7 @@ int64_t ForwardArenaBytes(const ModelConfig& config, const KernelTable& kernels,
   const int64_t kv = c.kv_size();
   const int64_t inner = c.intermediate_size;
   // Two rotary tables, spans, and the residual before and after a layer.
-  const int64_t fixed = t * (2 * c.head_dim + 2 * hidden) * kFloat + num_sequences * 64;
+  const int64_t fixed = t * (2 * c.head_dim + 2 * hidden) * kFloat + num_sequences * 128;
   // A Gemma block makes the most: norm; q, k, v; their norms and rotations; heads, gathered heads;
   // o; norm; gathered residual; sum; norm; gate, up, product; down; norm; sum.
   const int64_t block = t * (9 * hidden + 5 * q + 4 * kv + 3 * inner) * kFloat;

@@ -25,6 +25,9 @@ constexpr auto kShapes = std::to_array<Shape>({
     {"gemma3-1b", "gemma3", 1152, 6912, 26, 4, 1, 256, 262144, 32768, 512, 1e6, 1, true, 1e-6f},
     {"medgemma-4b", "gemma3", 2560, 10240, 34, 8, 4, 256, 262208, 131072, 1024, 1e6, 8, true,
      1e-6f},
+    // Six layers of the width above: what a training step is measured on.
+    {"medgemma-4b-6-layers", "gemma3", 2560, 10240, 6, 8, 4, 256, 32768, 131072, 1024, 1e6, 8, true,
+     1e-6f},
     {"smollm2-135m", "llama", 576, 1536, 30, 9, 3, 64, 49152, 8192, 0, 1e5, 1, true, 1e-5f},
     {"tinyllama-1.1b", "llama", 2048, 5632, 22, 32, 4, 64, 32000, 2048, 0, 1e4, 1, false, 1e-5f},
     {"llama3-8b", "llama", 4096, 14336, 32, 32, 8, 128, 128256, 8192, 0, 5e5, 1, false, 1e-5f},

@@ -94,13 +94,27 @@ void ProjectRun(ExecContext& ctx, std::span<const LinearLayer* const> layers, ui
     weights.push_back(a.weight);
     biases.push_back(a.late_bias ? nullptr : a.bias);
   }
+  const size_t own = weights.size();
+  const auto drops = [&](const LoraTerm& term) { return ctx.dropout_key != 0 && term.dropout > 0; };
   for (const Adapted& a : adapted) {
-    for (const LoraTerm* term : a.terms) weights.push_back(&term->a);
+    for (const LoraTerm* term : a.terms) {
+      if (!drops(*term)) weights.push_back(&term->a);
+    }
   }
   biases.resize(weights.size(), nullptr);
   std::vector<Tensor> products(weights.size());
   ProductsOf(ctx, x, weights, biases, products);
-  std::span<const Tensor> inner = std::span(products).subspan(layers.size());
+  // a x of every term, in their order.
+  std::vector<Tensor> halves;
+  size_t shared = own;
+  for (const Adapted& a : adapted) {
+    for (const LoraTerm* term : a.terms) {
+      halves.push_back(
+          drops(*term) ? Linear(ctx, Dropout(ctx, x, term->dropout, term->dropout_stream), term->a)
+                       : products[shared++]);
+    }
+  }
+  std::span<const Tensor> inner = halves;
   for (size_t i = 0; i < layers.size(); ++i) {
     outputs[i] = AddTerms(ctx, adapted[i], inner.first(adapted[i].terms.size()), products[i]);
     inner = inner.subspan(adapted[i].terms.size());

@@ -33,6 +33,9 @@ struct LoraTerm {
   // in every forward pass, as training needs it. An embedding has no DoRA.
   VectorParam magnitude{};
   const float* norms = nullptr;
+  // Of x before a, where ctx.dropout_key says that this is training; the number of this place.
+  float dropout = 0.0f;
+  uint64_t dropout_stream = 0;
   // In place of the layer's own (modules_to_save; a trained bias); data null: the layer's own. At
   // most one of the adapters that serve a row replaces.
   Weight weight{};

@@ -28,6 +28,11 @@ struct ExecContext {
   ThreadPool* pool = nullptr;
   Arena* arena = nullptr;
   Tape* tape = nullptr;  // null: inference; nothing else differs
+  // With a tape: blocks (ops/block.h) keep their input and are computed again on the way back.
+  bool recompute = false;
+  // Not 0: training with dropout. Masks are a function of this, of the place that drops, and of the
+  // element alone, so that a block that is computed again drops the same.
+  uint64_t dropout_key = 0;
   Compute compute = Compute::kBf16;
   // A row's result never depends on the other rows of the batch: one arithmetic and one order of
   // sums whatever their number.

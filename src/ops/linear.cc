@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ops/linear_gradients.h"
 #include "ops/lora_ops.h"
 #include "ops/ops.h"
 #include "ops/tape.h"
@@ -160,40 +161,49 @@ struct SavedLinears {
   std::array<Tensor, kMaxShared> outputs;
 };
 
-// dx [m, k] (+)= the sum of dy[j] * weights[j]; null entries of dy are left out.
-void MultiplyBack(const ExecContext& ctx, std::span<const Weight> weights, const float* const* dy,
-                  int64_t m, int64_t k, float* dx, bool fresh) {
-  const ArenaScope scope(ctx.arena);
-  int64_t bytes = 0;
-  for (const Weight& w : weights) {
-    bytes = std::max(bytes, ctx.kernels->linear_backward_scratch_bytes(w.view));
-  }
-  const int64_t stride = RoundUp(bytes, 64);
-  uint8_t* scratch = static_cast<uint8_t*>(ctx.arena->Allocate(stride * ctx.pool->size()));
-  WorkQueue queue(RoundUp(k, kBackwardColumns) / kBackwardColumns, 1);
-  ctx.pool->Run([&](int worker) {
-    int64_t begin, end;
-    while (queue.Next(&begin, &end)) {
-      bool accumulate = !fresh;
-      for (size_t j = 0; j < weights.size(); ++j) {
-        if (dy[j] == nullptr) continue;
-        ctx.kernels->linear_backward_input(weights[j].view, dy[j], m, begin * kBackwardColumns,
-                                           std::min(end * kBackwardColumns, k), dx, accumulate,
-                                           scratch + worker * stride);
-        accumulate = true;
-      }
-    }
-  });
+// Columns of dx that a worker computes at a time.
+int64_t GradientPiece(int64_t k, int workers, int64_t granularity, int64_t largest) {
+  const int64_t share = k / (workers * 4) / granularity * granularity;
+  return std::clamp(share, granularity, largest);
 }
 
-// w.grad [n, k] += dy^T x.
-void WeightGradient(const ExecContext& ctx, const Weight& w, const float* dy, const Tensor& x) {
-  const int64_t n = w.view.rows;
-  WorkQueue queue(n, 16);
-  ctx.pool->Run([&](int) {
+void InputGradientBf16(const ExecContext& ctx, std::span<const WeightView> weights,
+                       std::span<const float* const> dy, int64_t m, float* dx, bool accumulate) {
+  const KernelTable& kernels = *ctx.kernels;
+  const int64_t k = weights[0].cols;
+  const ArenaScope scope(ctx.arena);
+  std::array<LinearOperand, kMaxShared> operands{};
+  for (size_t j = 0; j < weights.size(); ++j) {
+    if (dy[j] == nullptr) continue;
+    const int64_t n = weights[j].rows;
+    operands[j] = {LinearPlan::kBf16Panels, m, n, nullptr};
+    operands[j].data =
+        ctx.arena->Allocate(kernels.linear_operand_bytes(LinearPlan::kBf16Panels, m, n));
+  }
+  const int workers = ctx.pool->size();
+  const int64_t stride = RoundUp(kernels.linear_backward_bf16_scratch_bytes(m), 64);
+  uint8_t* scratch = static_cast<uint8_t*>(ctx.arena->Allocate(stride * workers));
+  constexpr int64_t kGranularity = 32, kLargest = 256;
+  const int64_t piece = GradientPiece(k, workers, kGranularity, kLargest);
+  WorkQueue rows(m, 16);
+  WorkQueue columns(k, piece);
+  ctx.pool->Run([&](int worker) {
     int64_t begin, end;
-    while (queue.Next(&begin, &end)) {
-      ctx.kernels->linear_backward_weight(dy, x.f32(), x.rows(), n, x.cols(), begin, end, w.grad);
+    while (rows.Next(&begin, &end)) {
+      for (size_t j = 0; j < weights.size(); ++j) {
+        if (dy[j] != nullptr)
+          kernels.linear_prepare(dy[j], weights[j].rows, begin, end, operands[j]);
+      }
+    }
+    ctx.pool->Barrier();
+    while (columns.Next(&begin, &end)) {
+      bool add = accumulate;
+      for (size_t j = 0; j < weights.size(); ++j) {
+        if (dy[j] == nullptr) continue;
+        kernels.linear_backward_input_bf16(weights[j], operands[j], begin, end, dx, add,
+                                           scratch + worker * stride);
+        add = true;
+      }
     }
   });
 }
@@ -208,16 +218,18 @@ void BackwardLinears(ExecContext& ctx, const SavedLinears& saved, GradMap& grads
   }
   if (!any) return;
   if (saved.need_x) {
+    std::array<WeightView, kMaxShared> views;
+    for (int j = 0; j < saved.num; ++j) views[j] = saved.weights[j].view;
+    const size_t num = static_cast<size_t>(saved.num);
     bool fresh;
     float* dx = grads.Slot(saved.x, &fresh);
-    const std::span<const Weight> weights(saved.weights.data(), static_cast<size_t>(saved.num));
-    MultiplyBack(ctx, weights, dy.data(), m, k, dx, fresh);
+    LinearInputGradient(ctx, {views.data(), num}, {dy.data(), num}, m, dx, !fresh);
   }
   for (int j = 0; j < saved.num; ++j) {
     if (dy[j] == nullptr) continue;
     const Weight& w = saved.weights[j];
     const int64_t n = w.view.rows;
-    if (w.grad != nullptr) WeightGradient(ctx, w, dy[j], saved.x);
+    if (w.grad != nullptr) LinearWeightGradient(ctx, dy[j], saved.x.f32(), m, n, k, w.grad);
     float* db = saved.biases[j].grad;
     for (int64_t i = 0; i < m && db != nullptr; ++i) ctx.kernels->add(db, dy[j] + i * n, n, db);
   }
@@ -261,17 +273,65 @@ void BackwardAddScaled(ExecContext& ctx, const SavedAddScaled& saved, GradMap& g
     float* dx = grads.Accumulator(saved.x);
     const ArenaScope scope(ctx.arena);
     float* product = ctx.arena->NewTensor({m, k}).f32();
-    MultiplyBack(ctx, {&saved.w, 1}, &dy, m, k, product, true);
+    const WeightView views[] = {saved.w.view};
+    const float* gradients[] = {dy};
+    LinearInputGradient(ctx, views, gradients, m, product, false);
     ctx.kernels->scale(product, saved.scale, m * k, product);
     ctx.kernels->add(dx, product, m * k, dx);
   }
-  if (saved.w.grad != nullptr) WeightGradient(ctx, saved.w, dy, saved.scaled_x);
+  if (saved.w.grad != nullptr) {
+    LinearWeightGradient(ctx, dy, saved.scaled_x.f32(), m, n, k, saved.w.grad);
+  }
   for (int64_t i = 0; i < m && saved.bias_grad != nullptr; ++i) {
     for (int64_t j = 0; j < n; ++j) saved.bias_grad[j] += saved.scale * dy[i * n + j];
   }
 }
 
 }  // namespace
+
+void LinearInputGradient(const ExecContext& ctx, std::span<const WeightView> weights,
+                         std::span<const float* const> dy, int64_t m, float* dx, bool accumulate) {
+  GALEN_CHECK(!weights.empty() && weights.size() <= kMaxShared && weights.size() == dy.size());
+  if (ctx.compute != Compute::kFp32 && ctx.kernels->linear_backward_input_bf16 != nullptr) {
+    return InputGradientBf16(ctx, weights, dy, m, dx, accumulate);
+  }
+  const int64_t k = weights[0].cols;
+  const ArenaScope scope(ctx.arena);
+  int64_t bytes = 0;
+  for (const WeightView& w : weights) {
+    bytes = std::max(bytes, ctx.kernels->linear_backward_scratch_bytes(w));
+  }
+  const int64_t stride = RoundUp(bytes, 64);
+  uint8_t* scratch = static_cast<uint8_t*>(ctx.arena->Allocate(stride * ctx.pool->size()));
+  WorkQueue queue(RoundUp(k, kBackwardColumns) / kBackwardColumns, 1);
+  ctx.pool->Run([&](int worker) {
+    int64_t begin, end;
+    while (queue.Next(&begin, &end)) {
+      bool add = accumulate;
+      for (size_t j = 0; j < weights.size(); ++j) {
+        if (dy[j] == nullptr) continue;
+        ctx.kernels->linear_backward_input(weights[j], dy[j], m, begin * kBackwardColumns,
+                                           std::min(end * kBackwardColumns, k), dx, add,
+                                           scratch + worker * stride);
+        add = true;
+      }
+    }
+  });
+}
+
+void LinearWeightGradient(const ExecContext& ctx, const float* dy, const float* x, int64_t m,
+                          int64_t n, int64_t k, float* dw) {
+  // Few rows (an adapter's) still give every worker some.
+  constexpr int64_t kRows = 48;
+  const int64_t share = (n + ctx.pool->size() - 1) / ctx.pool->size();
+  WorkQueue queue(n, std::min(share, kRows));
+  ctx.pool->Run([&](int) {
+    int64_t begin, end;
+    while (queue.Next(&begin, &end)) {
+      ctx.kernels->linear_backward_weight(dy, x, m, n, k, begin, end, dw);
+    }
+  });
+}
 
 void AddScaledLinear(ExecContext& ctx, const Tensor& x, const Weight& w, const VectorParam* bias,
                      float scale, const Tensor& y) {

@@ -22,6 +22,10 @@ void AddScaledLinear(ExecContext& ctx, const Tensor& x, const Weight& w, const V
 Tensor ScaleColumns(ExecContext& ctx, const Tensor& y, const VectorParam& magnitude,
                     const float* norms, const VectorParam* bias);
 
+// x with a share `rate` (in [0, 1)) of its elements set to zero and the others divided by 1 - rate,
+// chosen by ctx.dropout_key (not 0) and `stream`, the number of the place that drops. [T, K].
+Tensor Dropout(ExecContext& ctx, const Tensor& x, float rate, uint64_t stream);
+
 // norms[i] = |w_i + scale * (b a)_i|, the Euclidean norm of row i, in fp32 from the decoded weight.
 // w [N, K], a [r, K], b [N, r] in any format and layout. norms: [N]. No gradient.
 void LowRankRowNorms(ExecContext& ctx, const Weight& w, const Weight& a, const Weight& b,

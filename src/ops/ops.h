@@ -118,4 +118,14 @@ Tensor Similarity(ExecContext& ctx, const Tensor& a, const Tensor& b, const Vect
 // [1].
 Tensor CrossEntropy(ExecContext& ctx, const Tensor& logits, std::span<const int32_t> targets);
 
+// The output head and the loss in one, a chunk of rows at a time, so that the logits of all rows
+// never exist together: the sum over the counted rows of -log softmax(x head^T)[target], divided by
+// `divisor` (> 0; the tokens that count in all parts of one optimiser step). x [n, hidden]; target
+// -100 is not counted. Returns [1]. On a tape the gradients are worked out at once: dx is kept for
+// the pass back, whose gradient of this loss must be 1, and head.grad is added to already here.
+Tensor HeadCrossEntropy(ExecContext& ctx, const Tensor& x, const Weight& head,
+                        std::span<const int32_t> targets, double divisor);
+// Rows whose logits HeadCrossEntropy has at a time, for n rows of a vocabulary.
+int64_t HeadChunkRows(int64_t vocab_size, int64_t n);
+
 }  // namespace galen

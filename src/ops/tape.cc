@@ -48,6 +48,7 @@ void Tape::Backward(const ExecContext& ctx, const Tensor& loss, GradMap& grads) 
 
 void Tape::Clear() {
   records_.clear();
+  inner_.clear();
   needed_.clear();
 }
 

@@ -1,13 +1,12 @@
 // The tape: one record per op of a forward pass, as plain data, and the pass back over them. Used
 // by one thread.
 //
-// A block that is recomputed instead of saved fits in as one record: its backward runs the block's
-// forward again on a Tape of its own, gives the new outputs the gradients of the old ones
-// (GradMap::Set) and calls Run with the same GradMap.
+// A block of a model is one record (ops/block.h) with a tape of its own inside.
 #pragma once
 
 #include <cstring>
 #include <initializer_list>
+#include <memory>
 #include <new>
 #include <span>
 #include <type_traits>
@@ -69,6 +68,9 @@ class Tape {
   // Gives `loss` (one element) the gradient 1 and runs.
   void Backward(const ExecContext& ctx, const Tensor& loss, GradMap& grads) const;
 
+  // A tape that lives as long as this one's records.
+  Tape* AddInner() { return inner_.emplace_back(std::make_unique<Tape>()).get(); }
+
   int64_t num_records() const { return static_cast<int64_t>(records_.size()); }
   void Clear();
 
@@ -78,6 +80,7 @@ class Tape {
     const void* saved;
   };
   std::vector<Entry> records_;
+  std::vector<std::unique_ptr<Tape>> inner_;
   std::unordered_set<const void*> needed_;
 };
 

@@ -88,3 +88,62 @@ inline void BackwardInput(const WeightView& w, const float* dy, int64_t m, int64
     }
   }
 }
+
+// ---- the weight gradient
+
+// dw[R][V vectors] += sum over m rows of dy[i, R] x[i, V vectors]. The sum is added once, at its
+// end.
+template <int R, int V>
+void MicroOuter(const float* dy, int64_t ldy, const float* x, int64_t ldx, int64_t m, float* dw,
+                int64_t ldw) {
+  Vec::F sum[R][V];
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) sum[r][v] = Vec::Zero();
+  }
+  for (int64_t i = 0; i < m; ++i) {
+    Vec::F b[V];
+    for (int v = 0; v < V; ++v) b[v] = Vec::Load(x + i * ldx + v * Vec::kLanes);
+    for (int r = 0; r < R; ++r) {
+      const Vec::F a = Vec::Set1(dy[i * ldy + r]);
+      for (int v = 0; v < V; ++v) sum[r][v] = Vec::Fma(a, b[v], sum[r][v]);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) {
+      float* at = dw + r * ldw + v * Vec::kLanes;
+      Vec::Store(at, Vec::Add(Vec::Load(at), sum[r][v]));
+    }
+  }
+}
+
+using MicroOuterFn = void (*)(const float*, int64_t, const float*, int64_t, int64_t, float*,
+                              int64_t);
+template <int V, int... r>
+constexpr std::array<MicroOuterFn, sizeof...(r)> MicroOuterTable(std::integer_sequence<int, r...>) {
+  return {MicroOuter<r + 1, V>...};
+}
+
+// Two vectors of columns at a time stay in L2 for all rows of dw.
+inline void BackwardWeight(const float* dy, const float* x, int64_t m, int64_t n, int64_t k,
+                           int64_t n0, int64_t n1, float* dw) {
+  constexpr int kRowsPerTile = kTileRows;
+  static constexpr auto kWide = MicroOuterTable<2>(std::make_integer_sequence<int, kRowsPerTile>{});
+  static constexpr auto kNarrow =
+      MicroOuterTable<1>(std::make_integer_sequence<int, kRowsPerTile>{});
+  int64_t col = 0;
+  while (col + Vec::kLanes <= k) {
+    const bool wide = col + 2 * Vec::kLanes <= k;
+    for (int64_t r = n0; r < n1; r += kRowsPerTile) {
+      const int64_t rows = std::min<int64_t>(kRowsPerTile, n1 - r);
+      (wide ? kWide : kNarrow)[rows - 1](dy + r, n, x + col, k, m, dw + r * k + col, k);
+    }
+    col += wide ? 2 * Vec::kLanes : Vec::kLanes;
+  }
+  for (int64_t r = n0; r < n1 && col < k; ++r) {
+    for (int64_t c = col; c < k; ++c) {
+      float sum = 0;
+      for (int64_t i = 0; i < m; ++i) sum += dy[i * n + r] * x[i * k + c];
+      dw[r * k + c] += sum;
+    }
+  }
+}

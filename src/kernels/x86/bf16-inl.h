@@ -32,6 +32,35 @@ struct PairOrder {
   }
 };
 
+// Turns a matrix of 16 x 16 dwords round.
+inline void TurnDwords(__m512i r[16]) {
+  __m512i t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
+    t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xDD);
+    t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
+    t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xDD);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+    r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xDD);
+  }
+}
+
 struct Bf16PanelBase {
   using Element = uint16_t;
   static int64_t ElementsPerChunk() { return 32 * 16; }
@@ -66,11 +95,29 @@ struct Bf16PanelBase {
   }
 
  private:
+  // Trained weights: whole chunks of floats, row by row.
+  static void UnpackFloats(const WeightView& w, int64_t unit, int64_t chunk, uint16_t* panel) {
+    const float* first = reinterpret_cast<const float*>(w.data) + unit * 16 * w.cols + chunk * 32;
+    __m512i rows[16];
+#pragma GCC unroll 16
+    for (int r = 0; r < 16; ++r) {
+      const float* row = first + r * w.cols;
+      rows[r] = (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(row + 16), _mm512_loadu_ps(row));
+    }
+    TurnDwords(rows);
+#pragma GCC unroll 16
+    for (int r = 0; r < 16; ++r) _mm512_storeu_si512(panel + 32 * r, rows[r]);
+  }
+
   static void UnpackRows(const WeightView& w, int64_t unit, int64_t chunk0, int64_t chunk1,
                          uint16_t* panel) {
     const PairOrder pairs;
     alignas(64) float values[32 * 16];
     for (int64_t c = chunk0; c < chunk1; ++c, panel += 32 * 16) {
+      if (w.dtype == DType::kF32 && unit * 16 + 16 <= w.rows && c * 32 + 32 <= w.cols) {
+        UnpackFloats(w, unit, c, panel);
+        continue;
+      }
       UnpackRowsLayout(w, unit, c, c + 1, values);
       for (int k = 0; k < 32; k += 2) {
         _mm512_storeu_si512(panel + 16 * k, pairs(_mm512_load_ps(values + 16 * k),

@@ -109,4 +109,9 @@ inline void AddLinear(KernelTable* table) {
   table->linear_compute = ComputeLinear;
   table->linear_backward_scratch_bytes = BackwardScratchBytes;
   table->linear_backward_input = BackwardInput;
+  table->linear_backward_weight = BackwardWeight;
+#if defined(GALEN_PANEL_BF16)
+  table->linear_backward_bf16_scratch_bytes = BackwardBf16ScratchBytes;
+  table->linear_backward_input_bf16 = BackwardInputBf16;
+#endif
 }

@@ -33,6 +33,7 @@ struct Bf16Panel : Bf16PanelBase {
   }
 };
 
+#include "kernels/x86/backward_bf16-inl.h"
 #include "kernels/x86/linear-table-inl.h"
 
 struct RowTile {

@@ -139,6 +139,21 @@ struct F32Panel {
   struct Session {};  // nothing to set up
 };
 
+// What a product walks: the units and chunks of a weight as they are (features are its rows).
+// A panel for the transposed product brings its own.
+template <class Panel>
+struct PanelSource {
+  static int64_t Chunks(const WeightView&, const tile16::Shape& shape) { return shape.chunks; }
+  static int64_t Features(const WeightView& w) { return w.rows; }
+  // Units [u0, u0 + units), chunks [c0, c1), panel_stride elements from unit to unit.
+  static void Unpack(const WeightView& w, const tile16::Shape& shape, int64_t u0, int64_t units,
+                     int64_t c0, int64_t c1, typename Panel::Element* panels,
+                     int64_t panel_stride) {
+    for (int64_t u = 0; u < units; ++u)
+      Panel::Unpack(w, shape, u0 + u, c0, c1, panels + u * panel_stride);
+  }
+};
+
 // ---- blocking over panels, for any element type. The order of the sums over K is the same for
 // every row and any m.
 
@@ -160,12 +175,13 @@ int64_t PanelScratchBytes(int64_t m) {
          rows * Panel::kUnitsPerBlock * 16 * static_cast<int64_t>(sizeof(float));
 }
 
-template <class Panel>
+template <class Panel, class Source = PanelSource<Panel>>
 void ComputePanels(const WeightView& w, const LinearOperand& operand, int64_t unit0, int64_t unit1,
                    const LinearOutput& out, void* scratch) {
   using Element = typename Panel::Element;
   [[maybe_unused]] const typename Panel::Session session;
   const tile16::Shape shape = tile16::ShapeOf(w.dtype, w.rows, w.cols);
+  const int64_t all_chunks = Source::Chunks(w, shape);
   const int64_t lda = Panel::Stride(operand.k);
   Element* panels = static_cast<Element*>(scratch);
   float* sums = reinterpret_cast<float*>(static_cast<uint8_t*>(scratch) + PanelBytes<Panel>());
@@ -176,11 +192,10 @@ void ComputePanels(const WeightView& w, const LinearOperand& operand, int64_t un
     for (int64_t m0 = 0; m0 < operand.m; m0 += kRowsPerPass) {
       const int64_t rows = std::min(operand.m - m0, kRowsPerPass);
       const Element* a = static_cast<const Element*>(operand.data) + m0 * lda;
-      for (int64_t c0 = 0; c0 < shape.chunks; c0 += Panel::kChunksPerBlock) {
-        const int64_t chunks = std::min(shape.chunks - c0, Panel::kChunksPerBlock);
+      for (int64_t c0 = 0; c0 < all_chunks; c0 += Panel::kChunksPerBlock) {
+        const int64_t chunks = std::min(all_chunks - c0, Panel::kChunksPerBlock);
         const int64_t panel_stride = chunks * Panel::ElementsPerChunk();
-        for (int64_t u = 0; u < units; ++u)
-          Panel::Unpack(w, shape, u0 + u, c0, c0 + chunks, panels + u * panel_stride);
+        Source::Unpack(w, shape, u0, units, c0, c0 + chunks, panels, panel_stride);
         for (int64_t m = 0; m < rows; m += Panel::kRowsPerTile) {
           const int64_t tile_rows = std::min(Panel::kRowsPerTile, rows - m);
           for (int64_t u = 0; u < units; u += Panel::kUnitsPerTile) {
@@ -191,7 +206,7 @@ void ComputePanels(const WeightView& w, const LinearOperand& operand, int64_t un
           }
         }
       }
-      const int64_t n0 = u0 * 16, cols = std::min(units * 16, w.rows - n0);
+      const int64_t n0 = u0 * 16, cols = std::min(units * 16, Source::Features(w) - n0);
       for (int64_t m = 0; m < rows; ++m) {
         float* y = out.y + (m0 + m) * out.ldy + n0;
         float* row = sums + m * ldc;

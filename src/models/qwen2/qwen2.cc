@@ -6,6 +6,7 @@
 #include "models/qwen2/config.h"
 #include "models/qwen2_5_vl/vision.h"
 #include "nn/layers.h"
+#include "ops/block.h"
 
 namespace galen {
 namespace {
@@ -16,6 +17,10 @@ class Qwen2 final : public CausalLM {
       : CausalLM(std::move(config)), frequencies_(config_), layers_(config_.num_hidden_layers) {}
 
   Tensor Forward(ExecContext& ctx, const Batch& batch) const override;
+  Tensor Hidden(ExecContext& ctx, const Batch& batch) const override;
+  const Weight& head() const override {
+    return config_.tie_word_embeddings ? embed_tokens_.table : lm_head_.weight;
+  }
   std::vector<ParamSpec> Params() override;
   EmbeddingLayer* embedding() override { return &embed_tokens_; }
   LinearLayer* output_head() override { return &lm_head_; }
@@ -28,8 +33,14 @@ class Qwen2 final : public CausalLM {
     GatedMlpLayer mlp;
   };
 
-  Tensor Block(ExecContext& ctx, const Layer& layer, const AttentionCall& call,
-               const Tensor& x) const;
+  // What a layer needs beside x, for the tape.
+  struct BlockCall {
+    const Qwen2* model;
+    const Layer* layer;
+    AttentionCall attention;
+  };
+  static Tensor Block(ExecContext& ctx, const BlockCall& block, const Tensor& x);
+  Tensor Layers(ExecContext& ctx, DecoderStep& step, const Batch& batch) const;
 
   RotaryFrequencies frequencies_;
   EmbeddingLayer embed_tokens_;
@@ -38,30 +49,42 @@ class Qwen2 final : public CausalLM {
   LinearLayer lm_head_;  // no weight when tied
 };
 
-Tensor Qwen2::Block(ExecContext& ctx, const Layer& layer, const AttentionCall& call,
-                    const Tensor& x) const {
-  const float eps = config_.rms_norm_eps;
+Tensor Qwen2::Block(ExecContext& ctx, const BlockCall& block, const Tensor& x) {
+  const Layer& layer = *block.layer;
+  const AttentionCall& call = block.attention;
+  const ModelConfig& config = block.model->config_;
+  const float eps = config.rms_norm_eps;
   LayerScope scope(ctx);
   const Tensor attention =
       SelfAttention(ctx, layer.self_attn, call, RmsNorm(ctx, x, layer.input_layernorm, eps));
   if (attention.empty()) return attention;
   const Tensor h = Add(ctx, WantedRows(ctx, call, x), attention);
-  const Tensor mlp = GatedMlp(ctx, layer.mlp, config_.hidden_activation,
+  const Tensor mlp = GatedMlp(ctx, layer.mlp, config.hidden_activation,
                               RmsNorm(ctx, h, layer.post_attention_layernorm, eps));
   return scope.Keep(Add(ctx, h, mlp), x);
 }
 
-Tensor Qwen2::Forward(ExecContext& ctx, const Batch& batch) const {
-  DecoderStep step(ctx, config_, frequencies_, batch);
+Tensor Qwen2::Layers(ExecContext& ctx, DecoderStep& step, const Batch& batch) const {
   Tensor x = EmbedTokens(ctx, embed_tokens_, config_, batch);
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
-    x = Block(ctx, layers_[i], step.attention(i), x);
+    x = RunBlock<Block>(ctx, BlockCall{this, &layers_[i], step.attention(i)}, x);
     if (x.empty()) return x;
     Observe(ctx, "layers", i, x);
   }
   x = RmsNorm(ctx, x, norm_, config_.rms_norm_eps);
   Observe(ctx, "norm", x);
-  return OutputHead(ctx, x, lm_head_, embed_tokens_.table);
+  return x;
+}
+
+Tensor Qwen2::Hidden(ExecContext& ctx, const Batch& batch) const {
+  DecoderStep step(ctx, config_, frequencies_, batch);
+  return Layers(ctx, step, batch);
+}
+
+Tensor Qwen2::Forward(ExecContext& ctx, const Batch& batch) const {
+  DecoderStep step(ctx, config_, frequencies_, batch);  // until the head is done: its adapters
+  const Tensor x = Layers(ctx, step, batch);
+  return x.empty() ? x : OutputHead(ctx, x, lm_head_, embed_tokens_.table);
 }
 
 std::vector<ParamSpec> Qwen2::Params() {

@@ -32,7 +32,8 @@ double Seconds() {
 
 bool Allowed(const TokenMask& mask, TokenId id) { return mask[id / 64] >> (id % 64) & 1; }
 
-// The shortest text from a configuration to a complete one.
+// The shortest text from a configuration to a complete one that begins no escape and no character
+// beyond ASCII.
 std::string Shortest(const Constraint& c, ConfigId from) {
   std::unordered_map<ConfigId, std::pair<ConfigId, char>> before{{from, {kDead, 0}}};
   std::deque<ConfigId> todo{from};
@@ -44,13 +45,36 @@ std::string Shortest(const Constraint& c, ConfigId from) {
       for (; at != from; at = before[at].first) text.insert(text.begin(), before[at].second);
       return text;
     }
-    for (int b = 0; b < 256; ++b) {
+    for (int b = 0x20; b < 0xc0; b += b < 0x80 ? 1 : 16) {  // of continuations one of each kind
+      if (b == '\\' && at != from) continue;
       const ConfigId next = c.Advance(at, std::string(1, static_cast<char>(b)));
       if (next != kDead && before.try_emplace(next, at, static_cast<char>(b)).second)
         todo.push_back(next);
     }
   }
   return "\x01 no completion found";
+}
+
+bool Special(const std::string& bytes) {
+  return bytes.find_first_of("\"\\,]}") != std::string::npos;
+}
+
+// An allowed token, found from a random place on: one that ends something, where `special` asks
+// for it and one is near. -1: the mask is empty.
+TokenId Pick(const Vocabulary& vocabulary, const TokenMask& mask, bool special,
+             std::mt19937_64& random) {
+  const TokenId size = static_cast<TokenId>(vocabulary.size());
+  const TokenId start = static_cast<TokenId>(random() % static_cast<uint64_t>(size));
+  TokenId found = -1;
+  int looked = 0;
+  for (TokenId i = 0; i < size; ++i) {
+    const TokenId id = (start + i) % size;
+    if (mask[id / 64] == 0 || !Allowed(mask, id)) continue;
+    if (!special || Special(vocabulary.bytes(id))) return id;
+    if (found < 0) found = id;
+    if (++looked > 3000) break;
+  }
+  return found;
 }
 
 std::string Walk(const Constraint& c, std::mt19937_64& random) {
@@ -60,16 +84,8 @@ std::string Walk(const Constraint& c, std::mt19937_64& random) {
   for (int i = 0; i < longest; ++i) {
     if (c.Complete(config) && (!c.OpenEnded(config) || random() % 4 == 0)) return text;
     const auto mask = c.Mask(config);
-    std::vector<TokenId> special, all;
-    for (TokenId id = 0; id < c.vocabulary().size(); ++id) {
-      if (!Allowed(*mask, id)) continue;
-      all.push_back(id);
-      if (c.vocabulary().bytes(id).find_first_of("\"\\,]}") != std::string::npos)
-        special.push_back(id);
-    }
-    if (all.empty()) return text + "\x01 empty mask";
-    const auto& from = !special.empty() && random() % 2 == 0 ? special : all;
-    const TokenId id = from[random() % from.size()];
+    const TokenId id = Pick(c.vocabulary(), *mask, random() % 2 == 0, random);
+    if (id < 0) return text + "\x01 empty mask";
     text += c.vocabulary().bytes(id);
     config = c.Advance(config, c.vocabulary().bytes(id));
     if (config == kDead) return text + "\x01 the mask allows what the automaton forbids";

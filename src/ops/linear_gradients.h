@@ -1,0 +1,20 @@
+// The two gradients of a product y = x W^T, for ops beside Linear that contain one.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "ops/exec_context.h"
+#include "ops/weight.h"
+
+namespace galen {
+
+// dx [m, K] (+)= dy [m, N] W, the sum over several weights that share x: dy[j] null leaves weight j
+// out. As ctx.compute says: in bf16, dy and W are rounded to it and the sums kept in fp32.
+void LinearInputGradient(const ExecContext& ctx, std::span<const WeightView> weights,
+                         std::span<const float* const> dy, int64_t m, float* dx, bool accumulate);
+// dw [N, K] += dy^T x, x [m, K], dy [m, N].
+void LinearWeightGradient(const ExecContext& ctx, const float* dy, const float* x, int64_t m,
+                          int64_t n, int64_t k, float* dw);
+
+}  // namespace galen

@@ -1,0 +1,171 @@
+#include "train/adapter_set.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "data/shuffle.h"
+#include "ops/lora_ops.h"
+#include "train/atomic_directory.h"
+#include "train/peft_names.h"
+#include "train/write_tensors.h"
+
+namespace galen {
+namespace {
+
+constexpr const char* kPeftVersion = "0.21.2";  // whose fields and file names are written
+
+int64_t Aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+}  // namespace
+
+float AdapterSet::scaling() const {
+  const double r = static_cast<double>(options_.r);
+  return static_cast<float>(options_.lora_alpha / (options_.use_rslora ? std::sqrt(r) : r));
+}
+
+Status AdapterSet::Choose(const LoraOptions& options, CausalLM& model,
+                          const std::function<std::string(const ParamSpec&)>& path_of) {
+  options_ = options;
+  std::vector<Target> all;
+  std::vector<std::string> paths;
+  for (const ParamSpec& spec : model.Params()) {
+    if (spec.layer == nullptr || spec.is_vector() || spec.name == "lm_head.weight") continue;
+    all.push_back({path_of(spec), spec.layer, spec.cols, spec.rows});
+    paths.push_back(all.back().path);
+  }
+  ASSIGN_OR_RETURN(const std::vector<bool> chosen, SelectModules(paths, options_.target_modules));
+  targets_.clear();
+  // Beside a layer's own outputs a token keeps a x and scaled a x, with DoRA the scaled output and
+  // with dropout the thinned input.
+  int64_t floats = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!chosen[i]) continue;
+    const Target& t = targets_.emplace_back(all[i]);
+    floats +=
+        2 * options_.r + (options_.use_dora ? t.out : 0) + (options_.lora_dropout > 0 ? t.in : 0);
+  }
+  std::vector<std::string> names;
+  for (const Target& t : targets_) names.push_back(t.path);
+  target_names_ = TargetModuleNames(names, paths);
+  floats_ = floats / model.config().num_hidden_layers + 64;
+  ListParams();
+  return OkStatus();
+}
+
+void AdapterSet::ListParams() {
+  params_.clear();
+  for (const Target& t : targets_) {
+    params_.push_back({t.path + ".lora_A.weight", nullptr, nullptr, {options_.r, t.in}, true});
+    params_.push_back({t.path + ".lora_B.weight", nullptr, nullptr, {t.out, options_.r}, true});
+    if (options_.use_dora) {
+      params_.push_back({t.path + ".lora_magnitude_vector", nullptr, nullptr, {t.out}, false});
+    }
+  }
+}
+
+// U(-1/sqrt(in), 1/sqrt(in)) for A, as PEFT's kaiming_uniform_(a=sqrt(5)); zero for B. A value is a
+// function of the seed and its place alone.
+void AdapterSet::Initialise(uint64_t seed) {
+  for (size_t p = 0; p < params_.size(); p += per_target()) {
+    const TrainParam& a = params_[p];
+    const float bound = 1.0f / std::sqrt(static_cast<float>(a.shape[1]));
+    const uint64_t key = Mix64(Mix64(seed) + p);
+    for (int64_t i = 0; i < a.size(); ++i) {
+      const uint64_t bits = Mix64(key + static_cast<uint64_t>(i)) >> 40;
+      a.value[i] = (static_cast<float>(bits) * 0x1p-23f - 1.0f) * bound;
+    }
+  }
+}
+
+// DoRA begins with the norms of the base's rows.
+Status AdapterSet::SetMagnitudes(const KernelTable& kernels, ThreadPool& pool) {
+  int64_t bytes = 0;
+  for (size_t i = 0; i < targets_.size(); ++i) {
+    const LoraTerm& term = layers_[i].terms[0];
+    bytes = std::max(bytes,
+                     LowRankRowNormBytes(kernels, pool.size(), targets_[i].layer->weight, term.a));
+  }
+  ASSIGN_OR_RETURN(Arena arena, Arena::Create(bytes + (int64_t{1} << 20)));
+  ExecContext ctx;
+  ctx.kernels = &kernels;
+  ctx.pool = &pool;
+  ctx.arena = &arena;
+  ctx.compute = Compute::kFp32;
+  for (size_t i = 0; i < targets_.size(); ++i) {
+    const LoraTerm& term = layers_[i].terms[0];
+    const ArenaScope scope(&arena);
+    LowRankRowNorms(ctx, targets_[i].layer->weight, term.a, term.b, term.scaling,
+                    params_[3 * i + 2].value);
+  }
+  return OkStatus();
+}
+
+Status AdapterSet::Attach(const KernelTable& kernels, ThreadPool& pool, uint64_t seed) {
+  int64_t bytes = 0;
+  for (const TrainParam& p : params_) bytes += Aligned(4 * p.size());
+  ASSIGN_OR_RETURN(values_, PageBuffer::Allocate(bytes, "adapters"));
+  ASSIGN_OR_RETURN(gradients_, PageBuffer::Allocate(bytes, "gradients of adapters"));
+  int64_t offset = 0;
+  for (TrainParam& p : params_) {
+    p.value = reinterpret_cast<float*>(values_.data() + offset);
+    p.grad = reinterpret_cast<float*>(gradients_.data() + offset);
+    offset += Aligned(4 * p.size());
+  }
+  const auto matrix = [](const TrainParam& p) {
+    return Weight{{reinterpret_cast<const uint8_t*>(p.value), DType::kF32, WeightLayout::kRows,
+                   p.shape[0], p.shape[1]},
+                  p.grad};
+  };
+  layers_.resize(targets_.size());
+  for (size_t i = 0; i < targets_.size(); ++i) {
+    const TrainParam* p = &params_[i * per_target()];
+    LoraTerm term;
+    term.scaling = scaling();
+    term.dropout = static_cast<float>(options_.lora_dropout);
+    term.dropout_stream = i;
+    term.a = matrix(p[0]);
+    term.b = matrix(p[1]);
+    if (options_.use_dora) term.magnitude = {p[2].value, p[2].shape[0], p[2].grad};
+    layers_[i].terms = {term};
+    targets_[i].layer->lora = &layers_[i];
+  }
+  Initialise(seed);
+  return options_.use_dora ? SetMagnitudes(kernels, pool) : OkStatus();
+}
+
+Json AdapterSet::PeftConfig(const std::string& base_model) const {
+  // A whole number as one: what PEFT writes.
+  Json alpha = options_.lora_alpha;
+  if (options_.lora_alpha == std::floor(options_.lora_alpha)) {
+    alpha = static_cast<int64_t>(options_.lora_alpha);
+  }
+  return {{"peft_type", "LORA"},
+          {"task_type", "CAUSAL_LM"},
+          {"peft_version", kPeftVersion},
+          {"base_model_name_or_path", base_model},
+          {"inference_mode", true},
+          {"r", options_.r},
+          {"lora_alpha", alpha},
+          {"lora_dropout", options_.lora_dropout},
+          {"target_modules", target_names_},
+          {"bias", "none"},
+          {"fan_in_fan_out", false},
+          {"init_lora_weights", true},
+          {"use_rslora", options_.use_rslora},
+          {"use_dora", options_.use_dora}};
+}
+
+Status AdapterSet::Write(const std::string& directory, const std::string& base_model) const {
+  ASSIGN_OR_RETURN(AtomicDirectory out, AtomicDirectory::Create(directory));
+  std::vector<TensorToWrite> tensors;
+  for (const TrainParam& p : params_) {
+    tensors.push_back({"base_model.model." + p.name, DType::kF32, p.shape,
+                       reinterpret_cast<const uint8_t*>(p.value), 4 * p.size()});
+  }
+  RETURN_IF_ERROR(WriteTensors(out.path() + "/adapter_model.safetensors", tensors));
+  RETURN_IF_ERROR(out.WriteFile("adapter_config.json", PeftConfig(base_model).dump(2) + "\n"));
+  return out.Commit();
+}
+
+}  // namespace galen

@@ -1,0 +1,60 @@
+// Adapters to be trained: which layers get one, their memory, and how they are written.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "models/causal_lm.h"
+#include "nn/layers.h"
+#include "nn/lora.h"
+#include "tensor/arena.h"
+#include "train/options.h"
+#include "train/train_param.h"
+
+namespace galen {
+
+class AdapterSet {
+ public:
+  // The layers that options.target_modules means. path_of: PEFT's name of a weight's module.
+  // InvalidArgument: an entry means none.
+  Status Choose(const LoraOptions& options, CausalLM& model,
+                const std::function<std::string(const ParamSpec&)>& path_of);
+  // Takes memory, hooks the adapters into the layers of the model that Choose saw, and gives them
+  // their first values, which depend on the seed alone. The model must have its weights, and this
+  // object must outlive it or its last forward pass.
+  Status Attach(const KernelTable& kernels, ThreadPool& pool, uint64_t seed);
+
+  // A, B and with DoRA the magnitude of each layer. Addresses after Attach.
+  const std::vector<TrainParam>& params() const { return params_; }
+  // As StepShape::adapter_floats.
+  int64_t floats_per_token_and_layer() const { return floats_; }
+  // adapter_config.json and adapter_model.safetensors in `directory`, in PEFT's format.
+  Status Write(const std::string& directory, const std::string& base_model) const;
+
+ private:
+  // A linear layer that gets an adapter.
+  struct Target {
+    std::string path;
+    LinearLayer* layer = nullptr;
+    int64_t in = 0, out = 0;
+  };
+
+  void ListParams();
+  void Initialise(uint64_t seed);
+  Status SetMagnitudes(const KernelTable& kernels, ThreadPool& pool);
+  Json PeftConfig(const std::string& base_model) const;
+  float scaling() const;
+  size_t per_target() const { return options_.use_dora ? 3 : 2; }
+
+  LoraOptions options_;
+  std::vector<Target> targets_;
+  std::vector<std::string> target_names_;  // for adapter_config.json
+  std::vector<LoraLayer> layers_;          // one for each target
+  std::vector<TrainParam> params_;
+  int64_t floats_ = 0;
+  PageBuffer values_, gradients_;
+};
+
+}  // namespace galen

@@ -1,0 +1,129 @@
+// Training of all parameters: dense fp32 copies of a Hugging Face checkpoint's text model.
+#include <filesystem>
+#include <map>
+
+#include "models/param_sources.h"
+#include "train/atomic_directory.h"
+#include "train/lora_model.h"
+#include "train/train_model.h"
+#include "train/write_tensors.h"
+
+namespace galen {
+namespace {
+
+class FullModel final : public TrainModel {
+ public:
+  static Result<std::unique_ptr<TrainModel>> Open(const TrainModelOptions& setup);
+  Status Export(const std::string& directory) const override;
+  const char* kind() const override { return "model"; }
+
+ private:
+  void ListParams(bool loaded);
+  std::vector<ParamSpec> specs_;
+};
+
+// Names and shapes; addresses once the weights are there.
+void FullModel::ListParams(bool loaded) {
+  params_.clear();
+  for (const ParamSpec& spec : specs_) {
+    TrainParam p;
+    p.name = spec.name;
+    p.shape = spec.is_vector() ? std::vector<int64_t>{spec.rows}
+                               : std::vector<int64_t>{spec.rows, spec.cols};
+    p.decay = !spec.is_vector();
+    if (loaded) {
+      // The store's own memory, which nobody else writes.
+      const auto* value = spec.is_vector() ? spec.vector->data
+                                           : reinterpret_cast<const float*>(spec.matrix->view.data);
+      if (value == nullptr) continue;  // optional and absent
+      p.value = const_cast<float*>(value);
+      p.grad = spec.is_vector() ? spec.vector->grad : spec.matrix->grad;
+    }
+    params_.push_back(std::move(p));
+  }
+}
+
+Result<std::unique_ptr<TrainModel>> FullModel::Open(const TrainModelOptions& setup) {
+  auto full = std::make_unique<FullModel>();
+  OpenModelOptions open;
+  open.use = WeightUse::kTrained;
+  open.kernels = setup.kernels;
+  open.pool = setup.pool;
+  open.admit = [&](const ModelConfig& config, const WeightPlan& plan, const ImageTower*) {
+    full->memory_.parameters = plan.matrix_bytes + plan.vector_bytes;
+    full->memory_.gradients = plan.gradient_bytes;
+    ASSIGN_OR_RETURN(const Architecture* architecture, FindArchitecture(config.architecture));
+    const std::unique_ptr<CausalLM> sketch = architecture->make(config);
+    full->specs_ = sketch->Params();
+    full->ListParams(false);
+    return setup.admit(config, full->memory_, full->params_, 0);
+  };
+  ASSIGN_OR_RETURN(full->loaded_, OpenModel(setup.options->model, open));
+  if (full->loaded_.files.checkpoint->kind() != CheckpointKind::kSafetensors) {
+    return Unsupported(full->loaded_.files.checkpoint->path() +
+                       ": all parameters can be trained from a Hugging Face directory only, since "
+                       "the result is one; for a GGUF base add a lora: section");
+  }
+  full->specs_ = full->loaded_.model->Params();
+  full->ListParams(true);
+  return std::unique_ptr<TrainModel>(std::move(full));
+}
+
+Status FullModel::Export(const std::string& directory) const {
+  const Checkpoint& base = *loaded_.files.checkpoint;
+  ASSIGN_OR_RETURN(const ParamSources sources, FindParams(base, specs_));
+  std::map<std::string, const ParamSpec*> trained;
+  for (const ParamSource& source : sources.params) trained[source.tensor.name] = source.spec;
+  ASSIGN_OR_RETURN(AtomicDirectory out, AtomicDirectory::Create(directory));
+  std::vector<TensorToWrite> tensors;
+  std::vector<std::vector<float>> shifted;  // vectors less ParamSpec::hf_offset
+  shifted.reserve(trained.size());
+  for (const TensorInfo& tensor : base.tensors()) {
+    TensorToWrite t{tensor.name, tensor.dtype, tensor.shape, tensor.bytes.data(),
+                    static_cast<int64_t>(tensor.bytes.size())};
+    if (const auto it = trained.find(tensor.name); it != trained.end()) {
+      const ParamSpec& spec = *it->second;
+      t.dtype = DType::kF32;
+      t.bytes = 4 * tensor.NumElements();
+      if (spec.is_vector()) {
+        std::vector<float>& values =
+            shifted.emplace_back(spec.vector->data, spec.vector->data + spec.vector->n);
+        for (float& v : values) v -= spec.hf_offset;
+        t.data = reinterpret_cast<const uint8_t*>(values.data());
+      } else {
+        t.data = spec.matrix->view.data;
+      }
+    }
+    tensors.push_back(std::move(t));
+  }
+  RETURN_IF_ERROR(WriteTensors(out.path() + "/model.safetensors", tensors));
+  for (const std::string& name : CompanionFiles(base.directory())) {
+    RETURN_IF_ERROR(out.CopyFile(base.directory() + "/" + name, name));
+  }
+  return out.Commit();
+}
+
+}  // namespace
+
+std::vector<std::string> CompanionFiles(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    const bool text = name.ends_with(".json") || name.ends_with(".jinja") || name.ends_with(".txt");
+    const bool tokenizer = name.ends_with(".model");
+    if ((text || tokenizer) && !name.ends_with(".safetensors.index.json")) names.push_back(name);
+  }
+  return names;
+}
+
+Result<std::unique_ptr<TrainModel>> OpenFullModel(const TrainModelOptions& setup) {
+  return FullModel::Open(setup);
+}
+
+Result<std::unique_ptr<TrainModel>> OpenTrainModel(const TrainModelOptions& setup) {
+  return setup.options->lora.enabled ? OpenLoraModel(setup) : OpenFullModel(setup);
+}
+
+}  // namespace galen

@@ -1,0 +1,46 @@
+// One forward pass and the way back over one flat batch.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "models/causal_lm.h"
+#include "tensor/arena.h"
+#include "train/collator.h"
+
+namespace galen {
+
+struct StepRunnerOptions {
+  const KernelTable* kernels = nullptr;
+  ThreadPool* pool = nullptr;
+  Compute compute = Compute::kBf16;
+  bool recompute = false;
+};
+
+// Not thread-safe. One arithmetic whatever the number of rows and workers.
+class StepRunner {
+ public:
+  // arena_bytes: TrainArenaBytes of the largest batch.
+  static Result<StepRunner> Create(const CausalLM& model, const StepRunnerOptions& options,
+                                   int64_t arena_bytes);
+
+  // The batch's share of the mean loss: the sum over its labels divided by `divisor`. backward:
+  // adds to the gradients of the trained parameters, with dropout by dropout_key (0: none).
+  double Loss(const FlatBatch& batch, double divisor, bool backward, uint64_t dropout_key = 0);
+  // The name of the first activation of a forward pass that is not finite: "embed_tokens",
+  // "layers.3", "norm", "logits"; empty: all are.
+  std::string FirstBadActivation(const FlatBatch& batch);
+
+  int64_t arena_high_water() const { return arena_.high_water(); }
+
+ private:
+  StepRunner(const CausalLM* model, const StepRunnerOptions& options, Arena arena)
+      : model_(model), options_(options), arena_(std::move(arena)) {}
+  ExecContext Context();
+
+  const CausalLM* model_;
+  StepRunnerOptions options_;
+  Arena arena_;
+};
+
+}  // namespace galen

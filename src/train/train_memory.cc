@@ -1,0 +1,63 @@
+#include "train/train_memory.h"
+
+#include <algorithm>
+
+#include "base/memory.h"
+
+namespace galen {
+namespace {
+
+constexpr int64_t kFloat = sizeof(float);
+
+}  // namespace
+
+std::string DescribeMemory(const TrainMemory& m) {
+  return "needs " + FormatBytes(m.total()) + ": base " + FormatBytes(m.base) + ", parameters " +
+         FormatBytes(m.parameters) + ", gradients " + FormatBytes(m.gradients) + ", optimiser " +
+         FormatBytes(m.optimiser) + ", activations " + FormatBytes(m.activations);
+}
+
+Status CheckTrainMemory(const TrainMemory& memory, int64_t available) {
+  if (memory.total() <= available) return OkStatus();
+  return ResourceExhausted(
+      DescribeMemory(memory) + "; " + FormatBytes(available) +
+      " are free. Smaller: gradient_checkpointing: true, a smaller max_seq_length or "
+      "per_device_train_batch_size (with more gradient_accumulation_steps), optim: adamw_8bit, a "
+      "smaller lora.r, a base of fewer bits");
+}
+
+int64_t TrainArenaBytes(const ModelConfig& c, const KernelTable& kernels, int threads,
+                        const StepShape& shape) {
+  const int64_t t = shape.tokens, n = shape.labels;
+  const int64_t hidden = c.hidden_size, q = c.query_size(), kv = c.kv_size();
+  const int64_t inner = c.intermediate_size, layers = c.num_hidden_layers;
+  // Outputs of the ops of a layer, as in ForwardArenaBytes; log-sum-exp and records.
+  const int64_t block =
+      t * (9 * hidden + 5 * q + 4 * kv + 3 * inner + c.num_attention_heads) * kFloat +
+      t * shape.adapter_floats * kFloat + 64 * 1024;
+  // Its gradients on the way back: as many again.
+  const int64_t kept = shape.recompute ? layers * t * hidden * kFloat + block : layers * block;
+  const int64_t way_back = block + layers * t * hidden * kFloat;
+  const int64_t fixed = t * (2 * c.head_dim + 4 * hidden) * kFloat + shape.sequences * 256;
+  // Operands and scratch of the widest product and of its gradient; attention's scratch.
+  const int64_t widest = std::max({hidden, q, inner});
+  const int64_t operand = kernels.linear_operand_bytes(LinearPlan::kF32Panels, t, widest);
+  int64_t scratch =
+      std::max(kernels.linear_scratch_bytes(LinearPlan::kF32Panels, t, widest), int64_t{4} << 20);
+  if (kernels.linear_backward_bf16_scratch_bytes != nullptr) {
+    scratch = std::max(scratch, kernels.linear_backward_bf16_scratch_bytes(t));
+  }
+  const AttentionShape attention = c.attention_shape(0, KvType::kF32);
+  const int64_t work = 3 * operand +
+                       threads * (scratch + kernels.attention_scratch_bytes(attention, t)) +
+                       t * widest * kFloat;
+  // Rows, their gradients, and a chunk of logits as numbers and as an operand.
+  const int64_t chunk = HeadChunkRows(c.vocab_size, n);
+  const int64_t head = n * hidden * 3 * kFloat + chunk * c.vocab_size * (kFloat + 2) +
+                       threads * c.vocab_size * kFloat +
+                       kernels.linear_operand_bytes(LinearPlan::kF32Panels, chunk, hidden) +
+                       threads * scratch;
+  return fixed + kept + std::max(way_back + work, head) + (int64_t{4} << 20);
+}
+
+}  // namespace galen

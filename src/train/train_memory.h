@@ -1,0 +1,39 @@
+// What a run will need, before anything is loaded.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "models/causal_lm.h"
+
+namespace galen {
+
+struct TrainMemory {
+  int64_t base = 0;        // frozen weights as they are packed
+  int64_t parameters = 0;  // trained values
+  int64_t gradients = 0;
+  int64_t optimiser = 0;
+  int64_t activations = 0;
+  int64_t total() const { return base + parameters + gradients + optimiser + activations; }
+};
+
+// "needs 5.6 GB: base 3.2 GB, parameters 66 MB, ...".
+std::string DescribeMemory(const TrainMemory& memory);
+// ResourceExhausted says what is missing and what would make the run smaller.
+Status CheckTrainMemory(const TrainMemory& memory, int64_t available);
+
+struct StepShape {
+  int64_t tokens = 0;  // of a forward pass
+  int64_t labels = 0;  // rows that meet the output head
+  int64_t sequences = 0;
+  // Floats for each token and layer that adapters keep beside the layer's own.
+  int64_t adapter_floats = 0;
+  bool recompute = false;
+  bool train_head = false;
+};
+
+// Upper bound of what one step takes from the arena, forward and back.
+int64_t TrainArenaBytes(const ModelConfig& config, const KernelTable& kernels, int threads,
+                        const StepShape& shape);
+
+}  // namespace galen

@@ -1,0 +1,35 @@
+// A trained parameter as the optimiser and checkpoints see it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tensor/dtype.h"
+
+namespace galen {
+
+struct TrainParam {
+  std::string name;  // unique within a run
+  float* value = nullptr;
+  float* grad = nullptr;
+  std::vector<int64_t> shape;
+  bool decay = false;  // weight decay applies: matrices only
+
+  int64_t size() const {
+    int64_t n = 1;
+    for (const int64_t d : shape) n *= d;
+    return n;
+  }
+};
+
+// Memory of a run's state that a checkpoint keeps, to be written out and read back.
+struct StateTensor {
+  std::string name;
+  DType dtype = DType::kF32;
+  std::vector<int64_t> shape;
+  uint8_t* data = nullptr;
+  int64_t bytes = 0;
+};
+
+}  // namespace galen

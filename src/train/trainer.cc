@@ -1,0 +1,418 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <sstream>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "data/shuffle.h"
+#include "train/adamw.h"
+#include "train/atomic_directory.h"
+#include "train/checkpoint_files.h"
+#include "train/collator.h"
+#include "train/run_identity.h"
+#include "train/run_log.h"
+#include "train/schedule.h"
+#include "train/step_runner.h"
+#include "train/train_flops.h"
+#include "train/train_model.h"
+
+namespace galen {
+namespace {
+
+double Now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Data that a dry run makes up: whole sequences of random ids, every token labelled.
+EncodedChat RandomExample(int64_t tokens, int64_t vocab_size, uint64_t seed) {
+  EncodedChat chat;
+  for (int64_t i = 0; i < tokens; ++i) {
+    const uint64_t bits = Mix64(seed * 0x10001 + static_cast<uint64_t>(i));
+    chat.tokens.push_back(static_cast<int32_t>(bits % static_cast<uint64_t>(vocab_size)));
+  }
+  chat.labels = chat.tokens;
+  return chat;
+}
+
+class Run {
+ public:
+  Run(const TrainOptions& options, const RunMode& mode, const TrainEvents& events)
+      : o_(options), mode_(mode), events_(events) {}
+  Result<TrainSummary> Go();
+
+ private:
+  bool dry() const { return mode_.dry_run > 0; }
+  bool Stopped() const { return events_.stop != nullptr && events_.stop->load(); }
+  void Note(const std::string& text) const {
+    if (events_.note != nullptr) events_.note(text);
+  }
+
+  Status ReadData();
+  Status OpenModelAndOptimiser();
+  Status Admit(const ModelConfig& config, const TrainMemory& memory,
+               const std::vector<TrainParam>& params, int64_t adapter_floats);
+  Status Resume();
+  void PlanSteps();
+
+  Status Loop();
+  // Gathers gradients of step `step` (from 0).
+  Result<StepReport> Step(int64_t step);
+  Result<FlatBatch> Gather(const TrainData& data, const std::vector<int64_t>& examples) const;
+  Status BadLoss(int64_t step, const FlatBatch& batch, const std::vector<int64_t>& examples,
+                 double loss);
+  Status BadGradient(int64_t step) const;
+  std::string NameExamples(const std::vector<int64_t>& examples) const;
+  // *stop: early stopping says that this was the last step.
+  Status Evaluate(int64_t step, bool* stop);
+  Status Save(int64_t step);
+  std::vector<StateTensor> StateTensors();
+
+  const TrainOptions& o_;
+  const RunMode& mode_;
+  const TrainEvents& events_;
+  const KernelTable* kernels_ = nullptr;
+  std::unique_ptr<ThreadPool> pool_;
+  ModelFiles files_;
+  std::optional<ExampleEncoder> encoder_;
+  std::optional<TrainData> train_data_, eval_data_;
+  std::optional<BatchPlan> plan_, eval_plan_;
+  std::unique_ptr<TrainModel> model_;
+  std::optional<StepRunner> runner_;
+  AdamW optimiser_;
+  TrainMemory memory_;
+  int64_t arena_bytes_ = 0;
+  int64_t steps_per_epoch_ = 0, total_steps_ = 0, warmup_ = 0;
+  TrainerState state_;
+  int64_t saved_step_ = -1;
+  RunLog log_;
+  TrainSummary summary_;
+};
+
+Status Run::ReadData() {
+  if (dry()) return OkStatus();
+  ASSIGN_OR_RETURN(encoder_, ExampleEncoder::Create(files_, o_.chat_template));
+  ASSIGN_OR_RETURN(train_data_, TrainData::Open(o_.train_file, *encoder_, o_, events_.reading));
+  plan_.emplace(train_data_->examples(), o_, true);
+  if (!o_.eval_file.empty()) {
+    ASSIGN_OR_RETURN(eval_data_, TrainData::Open(o_.eval_file, *encoder_, o_, events_.reading));
+    eval_plan_.emplace(eval_data_->examples(), o_, false);
+  }
+  if (events_.data != nullptr) {
+    events_.data(train_data_->report(), eval_data_.has_value() ? &eval_data_->report() : nullptr);
+  }
+  return OkStatus();
+}
+
+// The largest batch that can come decides what activations need.
+Status Run::Admit(const ModelConfig& config, const TrainMemory& memory,
+                  const std::vector<TrainParam>& params, int64_t adapter_floats) {
+  StepShape shape;
+  shape.recompute = o_.gradient_checkpointing;
+  shape.adapter_floats = adapter_floats;
+  if (dry()) {
+    shape.tokens = o_.max_seq_length * o_.per_device_train_batch_size;
+    shape.labels = shape.tokens - o_.per_device_train_batch_size;
+    shape.sequences = o_.per_device_train_batch_size;
+  } else {
+    for (const BatchPlan* plan : {&*plan_, eval_plan_.has_value() ? &*eval_plan_ : &*plan_}) {
+      shape.tokens = std::max(shape.tokens, plan->max_tokens());
+      shape.labels = std::max(shape.labels, plan->max_labels());
+      shape.sequences = std::max(shape.sequences, plan->max_examples());
+    }
+  }
+  memory_ = memory;
+  memory_.optimiser = AdamW::StateBytes(params, o_.optim == "adamw_8bit");
+  arena_bytes_ = TrainArenaBytes(config, *kernels_, pool_->size(), shape);
+  memory_.activations = arena_bytes_;
+  if (events_.planned != nullptr) events_.planned(memory_);
+  const int64_t available =
+      o_.memory_limit_gb > 0 ? static_cast<int64_t>(o_.memory_limit_gb * 1e9) : AvailableMemory();
+  return CheckTrainMemory(memory_, available);
+}
+
+Status Run::OpenModelAndOptimiser() {
+  TrainModelOptions setup;
+  setup.options = &o_;
+  setup.kernels = kernels_;
+  setup.pool = pool_.get();
+  setup.admit = [this](const ModelConfig& config, const TrainMemory& memory,
+                       const std::vector<TrainParam>& params, int64_t adapter_floats) {
+    return Admit(config, memory, params, adapter_floats);
+  };
+  ASSIGN_OR_RETURN(model_, OpenTrainModel(setup));
+  AdamWOptions adam;
+  adam.beta1 = o_.adam_beta1;
+  adam.beta2 = o_.adam_beta2;
+  adam.epsilon = o_.adam_epsilon;
+  adam.weight_decay = o_.weight_decay;
+  adam.eight_bit = o_.optim == "adamw_8bit";
+  ASSIGN_OR_RETURN(optimiser_, AdamW::Create(model_->params(), adam));
+  StepRunnerOptions runner;
+  runner.kernels = kernels_;
+  runner.pool = pool_.get();
+  runner.compute = o_.compute == "fp32" ? Compute::kFp32 : Compute::kBf16;
+  runner.recompute = o_.gradient_checkpointing;
+  ASSIGN_OR_RETURN(runner_, StepRunner::Create(model_->model(), runner, arena_bytes_));
+  return OkStatus();
+}
+
+void Run::PlanSteps() {
+  if (dry()) {
+    total_steps_ = steps_per_epoch_ = mode_.dry_run;
+    return;
+  }
+  const int64_t accumulated = o_.gradient_accumulation_steps;
+  steps_per_epoch_ = (plan_->batches_per_round() + accumulated - 1) / accumulated;
+  total_steps_ = o_.max_steps > 0
+                     ? o_.max_steps
+                     : static_cast<int64_t>(
+                           std::ceil(o_.num_train_epochs * static_cast<double>(steps_per_epoch_)));
+  warmup_ =
+      o_.warmup_steps > 0
+          ? o_.warmup_steps
+          : static_cast<int64_t>(std::ceil(o_.warmup_ratio * static_cast<double>(total_steps_)));
+}
+
+std::vector<StateTensor> Run::StateTensors() {
+  std::vector<StateTensor> tensors;
+  for (const TrainParam& p : model_->params()) {
+    tensors.push_back({"param." + p.name, DType::kF32, p.shape, reinterpret_cast<uint8_t*>(p.value),
+                       p.size() * 4});
+  }
+  for (StateTensor& t : optimiser_.State()) tensors.push_back(std::move(t));
+  return tensors;
+}
+
+Status Run::Resume() {
+  state_.identity = RunIdentity(o_, train_data_->report(), total_steps_);
+  const int64_t last = LastCheckpoint(o_.output_dir);
+  if (!mode_.resume) {
+    if (last < 0) return OkStatus();
+    return InvalidArgument(o_.output_dir + " holds a run already (checkpoint-" +
+                           std::to_string(last) +
+                           "): continue it with --resume, or choose another output_dir");
+  }
+  if (last < 0) {
+    Note("no checkpoint in " + o_.output_dir + ": the run begins anew");
+    return OkStatus();
+  }
+  ASSIGN_OR_RETURN(TrainerState state, LoadCheckpoint(o_.output_dir, last, StateTensors()));
+  RETURN_IF_ERROR(CheckIdentity(state.identity, state_.identity));
+  state_ = std::move(state);
+  saved_step_ = summary_.resumed_from = last;
+  summary_.best_eval_loss = state_.best_eval_loss;
+  return OkStatus();
+}
+
+Result<FlatBatch> Run::Gather(const TrainData& data, const std::vector<int64_t>& examples) const {
+  FlatBatch batch;
+  for (const int64_t example : examples) {
+    ASSIGN_OR_RETURN(const EncodedChat chat, data.Encode(example));
+    batch.Add(chat);
+  }
+  return batch;
+}
+
+std::string Run::NameExamples(const std::vector<int64_t>& examples) const {
+  if (examples.empty()) return "made data";
+  constexpr size_t kNamed = 4;
+  std::string text;
+  for (size_t i = 0; i < std::min(examples.size(), kNamed); ++i) {
+    text += (i == 0 ? "" : ", ") + train_data_->Name(examples[i]);
+  }
+  if (examples.size() > kNamed) {
+    text += " and " + std::to_string(examples.size() - kNamed) + " more";
+  }
+  return text;
+}
+
+Status Run::BadLoss(int64_t step, const FlatBatch& batch, const std::vector<int64_t>& examples,
+                    double loss) {
+  std::string where = runner_->FirstBadActivation(batch);
+  for (const TrainParam& p : model_->params()) {
+    if (std::all_of(p.value, p.value + p.size(), [](float v) { return std::isfinite(v); }))
+      continue;
+    where += (where.empty() ? "" : "; first trained parameter: ") + p.name;
+    break;
+  }
+  return DataLoss(
+      "step " + std::to_string(step + 1) + ": the loss is " + std::to_string(loss) + " (examples " +
+      NameExamples(examples) +
+      "); first tensor that is not finite: " + (where.empty() ? "the loss itself" : where) +
+      ". Checkpoints saved before are intact; lower learning_rate, or look at the base");
+}
+
+Status Run::BadGradient(int64_t step) const {
+  for (const TrainParam& p : model_->params()) {
+    if (std::all_of(p.grad, p.grad + p.size(), [](float v) { return std::isfinite(v); })) continue;
+    return DataLoss("step " + std::to_string(step + 1) + ": the gradient of " + p.name +
+                    " is not finite. Checkpoints saved before are intact; lower learning_rate or "
+                    "max_grad_norm");
+  }
+  return DataLoss("step " + std::to_string(step + 1) + ": the norm of the gradients overflows");
+}
+
+Result<StepReport> Run::Step(int64_t step) {
+  const double begin = Now();
+  StepReport report;
+  std::vector<FlatBatch> batches;
+  std::vector<std::vector<int64_t>> examples;
+  if (dry()) {
+    FlatBatch& batch = batches.emplace_back();
+    for (int64_t i = 0; i < o_.per_device_train_batch_size; ++i) {
+      batch.Add(RandomExample(o_.max_seq_length, model_->model().config().vocab_size,
+                              static_cast<uint64_t>(step * 977 + i)));
+    }
+    examples.emplace_back();
+  } else {
+    const int64_t round = step / steps_per_epoch_, place = step % steps_per_epoch_;
+    const int64_t first = place * o_.gradient_accumulation_steps;
+    const int64_t last =
+        std::min(first + o_.gradient_accumulation_steps, plan_->batches_per_round());
+    for (int64_t b = first; b < last; ++b) {
+      examples.push_back(plan_->Examples(round, b));
+      ASSIGN_OR_RETURN(FlatBatch batch, Gather(*train_data_, examples.back()));
+      batches.push_back(std::move(batch));
+    }
+  }
+  for (const FlatBatch& batch : batches) {
+    report.tokens += static_cast<int64_t>(batch.tokens.size());
+    report.labels += static_cast<int64_t>(batch.targets.size());
+    report.flops += StepFlops(model_->model().config(), batch);
+  }
+  for (size_t i = 0; i < batches.size(); ++i) {
+    // Of the seed, the step and the part alone: a resumed run drops what a whole one does.
+    const uint64_t key =
+        Mix64(Mix64(static_cast<uint64_t>(o_.seed) ^ Mix64(static_cast<uint64_t>(step))) + i) | 1;
+    const double loss = runner_->Loss(batches[i], static_cast<double>(report.labels), true, key);
+    if (!std::isfinite(loss)) return BadLoss(step, batches[i], examples[i], loss);
+    report.loss += loss;
+  }
+  report.grad_norm = GradientNorm(model_->params(), *pool_);
+  if (!std::isfinite(report.grad_norm)) return BadGradient(step);
+  report.learning_rate =
+      o_.learning_rate * ScheduleFactor(o_.lr_scheduler_type, step, warmup_, total_steps_);
+  // As torch.nn.utils.clip_grad_norm_.
+  const double clip =
+      o_.max_grad_norm > 0 ? std::min(1.0, o_.max_grad_norm / (report.grad_norm + 1e-6)) : 1.0;
+  optimiser_.Step(*pool_, step + 1, report.learning_rate, static_cast<float>(clip));
+  report.step = step + 1;
+  report.total_steps = total_steps_;
+  report.epoch = static_cast<double>(step + 1) / static_cast<double>(steps_per_epoch_);
+  report.seconds = Now() - begin;
+  return report;
+}
+
+Status Run::Evaluate(int64_t step, bool* stop) {
+  *stop = false;
+  if (!eval_data_.has_value()) return OkStatus();
+  EvalReport report;
+  report.step = step;
+  double sum = 0;
+  for (int64_t b = 0; b < eval_plan_->batches_per_round(); ++b) {
+    ASSIGN_OR_RETURN(const FlatBatch batch, Gather(*eval_data_, eval_plan_->Examples(0, b)));
+    sum += runner_->Loss(batch, 1.0, false);
+    report.labels += static_cast<int64_t>(batch.targets.size());
+    if (Stopped()) return OkStatus();
+  }
+  report.loss = sum / static_cast<double>(report.labels);
+  report.best = state_.best_eval_loss == 0 || report.loss < state_.best_eval_loss;
+  if (report.best) {
+    state_.best_eval_loss = report.loss;
+    state_.evaluations_without_gain = 0;
+  } else {
+    ++state_.evaluations_without_gain;
+  }
+  summary_.best_eval_loss = state_.best_eval_loss;
+  RETURN_IF_ERROR(log_.Evaluated(report));
+  if (events_.evaluated != nullptr) events_.evaluated(report);
+  *stop = o_.early_stopping_patience > 0 &&
+          state_.evaluations_without_gain >= o_.early_stopping_patience;
+  return OkStatus();
+}
+
+Status Run::Save(int64_t step) {
+  if (saved_step_ == step) return OkStatus();
+  state_.step = step;
+  RETURN_IF_ERROR(SaveCheckpoint(o_.output_dir, state_, StateTensors()));
+  saved_step_ = step;
+  RemoveOldCheckpoints(o_.output_dir, o_.save_total_limit);
+  if (events_.saved != nullptr) {
+    events_.saved(o_.output_dir + "/checkpoint-" + std::to_string(step));
+  }
+  return OkStatus();
+}
+
+Status Run::Loop() {
+  for (int64_t step = state_.step; step < total_steps_; ++step) {
+    ASSIGN_OR_RETURN(const StepReport report, Step(step));
+    summary_.steps = step + 1;
+    summary_.loss = report.loss;
+    if (events_.step != nullptr) events_.step(report);
+    if (dry()) continue;
+    const int64_t done = step + 1;
+    if (done % o_.logging_steps == 0 || done == total_steps_) {
+      RETURN_IF_ERROR(log_.Stepped(report));
+    }
+    const auto due = [&](int64_t every) {
+      return done == total_steps_ || done % (every > 0 ? every : steps_per_epoch_) == 0;
+    };
+    bool enough = false;
+    if (due(o_.eval_steps) && !Stopped()) RETURN_IF_ERROR(Evaluate(done, &enough));
+    if (due(o_.save_steps) || enough || Stopped()) RETURN_IF_ERROR(Save(done));
+    if (enough) {
+      summary_.stopped_early = true;
+      return OkStatus();
+    }
+    if (Stopped() && done < total_steps_) {
+      return Cancelled("stopped after step " + std::to_string(done) + " of " +
+                       std::to_string(total_steps_) + "; continue with --resume");
+    }
+  }
+  return OkStatus();
+}
+
+Result<TrainSummary> Run::Go() {
+  RETURN_IF_ERROR(CheckTrainOptions(o_));
+  ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
+  kernels_ = &KernelsFor(isa);
+  pool_ = std::make_unique<ThreadPool>(o_.threads > 0 ? static_cast<int>(o_.threads)
+                                                      : AvailableProcessors());
+  ASSIGN_OR_RETURN(files_, ReadModel(o_.model));
+  if (o_.max_seq_length > files_.config.max_position_embeddings) {
+    return InvalidArgument("max_seq_length is " + std::to_string(o_.max_seq_length) +
+                           ", the model's positions end at " +
+                           std::to_string(files_.config.max_position_embeddings));
+  }
+  RETURN_IF_ERROR(ReadData());
+  PlanSteps();
+  RETURN_IF_ERROR(OpenModelAndOptimiser());
+  if (dry()) {
+    RETURN_IF_ERROR(Loop());
+    return summary_;
+  }
+  RETURN_IF_ERROR(MakeDirectories(o_.output_dir));
+  RETURN_IF_ERROR(Resume());
+  ASSIGN_OR_RETURN(log_, RunLog::Open(o_, state_.step));
+  summary_.steps = state_.step;
+  RETURN_IF_ERROR(Loop());
+  summary_.result = o_.output_dir + "/" + model_->kind();
+  RETURN_IF_ERROR(model_->Export(summary_.result));
+  return summary_;
+}
+
+}  // namespace
+
+Result<TrainSummary> Train(const TrainOptions& options, const RunMode& mode,
+                           const TrainEvents& events) {
+  return Run(options, mode, events).Go();
+}
+
+}  // namespace galen

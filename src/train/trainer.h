@@ -1,0 +1,74 @@
+// A training run from its options to its result.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "base/status.h"
+#include "train/options.h"
+#include "train/train_data.h"
+#include "train/train_memory.h"
+
+namespace galen {
+
+struct StepReport {
+  int64_t step = 0;  // from 1
+  int64_t total_steps = 0;
+  double epoch = 0;
+  double loss = 0;       // mean over the labelled tokens of the step
+  double grad_norm = 0;  // before clipping
+  double learning_rate = 0;
+  int64_t tokens = 0;
+  int64_t labels = 0;
+  double seconds = 0;
+  // Multiply-adds of the linear layers and the head that the step needs, times two for each of
+  // forward and input gradient, and attention's: what the share of the limit counts. Products with
+  // trained matrices need as much again.
+  double flops = 0;
+};
+
+struct EvalReport {
+  int64_t step = 0;
+  double loss = 0;
+  int64_t labels = 0;
+  bool best = false;
+};
+
+// All may be empty. Called on the thread that trains.
+struct TrainEvents {
+  std::function<bool(int64_t done, int64_t of)> reading;  // the data; false: stop
+  std::function<void(const DataReport& train, const DataReport* eval)> data;
+  std::function<void(const TrainMemory& memory)> planned;
+  std::function<void(const std::string& text)> note;
+  std::function<void(const StepReport& report)> step;
+  std::function<void(const EvalReport& report)> evaluated;
+  std::function<void(const std::string& path)> saved;
+  // Set from anywhere (a signal handler, another thread): the run saves after the step at hand and
+  // ends.
+  const std::atomic<bool>* stop = nullptr;
+};
+
+struct TrainSummary {
+  int64_t steps = 0;         // done in all, those before a resumption included
+  int64_t resumed_from = 0;  // 0: began anew
+  double loss = 0;           // of the last step
+  double best_eval_loss = 0;
+  bool stopped_early = false;
+  std::string result;  // the folder of the adapter or model
+};
+
+struct RunMode {
+  bool resume = false;
+  // > 0: that many steps on made data of max_seq_length tokens; nothing is written.
+  int64_t dry_run = 0;
+};
+
+// Errors beside those of files and options: DataLoss where a loss or gradient is not finite (it
+// names the step, the examples and the first bad tensor), Cancelled where the run was stopped (a
+// checkpoint was saved), InvalidArgument where a resumed run has other options or data.
+Result<TrainSummary> Train(const TrainOptions& options, const RunMode& mode,
+                           const TrainEvents& events);
+
+}  // namespace galen

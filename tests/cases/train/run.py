@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+"""`galen train` from outside, on a tiny random model: the same bits after a kill at any moment, with any number of threads and
+with layers computed again; and what it says about bad data, options, memory, disks and bases. Standard library only.
+
+    run.py            GALEN_BIN is the program
+"""
+
+import hashlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+GALEN = os.environ["GALEN_BIN"]
+SLOW = bool(os.environ.get("GALEN_SLOW"))  # sanitized
+ROOT = Path(__file__).resolve().parents[3]
+TINY = ROOT / "tests/parity/models/tiny"
+TEMPLATE = ("{{ bos_token }}{% for m in messages %}{{ m.role }} {{ m.content }}"
+            "{% if m.role == 'assistant' %}{{ eos_token }}{% endif %} {% endfor %}"
+            "{% if add_generation_prompt %}assistant {% endif %}")
+failures = []
+
+
+def check(good, what, detail=""):
+    print(("ok    " if good else "FAIL  ") + what)
+    if not good:
+        failures.append(what)
+        print(detail)
+
+
+def examples(n, seed=1):
+    words = "dose rate pulse test result normal moderate lamp bat fat beats ten milligram date".split()
+    rng = random.Random(seed)
+    for i in range(n):
+        question = " ".join(rng.choices(words, k=rng.randint(1, 4)))
+        answer = " ".join(rng.choices(words, k=rng.randint(1, 4)))
+        yield {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
+
+
+class Bench:
+    def __init__(self, folder, model="llama"):
+        self.folder = Path(folder)
+        self.model = self.folder / "base"
+        shutil.copytree(TINY / model, self.model)
+        (self.model / "chat_template.jinja").write_text(TEMPLATE)
+        self.write("train.jsonl", examples(23))
+        self.write("eval.jsonl", examples(5, 2))
+
+    def write(self, name, lines):
+        (self.folder / name).write_text("".join((x if isinstance(x, str) else json.dumps(x)) + "\n" for x in lines))
+
+    def config(self, out, **options):
+        base = dict(model=str(self.model), output_dir=str(self.folder / out), train_file=str(self.folder / "train.jsonl"),
+                    max_seq_length=64, per_device_train_batch_size=2, gradient_accumulation_steps=2, max_steps=12,
+                    learning_rate=0.003, save_steps=1, threads=2, report_to_tensorboard=False)
+        path = self.folder / f"{out}.yaml"
+        path.write_text("".join(f"{k}: {json.dumps(v)}\n" for k, v in (base | options).items()))
+        return str(path)
+
+    def command(self, config, *args):
+        return [GALEN, "train", config, *args]
+
+    def train(self, out, *args, preexec=None, **options):
+        return subprocess.run(self.command(self.config(out, **options), *args), capture_output=True, text=True,
+                              preexec_fn=preexec)
+
+    def digest(self, out):
+        return {p.name: hashlib.sha256(p.read_bytes()).hexdigest()
+                for folder in ("model", "adapter") for p in (self.folder / out / folder).glob("*.safetensors")}
+
+
+def same_bits(b, name, **options):
+    """A run in one go, and what must give its bits."""
+    whole = b.train(f"{name}-whole", **options)
+    want = b.digest(f"{name}-whole")
+    check(whole.returncode == 0 and bool(want), f"{name}: a run in one go", whole.stderr)
+    for label, change in (("one thread", {"threads": 1}), ("layers computed again", {"gradient_checkpointing": True})):
+        other = b.train(f"{name}-{label.split()[0]}", **(options | change))
+        check(other.returncode == 0 and b.digest(f"{name}-{label.split()[0]}") == want, f"{name}: {label}, same bits",
+              other.stderr)
+    steps = [json.loads(x)["step"] for x in (b.folder / f"{name}-whole/train_log.jsonl").read_text().splitlines()]
+    kill_and_resume(b, name, want, steps, **options)
+
+
+def kill_and_resume(b, name, want, steps, **options):
+    """SIGKILL at random moments, --resume until it is done."""
+    out = f"{name}-killed"
+    rng = random.Random(7)
+    config = b.config(out, **options)
+    kills = 0
+    for attempt in range(200):
+        process = subprocess.Popen(b.command(config, "--resume"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        begin = time.time()
+        # Kill some time after the next checkpoint has come, so that the run moves on.
+        seen = set(p.name for p in (b.folder / out).glob("checkpoint-*"))
+        while process.poll() is None and time.time() - begin < 60:
+            if set(p.name for p in (b.folder / out).glob("checkpoint-*")) - seen:
+                time.sleep(rng.random() * (0.1 if SLOW else 0.02))
+                process.kill()
+                break
+            time.sleep(0.0005)
+        error = process.communicate()[1]
+        if process.returncode == 0:
+            break
+        kills += process.returncode == -signal.SIGKILL
+        if process.returncode != -signal.SIGKILL:
+            check(False, f"{name}: resumed", error)
+            return
+    got = b.digest(out)
+    log = [json.loads(x)["step"] for x in (b.folder / out / "train_log.jsonl").read_text().splitlines()]
+    check(kills >= 3 and got == want, f"{name}: killed {kills} times and resumed, same bits", f"{got} {want}")
+    check(log == steps, f"{name}: the log has each step once", f"{log}")
+    left = [p.name for p in (b.folder / out).iterdir() if p.name.startswith(".")]
+    check(len(left) <= 1, f"{name}: leftovers of killed saves do not pile up", str(left))
+
+
+def life(b):
+    process = subprocess.Popen(b.command(b.config("term", max_steps=100000, save_steps=1000000)), stderr=subprocess.PIPE, text=True)
+    time.sleep(3 if SLOW else 1)
+    process.send_signal(signal.SIGTERM)
+    error = process.communicate()[1]
+    saved = list((b.folder / "term").glob("checkpoint-*"))
+    check(process.returncode == 1 and len(saved) == 1 and "continue with --resume" in error, "SIGTERM saves and ends", error)
+
+    early = b.train("early", max_steps=60, eval_file=str(b.folder / "eval.jsonl"), eval_steps=2, early_stopping_patience=2,
+                    learning_rate=0.5, max_grad_norm=0)
+    log = [json.loads(x) for x in (b.folder / "early/train_log.jsonl").read_text().splitlines()]
+    check(early.returncode == 0 and "stopped early" in early.stderr and max(x["step"] for x in log) < 60,
+          "early stopping", early.stderr)
+
+    dry = b.train("dry", "--dry-run", "2", "--json")
+    check(dry.returncode == 0 and not (b.folder / "dry").exists() and '"memory"' in dry.stdout, "--dry-run writes nothing",
+          dry.stderr)
+
+    learned = b.train("learn", max_steps=150, save_steps=1000, lr_scheduler_type="linear", warmup_ratio=0.1, packing=True,
+                      optim="adamw_8bit", weight_decay=0.01)
+    losses = [json.loads(x)["loss"] for x in (b.folder / "learn/train_log.jsonl").read_text().splitlines()]
+    check(learned.returncode == 0 and losses[-1] < losses[0] / 3, "8-bit states, packed: the loss falls",
+          learned.stderr[-2000:])
+
+    shown = b.train("shown", "--show", "1")
+    check(shown.returncode == 0 and "[[" in shown.stdout and "user" in shown.stdout.split("[[")[0] and "</s>]]" in shown.stdout,
+          "--show marks what is learned", shown.stdout + shown.stderr)
+
+
+def nan_base(b):
+    """A weight of the base that is not a number."""
+    path = b.model / "model.safetensors"
+    good = path.read_bytes()
+    length = struct.unpack("<Q", good[:8])[0]
+    header = json.loads(good[8:8 + length])
+    name = next(k for k in header if k.endswith("layers.1.mlp.down_proj.weight"))
+    at = 8 + length + header[name]["data_offsets"][0]
+    path.write_bytes(good[:at] + b"\xc0\x7f" + good[at + 2:])
+    bad = b.train("nan")
+    path.write_bytes(good)
+    check(bad.returncode == 1 and "step 1: the loss is" in bad.stderr and "layers.1" in bad.stderr
+          and "train.jsonl:" in bad.stderr and "down_proj" in bad.stderr, "NaN in the base: step, examples, tensor", bad.stderr)
+
+
+def bad_input(b):
+    refused = (
+        ("a wrong key", dict(learning_rat=1), "learning_rat\"; did you mean \"learning_rate\""),
+        ("a file that is not there", dict(train_file="/nowhere.jsonl"), "/nowhere.jsonl"),
+        ("no room", dict(memory_limit_gb=0.001), "needs "),
+        ("a length beyond the model's", dict(max_seq_length=100000), "positions end at"),
+        ("nothing to do", dict(max_steps=0, num_train_epochs=0), "nothing to do"),
+        ("a base that is not there", dict(model="/nowhere"), "/nowhere"),
+    )
+    for what, options, message in refused:
+        result = b.train("refused", **options)
+        check(result.returncode == 1 and message in result.stderr and not (b.folder / "refused/checkpoint-1").exists(), what,
+              result.stderr)
+    check(subprocess.run([GALEN, "train"], capture_output=True).returncode == 2, "no configuration: usage")
+    listed = subprocess.run([GALEN, "train", "--help-config"], capture_output=True, text=True)
+    check(listed.returncode == 0 and "gradient_accumulation_steps" in listed.stdout, "--help-config")
+    documented = subprocess.run([GALEN, "train", "--help-config", "--format", "markdown"], capture_output=True, text=True)
+    check(documented.stdout in (ROOT / "docs/TRAINING.md").read_text(), "docs/TRAINING.md holds the options as they are")
+
+    lines = list(examples(4))
+    mixed = [lines[0], "{broken", {"messages": [{"role": "user", "content": "secret"}]}, lines[1],
+             {"question": "a", "answer": "normal rate " * 60}, {"question": "x", "answer": ""}]
+    b.write("mixed.jsonl", mixed)
+    mixed_file = dict(train_file=str(b.folder / "mixed.jsonl"), max_steps=1)
+    skipped = b.train("mixed", "--json", **mixed_file)
+    report = json.loads(skipped.stdout.splitlines()[0])
+    check(skipped.returncode == 0 and (report["used"], report["bad"], report["too_long"]) == (2, 3, 1)
+          and any("mixed.jsonl:2: is no valid JSON" in n for n in report["notes"])
+          and any("mixed.jsonl:3: has no answer" in n for n in report["notes"])
+          and "secret" not in skipped.stdout, "lines that cannot be used are counted, named, left out", skipped.stdout)
+    for option, line in (("on_bad_sample", "mixed.jsonl:2"), ("on_long_sample", "mixed.jsonl:5")):
+        stopped = b.train("strict", **(mixed_file | {option: "error"}))
+        check(stopped.returncode == 1 and line in stopped.stderr, f"{option}: error", stopped.stderr)
+    cut = b.train("cut", "--json", **(mixed_file | {"on_long_sample": "truncate"}))
+    check(json.loads(cut.stdout.splitlines()[0])["truncated"] == 1, "on_long_sample: truncate", cut.stdout)
+    b.write("empty.jsonl", ["{broken"])
+    none = b.train("none", train_file=str(b.folder / "empty.jsonl"))
+    check(none.returncode == 1 and "none of the 1 lines" in none.stderr, "no line that can be used", none.stderr)
+
+    again = b.train("early")
+    check(again.returncode == 1 and "--resume" in again.stderr, "an output_dir with a run in it", again.stderr)
+    other = b.train("term", "--resume", max_steps=100000, learning_rate=0.5)
+    check(other.returncode == 1 and "learning_rate" in other.stderr, "resumed with another option", other.stderr)
+
+    # A disk that is full: no file may grow beyond 16 kB.
+    def small_files():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16384, 16384))
+    first = b.train("full", max_steps=2)
+    shutil.rmtree(b.folder / "full/checkpoint-2")
+    before = {p: p.read_bytes() for p in (b.folder / "full/checkpoint-1").iterdir()}
+    full = b.train("full", "--resume", preexec=small_files, max_steps=2)
+    check(first.returncode == 0 and full.returncode == 1 and "cannot write" in full.stderr
+          and before == {p: p.read_bytes() for p in (b.folder / "full/checkpoint-1").iterdir()}
+          and not (b.folder / "full/checkpoint-2").exists(), "a full disk: said, and what was saved stays", full.stderr)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        b = Bench(folder)
+        same_bits(b, "full", compute="bf16")
+        same_bits(b, "lora", lora={"r": 4, "lora_dropout": 0.2}, optim="adamw_8bit", packing=True)
+        life(b)
+        nan_base(b)
+        bad_input(b)
+    print(f"{len(failures)} failed" if failures else "all passed")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
