@@ -123,9 +123,10 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Case{"gemma3-all", "gemma3"}, Case{"gemma3-dora", "gemma3"},
                     Case{"gemma3-google", "gemma3"}, Case{"gemma3-embed", "gemma3"},
                     Case{"gemma3-norms", "gemma3"}, Case{"gemma3-head", "gemma3"},
-                    Case{"llama-pattern", "llama"}, Case{"llama-qk", "llama"},
-                    Case{"llama-bias", "llama-bias"}, Case{"qwen2-dora-bias", "qwen2"},
-                    Case{"qwen2-lorabias", "qwen2"}, Case{"gemma3-vision", "gemma3-vision"},
+                    Case{"llama-pattern", "llama"}, Case{"llama-layers", "llama"},
+                    Case{"llama-qk", "llama"}, Case{"llama-bias", "llama-bias"},
+                    Case{"qwen2-dora-bias", "qwen2"}, Case{"qwen2-lorabias", "qwen2"},
+                    Case{"gemma3-vision", "gemma3-vision"},
                     Case{"gemma3-vision-old-names", "gemma3-vision"},
                     Case{"qwen2_5_vl", "qwen2_5_vl"}),
     [](const auto& info) {
