@@ -77,12 +77,17 @@ void DecodeBlock(const DynamicMap& map, const uint8_t* codes, float scale, int64
   for (int64_t i = 0; i < n; ++i) x[i] = scale * map.Decode(codes[i]);
 }
 
-void EncodeBlock(const DynamicMap& map, const float* x, int64_t n, uint8_t* codes, float* scale) {
+// lowest: the least code of a value that is not zero.
+void EncodeBlock(const DynamicMap& map, const float* x, int64_t n, uint8_t lowest, uint8_t* codes,
+                 float* scale) {
   float largest = 0;
   for (int64_t i = 0; i < n; ++i) largest = std::max(largest, std::fabs(x[i]));
   *scale = largest;
   const float inverse = largest > 0 ? 1 / largest : 0;
-  for (int64_t i = 0; i < n; ++i) codes[i] = map.Encode(x[i] * inverse);
+  for (int64_t i = 0; i < n; ++i) {
+    const uint8_t code = map.Encode(x[i] * inverse);
+    codes[i] = x[i] == 0 ? code : std::max(code, lowest);
+  }
 }
 
 // torch.optim.AdamW, one tensor at a time: decay, first moment by interpolation, second moment,
@@ -203,9 +208,15 @@ void AdamW::Update8(const Piece& piece, const Rates& rates) {
     const int64_t n = std::min(kBlock, piece.end - begin), block = begin / kBlock;
     DecodeBlock(SignedMap(), slots.m + begin, slots.m_scale[block], n, m.data());
     DecodeBlock(UnsignedMap(), slots.v + begin, slots.v_scale[block], n, v.data());
+    // The root of the second moment is what divides: kept as such, its range is the square of what
+    // the map could hold. It never becomes zero, which would make a step of any size.
+    for (int64_t i = 0; i < n; ++i) v[static_cast<size_t>(i)] *= v[static_cast<size_t>(i)];
     step(n, p.grad + begin, m.data(), v.data(), p.value + begin);
-    EncodeBlock(SignedMap(), m.data(), n, slots.m + begin, &slots.m_scale[block]);
-    EncodeBlock(UnsignedMap(), v.data(), n, slots.v + begin, &slots.v_scale[block]);
+    for (int64_t i = 0; i < n; ++i) {
+      v[static_cast<size_t>(i)] = std::sqrt(v[static_cast<size_t>(i)]);
+    }
+    EncodeBlock(SignedMap(), m.data(), n, 0, slots.m + begin, &slots.m_scale[block]);
+    EncodeBlock(UnsignedMap(), v.data(), n, 1, slots.v + begin, &slots.v_scale[block]);
   }
 }
 

@@ -105,7 +105,9 @@ void RemoveOldCheckpoints(const std::string& output_dir, int64_t keep) {
   std::vector<fs::path> doomed;
   for (fs::directory_iterator it(output_dir, error), end; !error && it != end;
        it.increment(error)) {
-    if (it->path().filename().string().starts_with(kDoomed)) doomed.push_back(it->path());
+    const std::string name = it->path().filename().string();
+    const bool partial = name.starts_with("." + std::string(kPrefix)) && name.ends_with(".partial");
+    if (partial || name.starts_with(kDoomed)) doomed.push_back(it->path());
   }
   for (const fs::path& path : doomed) fs::remove_all(path, error);
 }

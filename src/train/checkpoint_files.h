@@ -27,7 +27,7 @@ int64_t LastCheckpoint(const std::string& output_dir);
 // Fills the tensors and returns the state. DataLoss: a tensor is missing or has another size.
 Result<TrainerState> LoadCheckpoint(const std::string& output_dir, int64_t step,
                                     const std::vector<StateTensor>& tensors);
-// Removes all but the `keep` last.
+// Removes all but the `keep` last, and what killed runs left behind. Not while one is saved.
 void RemoveOldCheckpoints(const std::string& output_dir, int64_t keep);
 
 }  // namespace galen

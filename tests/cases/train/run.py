@@ -119,7 +119,7 @@ def kill_and_resume(b, name, want, steps, **options):
     check(kills >= 3 and got == want, f"{name}: killed {kills} times and resumed, same bits", f"{got} {want}")
     check(log == steps, f"{name}: the log has each step once", f"{log}")
     left = [p.name for p in (b.folder / out).iterdir() if p.name.startswith(".")]
-    check(len(left) <= 1, f"{name}: leftovers of killed saves do not pile up", str(left))
+    check(not left, f"{name}: nothing is left of killed saves", str(left))
 
 
 def life(b):
