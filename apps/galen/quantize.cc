@@ -145,8 +145,9 @@ Status CheckUsage(const QuantizeVerbOptions& o) {
                            " follow from the weights alone");
   }
   if (o.head == "q8_0") {
-    return InvalidArgument("--head q8_0 is for GGUF types; bitsandbytes directories keep the head "
-                           "(keep) or quantise it like the rest (same)");
+    return InvalidArgument(
+        "--head q8_0 is for GGUF types; bitsandbytes directories keep the head "
+        "(keep) or quantise it like the rest (same)");
   }
   return OkStatus();
 }
