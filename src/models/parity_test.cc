@@ -50,6 +50,8 @@ TEST_P(ModelParity, EveryLayer) {
       int seen = 0;
       const std::function<void(std::string_view, const Tensor&)> observer =
           [&](std::string_view name, const Tensor& x) {
+            // Inputs of products within a layer, which calibration looks at.
+            if (name.starts_with("attention.") || name.starts_with("mlp.")) return;
             const std::vector<float> wanted = ReadFloats(*expected_, std::string(name));
             ASSERT_EQ(static_cast<int64_t>(wanted.size()), x.num_elements()) << name;
             const Distance d = Compare({x.f32(), wanted.size()}, wanted);
