@@ -29,7 +29,8 @@ std::string Marked(const Tokenizer& tokenizer, const EncodedChat& chat) {
 
 Status ShowExamples(const TrainOptions& options, int64_t count, bool json) {
   ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(options.model));
-  ASSIGN_OR_RETURN(const ExampleEncoder encoder, ExampleEncoder::Create(files, options.chat_template));
+  ASSIGN_OR_RETURN(const ExampleEncoder encoder,
+                   ExampleEncoder::Create(files, options.chat_template));
   ASSIGN_OR_RETURN(const TrainData data,
                    TrainData::Open(options.train_file, encoder, options, nullptr));
   const auto size = static_cast<int64_t>(data.examples().size());
