@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/nearest_name.h"
 #include "formats/quote.h"
 #include "models/vision/vision_names.h"
 #include "nn/layers.h"
@@ -14,22 +15,7 @@ namespace {
 constexpr std::string_view kTextPrefixes[] = {"model.language_model.", "language_model.model.",
                                               "language_model.", "model.", ""};
 
-// Letters that two names do not share, of names with the same end; cheap, and good enough to
-// suggest a name.
-size_t Unlikeness(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(a.size() + 1);
-  for (size_t i = 0; i < row.size(); ++i) row[i] = i;
-  for (size_t j = 1; j <= b.size(); ++j) {
-    size_t diagonal = row[0];
-    row[0] = j;
-    for (size_t i = 1; i <= a.size(); ++i) {
-      const size_t above = row[i];
-      row[i] = std::min({above + 1, row[i - 1] + 1, diagonal + (a[i - 1] != b[j - 1] ? 1 : 0)});
-      diagonal = above;
-    }
-  }
-  return row[a.size()];
-}
+constexpr size_t kAnyDistance = size_t{1} << 30;
 
 }  // namespace
 
@@ -106,7 +92,8 @@ std::string AdapterTargets::Nearest(std::string_view name, bool gguf) const {
   std::vector<std::pair<size_t, std::string_view>> nearest;
   for (const auto& [known, index] : names) {
     size_t best = kMostBytes;
-    for (const std::string& s : spellings) best = std::min(best, Unlikeness(s, known));
+    for (const std::string& s : spellings)
+      best = std::min(best, EditDistance(s, known, kAnyDistance));
     nearest.emplace_back(best, known);
   }
   std::sort(nearest.begin(), nearest.end());

@@ -22,12 +22,6 @@ std::string AdapterFolder(const std::string& name) {
   return std::string(GALEN_SOURCE_DIR) + "/tests/parity/adapters/tiny/" + name;
 }
 
-// Fixtures that make_adapters.py has not made yet are skipped by name.
-#define SKIP_WITHOUT(name)              \
-  if (!FileExists(AdapterFolder(name))) \
-  GTEST_SKIP() << AdapterFolder(name)   \
-               << " is missing: make it with tests/parity/adapters/make_adapters.py"
-
 class AdapterTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -106,7 +100,6 @@ struct Case {
 class AdapterParity : public AdapterTest, public testing::WithParamInterface<Case> {};
 
 TEST_P(AdapterParity, LogitsArePefts) {
-  SKIP_WITHOUT(GetParam().adapter);
   const auto expected = OpenCheckpoint(AdapterFolder(GetParam().adapter) + "/expected.safetensors");
   ASSERT_TRUE(expected.ok()) << expected.status().message();
   for (const Isa isa : SupportedIsas()) {
@@ -143,8 +136,6 @@ INSTANTIATE_TEST_SUITE_P(
     });
 
 TEST_F(AdapterTest, ImageTowersAreAdapted) {
-  SKIP_WITHOUT("qwen2_5_vl");
-  SKIP_WITHOUT("gemma3-vision-old-names");
   for (const Case& c :
        {Case{"gemma3-vision", "gemma3-vision"}, Case{"gemma3-vision-old-names", "gemma3-vision"},
         Case{"qwen2_5_vl", "qwen2_5_vl"}}) {
@@ -180,7 +171,6 @@ TEST_F(AdapterTest, ImageTowersAreAdapted) {
 }
 
 TEST_F(AdapterTest, SeveralWithWeightsAreAsInPeft) {
-  SKIP_WITHOUT("two");
   const auto expected = OpenCheckpoint(AdapterFolder("two") + "/expected.safetensors");
   ASSERT_TRUE(expected.ok());
   const KernelTable& kernels = KernelsFor(SupportedIsas().back());
@@ -193,7 +183,6 @@ TEST_F(AdapterTest, SeveralWithWeightsAreAsInPeft) {
 }
 
 TEST_F(AdapterTest, GgufAdaptersAreThoseOfPeft) {
-  SKIP_WITHOUT("llama.gguf");
   const KernelTable& kernels = KernelsFor(SupportedIsas().back());
   for (const auto& [gguf, peft, base] :
        {std::array{"gemma3-all.gguf", "gemma3-all", "gemma3"},
