@@ -1,6 +1,7 @@
 #include "train/atomic_directory.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -44,6 +45,28 @@ Status MakeDirectories(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
   return error ? Failed("cannot create", path, error.message()) : OkStatus();
+}
+
+Result<DirectoryLock> DirectoryLock::Take(const std::string& path) {
+  DirectoryLock lock;
+  lock.fd_ = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock.fd_ < 0) return Failed("cannot open", path, std::strerror(errno));
+  if (::flock(lock.fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return ResourceExhausted("another training writes to " + path +
+                             "; wait for its end, or choose another output_dir");
+  }
+  return lock;
+}
+
+DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+DirectoryLock::~DirectoryLock() {
+  if (fd_ >= 0) ::close(fd_);
 }
 
 AtomicDirectory::AtomicDirectory(std::string path, std::string temporary)

@@ -34,4 +34,18 @@ class AtomicDirectory {
 // mkdir -p.
 Status MakeDirectories(const std::string& path);
 
+// A folder that one process at a time works in; a killed process leaves no lock behind.
+class DirectoryLock {
+ public:
+  DirectoryLock() = default;
+  // ResourceExhausted while another holder has it. File systems without locks are taken as free.
+  static Result<DirectoryLock> Take(const std::string& path);
+  ~DirectoryLock();
+  DirectoryLock(DirectoryLock&& other) noexcept;
+  DirectoryLock& operator=(DirectoryLock&& other) noexcept;
+
+ private:
+  int fd_ = -1;
+};
+
 }  // namespace galen

@@ -399,6 +399,7 @@ Result<TrainSummary> Run::Go() {
     return summary_;
   }
   RETURN_IF_ERROR(MakeDirectories(o_.output_dir));
+  ASSIGN_OR_RETURN(const DirectoryLock lock, DirectoryLock::Take(o_.output_dir));
   RemoveOldCheckpoints(o_.output_dir, o_.save_total_limit);
   RETURN_IF_ERROR(Resume());
   ASSIGN_OR_RETURN(log_, RunLog::Open(o_, state_.step));
