@@ -178,16 +178,25 @@ Result<AdamW> AdamW::Create(std::span<const TrainParam> params, const AdamWOptio
   return adam;
 }
 
+namespace {
+
+template <class Rates>
+Arithmetic ArithmeticOf(const AdamWOptions& options, const TrainParam& p, const Rates& rates) {
+  return {p.decay ? rates.decay : 1.0f,
+          static_cast<float>(options.beta1),
+          static_cast<float>(options.beta2),
+          rates.step_size,
+          rates.root_correction,
+          static_cast<float>(options.epsilon),
+          rates.grad_scale};
+}
+
+}  // namespace
+
 void AdamW::Update32(const Piece& piece, const Rates& rates) {
   const TrainParam& p = params_[piece.param];
   const Slots& slots = slots_[piece.param];
-  const Arithmetic step{p.decay ? rates.decay : 1.0f,
-                        static_cast<float>(options_.beta1),
-                        static_cast<float>(options_.beta2),
-                        rates.step_size,
-                        rates.root_correction,
-                        static_cast<float>(options_.epsilon),
-                        rates.grad_scale};
+  const Arithmetic step = ArithmeticOf(options_, p, rates);
   step(piece.end - piece.begin, p.grad + piece.begin,
        reinterpret_cast<float*>(slots.m) + piece.begin,
        reinterpret_cast<float*>(slots.v) + piece.begin, p.value + piece.begin);
@@ -196,13 +205,7 @@ void AdamW::Update32(const Piece& piece, const Rates& rates) {
 void AdamW::Update8(const Piece& piece, const Rates& rates) {
   const TrainParam& p = params_[piece.param];
   const Slots& slots = slots_[piece.param];
-  const Arithmetic step{p.decay ? rates.decay : 1.0f,
-                        static_cast<float>(options_.beta1),
-                        static_cast<float>(options_.beta2),
-                        rates.step_size,
-                        rates.root_correction,
-                        static_cast<float>(options_.epsilon),
-                        rates.grad_scale};
+  const Arithmetic step = ArithmeticOf(options_, p, rates);
   std::array<float, kBlock> m, v;
   for (int64_t begin = piece.begin; begin < piece.end; begin += kBlock) {
     const int64_t n = std::min(kBlock, piece.end - begin), block = begin / kBlock;
