@@ -48,6 +48,13 @@ Result<std::shared_ptr<const Constraint>> Constraint::FromGbnf(
   return Make(Kind::kGrammar, std::move(grammar), std::move(vocabulary));
 }
 
+Result<std::shared_ptr<const Constraint>> Constraint::FromToolCalls(
+    const ToolCallForm& form, std::span<const ToolSchema> tools, bool text,
+    std::shared_ptr<const Vocabulary> vocabulary) {
+  ASSIGN_OR_RETURN(Grammar grammar, CompileToolCalls(form, tools, text));
+  return Make(Kind::kToolCalls, std::move(grammar), std::move(vocabulary));
+}
+
 ConfigId Constraint::Advance(ConfigId config, std::string_view bytes) const {
   const std::lock_guard lock(mutex_);
   return automaton_.StepText(config, bytes);

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "grammar/automaton.h"
+#include "grammar/tool_calls.h"
 #include "grammar/vocabulary.h"
 
 namespace galen::grammar {
@@ -31,7 +32,7 @@ enum class Whitespace : uint8_t {
 // may use one. Shared by all sequences that have the same constraint.
 class Constraint {
  public:
-  enum class Kind : uint8_t { kSchema, kRegex, kGrammar };
+  enum class Kind : uint8_t { kSchema, kRegex, kGrammar, kToolCalls };
 
   // Errors name what is wrong and where: InvalidArgument (no schema, a contradiction),
   // Unsupported (a keyword that is not enforced), ResourceExhausted (too large).
@@ -43,6 +44,11 @@ class Constraint {
       std::string_view pattern, std::shared_ptr<const Vocabulary> vocabulary);
   static Result<std::shared_ptr<const Constraint>> FromGbnf(
       std::string_view text, std::shared_ptr<const Vocabulary> vocabulary);
+
+  // As CompileToolCalls.
+  static Result<std::shared_ptr<const Constraint>> FromToolCalls(
+      const ToolCallForm& form, std::span<const ToolSchema> tools, bool text,
+      std::shared_ptr<const Vocabulary> vocabulary);
 
   Kind kind() const { return kind_; }
   const Vocabulary& vocabulary() const { return *vocabulary_; }

@@ -223,6 +223,32 @@ int Grammar::AddDfaTable(Dfa dfa) {
   return static_cast<int>(dfas_.size()) - 1;
 }
 
+int Grammar::Include(const Grammar& other) {
+  const auto node_base = static_cast<int32_t>(nodes_.size());
+  const auto split_base = static_cast<int32_t>(splits_.size());
+  const auto dfa_base = static_cast<int32_t>(dfas_.size());
+  const auto string_base = static_cast<int32_t>(strings_.size());
+  for (Node node : other.nodes_) {
+    if (node.next >= 0) node.next += node_base;
+    if (node.body >= 0) node.body += node_base;
+    if (node.kind == Node::Kind::kSplit) node.index += split_base;
+    if (node.kind == Node::Kind::kDfa) node.index += dfa_base;
+    if (node.kind == Node::Kind::kString) node.index += string_base;
+    nodes_.push_back(node);
+  }
+  for (std::vector<int32_t> targets : other.splits_) {
+    for (int32_t& target : targets) target += node_base;
+    splits_.push_back(std::move(targets));
+  }
+  open_splits_.insert(open_splits_.end(), other.open_splits_.begin(), other.open_splits_.end());
+  dfas_.insert(dfas_.end(), other.dfas_.begin(), other.dfas_.end());
+  for (StringLanguage language : other.strings_) {
+    language.dfa += dfa_base;
+    strings_.push_back(std::move(language));
+  }
+  return other.start_ + node_base;
+}
+
 Result<int> Grammar::AddStringLanguage(const Dfa& dfa, int64_t min, int64_t max) {
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max() / 2;
   min = std::clamp<int64_t>(min, 0, kMost);

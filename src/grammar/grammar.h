@@ -61,6 +61,8 @@ class Grammar {
   int AddDfa(int dfa, int next);
   int AddString(int language, int next);
   int AddDfaTable(Dfa dfa);
+  // Takes over another, finished grammar as a rule; returns its first node, for AddCall.
+  int Include(const Grammar& other);
   // ResourceExhausted where lengths and pattern together take too many states.
   Result<int> AddStringLanguage(const Dfa& dfa, int64_t min, int64_t max);
 
