@@ -14,7 +14,7 @@ namespace galen::cli {
 namespace {
 
 struct ServeOptions : ModelOptions {
-  std::vector<std::string> models;
+  std::vector<std::string> models, adapters;
   server::ServerOptions server;
   std::string new_key, keep_alive = "forever";
   double memory_gb = 0;
@@ -61,6 +61,7 @@ Result<server::ServerOptions> ServerOptionsOf(const ServeOptions& o) {
   host.session.max_sequences = o.max_sequences;
   host.max_queue = o.max_queue;
   host.prefix_cache = !o.no_prefix_cache;
+  options.registry.hash_content = !options.audit.empty();
   options.registry.memory = static_cast<int64_t>(o.memory_gb * 1e9);
   ASSIGN_OR_RETURN(options.registry.keep_alive, KeepAliveOf(o.keep_alive));
   return options;
@@ -90,6 +91,8 @@ Status Serve(const ServeOptions& o) {
     ASSIGN_OR_RETURN(server::ModelSpec spec, server::ParseModelSpec(argument));
     models.push_back(std::move(spec));
   }
+  for (const std::string& argument : o.adapters)
+    RETURN_IF_ERROR(server::AddAdapterSpec(argument, &models));
   RaiseFileLimit();
   std::signal(SIGPIPE, SIG_IGN);  // whoever read the log may have gone
   ASSIGN_OR_RETURN(const std::unique_ptr<server::Server> server,
@@ -106,6 +109,10 @@ void AddSecurityOptions(CLI::App& verb, ServeOptions* o) {
   verb.add_option("--new-key", o->new_key, "Make a key with this name, print it, and end");
   verb.add_option("--tls-cert", o->server.http.tls_certificate, "Certificate chain, PEM");
   verb.add_option("--tls-key", o->server.http.tls_key, "Its private key, PEM");
+  verb.add_option(
+      "--audit", o->server.audit,
+      "File of the audit log: who asked which model when, without any text; the weights "
+      "are read at the start for their digest");
   verb.add_flag("--allow-insecure", o->server.allow_insecure,
                 "Listen where others reach it without keys or TLS");
 }
@@ -156,6 +163,9 @@ void AddServe(CLI::App& app, Action* action) {
       "serve", "Serve models over HTTP to clients of OpenAI's and Ollama's interfaces");
   verb->add_option("models", o->models,
                    "[NAME=]MODEL: GGUF files, Hugging Face directories, or ollama:NAME[:TAG]");
+  verb->add_option("--adapter", o->adapters,
+                   "[MODEL:]NAME=DIR: serve MODEL with this low-rank adapter as MODEL:NAME beside "
+                   "it; may be repeated");
   verb->add_option("--host", o->server.http.host, "Address to listen on")->capture_default_str();
   o->server.http.port = 11434;
   verb->add_option("--port", o->server.http.port, "Port; 0: any free one. 11434 is Ollama's")

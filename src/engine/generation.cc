@@ -81,6 +81,7 @@ Result<int64_t> SubmitText(Engine& engine, const ModelFiles& files, TextRequest 
   low.media = text.media;
   low.sampling = text.sampling;
   low.cache_salt = text.cache_salt;
+  low.adapters = text.adapters;
   if (text.think == Think::kOff) BanThinking(*files.tokenizer, &low.sampling);
   low.max_tokens = text.max_tokens;
   low.constraint = text.constraint;

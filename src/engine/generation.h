@@ -30,6 +30,7 @@ struct TextRequest {
   Think think = Think::kHide;
   // Unlike other sequences' of the same prefix cache: tenants must not see each other's timing.
   uint64_t cache_salt = 0;
+  uint64_t adapters = kAllAdapters;                  // Request::adapters
   std::function<void(const TokenChoice&)> on_token;  // each token, before the text it made certain
   // What the answer must be; null: anything. ConstraintVocabulary makes its vocabulary.
   std::shared_ptr<const grammar::Constraint> constraint;

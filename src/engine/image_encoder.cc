@@ -181,6 +181,13 @@ Result<std::vector<std::shared_ptr<const MediaEmbedding>>> ImageEncoder::Encode(
   return result;
 }
 
+// Towers show their activations after each layer: a place where nothing is under way.
+void ImageEncoder::SetBetweenLayers(std::function<void()> fn) {
+  between_layers_ = std::move(fn);
+  observer_ = [this](std::string_view, const Tensor&) { between_layers_(); };
+  ctx_.observer = between_layers_ ? &observer_ : nullptr;
+}
+
 Result<std::vector<MediaSpan>> ImageEncoder::EncodePrompt(const EncodedPrompt& prompt,
                                                           std::span<const PreparedViews> images) {
   std::vector<const PreparedImage*> views;

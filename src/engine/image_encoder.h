@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -51,6 +53,9 @@ class ImageEncoder {
   // The images of a prompt, as Request::media wants them.
   Result<std::vector<MediaSpan>> EncodePrompt(const EncodedPrompt& prompt,
                                               std::span<const PreparedViews> images);
+  // Called between the layers of a pass, from within Encode, so that other work may be done there;
+  // never this encoder's own. Empty: nothing.
+  void SetBetweenLayers(std::function<void()> fn);
 
   const ImageEncoderCounters& counters() const { return counters_; }
   int64_t cached_bytes() const { return cached_bytes_; }
@@ -81,6 +86,8 @@ class ImageEncoder {
   std::unique_ptr<Arena> arena_;
   int64_t arena_patches_ = 0;  // that it has room for
   ExecContext ctx_;
+  std::function<void()> between_layers_;
+  std::function<void(std::string_view, const Tensor&)> observer_;
   Lru lru_;
   std::unordered_map<Digest128, Lru::iterator, DigestHash> entries_;
   int64_t cached_bytes_ = 0;

@@ -64,7 +64,7 @@ void ModelRunner::AddMedia(const ScheduledSpan& span, int64_t row) {
 }
 
 Tensor ModelRunner::Run(const KvPool& pool, std::span<const ScheduledSpan> spans,
-                        std::span<const int64_t> logit_counts, bool prompt) {
+                        std::span<const int64_t> logit_counts, bool prompt, Output output) {
   const int64_t layers = pool.num_layers();
   tokens_.clear(), positions_.clear(), logit_rows_.clear(), addresses_.clear(), kv_.clear(),
       spans_.clear();
@@ -121,7 +121,7 @@ Tensor ModelRunner::Run(const KvPool& pool, std::span<const ScheduledSpan> spans
   // was cut into chunks.
   ctx_.batch_invariant = options_.batch_invariant || prompt;
   ctx_.invariant_attention = options_.invariant_attention;
-  return model_->Forward(ctx_, batch);
+  return output == Output::kHidden ? model_->Hidden(ctx_, batch) : model_->Forward(ctx_, batch);
 }
 
 }  // namespace galen

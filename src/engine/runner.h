@@ -32,10 +32,12 @@ class ModelRunner {
   static int64_t ArenaBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,
                             const RunnerOptions& options);
 
+  enum class Output : uint8_t { kLogits, kHidden };
   // Computes the spans. logit_counts[i]: the logits of the last logit_counts[i] tokens of span i
-  // are wanted. Returns them in order, [sum of logit_counts, vocab], valid until the next call.
+  // are wanted, or their vectors behind the last norm. Returns them in order, [sum of logit_counts,
+  // vocab or hidden_size], valid until the next call.
   Tensor Run(const KvPool& pool, std::span<const ScheduledSpan> spans,
-             std::span<const int64_t> logit_counts, bool prompt);
+             std::span<const int64_t> logit_counts, bool prompt, Output output = Output::kLogits);
 
   const KernelTable& kernels() const { return *ctx_.kernels; }
   int64_t arena_high_water() const { return arena_->high_water(); }

@@ -9,67 +9,16 @@
 namespace galen {
 namespace {
 
-// One text on its way through a model, a chunk at a time.
-class Scorer {
- public:
-  static Result<std::unique_ptr<Scorer>> Create(const CausalLM& model, const KernelTable& kernels,
-                                                ThreadPool& threads, const ScoreOptions& options,
-                                                std::span<const int32_t> tokens) {
-    const ModelConfig& config = model.config();
-    const int64_t size = static_cast<int64_t>(tokens.size());
-    if (size > config.max_position_embeddings) {
-      return ResourceExhausted(
-          "the text has " + std::to_string(size) + " tokens and the model's context only " +
-          std::to_string(config.max_position_embeddings) + "; score it in parts");
-    }
-    for (int32_t token : tokens) {
-      if (token < 0 || token >= config.vocab_size) {
-        return InvalidArgument("token " + std::to_string(token) + " is outside the vocabulary of " +
-                               std::to_string(config.vocab_size));
-      }
-    }
-    ScoreOptions fixed = options;
-    // Logits of a whole chunk are kept: no more rows than about 256 MiB of them.
-    fixed.runner.max_batch_tokens =
-        std::clamp<int64_t>((int64_t{256} << 20) / (config.vocab_size * 4), 1,
-                            std::max<int64_t>(1, options.runner.max_batch_tokens));
-    fixed.runner.max_logit_rows = fixed.runner.max_batch_tokens;
-    auto scorer = std::make_unique<Scorer>();
-    std::vector<int64_t> pages;
-    for (int64_t window : KvPool::GroupWindows(config)) {
-      pages.push_back(KvPool::PagesPerSequence(window, size, fixed.runner.max_batch_tokens));
-    }
-    ASSIGN_OR_RETURN(scorer->pool_, KvPool::Create(config, fixed.kv_type, pages));
-    ASSIGN_OR_RETURN(ModelRunner runner,
-                     ModelRunner::Create(model, kernels, threads, fixed.runner));
-    scorer->runner_ = std::make_unique<ModelRunner>(std::move(runner));
-    scorer->scheduler_ = std::make_unique<Scheduler>(
-        &scorer->pool_, nullptr, SchedulerOptions{fixed.runner.max_batch_tokens, 1});
-    auto sequence = std::make_unique<Sequence>();
-    sequence->tokens.assign(tokens.begin(), tokens.end());
-    sequence->request.prompt = sequence->tokens;
-    scorer->scheduler_->Add(std::move(sequence));
-    return scorer;
-  }
-
-  // Logits of the next chunk, and the position of its first token; empty at the end.
-  Tensor Next(int64_t* first) {
-    std::vector<Sequence*> impossible;
-    const std::vector<ScheduledSpan> spans = scheduler_->Schedule(&impossible);
-    GALEN_CHECK(impossible.empty());
-    if (spans.empty()) return {};
-    *first = spans[0].begin;
-    const Tensor logits =
-        runner_->Run(pool_, spans, std::span<const int64_t>(&spans[0].count, 1), true);
-    spans[0].sequence->computed += spans[0].count;
-    return logits;
-  }
-
- private:
-  KvPool pool_;
-  std::unique_ptr<ModelRunner> runner_;
-  std::unique_ptr<Scheduler> scheduler_;
-};
+// One text on its way through a model.
+Result<std::unique_ptr<TextPass>> Start(const CausalLM& model, const KernelTable& kernels,
+                                        ThreadPool& threads, const ScoreOptions& options,
+                                        std::span<const int32_t> tokens) {
+  ASSIGN_OR_RETURN(std::unique_ptr<TextPass> pass,
+                   TextPass::Create(model, kernels, threads, options, TextPass::Rows::kLogits,
+                                    static_cast<int64_t>(tokens.size())));
+  RETURN_IF_ERROR(pass->Begin(tokens));
+  return pass;
+}
 
 // What one text is under a model and options.
 struct Subject {
@@ -81,12 +30,12 @@ Result<ScoreComparison> Compare(const Subject& subject, const Subject& reference
                                 const KernelTable& kernels, ThreadPool& threads,
                                 std::span<const int32_t> tokens) {
   if (tokens.size() < 2) return InvalidArgument("a comparison needs a text of at least two tokens");
-  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> first,
-                   Scorer::Create(subject.model, kernels, threads, subject.options, tokens));
+  ASSIGN_OR_RETURN(const std::unique_ptr<TextPass> first,
+                   Start(subject.model, kernels, threads, subject.options, tokens));
   ScoreOptions same_chunks = reference.options;
   same_chunks.runner.max_batch_tokens = subject.options.runner.max_batch_tokens;
-  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> second,
-                   Scorer::Create(reference.model, kernels, threads, same_chunks, tokens));
+  ASSIGN_OR_RETURN(const std::unique_ptr<TextPass> second,
+                   Start(reference.model, kernels, threads, same_chunks, tokens));
   const int64_t predictions = static_cast<int64_t>(tokens.size()) - 1;
   ScoreComparison result;
   int64_t agree = 0;
@@ -123,17 +72,17 @@ Status ForEachPrediction(const CausalLM& model, const KernelTable& kernels, Thre
                          const ScoreOptions& options, std::span<const int32_t> tokens,
                          const std::function<void(int64_t, std::span<float>)>& fn) {
   if (tokens.empty()) return InvalidArgument("the text is empty");
-  ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> scorer,
-                   Scorer::Create(model, kernels, threads, options, tokens));
+  ASSIGN_OR_RETURN(const std::unique_ptr<TextPass> pass,
+                   Start(model, kernels, threads, options, tokens));
   const int64_t predictions = static_cast<int64_t>(tokens.size()) - 1;
-  while (true) {
+  while (!pass->done()) {
     int64_t first = 0;
-    const Tensor logits = scorer->Next(&first);
-    if (logits.empty()) return OkStatus();
+    const Tensor logits = pass->Next(&first);
     for (int64_t i = 0; i < logits.rows() && first + i < predictions; ++i) {
       fn(first + i, {logits.row(i), static_cast<size_t>(logits.cols())});
     }
   }
+  return OkStatus();
 }
 
 Result<std::vector<float>> ScoreTokens(const CausalLM& model, const KernelTable& kernels,

@@ -7,14 +7,11 @@
 #include <span>
 #include <vector>
 
-#include "engine/runner.h"
+#include "engine/text_pass.h"
 
 namespace galen {
 
-struct ScoreOptions {
-  RunnerOptions runner;
-  KvType kv_type = KvType::kBf16;
-};
+using ScoreOptions = PassOptions;
 
 // Calls fn(i, logits) for i = 0 .. tokens.size() - 2, where logits [vocab] predict tokens[i + 1];
 // the row is the callee's to change and valid during the call. InvalidArgument for ids outside the

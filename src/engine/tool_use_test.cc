@@ -39,7 +39,8 @@ constexpr char kNone[] = "<start_of_turn>{{ messages }}";
 TEST(ToolUse, TaggedCallsAreReadOutOfWords) {
   Expect(kTagged, "", "");
   Expect(kTagged, "No <tool_ca> here ", "|t:No <tool_ca> here ");
-  Expect(kTagged, "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": \"}\\\"{\"}}\n</tool_call>",
+  Expect(kTagged,
+         "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": \"}\\\"{\"}}\n</tool_call>",
          "|c:f|a:{\"a\": \"}\\\"{\"}|e:");
   Expect(kTagged,
          "Look: \n<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call>\n<tool_call>\n"
@@ -87,8 +88,7 @@ TEST(ToolUse, FunctionsCallsAndResultsInWords) {
   EXPECT_EQ((*words)[1]["content"][1]["type"], "image");
   EXPECT_EQ((*words)[2]["content"], R"({"name":"f","parameters":{"b":1,"a":2}})");
   EXPECT_EQ((*words)[3]["role"], "user");
-  EXPECT_EQ((*words)[3]["content"],
-            "```tool_output\n20 mg\n```\n```tool_output\noral\n```\nSo?");
+  EXPECT_EQ((*words)[3]["content"], "```tool_output\n20 mg\n```\n```tool_output\noral\n```\nSo?");
   EXPECT_FALSE(WithToolsInWords(OrderedJson::array({messages[0]}), tools).ok());
 }
 

@@ -61,8 +61,8 @@ class Compiler {
     }
     std::vector<int32_t> answers;
     if (form_.trigger.empty()) {
-      const int space = g_.AddSplit({g_.AddByte(' ', ' ', g_.AddReturn()),
-                                     g_.AddByte('\n', '\n', g_.AddReturn())});
+      const int space = g_.AddSplit(
+          {g_.AddByte(' ', ' ', g_.AddReturn()), g_.AddByte('\n', '\n', g_.AddReturn())});
       answers.push_back(g_.AddLoop(space, 0, kLeadingSpace, Calls(0)));
       if (text) {
         ASSIGN_OR_RETURN(const Dfa calls, BeginningWith(form_.stems));

@@ -55,8 +55,7 @@ std::string Call(const std::string& body) { return "<tool_call>\n" + body + "\n<
 
 TEST(ToolCalls, WordsBeforeTaggedCalls) {
   Language language(Tagged(3), true);
-  const std::string dose =
-      Call(R"({"name": "get_dose", "arguments": {"drug": "x", "mg": 20}})");
+  const std::string dose = Call(R"({"name": "get_dose", "arguments": {"drug": "x", "mg": 20}})");
   const std::string get = Call(R"({"name": "get", "arguments": {}})");
   EXPECT_TRUE(language.Has(""));
   EXPECT_TRUE(language.Has("Take 3 <tool_ca> a day \xc3\xa4."));

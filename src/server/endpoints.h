@@ -19,6 +19,7 @@ GALEN_ENDPOINT(OllamaVersion);
 GALEN_ENDPOINT(OllamaChat);
 GALEN_ENDPOINT(OllamaGenerate);
 GALEN_ENDPOINT(OllamaEmbed);
+GALEN_ENDPOINT(OllamaEmbeddings);
 GALEN_ENDPOINT(OllamaTags);
 GALEN_ENDPOINT(OllamaShow);
 GALEN_ENDPOINT(OllamaPs);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <numeric>
+#include <utility>
 
 #include "engine/score.h"
 
@@ -11,11 +12,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long a score may keep others waiting between two of their steps.
-constexpr std::chrono::milliseconds kScoreSlice{30};
+// How long scores, embeddings and images may keep others waiting between two of their steps, as
+// far as they can be cut: a chunk of a text, a layer of a tower.
+constexpr std::chrono::milliseconds kSlice{30};
 constexpr size_t kKeptConstraints = 16;
-// Rows whose logits a score holds at a time.
-constexpr int64_t kScoreRows = 128;
+// Rows of a chunk of a score or an embedding.
+constexpr int64_t kPassRows = 128;
 
 // The most likely ids with their log-probabilities.
 std::vector<std::pair<int32_t, float>> Top(std::span<const float> logits, float lse, int32_t n) {
@@ -54,6 +56,13 @@ Result<std::unique_ptr<ModelHost>> ModelHost::Open(const HostOptions& options, T
   std::unique_ptr<ModelHost> host(new ModelHost(options, turns));
   ASSIGN_OR_RETURN(host->session_, OpenSession(options.session));
   const Session& session = *host->session_;
+  for (const AttachedAdapter& adapter : session.adapters.adapters()) {
+    if (!adapter.serves_all) continue;
+    return Unsupported(
+        "the adapter " + adapter.name +
+        " changes norms or the image tower, which all requests share, so it cannot be chosen by "
+        "each of them; add it into the weights with 'galen adapter merge' and serve the result");
+  }
   RETURN_IF_ERROR(session.files().tokenizer_status);
   EngineOptions engine;
   engine.runner = options.session.runner;
@@ -62,6 +71,7 @@ Result<std::unique_ptr<ModelHost>> ModelHost::Open(const HostOptions& options, T
       std::min(options.session.context, session.files().config.max_position_embeddings);
   engine.max_sequences = options.session.max_sequences;
   engine.prefix_cache = options.prefix_cache;
+  SetAdapters(session, &engine);
   ASSIGN_OR_RETURN(host->engine_,
                    Engine::Create(session.model(), *session.kernels, *session.threads, engine));
   host->context_ = engine.context;
@@ -74,6 +84,8 @@ Result<std::unique_ptr<ModelHost>> ModelHost::Open(const HostOptions& options, T
   } else {
     host->chat_status_ = chat.status();
   }
+  if (session.images != nullptr)
+    host->session_->images->SetBetweenLayers([h = host.get()] { h->Breathe(); });
   host->thread_ = std::thread([h = host.get()] { h->Loop(); });
   return host;
 }
@@ -87,13 +99,13 @@ ModelHost::~ModelHost() {
   if (thread_.joinable()) thread_.join();
 }
 
-Result<std::shared_ptr<const grammar::Constraint>> ModelHost::SchemaConstraint(
-    const std::string& schema) {
+Result<std::shared_ptr<const grammar::Constraint>> ModelHost::CachedConstraint(
+    const std::string& key, const ConstraintMaker& make) {
   std::shared_ptr<const grammar::Vocabulary> vocabulary;
   {
     const std::lock_guard lock(constraints_mutex_);
     for (auto it = constraints_.begin(); it != constraints_.end(); ++it) {
-      if (it->first != schema || it->second->exhausted()) continue;
+      if (it->first != key || it->second->exhausted()) continue;
       constraints_.splice(constraints_.begin(), constraints_, it);
       return it->second;
     }
@@ -102,11 +114,19 @@ Result<std::shared_ptr<const grammar::Constraint>> ModelHost::SchemaConstraint(
     }
     vocabulary = vocabulary_;
   }
-  ASSIGN_OR_RETURN(auto constraint, grammar::Constraint::FromSchema(schema, vocabulary));
+  ASSIGN_OR_RETURN(auto constraint, make(vocabulary));
   const std::lock_guard lock(constraints_mutex_);
-  constraints_.emplace_front(schema, constraint);
+  constraints_.emplace_front(key, constraint);
   if (constraints_.size() > kKeptConstraints) constraints_.pop_back();
   return constraint;
+}
+
+Result<std::shared_ptr<const grammar::Constraint>> ModelHost::SchemaConstraint(
+    const std::string& schema) {
+  return CachedConstraint("schema " + schema,
+                          [&](const std::shared_ptr<const grammar::Vocabulary>& vocabulary) {
+                            return grammar::Constraint::FromSchema(schema, vocabulary);
+                          });
 }
 
 Result<int64_t> ModelHost::Submit(const std::string& client, Job job) {
@@ -140,12 +160,16 @@ void ModelHost::CountEngine() {
   if (session_->images != nullptr) counters_.images = session_->images->counters().encoded;
 }
 
+void ModelHost::CountRunning() {
+  counters_.running = static_cast<int64_t>(engine_ids_.size()) + (long_running_ != 0 ? 1 : 0);
+}
+
 void ModelHost::Start(int64_t id, GenerateJob job) {
   TextRequest& request = job.request;
   request.prompt = std::move(job.prompt.tokens);
   const auto done = [this, id, on_done = std::move(job.on_done)](Result<TextResult> result) {
     engine_ids_.erase(id);
-    counters_.running = static_cast<int64_t>(engine_ids_.size());
+    CountRunning();
     if (!result.ok()) {
       ++counters_.failed;
     } else if (result->finish == FinishReason::kCancelled) {
@@ -153,110 +177,167 @@ void ModelHost::Start(int64_t id, GenerateJob job) {
     }
     on_done(std::move(result));
   };
-  if (!job.prompt.places.empty()) {
-    job.prompt.tokens = request.prompt;
-    try {
-      Result<std::vector<MediaSpan>> media = session_->images->EncodePrompt(job.prompt, job.images);
-      if (!media.ok()) return done(media.status());
-      request.media = *std::move(media);
-    } catch (const InternalError& error) {
-      return done(Status(StatusCode::kIo, error.what()));
-    }
-  }
   const Result<int64_t> submitted = SubmitText(*engine_, files(), std::move(request), done);
   if (!submitted.ok()) {
     if (submitted.status().code() == StatusCode::kIo) closed_ = true;
     return done(submitted.status());
   }
   engine_ids_[id] = *submitted;
-  counters_.running = static_cast<int64_t>(engine_ids_.size());
+  CountRunning();
+}
+
+PassOptions ModelHost::PassOptionsFor(uint64_t adapters) const {
+  PassOptions options;
+  options.runner = options_.session.runner;
+  options.runner.adapters = session_->adapters.costs();
+  options.runner.max_batch_tokens = std::min(options.runner.max_batch_tokens, kPassRows);
+  options.kv_type = options_.session.kv_type;
+  options.adapters = adapters;
+  return options;
+}
+
+void ModelHost::Breathe() {
+  if (long_running_ == 0 || Clock::now() - slice_ < kSlice) return;
+  struct Turn {
+    explicit Turn(TurnLock* turns) : turns_(*turns) { turns_.unlock(); }
+    ~Turn() { turns_.lock(); }
+    TurnLock& turns_;
+  };
+  {
+    const Turn given_up(&turns_);
+    Pump();
+  }
+  slice_ = Clock::now();
 }
 
 void ModelHost::Score(ScoreJob job) {
-  ScoreOptions options;
-  options.runner = options_.session.runner;
-  options.runner.max_batch_tokens = std::min(options.runner.max_batch_tokens, kScoreRows);
-  options.kv_type = options_.session.kv_type;
   std::vector<TokenChoice> choices;
   choices.reserve(job.tokens.size());
-  Clock::time_point slice = Clock::now();
-  scoring_ = true;
-  Status status;
-  bool stopped = job.cancelled && job.cancelled();
-  try {
-    turns_.lock();
-    status = ForEachPrediction(session_->model(), *session_->kernels, *session_->threads, options,
-                               job.tokens, [&](int64_t i, std::span<float> logits) {
-                                 if (stopped) return;
-                                 float lse = 0;
-                                 session_->kernels->log_sum_exp(
-                                     logits.data(), 1, static_cast<int64_t>(logits.size()), &lse);
-                                 TokenChoice choice;
-                                 choice.token = job.tokens[i + 1];
-                                 choice.logprob = logits[choice.token] - lse;
-                                 choice.top = Top(logits, lse, job.top);
-                                 choices.push_back(std::move(choice));
-                                 ++counters_.scored_tokens;
-                                 if (Clock::now() - slice < kScoreSlice) return;
-                                 turns_.unlock();
-                                 Pump();
-                                 turns_.lock();
-                                 stopped = job.cancelled && job.cancelled();
-                                 slice = Clock::now();
-                               });
-    turns_.unlock();
-  } catch (const InternalError& error) {
-    turns_.unlock();
-    status = Status(StatusCode::kIo, error.what());
-  }
-  scoring_ = false;
+  bool stopped = false;
+  Status status = ForEachPrediction(
+      session_->model(), *session_->kernels, *session_->threads, PassOptionsFor(job.adapters),
+      job.tokens, [&](int64_t i, std::span<float> logits) {
+        if (stopped) return;
+        float lse = 0;
+        session_->kernels->log_sum_exp(logits.data(), 1, static_cast<int64_t>(logits.size()), &lse);
+        TokenChoice choice;
+        choice.token = job.tokens[i + 1];
+        choice.logprob = logits[choice.token] - lse;
+        choice.top = Top(logits, lse, job.top);
+        choices.push_back(std::move(choice));
+        ++counters_.scored_tokens;
+        Breathe();
+        stopped = long_cancelled_;
+      });
   if (stopped) status = Cancelled("the request was cancelled");
   if (!status.ok()) {
     ++counters_.failed;
-    job.on_done(status);
-    return;
+    return job.on_done(status);
   }
   job.on_done(std::move(choices));
+}
+
+void ModelHost::Embed(EmbedJob job) {
+  Result<std::vector<std::vector<float>>> vectors =
+      EmbedTexts(session_->model(), *session_->kernels, *session_->threads,
+                 PassOptionsFor(job.adapters), job.pooling, job.texts, [&] {
+                   Breathe();
+                   return !long_cancelled_;
+                 });
+  if (!vectors.ok()) ++counters_.failed;
+  for (const auto& text : job.texts) counters_.embedded_tokens += static_cast<int64_t>(text.size());
+  job.on_done(std::move(vectors));
+}
+
+void ModelHost::EncodeImages(int64_t id, GenerateJob job) {
+  Result<std::vector<MediaSpan>> media = session_->images->EncodePrompt(job.prompt, job.images);
+  if (long_cancelled_) {
+    ++counters_.cancelled;
+    Job dropped = std::move(job);
+    return CancelJob(&dropped);
+  }
+  if (!media.ok()) {
+    ++counters_.failed;
+    return job.on_done(media.status());
+  }
+  job.request.media = *std::move(media);
+  Start(id, std::move(job));
+}
+
+void ModelHost::RunLong(int64_t id, Job job) {
+  long_running_ = id;
+  long_cancelled_ = false;
+  CountRunning();
+  // The callback, should a bug of ours end the work in its middle.
+  const auto fail = std::visit(
+      [](const auto& j) {
+        return std::function<void(const Status&)>([done = j.on_done](const Status& s) { done(s); });
+      },
+      job);
+  turns_.lock();
+  slice_ = Clock::now();
+  try {
+    if (auto* score = std::get_if<ScoreJob>(&job)) {
+      Score(std::move(*score));
+    } else if (auto* embed = std::get_if<EmbedJob>(&job)) {
+      Embed(std::move(*embed));
+    } else {
+      EncodeImages(id, std::move(std::get<GenerateJob>(job)));
+    }
+  } catch (const InternalError& error) {
+    ++counters_.failed;
+    fail(Status(StatusCode::kIo, error.what()));
+  }
+  turns_.unlock();
+  long_running_ = 0;
+  CountRunning();
+}
+
+void ModelHost::TakeIn(std::vector<std::pair<int64_t, GenerateJob>>* starting,
+                       std::vector<Job>* dropped) {
+  const std::lock_guard lock(mutex_);
+  std::vector<int64_t> cancels = std::exchange(cancels_, {});
+  for (int64_t id : cancels) {
+    if (std::optional<Job> job = queue_.Remove(id)) dropped->push_back(*std::move(job));
+    const auto waits = std::find_if(long_.begin(), long_.end(),
+                                    [&](const auto& entry) { return entry.first == id; });
+    if (waits != long_.end()) {
+      dropped->push_back(std::move(waits->second));
+      long_.erase(waits);
+    }
+    if (id == long_running_) long_cancelled_ = true;
+    const auto it = engine_ids_.find(id);
+    if (it != engine_ids_.end()) engine_->Cancel(it->second);
+  }
+  // Long work takes a place among the sequences: who sends only images or scores cannot have more
+  // of it in hand than there are places, and others keep theirs.
+  const auto free = [&] {
+    const size_t taken =
+        engine_ids_.size() + starting->size() + long_.size() + (long_running_ != 0 ? 1 : 0);
+    return static_cast<int64_t>(taken) < options_.session.max_sequences;
+  };
+  while (free()) {
+    auto next = queue_.Pop();
+    if (!next) break;
+    auto* generate = std::get_if<GenerateJob>(&next->second);
+    if (generate == nullptr || !generate->prompt.places.empty()) {
+      long_.push_back(*std::move(next));
+    } else {
+      starting->emplace_back(next->first, std::move(*generate));
+    }
+  }
+  counters_.waiting = queue_.size() + static_cast<int64_t>(long_.size());
 }
 
 void ModelHost::Pump() {
   std::vector<std::pair<int64_t, GenerateJob>> starting;
   std::vector<Job> dropped;
-  std::vector<int64_t> cancels;
-  {
-    const std::lock_guard lock(mutex_);
-    cancels.swap(cancels_);
-    for (int64_t id : cancels) {
-      if (std::optional<Job> job = queue_.Remove(id)) dropped.push_back(*std::move(job));
-    }
-    const auto free = [&] {
-      return static_cast<int64_t>(engine_ids_.size() + starting.size()) <
-             options_.session.max_sequences;
-    };
-    // A score holds this thread, and what comes after it starts from within; a second one waits.
-    while (free() && scores_.empty()) {
-      auto next = queue_.Pop();
-      if (!next) break;
-      if (auto* score = std::get_if<ScoreJob>(&next->second)) {
-        scores_.push_back(std::move(*score));
-      } else {
-        starting.emplace_back(next->first, std::move(std::get<GenerateJob>(next->second)));
-      }
-    }
-    counters_.waiting = queue_.size();
-  }
+  TakeIn(&starting, &dropped);
   for (Job& job : dropped) {
     ++counters_.cancelled;
     CancelJob(&job);
   }
-  for (int64_t id : cancels) {
-    const auto it = engine_ids_.find(id);
-    if (it != engine_ids_.end()) engine_->Cancel(it->second);
-  }
-  for (auto& [id, job] : starting) {
-    const std::lock_guard turn(turns_);
-    Start(id, std::move(job));
-  }
+  for (auto& [id, job] : starting) Start(id, std::move(job));
   if (engine_->idle()) return;
   {
     const std::lock_guard turn(turns_);
@@ -275,10 +356,11 @@ void ModelHost::Loop() {
       if (stop_) break;
     }
     Pump();
-    while (!scores_.empty()) {
-      ScoreJob job = std::move(scores_.front());
-      scores_.pop_front();
-      Score(std::move(job));
+    while (!long_.empty()) {
+      auto [id, job] = std::move(long_.front());
+      long_.pop_front();
+      RunLong(id, std::move(job));
+      Pump();
     }
   }
   // Whoever still waits is told.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -16,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/embed.h"
 #include "engine/generation.h"
 #include "engine/session.h"
 #include "server/admission_queue.h"
@@ -41,19 +43,27 @@ struct GenerateJob {
 struct ScoreJob {
   std::vector<int32_t> tokens;  // at least one
   int32_t top = 0;              // alternatives at each place
-  std::function<bool()> cancelled;
+  uint64_t adapters = 0;        // Request::adapters
   // One entry for each token but the first.
   std::function<void(Result<std::vector<TokenChoice>>)> on_done;
 };
 
-using Job = std::variant<GenerateJob, ScoreJob>;
+// Vectors of texts, not normalised.
+struct EmbedJob {
+  std::vector<std::vector<int32_t>> texts;  // each at least one token
+  Pooling pooling = Pooling::kLast;
+  uint64_t adapters = 0;
+  std::function<void(Result<std::vector<std::vector<float>>>)> on_done;
+};
+
+using Job = std::variant<GenerateJob, ScoreJob, EmbedJob>;
 
 // What is read without asking the engine's thread.
 struct HostCounters {
   std::atomic<int64_t> waiting{0}, running{0};
   std::atomic<int64_t> requests{0}, cancelled{0}, failed{0}, refused{0};
   std::atomic<int64_t> prompt_tokens{0}, cached_tokens{0}, answer_tokens{0}, steps{0},
-      preemptions{0}, images{0}, scored_tokens{0};
+      preemptions{0}, images{0}, scored_tokens{0}, embedded_tokens{0};
 };
 
 class ModelHost {
@@ -73,7 +83,11 @@ class ModelHost {
   // Null: the model has no chat template; why, in chat_status.
   const ChatEncoder* chat() const { return chat_ ? &*chat_ : nullptr; }
   const Status& chat_status() const { return chat_status_; }
-  // What an answer must be, compiled; the last ones are kept. From any thread.
+  // What an answer must be, compiled; the last ones are kept by their keys. From any thread.
+  using ConstraintMaker = std::function<Result<std::shared_ptr<const grammar::Constraint>>(
+      const std::shared_ptr<const grammar::Vocabulary>&)>;
+  Result<std::shared_ptr<const grammar::Constraint>> CachedConstraint(const std::string& key,
+                                                                      const ConstraintMaker& make);
   Result<std::shared_ptr<const grammar::Constraint>> SchemaConstraint(const std::string& schema);
   int64_t context() const { return context_; }
   int64_t reserved_bytes() const { return reserved_bytes_; }
@@ -87,9 +101,20 @@ class ModelHost {
   void Loop();
   // Takes in what may start, cancels what is no longer wanted, computes a step. turns_ is not held.
   void Pump();
+  // What may start now, and of that what was cancelled before it could.
+  void TakeIn(std::vector<std::pair<int64_t, GenerateJob>>* starting, std::vector<Job>* dropped);
   void Start(int64_t id, GenerateJob job);
+  // Work that is done piece by piece, with steps of the engine between (Breathe). turns_ is held
+  // while it computes.
+  void RunLong(int64_t id, Job job);
   void Score(ScoreJob job);
+  void Embed(EmbedJob job);
+  void EncodeImages(int64_t id, GenerateJob job);
+  // Lets others go on once a slice of time is over.
+  void Breathe();
+  PassOptions PassOptionsFor(uint64_t adapters) const;
   void CountEngine();
+  void CountRunning();
 
   const HostOptions options_;
   TurnLock& turns_;
@@ -114,9 +139,11 @@ class ModelHost {
   bool stop_ = false;
 
   // Of the engine's thread.
-  std::map<int64_t, int64_t> engine_ids_;  // ours to the engine's
-  std::deque<ScoreJob> scores_;            // taken from the queue, not begun
-  bool scoring_ = false;
+  std::map<int64_t, int64_t> engine_ids_;     // ours to the engine's
+  std::deque<std::pair<int64_t, Job>> long_;  // taken from the queue, done one after the other
+  int64_t long_running_ = 0;                  // id of the one that runs; 0: none
+  bool long_cancelled_ = false;
+  std::chrono::steady_clock::time_point slice_;
   std::thread thread_;
 };
 

@@ -8,6 +8,8 @@
 
 #include "base/sha256.h"
 #include "engine/memory_plan.h"
+#include "formats/adapter_file.h"
+#include "server/security/file_digest.h"
 #include "store/ollama_store.h"
 #include "tensor/dtype.h"
 
@@ -19,6 +21,12 @@ namespace fs = std::filesystem;
 bool IsNameCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("._-:/@+").find(c) != std::string_view::npos;
+}
+
+bool IsName(const std::string& name) {
+  return !name.empty() && name.size() <= 200 && name[0] != '/' &&
+         name.find("..") == std::string::npos &&
+         std::all_of(name.begin(), name.end(), IsNameCharacter);
 }
 
 std::string NameOf(const std::string& path) {
@@ -113,10 +121,7 @@ Result<ModelSpec> ParseModelSpec(const std::string& argument) {
     spec.path = argument.substr(equals + 1);
   }
   if (spec.name.empty()) spec.name = NameOf(spec.path);
-  const bool good = !spec.name.empty() && spec.name.size() <= 200 && spec.name[0] != '/' &&
-                    spec.name.find("..") == std::string::npos &&
-                    std::all_of(spec.name.begin(), spec.name.end(), IsNameCharacter);
-  if (!good) {
+  if (!IsName(spec.name)) {
     return InvalidArgument("'" + spec.name +
                            "' cannot be the name of a model (letters, digits and . _ - : / @ +); "
                            "give one as NAME=" +
@@ -131,20 +136,69 @@ Result<ModelSpec> ParseModelSpec(const std::string& argument) {
   return spec;
 }
 
+Status AddAdapterSpec(const std::string& argument, std::vector<ModelSpec>* models) {
+  const size_t equals = argument.find('=');
+  if (equals == std::string::npos || equals == 0)
+    return InvalidArgument("'" + argument + "' is no adapter; it is [MODEL:]NAME=PATH");
+  const std::string whole = argument.substr(0, equals);
+  AdapterSpec adapter{whole, argument.substr(equals + 1)};
+  ModelSpec* model = models->size() == 1 ? &models->front() : nullptr;
+  for (ModelSpec& one : *models) {
+    if (!whole.starts_with(one.name + ":") || whole.size() <= one.name.size() + 1) continue;
+    model = &one;
+    adapter.name = whole.substr(one.name.size() + 1);
+    break;
+  }
+  if (model == nullptr) {
+    return InvalidArgument("which model is the adapter '" + whole +
+                           "' of? Say --adapter MODEL:NAME=PATH");
+  }
+  if (!IsName(adapter.name) || adapter.name == "latest")
+    return InvalidArgument("'" + adapter.name + "' cannot be the name of an adapter");
+  model->adapters.push_back(std::move(adapter));
+  return OkStatus();
+}
+
 ModelRegistry::ModelRegistry(const RegistryOptions& options) : options_(options) {}
+
+Status ModelRegistry::AddEntry(const ModelSpec& spec) {
+  const auto unique = [&](const std::string& name) {
+    return Find(name) == nullptr
+               ? OkStatus()
+               : InvalidArgument("two models have the name '" + name +
+                                 "'; give one of them another with NAME=" + spec.path);
+  };
+  RETURN_IF_ERROR(unique(spec.name));
+  auto entry = std::make_unique<Entry>();
+  ASSIGN_OR_RETURN(entry->info, ReadInfo(spec));
+  if (options_.hash_content) {
+    ASSIGN_OR_RETURN(entry->info.content, DigestOfWeights(spec.path));
+  }
+  entry->keep_alive = options_.keep_alive;
+  Entry* added = entry.get();
+  entries_.push_back(std::move(entry));
+  for (size_t i = 0; i < spec.adapters.size(); ++i) {
+    const AdapterSpec& adapter = spec.adapters[i];
+    auto info = std::make_unique<ModelInfo>(added->info);
+    info->spec.name = spec.name + ":" + adapter.name;
+    RETURN_IF_ERROR(unique(info->spec.name));
+    ASSIGN_OR_RETURN(const AdapterFile file, OpenAdapter(adapter.path));
+    info->adapters = uint64_t{1} << i;
+    info->adapter_digest = file.digest;
+    const std::string text = info->identity + "|" + file.digest;
+    info->identity = Sha256Hex({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+    added->adapted.push_back(std::move(info));
+  }
+  return OkStatus();
+}
 
 Result<std::unique_ptr<ModelRegistry>> ModelRegistry::Create(const RegistryOptions& options,
                                                              const std::vector<ModelSpec>& specs) {
   std::unique_ptr<ModelRegistry> registry(new ModelRegistry(options));
   for (const ModelSpec& spec : specs) {
-    if (registry->Find(spec.name) != nullptr) {
-      return InvalidArgument("two models have the name '" + spec.name +
-                             "'; give one of them another with NAME=" + spec.path);
-    }
-    auto entry = std::make_unique<Entry>();
-    ASSIGN_OR_RETURN(entry->info, ReadInfo(spec));
-    entry->keep_alive = options.keep_alive;
-    registry->entries_.push_back(std::move(entry));
+    if (spec.adapters.size() > 32)
+      return InvalidArgument("model '" + spec.name + "' has more than 32 adapters");
+    RETURN_IF_ERROR(registry->AddEntry(spec));
   }
   registry->sweeper_ = std::thread([r = registry.get()] { r->Sweep(); });
   return registry;
@@ -161,13 +215,16 @@ ModelRegistry::~ModelRegistry() {
 
 std::vector<const ModelInfo*> ModelRegistry::models() const {
   std::vector<const ModelInfo*> all;
-  for (const auto& entry : entries_) all.push_back(&entry->info);
+  for (const auto& entry : entries_) {
+    all.push_back(&entry->info);
+    for (const auto& adapted : entry->adapted) all.push_back(adapted.get());
+  }
   return all;
 }
 
 const ModelInfo* ModelRegistry::Find(std::string_view name) const {
-  for (const auto& entry : entries_) {
-    if (WithoutTag(entry->info.spec.name) == WithoutTag(name)) return &entry->info;
+  for (const ModelInfo* info : models()) {
+    if (WithoutTag(info->spec.name) == WithoutTag(name)) return info;
   }
   return nullptr;
 }
@@ -176,27 +233,31 @@ std::string ModelRegistry::Unknown(std::string_view name) const {
   const std::string_view asked = WithoutTag(name.substr(0, 200));
   const ModelInfo* best = nullptr;
   size_t least = asked.size() / 2 + 2;
-  for (const auto& entry : entries_) {
-    const std::string_view known = WithoutTag(entry->info.spec.name);
+  const std::vector<const ModelInfo*> all = models();
+  for (const ModelInfo* info : all) {
+    const std::string_view known = WithoutTag(info->spec.name);
     const size_t distance = known.find(asked) != known.npos || asked.find(known) != asked.npos
                                 ? 1
                                 : Distance(asked, known);
     if (distance < least) {
       least = distance;
-      best = &entry->info;
+      best = info;
     }
   }
   std::string text = "model '" + std::string(name.substr(0, 200)) + "' not found";
   if (best != nullptr && !asked.empty()) return text + "; did you mean '" + best->spec.name + "'?";
   text += "; this server offers";
-  for (size_t i = 0; i < entries_.size() && i < 20; ++i)
-    text += (i == 0 ? " '" : ", '") + entries_[i]->info.spec.name + "'";
+  for (size_t i = 0; i < all.size() && i < 20; ++i)
+    text += (i == 0 ? " '" : ", '") + all[i]->spec.name + "'";
   return text;
 }
 
 ModelRegistry::Entry* ModelRegistry::EntryOf(const ModelInfo& info) {
   for (const auto& entry : entries_) {
     if (&entry->info == &info) return entry.get();
+    for (const auto& adapted : entry->adapted) {
+      if (adapted.get() == &info) return entry.get();
+    }
   }
   GALEN_CHECK(!"a model of this registry");
 }
@@ -229,6 +290,8 @@ Result<std::shared_ptr<ModelHost>> ModelRegistry::Acquire(const ModelInfo& info,
   host.session.model = info.spec.path;
   host.session.read.mmproj = info.spec.mmproj;
   host.session.images = info.sees();
+  for (const AdapterSpec& adapter : info.spec.adapters)
+    host.session.adapters.push_back({adapter.path, 1.0});
   while (true) {
     if (options_.memory > 0) {
       int64_t used = 0;

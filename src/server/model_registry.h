@@ -16,17 +16,25 @@
 
 namespace galen::server {
 
+struct AdapterSpec {
+  std::string name;  // the model with it is MODEL:NAME
+  std::string path;  // as OpenAdapter takes it
+};
+
 struct ModelSpec {
   std::string name;
   std::string path;
   std::string mmproj;  // empty: the one beside the model that fits
   std::string system;  // system text where a conversation has none
+  std::vector<AdapterSpec> adapters;
 };
 
 // "PATH" or "NAME=PATH"; the name of a path is that of the file without its ending, of the
 // directory, or of the model in Ollama's store. InvalidArgument: a name with characters that no
 // client sends.
 Result<ModelSpec> ParseModelSpec(const std::string& argument);
+// "[MODEL:]NAME=PATH" goes to the model that it names, or to the only one. InvalidArgument.
+Status AddAdapterSpec(const std::string& argument, std::vector<ModelSpec>* models);
 
 // What is known without loading.
 struct ModelInfo {
@@ -38,6 +46,10 @@ struct ModelInfo {
   std::string quantisation;  // the type of most of the weights: "Q4_0", "BF16"
   // Identity of path, size and time, for clients that want a digest; the content is not hashed.
   std::string identity;
+  std::string content;  // SHA-256 of the weights' bytes; empty unless RegistryOptions::hash_content
+  // Of a model with an adapter: its bit (Request::adapters) and digest. The model without has none.
+  uint64_t adapters = 0;
+  std::string adapter_digest;
   bool sees() const { return files.vision_status.ok(); }
 };
 
@@ -45,6 +57,7 @@ struct RegistryOptions {
   HostOptions host;
   int64_t memory = 0;  // bytes of all loaded models; 0: what the machine has free at each load
   std::chrono::seconds keep_alive{-1};  // idle models go after this; negative: never
+  bool hash_content = false;            // read all weights at the start
 };
 
 class ModelRegistry {
@@ -56,7 +69,8 @@ class ModelRegistry {
 
   // Valid while the registry lives.
   std::vector<const ModelInfo*> models() const;
-  // Null if there is none. "NAME:latest" and "NAME" are the same.
+  // Null if there is none. "NAME:latest" and "NAME" are the same. Models with adapters, MODEL:NAME,
+  // are models of their own that share the weights.
   const ModelInfo* Find(std::string_view name) const;
   // "there is no model 'x'; did you mean 'y'?"
   std::string Unknown(std::string_view name) const;
@@ -81,12 +95,14 @@ class ModelRegistry {
   using Clock = std::chrono::steady_clock;
   struct Entry {
     ModelInfo info;
+    std::vector<std::unique_ptr<ModelInfo>> adapted;
     std::shared_ptr<ModelHost> host;
     Clock::time_point used{};
     std::chrono::seconds keep_alive{-1};
   };
 
   explicit ModelRegistry(const RegistryOptions& options);
+  Status AddEntry(const ModelSpec& spec);
   Entry* EntryOf(const ModelInfo& info);
   // Takes the longest idle model out; null if all are at work.
   std::shared_ptr<ModelHost> TakeIdle(const Entry* except);

@@ -15,6 +15,7 @@ struct ServerOptions {
   RegistryOptions registry;
   std::string version;          // of galen
   std::string api_keys;         // file of hashed keys; empty: no keys
+  std::string audit;            // file of the audit log (audit/audit_log.h); empty: none
   bool allow_insecure = false;  // another address than loopback without keys or without TLS
   bool load_on_demand = false;  // else all models are loaded at start
   int workers = 4;              // threads that prepare prompts and wait for models to load

@@ -6,7 +6,9 @@
 #include <new>
 #include <optional>
 
+#include "audit/audit_log.h"
 #include "engine/memory_plan.h"
+#include "server/api/audit.h"
 #include "server/api/errors.h"
 #include "server/endpoints.h"
 #include "server/security/api_keys.h"
@@ -49,9 +51,12 @@ class Server::Impl : public HttpHandler {
     if (!options_.api_keys.empty()) {
       ASSIGN_OR_RETURN(keys_, ApiKeys::Read(options_.api_keys));
     }
+    if (!options_.audit.empty()) {
+      ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.audit));
+    }
     ASSIGN_OR_RETURN(models_, ModelRegistry::Create(options_.registry, models));
     ASSIGN_OR_RETURN(http_, HttpServer::Create(options_.http, this));
-    services_.emplace(Services{options_, *models_, metrics_, router_.endpoints(),
+    services_.emplace(Services{options_, *models_, metrics_, audit_.get(), router_.endpoints(),
                                [this] { return draining_.load(); },
                                [this] { return http_->connections(); }});
     if (options_.load_on_demand) return OkStatus();
@@ -115,11 +120,14 @@ class Server::Impl : public HttpHandler {
   }
 
   void Done(const Exchange& exchange) override {
-    const char* route = "none";
-    if (exchange.request != nullptr) {
-      const Match match = router_.Find(exchange.request->method, exchange.request->path);
-      if (match.endpoint != nullptr) route = match.endpoint->path;
-    }
+    const Endpoint* endpoint = nullptr;
+    if (exchange.request != nullptr)
+      endpoint = router_.Find(exchange.request->method, exchange.request->path).endpoint;
+    const char* route = endpoint != nullptr ? endpoint->path : "none";
+    // Lists and health are no acts; who was turned away is worth knowing anywhere.
+    const bool act = endpoint != nullptr && !endpoint->quick;
+    if (act || exchange.status == 401 || exchange.status == 403)
+      RecordEnd(audit_.get(), exchange, route);
     metrics_.Count(route, exchange.status, exchange.seconds, exchange.sent_bytes);
     log_.Request(exchange, route);
   }
@@ -154,6 +162,7 @@ class Server::Impl : public HttpHandler {
   Metrics metrics_;
   const Router router_;
   std::optional<ApiKeys> keys_;
+  std::unique_ptr<AuditLog> audit_;  // outlives what writes it
   std::unique_ptr<ModelRegistry> models_;
   std::optional<Services> services_;
   std::atomic<bool> draining_{false};

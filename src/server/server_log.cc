@@ -2,8 +2,8 @@
 
 #include <cmath>
 
+#include "base/rfc3339.h"
 #include "server/api/write_json.h"
-#include "server/ollama/params.h"
 
 namespace galen::server {
 

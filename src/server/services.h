@@ -8,6 +8,10 @@
 #include "server/model_registry.h"
 #include "server/options.h"
 
+namespace galen {
+class AuditLog;
+}
+
 namespace galen::server {
 
 class Metrics;
@@ -16,6 +20,7 @@ struct Services {
   const ServerOptions& options;
   ModelRegistry& models;
   Metrics& metrics;
+  AuditLog* audit;  // null: none is kept
   const std::vector<Endpoint>& endpoints;
   std::function<bool()> draining;
   std::function<int64_t()> connections;

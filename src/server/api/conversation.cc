@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/sha256.h"
 #include "media/image/decode.h"
+#include "server/api/tools.h"
 
 namespace galen::server {
 namespace {
@@ -13,7 +15,7 @@ Status Bad(std::string* failed, std::string field, const std::string& what) {
 }
 
 Status DecodeInto(std::string_view url, const std::string& where, const ServerOptions& options,
-                  std::vector<Image>* out, std::string* failed) {
+                  std::vector<RequestImage>* out, std::string* failed) {
   if (static_cast<int64_t>(out->size()) >= options.max_images) {
     return Bad(failed, where,
                "is one image too many; this server takes " + std::to_string(options.max_images) +
@@ -25,7 +27,7 @@ Status DecodeInto(std::string_view url, const std::string& where, const ServerOp
   decode.max_pixels = options.max_image_pixels;
   Result<Image> image = DecodeImage(*bytes, decode);
   if (!image.ok()) return Bad(failed, where, "is no image: " + image.status().message());
-  out->push_back(*std::move(image));
+  out->push_back({*std::move(image), options.audit.empty() ? "" : Sha256Hex(*bytes)});
   return OkStatus();
 }
 
@@ -45,7 +47,7 @@ OrderedJson Simplified(OrderedJson parts) {
 }
 
 Result<OrderedJson> OpenAiContent(const OrderedJson& content, const std::string& where,
-                                  const ServerOptions& options, std::vector<Image>* images,
+                                  const ServerOptions& options, std::vector<RequestImage>* images,
                                   std::string* failed) {
   if (content.is_string()) return content;
   if (!content.is_array()) return Bad(failed, where, "must be a string or an array of parts");
@@ -95,24 +97,7 @@ Status CommonFields(Fields* fields, bool openai, OrderedJson* out) {
   if (role != "system" && role != "user" && role != "assistant" && role != "tool")
     return fields->Fail("role", "must be system, user, assistant or tool");
   (*out)["role"] = role;
-  Status status;
-  if (const OrderedJson* calls = fields->Array("tool_calls", &status)) {
-    OrderedJson list = OrderedJson::array();
-    for (OrderedJson call : *calls) {
-      // OpenAI's clients send arguments as text; templates want the object.
-      if (openai && call.is_object() && call.contains("function") && call["function"].is_object()) {
-        OrderedJson& arguments = call["function"]["arguments"];
-        if (arguments.is_string()) {
-          const Result<OrderedJson> parsed = ParseOrderedJson(arguments.get<std::string>(), 64);
-          if (!parsed.ok()) return fields->Fail("tool_calls", "has arguments that are no JSON");
-          arguments = *parsed;
-        }
-      }
-      list.push_back(std::move(call));
-    }
-    if (!list.empty()) (*out)["tool_calls"] = std::move(list);
-  }
-  RETURN_IF_ERROR(status);
+  RETURN_IF_ERROR(ReadToolCalls(fields, openai, out));
   for (const char* key : {"tool_call_id", "name", "tool_name"}) {
     std::string text;
     RETURN_IF_ERROR(fields->String(key, &text));
@@ -130,17 +115,31 @@ Status CheckList(const OrderedJson& messages, const ServerOptions& options, std:
   return OkStatus();
 }
 
-Result<std::vector<PreparedViews>> PrepareViews(const ModelFiles& files,
-                                                const std::vector<Image>& images) {
-  std::vector<PreparedViews> prepared;
-  if (images.empty()) return prepared;
+Status PrepareViews(const ModelFiles& files, const std::vector<RequestImage>& images,
+                    PreparedPrompt* prepared) {
+  if (images.empty()) return OkStatus();
   if (!files.vision_status.ok())
     return InvalidArgument("this model sees no images: " + files.vision_status.message());
-  for (const Image& image : images) {
-    ASSIGN_OR_RETURN(PreparedViews views, files.image_processor->Prepare(image, {}));
-    prepared.push_back(std::move(views));
+  for (const RequestImage& image : images) {
+    ASSIGN_OR_RETURN(PreparedViews views, files.image_processor->Prepare(image.image, {}));
+    prepared->images.push_back(std::move(views));
+    prepared->image_digests.push_back(image.digest);
   }
-  return prepared;
+  return OkStatus();
+}
+
+// A template that knows no functions gets them, and what earlier turns did with them, in words.
+Status PutToolsInWords(const ModelHost& host, Conversation* conversation) {
+  const bool used = std::any_of(
+      conversation->messages.begin(), conversation->messages.end(),
+      [](const OrderedJson& m) { return m["role"] == "tool" || m.contains("tool_calls"); });
+  if (conversation->tools.empty() && !used) return OkStatus();
+  const Result<ToolConvention> convention = ToolConvention::Of(host.files().chat_template);
+  if (!convention.ok() || convention->in_template) return OkStatus();
+  ASSIGN_OR_RETURN(conversation->messages,
+                   WithToolsInWords(conversation->messages, conversation->tools));
+  conversation->tools = OrderedJson();
+  return OkStatus();
 }
 
 }  // namespace
@@ -161,7 +160,7 @@ Result<Conversation> OpenAiConversation(const OrderedJson& messages, const Serve
       ASSIGN_OR_RETURN(message["content"], OpenAiContent(*content, where + ".content", options,
                                                          &conversation.images, failed));
     } else if (message["role"] == "assistant") {
-      message["content"] = "";
+      message["content"] = "";  // calls alone
     } else {
       return fields.Fail("content", "is missing");
     }
@@ -174,7 +173,7 @@ Result<Conversation> OpenAiConversation(const OrderedJson& messages, const Serve
 }
 
 Status AddImages(const OrderedJson* images, const std::string& where, const ServerOptions& options,
-                 std::vector<Image>* out, std::string* failed) {
+                 std::vector<RequestImage>* out, std::string* failed) {
   if (images == nullptr) return OkStatus();
   for (size_t i = 0; i < images->size(); ++i) {
     const std::string name = where + "[" + std::to_string(i) + "]";
@@ -227,18 +226,20 @@ Result<PreparedPrompt> PreparePrompt(const ModelHost& host, Conversation convers
     for (OrderedJson& message : conversation.messages) all.push_back(std::move(message));
     conversation.messages = std::move(all);
   }
+  RETURN_IF_ERROR(PutToolsInWords(host, &conversation));
   PreparedPrompt prepared;
-  ASSIGN_OR_RETURN(prepared.images, PrepareViews(host.files(), conversation.images));
-  ASSIGN_OR_RETURN(prepared.prompt, host.chat()->Encode(conversation.messages, prepared.images));
+  RETURN_IF_ERROR(PrepareViews(host.files(), conversation.images, &prepared));
+  ASSIGN_OR_RETURN(prepared.prompt,
+                   host.chat()->Encode(conversation.messages, prepared.images, conversation.tools));
   RETURN_IF_ERROR(CheckContext(prepared.prompt, prepared.images, host.context(),
                                host.files().config.max_position_embeddings));
   return prepared;
 }
 
 Result<PreparedPrompt> PrepareRaw(const ModelHost& host, const std::string& text,
-                                  const std::vector<Image>& images) {
+                                  const std::vector<RequestImage>& images) {
   PreparedPrompt prepared;
-  ASSIGN_OR_RETURN(prepared.images, PrepareViews(host.files(), images));
+  RETURN_IF_ERROR(PrepareViews(host.files(), images, &prepared));
   ASSIGN_OR_RETURN(prepared.prompt, EncodeRaw(host.files(), text, prepared.images));
   RETURN_IF_ERROR(CheckContext(prepared.prompt, prepared.images, host.context(),
                                host.files().config.max_position_embeddings));

@@ -11,9 +11,15 @@
 
 namespace galen::server {
 
+struct RequestImage {
+  Image image;
+  std::string digest;  // SHA-256 of the file as it was sent; empty where no audit is kept
+};
+
 struct Conversation {
   OrderedJson messages = OrderedJson::array();
-  std::vector<Image> images;  // in the order of their places
+  std::vector<RequestImage> images;  // in the order of their places
+  OrderedJson tools;                 // functions that the model is told of; null: none
 };
 
 // `failed` as in Fields. OpenAI: content is a string, null or parts ({"type": "text"},
@@ -25,11 +31,12 @@ Result<Conversation> OllamaConversation(const OrderedJson& messages, const Serve
                                         std::string* failed);
 // Appends the images of an array of base64 texts.
 Status AddImages(const OrderedJson* images, const std::string& where, const ServerOptions& options,
-                 std::vector<Image>* out, std::string* failed);
+                 std::vector<RequestImage>* out, std::string* failed);
 
 struct PreparedPrompt {
   EncodedPrompt prompt;
   std::vector<PreparedViews> images;
+  std::vector<std::string> image_digests;  // RequestImage::digest of each
 };
 
 // system: goes in front where the conversation has no system message.
@@ -37,6 +44,6 @@ Result<PreparedPrompt> PreparePrompt(const ModelHost& host, Conversation convers
                                      const std::string& system);
 // A text without a template.
 Result<PreparedPrompt> PrepareRaw(const ModelHost& host, const std::string& text,
-                                  const std::vector<Image>& images);
+                                  const std::vector<RequestImage>& images);
 
 }  // namespace galen::server

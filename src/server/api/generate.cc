@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <random>
 
+#include "server/api/tool_call_sink.h"
+
 namespace galen::server {
 namespace {
 
@@ -68,6 +70,14 @@ ApiError ErrorOfSubmit(const Status& status) {
   return error;
 }
 
+void CancelWhenGone(const ModelForRequest& model, std::vector<int64_t> ids, Reply* reply) {
+  reply->OnGone([host = std::weak_ptr<ModelHost>(model.host), ids = std::move(ids)] {
+    if (const auto alive = host.lock()) {
+      for (int64_t id : ids) alive->Cancel(id);
+    }
+  });
+}
+
 bool StartAnswers(const Services& services, const ModelForRequest& model, const Tenant& tenant,
                   PreparedPrompt prompt, const GenerateParams& params,
                   std::shared_ptr<AnswerSink> sink, const std::shared_ptr<Reply>& reply,
@@ -85,6 +95,10 @@ bool StartAnswers(const Services& services, const ModelForRequest& model, const 
     }
     constraint = *std::move(compiled);
   }
+  if (params.tools != nullptr) {
+    constraint = params.tools->constraint;
+    sink = std::make_shared<ToolCallSink>(params.tools, params.choices, std::move(sink));
+  }
   std::vector<int64_t> ids;
   for (int64_t choice = 0; choice < params.choices; ++choice) {
     GenerateJob job;
@@ -98,16 +112,17 @@ bool StartAnswers(const Services& services, const ModelForRequest& model, const 
     request.think = params.think;
     request.constraint = constraint;
     request.cache_salt = tenant.cache_salt;
+    request.adapters = model.info->adapters;
     auto tokens = std::make_shared<std::vector<TokenChoice>>();
     const bool wants_tokens = params.sampling.logprobs >= 0;
     if (wants_tokens)
       request.on_token = [tokens](const TokenChoice& token) { tokens->push_back(token); };
     request.on_text = [sink, choice, tokens](std::string_view text) {
-      sink->OnPiece(choice, {text, {}, std::exchange(*tokens, {})});
+      sink->OnPiece(choice, {text, {}, std::exchange(*tokens, {}), nullptr});
     };
     request.on_thinking = [sink, choice, tokens](std::string_view thinking) {
       tokens->clear();  // log-probabilities are told of answers
-      sink->OnPiece(choice, {{}, thinking, {}});
+      sink->OnPiece(choice, {{}, thinking, {}, nullptr});
     };
     job.on_done = [sink, choice, tokens](Result<TextResult> result) {
       sink->OnDone(choice, std::move(result), std::move(*tokens));
@@ -120,11 +135,7 @@ bool StartAnswers(const Services& services, const ModelForRequest& model, const 
     }
     ids.push_back(*id);
   }
-  reply->OnGone([host = std::weak_ptr<ModelHost>(model.host), ids] {
-    if (const auto alive = host.lock()) {
-      for (int64_t id : ids) alive->Cancel(id);
-    }
-  });
+  CancelWhenGone(model, std::move(ids), reply.get());
   return true;
 }
 

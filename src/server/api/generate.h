@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/api/conversation.h"
+#include "server/api/tools.h"
 
 namespace galen::server {
 
@@ -21,8 +22,21 @@ struct GenerateParams {
   std::vector<std::string> stop;
   Think think = Think::kShow;
   int64_t choices = 1;
-  std::string schema_field;  // that held it
-  std::string schema;        // JSON Schema that the answer must satisfy; empty: none
+  std::string schema_field;               // that held it
+  std::string schema;                     // JSON Schema that the answer must satisfy; empty: none
+  std::shared_ptr<const ToolPlan> tools;  // functions that may be called; null: none
+};
+
+// A piece of a call that an answer makes.
+struct ToolCallPiece {
+  enum class Kind : uint8_t {
+    kName,       // a call begins; the whole name
+    kArguments,  // a piece of the arguments' JSON
+    kEnd,        // they are complete
+  };
+  Kind kind;
+  int64_t index;  // of the call in its answer
+  std::string_view text;
 };
 
 // A piece of an answer: text that became certain, and the tokens that came since the last piece.
@@ -30,6 +44,7 @@ struct AnswerPiece {
   std::string_view text;
   std::string_view thinking;
   std::vector<TokenChoice> tokens;
+  const ToolCallPiece* call = nullptr;  // then there is no text
 };
 
 // Called on the engine's thread, or within StartAnswers.
@@ -37,7 +52,7 @@ class AnswerSink {
  public:
   virtual ~AnswerSink() = default;
   virtual void OnPiece(int64_t choice, AnswerPiece piece) = 0;
-  // left: tokens that no piece has brought. Once for each choice.
+  // left: tokens that no piece has brought. Once for each choice. The result's text holds no calls.
   virtual void OnDone(int64_t choice, Result<TextResult> result, std::vector<TokenChoice> left) = 0;
 };
 
@@ -60,6 +75,9 @@ bool StartAnswers(const Services& services, const ModelForRequest& model, const 
                   PreparedPrompt prompt, const GenerateParams& params,
                   std::shared_ptr<AnswerSink> sink, const std::shared_ptr<Reply>& reply,
                   ApiError* error);
+
+// What was submitted under these ids ends when the client leaves.
+void CancelWhenGone(const ModelForRequest& model, std::vector<int64_t> ids, Reply* reply);
 
 // The error of a full queue, a lost model, ...
 ApiError ErrorOfSubmit(const Status& status);

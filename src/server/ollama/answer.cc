@@ -1,5 +1,8 @@
 #include "server/ollama/answer.h"
 
+#include <utility>
+
+#include "base/rfc3339.h"
 #include "server/api/write_json.h"
 #include "server/openai/params.h"
 
@@ -37,19 +40,45 @@ Json OllamaAnswer::Piece(std::string_view text, std::string_view thinking,
   return json;
 }
 
-void OllamaAnswer::OnPiece(int64_t, AnswerPiece piece) {
-  if (!stream_) {
-    thinking_ += piece.thinking;
-    tokens_.insert(tokens_.end(), piece.tokens.begin(), piece.tokens.end());
-    return;
+Json OllamaAnswer::TakeCall(const ToolCallPiece& piece) {
+  if (piece.kind == ToolCallPiece::Kind::kName) {
+    call_name_ = piece.text;
+    call_arguments_.clear();
+  } else if (piece.kind == ToolCallPiece::Kind::kArguments) {
+    call_arguments_ += piece.text;
+  } else {
+    // They satisfy a schema, so they are JSON.
+    const Json arguments = Json::parse(call_arguments_, nullptr, false);
+    return {{"id", AnswerId("call_")},
+            {"function", {{"index", piece.index}, {"name", call_name_}, {"arguments", arguments}}}};
   }
+  return {};
+}
+
+void OllamaAnswer::Write(const Json& json) {
   if (!began_) {
     began_ = true;
     HttpResponse head;
     head.content_type = "application/x-ndjson";
     reply_->Begin(std::move(head));
   }
-  reply_->Write(WriteJson(Piece(piece.text, piece.thinking, piece.tokens)) + "\n");
+  reply_->Write(WriteJson(json) + "\n");
+}
+
+void OllamaAnswer::OnPiece(int64_t, AnswerPiece piece) {
+  tokens_.insert(tokens_.end(), piece.tokens.begin(), piece.tokens.end());
+  if (piece.call != nullptr) {
+    Json call = TakeCall(*piece.call);
+    if (call.is_null()) return;
+    calls_.push_back(std::move(call));
+  }
+  if (!stream_) {
+    thinking_ += piece.thinking;
+    return;
+  }
+  Json json = Piece(piece.text, piece.thinking, std::exchange(tokens_, {}));
+  if (!calls_.empty()) json["message"]["tool_calls"] = std::exchange(calls_, Json::array());
+  Write(json);
 }
 
 void OllamaAnswer::OnDone(int64_t, Result<TextResult> result, std::vector<TokenChoice> left) {
@@ -62,6 +91,7 @@ void OllamaAnswer::OnDone(int64_t, Result<TextResult> result, std::vector<TokenC
   tokens_.insert(tokens_.end(), left.begin(), left.end());
   const std::string text = stream_ ? "" : result->text;
   Json json = Piece(text, thinking_, tokens_);
+  if (!calls_.empty()) json["message"]["tool_calls"] = std::move(calls_);
   json["done"] = true;
   json["done_reason"] = OpenAiFinish(result->finish);
   const double total =
@@ -73,10 +103,7 @@ void OllamaAnswer::OnDone(int64_t, Result<TextResult> result, std::vector<TokenC
   json["eval_count"] = result->tokens.size();
   json["eval_duration"] = Nanoseconds(result->decode_seconds);
   if (stream_) {
-    HttpResponse head;
-    head.content_type = "application/x-ndjson";
-    reply_->Begin(std::move(head));  // no effect where it has begun
-    reply_->Write(WriteJson(json) + "\n");
+    Write(json);
     return reply_->End();
   }
   HttpResponse response;
@@ -84,7 +111,18 @@ void OllamaAnswer::OnDone(int64_t, Result<TextResult> result, std::vector<TokenC
   reply_->Send(std::move(response));
 }
 
-void AnswerLoad(const ModelInfo& info, bool chat, bool unload, double load_seconds, Reply* reply) {
+bool AcquireForOllama(const Services& services, const OllamaParams& params, bool chat, bool empty,
+                      ModelForRequest* model, Reply* reply, ApiError* error) {
+  const ModelInfo& info = *model->info;
+  const bool unload = empty && params.keep_alive == std::chrono::seconds(0);
+  if (unload) {
+    services.models.Unload(info);
+  } else {
+    if (!AcquireModel(services, info, model, error)) return false;
+    services.models.KeepAlive(info,
+                              params.keep_alive.value_or(services.models.default_keep_alive()));
+  }
+  if (!empty) return true;
   Json json = {{"model", info.spec.name},
                {"created_at", Rfc3339Now()},
                {"done", true},
@@ -94,10 +132,11 @@ void AnswerLoad(const ModelInfo& info, bool chat, bool unload, double load_secon
   } else {
     json["response"] = "";
   }
-  if (!unload) json["load_duration"] = Nanoseconds(load_seconds);
+  if (!unload) json["load_duration"] = Nanoseconds(model->load_seconds);
   HttpResponse response;
   response.body = WriteJson(json);
   reply->Send(std::move(response));
+  return true;
 }
 
 }  // namespace galen::server

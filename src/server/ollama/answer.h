@@ -20,6 +20,9 @@ class OllamaAnswer : public AnswerSink {
  private:
   Json Piece(std::string_view text, std::string_view thinking,
              const std::vector<TokenChoice>& tokens) const;
+  // The call that is complete with this piece, as "tool_calls" has it; null otherwise.
+  Json TakeCall(const ToolCallPiece& piece);
+  void Write(const Json& json);
 
   const std::shared_ptr<const Tokenizer> tokenizer_;
   const std::string model_;
@@ -29,11 +32,15 @@ class OllamaAnswer : public AnswerSink {
   const std::chrono::steady_clock::time_point begin_;
   const std::shared_ptr<Reply> reply_;
   std::string thinking_;
+  std::string call_name_, call_arguments_;  // of the call that is being made
+  Json calls_ = Json::array();              // not told yet
   std::vector<TokenChoice> tokens_;
   bool began_ = false;
 };
 
-// {"done": true, "done_reason": "load" or "unload"} for a request without a prompt.
-void AnswerLoad(const ModelInfo& info, bool chat, bool unload, double load_seconds, Reply* reply);
+// The model, loaded and kept as the request says. Where the request has no prompt (`empty`), it is
+// answered here, "load" or "unload". False with an error.
+bool AcquireForOllama(const Services& services, const OllamaParams& params, bool chat, bool empty,
+                      ModelForRequest* model, Reply* reply, ApiError* error);
 
 }  // namespace galen::server

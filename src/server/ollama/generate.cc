@@ -1,4 +1,6 @@
 // POST /api/generate.
+#include "server/api/audit.h"
+#include "server/api/chat.h"
 #include "server/endpoints.h"
 #include "server/ollama/answer.h"
 
@@ -8,7 +10,7 @@ namespace {
 struct GenerateRequest {
   OllamaParams params;
   std::string prompt, system;
-  std::vector<Image> images;
+  std::vector<RequestImage> images;
   bool raw = false;
 };
 
@@ -36,10 +38,8 @@ Status ReadGenerate(const OrderedJson& body, const ServerOptions& options, Gener
   return AddImages(images, "images", options, &request->images, failed);
 }
 
-Result<PreparedPrompt> Prepare(const ModelForRequest& model, const GenerateRequest& request) {
-  if (request.raw) return PrepareRaw(*model.host, request.prompt, request.images);
+Conversation ConversationOf(const GenerateRequest& request) {
   Conversation conversation;
-  conversation.images = request.images;
   if (!request.system.empty())
     conversation.messages.push_back({{"role", "system"}, {"content", request.system}});
   OrderedJson content = request.prompt;
@@ -49,7 +49,8 @@ Result<PreparedPrompt> Prepare(const ModelForRequest& model, const GenerateReque
     content.push_back({{"type", "text"}, {"text", request.prompt}});
   }
   conversation.messages.push_back({{"role", "user"}, {"content", content}});
-  return PreparePrompt(*model.host, std::move(conversation), model.info->spec.system);
+  conversation.images = request.images;
+  return conversation;
 }
 
 }  // namespace
@@ -60,30 +61,35 @@ void OllamaGenerate(const Services& services, std::shared_ptr<const HttpRequest>
   const auto fail = [&](const ApiError& error) {
     reply->Send(ErrorResponse(Dialect::kOllama, error));
   };
-  const Result<OrderedJson> body = ParseBody(http->body.Reveal(), services.options.max_json_depth);
-  if (!body.ok()) return fail(ErrorOf(body.status()));
   ApiError error;
+  OrderedJson body;
   ModelForRequest model;
-  if (!FindModel(services, *body, &model.info, &error)) return fail(error);
+  if (!ReadRequest(services, *http, &body, &model.info, &error)) return fail(error);
   GenerateRequest request;
   std::string failed;
-  const Status read = ReadGenerate(*body, services.options, &request, &failed);
+  const Status read = ReadGenerate(body, services.options, &request, &failed);
   if (!read.ok()) return fail(ErrorOf(read, failed));
   const bool empty = request.prompt.empty() && request.images.empty();
-  if (empty && request.params.keep_alive == std::chrono::seconds(0)) {
-    services.models.Unload(*model.info);
-    return AnswerLoad(*model.info, false, true, 0, reply.get());
+  if (!AcquireForOllama(services, request.params, false, empty, &model, reply.get(), &error))
+    return fail(error);
+  if (empty) return;
+  const auto make_sink = [&](int64_t prompt_tokens) {
+    return std::make_shared<OllamaAnswer>(model, request.params, false, prompt_tokens, begin,
+                                          reply);
+  };
+  if (!request.raw) {
+    ChatCall call;
+    call.params = request.params.generate;
+    call.conversation = ConversationOf(request);
+    if (!StartChat(services, *http, model, std::move(call), make_sink, reply, &error)) fail(error);
+    return;
   }
-  if (!AcquireModel(services, *model.info, &model, &error)) return fail(error);
-  services.models.KeepAlive(
-      *model.info, request.params.keep_alive.value_or(services.models.default_keep_alive()));
-  if (empty) return AnswerLoad(*model.info, false, false, model.load_seconds, reply.get());
-  Result<PreparedPrompt> prompt = Prepare(model, request);
+  Result<PreparedPrompt> prompt = PrepareRaw(*model.host, request.prompt, request.images);
   if (!prompt.ok()) return fail(ErrorOf(prompt.status()));
+  if (!RecordStart(services, *http, model, {&*prompt, 1}, &error)) return fail(error);
   const auto size = static_cast<int64_t>(prompt->prompt.tokens.size());
-  auto sink = std::make_shared<OllamaAnswer>(model, request.params, false, size, begin, reply);
   if (!StartAnswers(services, model, http->tenant, *std::move(prompt), request.params.generate,
-                    sink, reply, &error)) {
+                    make_sink(size), reply, &error)) {
     fail(error);
   }
 }

@@ -1,24 +1,13 @@
 // What Ollama's clients ask about models: GET /api/tags, POST /api/show, GET /api/ps; and the
 // endpoints of its store, which galen does not have.
-#include <ctime>
-
+#include "base/rfc3339.h"
 #include "server/api/fields.h"
 #include "server/api/generate.h"
 #include "server/api/write_json.h"
 #include "server/endpoints.h"
-#include "server/ollama/params.h"
 
 namespace galen::server {
 namespace {
-
-std::string Rfc3339(int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm utc;
-  ::gmtime_r(&time, &utc);
-  char text[40];
-  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
-}
 
 std::string Rounded(int64_t parameters) {
   char text[32];

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 
 namespace galen::server {
 namespace {
@@ -52,11 +51,7 @@ Status ReadOllamaParams(Fields* fields, std::string* failed, OllamaParams* param
   RETURN_IF_ERROR(status);
   if (options != nullptr) RETURN_IF_ERROR(ReadOptions(*options, failed, &generate));
   RETURN_IF_ERROR(fields->Bool("stream", &params->stream));
-  if (const OrderedJson* value = fields->Any("keep_alive")) {
-    const Result<std::chrono::seconds> time = ParseKeepAlive(*value);
-    if (!time.ok()) return fields->Fail("keep_alive", time.status().message());
-    params->keep_alive = *time;
-  }
+  RETURN_IF_ERROR(ReadKeepAlive(fields, &params->keep_alive));
   if (const OrderedJson* think = fields->Any("think")) {
     const std::string level = think->is_string() ? think->get<std::string>() : "";
     const bool known = level == "low" || level == "medium" || level == "high" || level == "max";
@@ -133,15 +128,13 @@ Result<std::chrono::seconds> ParseKeepAlive(const OrderedJson& value) {
   return std::chrono::seconds(static_cast<int64_t>(std::min(total, kYear)));
 }
 
-std::string Rfc3339Now() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  std::tm utc;
-  ::gmtime_r(&now.tv_sec, &utc);
-  char date[40], text[64];
-  std::strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
-  std::snprintf(text, sizeof(text), "%s.%09ldZ", date, now.tv_nsec);
-  return text;
+Status ReadKeepAlive(Fields* fields, std::optional<std::chrono::seconds>* time) {
+  const OrderedJson* value = fields->Any("keep_alive");
+  if (value == nullptr) return OkStatus();
+  const Result<std::chrono::seconds> parsed = ParseKeepAlive(*value);
+  if (!parsed.ok()) return fields->Fail("keep_alive", parsed.status().message());
+  *time = *parsed;
+  return OkStatus();
 }
 
 }  // namespace galen::server

@@ -21,6 +21,7 @@ Status ReadOllamaParams(Fields* fields, std::string* failed, OllamaParams* param
 // "5m", "1h30m", "-1", "0"; numbers are seconds.
 Result<std::chrono::seconds> ParseKeepAlive(const OrderedJson& value);
 
-std::string Rfc3339Now();
+// The field "keep_alive".
+Status ReadKeepAlive(Fields* fields, std::optional<std::chrono::seconds>* time);
 
 }  // namespace galen::server

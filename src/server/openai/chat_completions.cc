@@ -1,148 +1,10 @@
 // POST /v1/chat/completions.
-#include <mutex>
-
-#include "server/api/write_json.h"
+#include "server/api/chat.h"
 #include "server/endpoints.h"
-#include "server/openai/params.h"
+#include "server/openai/chat_answer.h"
 
 namespace galen::server {
 namespace {
-
-struct ChatRequest {
-  GenerateParams params;
-  StreamParams stream;
-};
-
-// Whole or streamed: collects the choices of one request and writes them.
-class ChatAnswer : public AnswerSink {
- public:
-  ChatAnswer(const Services& services, const ModelForRequest& model, const ChatRequest& request,
-             int64_t prompt_tokens, std::shared_ptr<Reply> reply)
-      : tokenizer_(model.host->files().tokenizer),
-        stream_(request.stream),
-        logprobs_(request.params.sampling.logprobs >= 0),
-        prompt_tokens_(prompt_tokens),
-        reply_(std::move(reply)),
-        left_(request.params.choices),
-        choices_(static_cast<size_t>(request.params.choices)) {
-    common_ = {{"id", AnswerId("chatcmpl-")},
-               {"object", stream_.stream ? "chat.completion.chunk" : "chat.completion"},
-               {"created", UnixNow()},
-               {"model", model.info->spec.name},
-               {"system_fingerprint", Fingerprint(services)}};
-    const std::string text = WriteJson(common_);
-    chunk_begin_ = "data: " + text.substr(0, text.size() - 1) + ",\"choices\":[{\"index\":";
-  }
-
-  void OnPiece(int64_t choice, AnswerPiece piece) override {
-    Choice& c = choices_[static_cast<size_t>(choice)];
-    if (!stream_.stream) {
-      c.tokens.insert(c.tokens.end(), piece.tokens.begin(), piece.tokens.end());
-      c.thinking += piece.thinking;
-      return;
-    }
-    const bool text = piece.thinking.empty();
-    WriteChunk(choice,
-               (text ? "\"content\":" : "\"reasoning_content\":") +
-                   Quoted(text ? piece.text : piece.thinking),
-               piece.tokens, nullptr);
-  }
-
-  void OnDone(int64_t choice, Result<TextResult> result, std::vector<TokenChoice> left) override {
-    --left_;
-    Choice& c = choices_[static_cast<size_t>(choice)];
-    if (!result.ok()) return Fail(ErrorOf(result.status()));
-    c.tokens.insert(c.tokens.end(), left.begin(), left.end());
-    completion_tokens_ += static_cast<int64_t>(result->tokens.size());
-    if (choice == 0) cached_tokens_ = result->cached_tokens;
-    c.text = std::move(result->text);
-    c.finish = OpenAiFinish(result->finish);
-    if (stream_.stream) {
-      WriteChunk(choice, "", left, c.finish);
-      if (left_ == 0) EndStream();
-    } else if (left_ == 0) {
-      SendWhole();
-    }
-  }
-
- private:
-  struct Choice {
-    std::string text, thinking;
-    std::vector<TokenChoice> tokens;
-    const char* finish = nullptr;
-    bool began = false;
-  };
-
-  void Fail(const ApiError& error) {
-    reply_->Send(ErrorResponse(Dialect::kOpenAi, error));  // dropped where the stream has begun
-    reply_->Write("data: " + ErrorBody(Dialect::kOpenAi, error) + "\n\n");
-    reply_->End();
-  }
-
-  // The text is written by hand: this runs for each token, on the thread that computes.
-  void WriteChunk(int64_t choice, const std::string& delta, const std::vector<TokenChoice>& tokens,
-                  const char* finish) {
-    if (!began_) {
-      began_ = true;
-      HttpResponse head;
-      head.content_type = "text/event-stream; charset=utf-8";
-      head.headers.emplace_back("X-Accel-Buffering", "no");
-      reply_->Begin(std::move(head));
-    }
-    Choice& c = choices_[static_cast<size_t>(choice)];
-    std::string out = chunk_begin_ + std::to_string(choice) + ",\"delta\":{";
-    if (!c.began)
-      out += delta.empty() ? "\"role\":\"assistant\",\"content\":\"\"" : "\"role\":\"assistant\",";
-    c.began = true;
-    out += delta + "},\"logprobs\":";
-    out += logprobs_ && !tokens.empty() ? WriteJson(ChatLogprobs(*tokenizer_, tokens)) : "null";
-    out += ",\"finish_reason\":";
-    out += finish == nullptr ? "null" : "\"" + std::string(finish) + "\"";
-    out += stream_.include_usage ? "}],\"usage\":null}\n\n" : "}]}\n\n";
-    reply_->Write(out);
-  }
-
-  void EndStream() {
-    if (stream_.include_usage) {
-      Json last = common_;
-      last["choices"] = Json::array();
-      last["usage"] = UsageJson(prompt_tokens_, completion_tokens_, cached_tokens_);
-      reply_->Write("data: " + WriteJson(last) + "\n\n");
-    }
-    reply_->Write("data: [DONE]\n\n");
-    reply_->End();
-  }
-
-  void SendWhole() {
-    Json json = common_;
-    json["choices"] = Json::array();
-    for (size_t i = 0; i < choices_.size(); ++i) {
-      Choice& c = choices_[i];
-      Json message = {{"role", "assistant"}, {"content", c.text}, {"refusal", nullptr}};
-      if (!c.thinking.empty()) message["reasoning_content"] = c.thinking;
-      json["choices"].push_back(
-          {{"index", i},
-           {"message", message},
-           {"logprobs", logprobs_ ? ChatLogprobs(*tokenizer_, c.tokens) : Json()},
-           {"finish_reason", c.finish}});
-    }
-    json["usage"] = UsageJson(prompt_tokens_, completion_tokens_, cached_tokens_);
-    HttpResponse response;
-    response.body = WriteJson(json);
-    reply_->Send(std::move(response));
-  }
-
-  const std::shared_ptr<const Tokenizer> tokenizer_;
-  const StreamParams stream_;
-  const bool logprobs_;
-  const int64_t prompt_tokens_;
-  const std::shared_ptr<Reply> reply_;
-  int64_t left_, completion_tokens_ = 0, cached_tokens_ = 0;
-  bool began_ = false;
-  Json common_;
-  std::string chunk_begin_;
-  std::vector<Choice> choices_;
-};
 
 Status ReadLogprobs(Fields* fields, GenerateParams* params) {
   bool logprobs = false;
@@ -195,35 +57,33 @@ Status ReadFormat(Fields* fields, std::string* failed, GenerateParams* params) {
   return inner.Finish();
 }
 
-Status ReadChat(const OrderedJson& body, const ServerOptions& options, ChatRequest* request,
-                Conversation* conversation, std::string* failed) {
+Status ReadChat(const OrderedJson& body, const ServerOptions& options, ChatCall* call,
+                StreamParams* stream, std::string* failed) {
   Fields fields(body, "", failed);
   RETURN_IF_ERROR(fields.Check());
-  RETURN_IF_ERROR(ReadOpenAiParams(&fields, options, &request->params, &request->stream));
-  RETURN_IF_ERROR(ReadLogprobs(&fields, &request->params));
-  RETURN_IF_ERROR(ReadEffort(&fields, &request->params));
+  RETURN_IF_ERROR(ReadOpenAiParams(&fields, options, &call->params, stream));
+  RETURN_IF_ERROR(ReadLogprobs(&fields, &call->params));
+  RETURN_IF_ERROR(ReadEffort(&fields, &call->params));
   int64_t tokens = -1;
   RETURN_IF_ERROR(fields.Int("max_tokens", 1, int64_t{1} << 31, &tokens));
   RETURN_IF_ERROR(fields.Int("max_completion_tokens", 1, int64_t{1} << 31, &tokens));
-  request->params.max_tokens = tokens;
-  RETURN_IF_ERROR(ReadFormat(&fields, failed, &request->params));
-  const OrderedJson none = OrderedJson::array();
-  RETURN_IF_ERROR(fields.Refuse("tools", "galen does not call tools yet", {none}));
-  RETURN_IF_ERROR(fields.Refuse("tool_choice", "galen does not call tools yet",
-                                {OrderedJson("none"), OrderedJson("auto")}));
-  RETURN_IF_ERROR(fields.Refuse("functions", "galen does not call tools yet", {none}));
-  RETURN_IF_ERROR(fields.Refuse("function_call", "galen does not call tools yet",
+  call->params.max_tokens = tokens;
+  RETURN_IF_ERROR(ReadFormat(&fields, failed, &call->params));
+  RETURN_IF_ERROR(ReadTools(&fields, &call->tools));
+  RETURN_IF_ERROR(ReadToolChoice(&fields, &call->tools));
+  RETURN_IF_ERROR(fields.Refuse("functions", "it has become 'tools'", {OrderedJson::array()}));
+  RETURN_IF_ERROR(fields.Refuse("function_call", "it has become 'tool_choice'",
                                 {OrderedJson("none"), OrderedJson("auto")}));
   RETURN_IF_ERROR(
       fields.Refuse("modalities", "galen answers in text", {OrderedJson::array({"text"})}));
   RETURN_IF_ERROR(fields.Refuse("audio", "galen answers in text"));
   RETURN_IF_ERROR(fields.Refuse("prediction", "galen drafts for itself"));
   RETURN_IF_ERROR(fields.Refuse("web_search_options", "this server reaches nothing outside"));
-  fields.Accept({"parallel_tool_calls", "verbosity"});
+  fields.Accept({"verbosity"});
   const OrderedJson* messages = fields.Any("messages");
   if (messages == nullptr) return fields.Fail("messages", "is missing");
   RETURN_IF_ERROR(fields.Finish());
-  ASSIGN_OR_RETURN(*conversation, OpenAiConversation(*messages, options, failed));
+  ASSIGN_OR_RETURN(call->conversation, OpenAiConversation(*messages, options, failed));
   return OkStatus();
 }
 
@@ -234,26 +94,20 @@ void OpenAiChatCompletions(const Services& services, std::shared_ptr<const HttpR
   const auto fail = [&](const ApiError& error) {
     reply->Send(ErrorResponse(Dialect::kOpenAi, error));
   };
-  const Result<OrderedJson> body =
-      ParseBody(request->body.Reveal(), services.options.max_json_depth);
-  if (!body.ok()) return fail(ErrorOf(body.status()));
   ApiError error;
+  OrderedJson body;
   ModelForRequest model;
-  if (!FindModel(services, *body, &model.info, &error)) return fail(error);
-  ChatRequest chat;
-  Conversation conversation;
+  if (!ReadRequest(services, *request, &body, &model.info, &error)) return fail(error);
+  ChatCall call;
+  StreamParams stream;
   std::string failed;
-  const Status read = ReadChat(*body, services.options, &chat, &conversation, &failed);
+  const Status read = ReadChat(body, services.options, &call, &stream, &failed);
   if (!read.ok()) return fail(ErrorOf(read, failed));
   if (!AcquireModel(services, *model.info, &model, &error)) return fail(error);
-  Result<PreparedPrompt> prompt =
-      PreparePrompt(*model.host, std::move(conversation), model.info->spec.system);
-  if (!prompt.ok()) return fail(ErrorOf(prompt.status(), "messages"));
-  const auto size = static_cast<int64_t>(prompt->prompt.tokens.size());
-  auto sink = std::make_shared<ChatAnswer>(services, model, chat, size, reply);
-  if (!StartAnswers(services, model, request->tenant, *std::move(prompt), chat.params, sink, reply,
-                    &error))
-    fail(error);
+  const auto make_sink = [&, params = call.params](int64_t prompt_tokens) {
+    return std::make_shared<ChatAnswer>(services, model, params, stream, prompt_tokens, reply);
+  };
+  if (!StartChat(services, *request, model, std::move(call), make_sink, reply, &error)) fail(error);
 }
 
 }  // namespace galen::server

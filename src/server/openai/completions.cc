@@ -2,6 +2,9 @@
 // as lm-evaluation-harness asks for them.
 #include <cmath>
 
+#include "server/api/audit.h"
+#include "server/api/chat.h"
+#include "server/api/prompts.h"
 #include "server/api/write_json.h"
 #include "server/endpoints.h"
 #include "server/openai/params.h"
@@ -234,10 +237,6 @@ class PromptSink : public AnswerSink {
   const size_t first_;
 };
 
-bool IsIds(const OrderedJson& json) {
-  return json.is_array() && !json.empty() && json[0].is_number();
-}
-
 Result<Prompt> OnePromptOf(const OrderedJson& json, const ModelHost& host) {
   Prompt prompt;
   if (json.is_string()) {
@@ -247,15 +246,7 @@ Result<Prompt> OnePromptOf(const OrderedJson& json, const ModelHost& host) {
       return InvalidArgument("'prompt' is empty, and this model begins no text by itself");
     return prompt;
   }
-  if (!IsIds(json)) return InvalidArgument("'prompt' must be texts or arrays of token ids");
-  const int64_t vocab = host.files().config.vocab_size;
-  for (const OrderedJson& id : json) {
-    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() >= vocab) {
-      return InvalidArgument("'prompt' has a token id that is none: they go from 0 to " +
-                             std::to_string(vocab - 1));
-    }
-    prompt.prepared.prompt.tokens.push_back(id.get<int32_t>());
-  }
+  ASSIGN_OR_RETURN(prompt.prepared.prompt.tokens, TokenIdsOf(json, host, "prompt"));
   prompt.text = host.files().tokenizer->Decode(prompt.prepared.prompt.tokens);
   return prompt;
 }
@@ -263,19 +254,12 @@ Result<Prompt> OnePromptOf(const OrderedJson& json, const ModelHost& host) {
 Result<std::vector<Prompt>> PromptsOf(const OrderedJson& json, const ModelHost& host,
                                       const ServerOptions& options) {
   std::vector<Prompt> prompts;
-  if (json.is_string() || IsIds(json)) {
-    ASSIGN_OR_RETURN(Prompt one, OnePromptOf(json, host));
-    prompts.push_back(std::move(one));
-    return prompts;
-  }
-  if (!json.is_array() || json.empty() || static_cast<int64_t>(json.size()) > options.max_prompts) {
-    return InvalidArgument("'prompt' must be a text, token ids, or an array of at most " +
-                           std::to_string(options.max_prompts) + " of either");
-  }
-  for (const OrderedJson& item : json) {
-    ASSIGN_OR_RETURN(Prompt one, OnePromptOf(item, host));
-    prompts.push_back(std::move(one));
-  }
+  RETURN_IF_ERROR(
+      ForEachInput(json, "prompt", options.max_prompts, [&](const OrderedJson& item) -> Status {
+        ASSIGN_OR_RETURN(Prompt one, OnePromptOf(item, host));
+        prompts.push_back(std::move(one));
+        return OkStatus();
+      }));
   return prompts;
 }
 
@@ -310,20 +294,21 @@ void OpenAiCompletions(const Services& services, std::shared_ptr<const HttpReque
     reply->Send(ErrorResponse(Dialect::kOpenAi, error));
     reply->CancelWork();
   };
-  const Result<OrderedJson> body =
-      ParseBody(request->body.Reveal(), services.options.max_json_depth);
-  if (!body.ok()) return fail(ErrorOf(body.status()));
   ApiError error;
+  OrderedJson body;
   ModelForRequest model;
-  if (!FindModel(services, *body, &model.info, &error)) return fail(error);
+  if (!ReadRequest(services, *request, &body, &model.info, &error)) return fail(error);
   CompletionRequest completion;
   const OrderedJson* json = nullptr;
   std::string failed;
-  const Status read = ReadCompletion(*body, services.options, &completion, &json, &failed);
+  const Status read = ReadCompletion(body, services.options, &completion, &json, &failed);
   if (!read.ok()) return fail(ErrorOf(read, failed));
   if (!AcquireModel(services, *model.info, &model, &error)) return fail(error);
   Result<std::vector<Prompt>> prompts = PromptsOf(*json, *model.host, services.options);
   if (!prompts.ok()) return fail(ErrorOf(prompts.status(), "prompt"));
+  std::vector<PreparedPrompt> prepared;
+  for (const Prompt& prompt : *prompts) prepared.push_back(prompt.prepared);
+  if (!RecordStart(services, *request, model, prepared, &error)) return fail(error);
   auto answer = std::make_shared<CompletionAnswer>(services, model, completion, *prompts, reply);
   answer->FinishIfDone();
   const auto choices = static_cast<size_t>(completion.params.choices);
@@ -332,12 +317,13 @@ void OpenAiCompletions(const Services& services, std::shared_ptr<const HttpReque
       ScoreJob job;
       job.tokens = (*prompts)[p].prepared.prompt.tokens;
       job.top = completion.params.sampling.logprobs;
-      job.cancelled = [reply] { return reply->gone(); };
+      job.adapters = model.info->adapters;
       job.on_done = [answer, p](Result<std::vector<TokenChoice>> scores) {
         answer->OnScore(p, std::move(scores));
       };
       const Result<int64_t> id = model.host->Submit(request->tenant.name, std::move(job));
       if (!id.ok()) return fail(ErrorOfSubmit(id.status()));
+      CancelWhenGone(model, {*id}, reply.get());
     }
     if (completion.params.max_tokens == 0) continue;
     auto sink = std::make_shared<PromptSink>(answer, p * choices);

@@ -1,41 +1,77 @@
-// POST /v1/embeddings and Ollama's two forms of it.
-#include "server/api/errors.h"
-#include "server/api/fields.h"
-#include "server/api/generate.h"
+// POST /v1/embeddings.
+#include <bit>
+
+#include "server/api/embed.h"
+#include "server/api/write_json.h"
 #include "server/endpoints.h"
+#include "server/openai/params.h"
 
 namespace galen::server {
 namespace {
 
-// The models that a server loads are decoders: none of them was trained to give vectors, and a mean
-// of hidden states sold as an embedding would be worse than an error.
-void Refuse(Dialect dialect, const Services& services, const HttpRequest& request, Reply* reply) {
-  const Result<OrderedJson> body =
-      ParseBody(request.body.Reveal(), services.options.max_json_depth);
-  ApiError error;
-  const ModelInfo* info = nullptr;
-  if (!body.ok()) {
-    error = ErrorOf(body.status());
-  } else if (FindModel(services, *body, &info, &error)) {
-    error =
-        ErrorOf(Unsupported("model '" + info->spec.name +
-                            "' gives no embeddings: it is a text generator; `galen embed` makes "
-                            "embeddings of images and texts with SigLIP and CLIP models"),
-                "model");
+// Little-endian fp32 in base64, as OpenAI's clients ask for it.
+std::string Base64(const std::vector<float>& vector) {
+  static_assert(std::endian::native == std::endian::little);
+  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const auto* bytes = reinterpret_cast<const uint8_t*>(vector.data());
+  const size_t size = vector.size() * sizeof(float);
+  std::string text;
+  text.reserve((size + 2) / 3 * 4);
+  for (size_t i = 0; i < size; i += 3) {
+    uint32_t three = 0;
+    for (size_t k = 0; k < 3; ++k) three = three << 8 | (i + k < size ? bytes[i + k] : 0);
+    for (size_t k = 0; k < 4; ++k)
+      text += i + k <= size ? kDigits[three >> (18 - 6 * k) & 63] : '=';
   }
-  reply->Send(ErrorResponse(dialect, error));
+  return text;
+}
+
+Status ReadEmbeddings(const OrderedJson& body, EmbedCall* call, bool* base64, std::string* failed) {
+  Fields fields(body, "", failed);
+  std::string format = "float";
+  RETURN_IF_ERROR(fields.String("encoding_format", &format));
+  if (format != "float" && format != "base64")
+    return fields.Fail("encoding_format", "must be float or base64");
+  *base64 = format == "base64";
+  RETURN_IF_ERROR(ReadEmbedCall(&fields, "input", call));
+  fields.Accept({"model", "user"});
+  return fields.Finish();
 }
 
 }  // namespace
 
 void OpenAiEmbeddings(const Services& services, std::shared_ptr<const HttpRequest> request,
                       std::shared_ptr<Reply> reply) {
-  Refuse(Dialect::kOpenAi, services, *request, reply.get());
-}
-
-void OllamaEmbed(const Services& services, std::shared_ptr<const HttpRequest> request,
-                 std::shared_ptr<Reply> reply) {
-  Refuse(Dialect::kOllama, services, *request, reply.get());
+  const auto fail = [reply](const ApiError& error) {
+    reply->Send(ErrorResponse(Dialect::kOpenAi, error));
+  };
+  ApiError error;
+  OrderedJson body;
+  ModelForRequest model;
+  if (!ReadRequest(services, *request, &body, &model.info, &error)) return fail(error);
+  EmbedCall call;
+  bool base64 = false;
+  std::string failed;
+  const Status read = ReadEmbeddings(body, &call, &base64, &failed);
+  if (!read.ok()) return fail(ErrorOf(read, failed));
+  if (!AcquireModel(services, *model.info, &model, &error)) return fail(error);
+  const auto send = [name = model.info->spec.name, base64, reply](EmbedAnswer answer) {
+    Json list = Json::array();
+    for (std::vector<float>& vector : answer.vectors) {
+      NormalizeVector(vector);
+      list.push_back({{"object", "embedding"},
+                      {"index", list.size()},
+                      {"embedding", base64 ? Json(Base64(vector)) : Json(vector)}});
+    }
+    Json json = {{"object", "list"},
+                 {"model", name},
+                 {"data", std::move(list)},
+                 {"usage", {{"prompt_tokens", answer.tokens}, {"total_tokens", answer.tokens}}}};
+    HttpResponse response;
+    response.body = WriteJson(json);
+    reply->Send(std::move(response));
+  };
+  if (!StartEmbedding(services, *request, model, call, send, fail, reply, &error)) fail(error);
 }
 
 }  // namespace galen::server

@@ -1,0 +1,70 @@
+#include "server/api/audit.h"
+
+#include <cmath>
+
+#include "audit/audit_log.h"
+#include "server/http/http_server.h"
+#include "server/openai/params.h"
+
+namespace galen::server {
+namespace {
+
+std::span<const uint8_t> BytesOf(const std::string& text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+bool RecordStart(const Services& services, const HttpRequest& request, const ModelForRequest& model,
+                 std::span<const PreparedPrompt> prompts, ApiError* error) {
+  AuditLog* log = services.audit;
+  if (log == nullptr) return true;
+  const ModelInfo& info = *model.info;
+  Json record = {{"event", "start"},
+                 {"id", request.id},
+                 {"route", request.path},  // an endpoint's own, without parameters
+                 {"key", request.tenant.name},
+                 {"model", info.spec.name},
+                 {"weights", info.content},
+                 {"arithmetic", Fingerprint(services)},
+                 {"request", log->Digest(BytesOf(request.body.Reveal()))}};
+  if (!info.adapter_digest.empty()) record["adapter"] = info.adapter_digest;
+  Json digests = Json::array(), media = Json::array();
+  int64_t tokens = 0;
+  for (const PreparedPrompt& prompt : prompts) {
+    const std::vector<int32_t>& ids = prompt.prompt.tokens;
+    digests.push_back(
+        log->Digest({reinterpret_cast<const uint8_t*>(ids.data()), ids.size() * sizeof(int32_t)}));
+    tokens += static_cast<int64_t>(ids.size());
+    for (const std::string& digest : prompt.image_digests) media.push_back(log->Digest(digest));
+  }
+  record["prompts"] = std::move(digests);
+  record["prompt_tokens"] = tokens;
+  if (!media.empty()) record["media"] = std::move(media);
+  const Status status = log->Append(std::move(record));
+  if (status.ok()) return true;
+  *error = {};
+  error->status = 503;
+  error->message = "the audit record cannot be written; nothing is computed without one";
+  error->retry_after = 10;
+  return false;
+}
+
+void RecordEnd(AuditLog* log, const Exchange& exchange, const char* route) {
+  if (log == nullptr) return;
+  Json record = {{"event", "end"},
+                 {"route", route},
+                 {"status", exchange.status},
+                 {"outcome", exchange.client_left                               ? "client_left"
+                             : exchange.status >= 200 && exchange.status < 300  ? "answered"
+                             : exchange.status == 401 || exchange.status == 403 ? "denied"
+                                                                                : "refused"},
+                 {"seconds", std::round(exchange.seconds * 1e6) / 1e6}};
+  if (exchange.request != nullptr) {
+    record["id"] = exchange.request->id;
+    record["key"] = exchange.request->tenant.name;
+  }
+  log->AppendLater(std::move(record));
+}
+
+}  // namespace galen::server
