@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -23,6 +24,9 @@ import zlib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "bad_input"))
+from gguf_edit import STRING, Gguf  # noqa: E402
+
 TINY = HERE.parents[1] / "parity/models/tiny"
 GALEN = os.environ.get("GALEN_BIN", "galen")
 SLOW = 10 if os.environ.get("GALEN_SLOW") else 1
@@ -67,6 +71,10 @@ class Server:
             self.stop()
         self.child.stdout.close()
         self.log.close()
+
+    def kill(self):
+        self.child.kill()
+        self.child.wait()
 
     def connect(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=120 * SLOW)
@@ -264,7 +272,195 @@ def check_models(server):
     error = server.post("/v1/chat/completions", {**chat("x"), "model": "tyni"}, 404)["error"]
     assert error["type"] == "not_found_error" and "did you mean 'tiny'" in error["message"]
     assert "not found" in server.post("/api/chat", {"model": "zzz", "messages": []}, 404)["error"]
-    assert server.post("/v1/embeddings", {"model": "tiny", "input": "x"}, 400)["error"]["param"] == "model"
+
+
+def check_embeddings(server):
+    def vectors(value, **more):
+        answer = server.post("/v1/embeddings", {"model": "tiny", "input": value, **more})
+        assert [d["index"] for d in answer["data"]] == list(range(len(answer["data"])))
+        return [d["embedding"] for d in answer["data"]]
+
+    texts = ["Hello there", "Hello", "word " * 300]
+    together_, alone = vectors(texts), [vectors(t)[0] for t in texts]
+    assert together_ == alone, "a text has the same vector whoever is beside it"
+    for vector in alone:
+        assert abs(sum(x * x for x in vector) - 1) < 1e-5
+    coded = vectors(texts, encoding_format="base64")
+    assert [list(struct.unpack(f"<{len(alone[0])}f", base64.b64decode(c))) for c in coded] == \
+        [list(struct.unpack(f"<{len(v)}f", struct.pack(f"<{len(v)}f", *v))) for v in alone]
+    assert vectors("Hello", pooling="mean") != vectors("Hello", pooling="last") == [alone[1]]
+    ids = [2, 10, 20, 30]
+    usage = server.post("/v1/embeddings", {"model": "tiny", "input": [ids, ids[:2]]})["usage"]
+    assert usage == {"prompt_tokens": 6, "total_tokens": 6} and vectors([ids])[0] == vectors(ids)[0]
+    new = server.post("/api/embed", {"model": "tiny", "input": texts})
+    close = lambda a, b: max(abs(x - y) for x, y in zip(a, b)) < 1e-6
+    assert all(close(a, b) for a, b in zip(new["embeddings"], alone)) and new["prompt_eval_count"] > 3
+    old = server.post("/api/embeddings", {"model": "tiny", "prompt": "Hello"})["embedding"]
+    length = sum(x * x for x in old) ** 0.5
+    assert abs(length - 1) > 1e-3 and close([x / length for x in old], alone[1]), "the old form does not normalise"
+    assert server.post("/api/embed", {"model": "tiny"})["embeddings"] == []
+    size = len(alone[0])
+    assert len(vectors("x", dimensions=size)[0]) == size
+    for field, value in (("dimensions", size - 1), ("encoding_format", "int8"), ("pooling", "cls"), ("input", []), ("input", {}),
+                         ("input", [[200000]]), ("input", [1, "x"]), ("input", "word " * 9000), ("unknown", 1), ("input", ["x"] * 257)):
+        error = server.post("/v1/embeddings", {"model": "tiny", "input": "x", field: value}, 400)["error"]
+        assert error["param"] == field, error
+    assert server.post("/v1/embeddings", {"model": "tiny"}, 400)["error"]["param"] == "input"
+
+
+def check_adapters(_):
+    base, adapters = TINY / "gemma3", HERE.parents[1] / "parity/adapters/tiny"
+    ask = {"prompt": [2, 10, 20, 30], "max_tokens": 6, "temperature": 0, "logprobs": 1, "echo": True}
+    models = (f"tiny={base}",)
+    options = ("--compute", "fp32", "--batch-invariant", "--adapter", f"all={adapters / 'gemma3-all'}",
+               "--adapter", f"tiny:dora={adapters / 'gemma3-dora'}")
+    with Server("--compute", "fp32", "--batch-invariant", models=models) as server:
+        plain = server.post("/v1/completions", ask)["choices"]
+        vector = server.post("/v1/embeddings", {"input": "Hello"})["data"]
+    with Server(*options, models=models) as server:
+        assert [m["id"] for m in server.get("/v1/models")["data"]] == ["tiny", "tiny:all", "tiny:dora"]
+        assert len({m["digest"] for m in server.get("/api/tags")["models"]}) == 3
+        one = {n: server.post("/v1/completions", {**ask, "model": n})["choices"] for n in ("tiny", "tiny:all", "tiny:dora")}
+        assert one["tiny"] == plain, "the base without adapters has the bits that it has alone"
+        assert len({json.dumps(c) for c in one.values()}) == 3, "each adapter answers in its own way"
+        names = ["tiny", "tiny:all", "tiny:dora"] * 4
+        results = together(server, [{**ask, "model": n} for n in names], "/v1/completions")
+        assert [json.loads(r[2])["choices"] for r in results] == [one[n] for n in names], "side by side as alone"
+        vectors = {n: server.post("/v1/embeddings", {"input": "Hello", "model": n})["data"] for n in one}
+        assert vectors["tiny"] == vector and len({json.dumps(v) for v in vectors.values()}) == 3
+        assert "did you mean 'tiny:all'" in server.post("/v1/completions", {**ask, "model": "tiny:al"}, 404)["error"]["message"]
+    for bad in ("nothing", f"x={adapters / 'nothing'}", f"latest={adapters / 'gemma3-all'}", f"n={adapters / 'gemma3-norms'}"):
+        done = subprocess.run([GALEN, "serve", *models, "--port", "0", "--context", "64", "--adapter", bad], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and done.stderr.startswith("galen: "), (bad, done)
+
+
+# --- Tools
+
+TOOLS = [{"type": "function", "function": {
+    "name": "get_lab_value", "description": "A laboratory value of a patient", "parameters": {
+        "type": "object", "properties": {"patient": {"type": "integer", "minimum": 1, "maximum": 999},
+                                         "test": {"type": "string", "enum": ["sodium", "potassium"]}},
+        "required": ["patient", "test"]}}},
+    {"type": "function", "function": {"name": "page_doctor", "parameters": {
+        "type": "object", "properties": {"urgent": {"type": "boolean"}}, "required": ["urgent"]}}}]
+
+
+def check_call(name, arguments):
+    if name == "page_doctor":
+        assert set(arguments) == {"urgent"} and isinstance(arguments["urgent"], bool), arguments
+    else:
+        assert name == "get_lab_value" and set(arguments) == {"patient", "test"}, (name, arguments)
+        assert 1 <= arguments["patient"] <= 999 and arguments["test"] in ("sodium", "potassium"), arguments
+
+
+@contextlib.contextmanager
+def tool_models():
+    """A real model under its own template, which knows no tools, and under those of Qwen2.5 and Llama 3.1."""
+    with tempfile.TemporaryDirectory() as folder:
+        models = [f"words={SMOLLM}"]
+        for name, template in (("tagged", "qwen2.5"), ("llama", "llama3.1")):
+            gguf = Gguf(SMOLLM.read_bytes())
+            gguf.fields["tokenizer.chat_template"] = (STRING, (HERE.parent / f"templates/sources/{template}.jinja").read_text())
+            path = Path(folder) / f"{name}.gguf"
+            path.write_bytes(gguf.bytes())
+            models.append(f"{name}={path}")
+        with Server(models=models) as server:
+            yield server
+
+
+def check_tools(_):
+    if SLOW > 1 or not SMOLLM.is_file():
+        print(f"     tools: left out ({'sanitized' if SLOW > 1 else f'{SMOLLM} is not there: tools/fetch_models.py'})")
+        return
+    with tool_models() as server:
+        for model in ("words", "tagged", "llama"):
+            tool_answers(server, model)
+
+
+def tool_answers(server, model):
+    ask = {**chat("What is the sodium of patient 7?", max_tokens=120), "model": model, "tools": TOOLS}
+    for choice in ("required", {"type": "function", "function": {"name": "page_doctor"}}):
+        for extra in ({}, {"temperature": 1, "seed": 3, "n": 2}):
+            whole = server.post("/v1/chat/completions", {**ask, "tool_choice": choice, **extra})["choices"]
+            _, _, data = server.call("POST", "/v1/chat/completions", {**ask, "tool_choice": choice, **extra, "stream": True})
+            for answer in whole:
+                message = answer["message"]
+                assert message["content"] is None and message["tool_calls"], message
+                streamed = {}
+                mine = [c for e in sse(data) for c in e["choices"] if c["index"] == answer["index"]]
+                for call in (c for part in mine for c in part["delta"].get("tool_calls", [])):
+                    entry = streamed.setdefault(call["index"], {"name": call["function"].get("name"), "arguments": "", "id": call.get("id")})
+                    entry["arguments"] += call["function"]["arguments"]
+                assert mine[0]["delta"]["role"] == "assistant" and all(s["id"].startswith("call_") for s in streamed.values())
+                calls = [c["function"] for c in message["tool_calls"]]
+                assert [{"name": s["name"], "arguments": s["arguments"]} for s in streamed.values()] == calls
+                assert [c["finish_reason"] for c in mine if c["finish_reason"]] == [answer["finish_reason"]]
+                if answer["finish_reason"] == "length":
+                    calls.pop()  # cut off
+                else:
+                    assert answer["finish_reason"] == "tool_calls"
+                for call in calls:
+                    check_call(call["name"], json.loads(call["arguments"]))
+                    assert isinstance(choice, str) or call["name"] == "page_doctor"
+    cut = server.post("/v1/chat/completions", {**ask, "tool_choice": "required", "max_tokens": 3})["choices"][0]
+    assert cut["finish_reason"] == "length"
+    # A call, its result, and what the model makes of it.
+    call = {"id": "call_1", "type": "function", "function": {"name": "get_lab_value", "arguments": '{"patient": 7, "test": "sodium"}'}}
+    messages = ask["messages"] + [{"role": "assistant", "content": None, "tool_calls": [call]},
+                                  {"role": "tool", "tool_call_id": "call_1", "content": "139 mmol/L"}]
+    told = server.post("/v1/chat/completions", {**ask, "messages": messages, "tool_choice": "none", "max_tokens": 12})
+    assert told["choices"][0]["message"]["content"] and "tool_calls" not in told["choices"][0]["message"]
+    untold = server.post("/v1/chat/completions", {**ask, "messages": messages[:1], "tool_choice": "none", "max_tokens": 12})
+    assert told["usage"]["prompt_tokens"] > untold["usage"]["prompt_tokens"] + 10, "the result is in the prompt"
+    offered = server.post("/v1/chat/completions", {**ask, "max_tokens": 12})
+    assert offered["usage"]["prompt_tokens"] > untold["usage"]["prompt_tokens"] + 60, "the functions are in the prompt"
+    # Words or calls, as the model likes: what is a call fits its schema, what is not has none of a call's signs.
+    kinds = set()
+    for seed in range(6):
+        answer = server.post("/v1/chat/completions", {**ask, "temperature": 1.2, "seed": seed, "max_tokens": 60})["choices"][0]
+        calls = answer["message"].get("tool_calls", [])
+        kinds.add("call" if calls else "words")
+        for call in calls[:-1] if answer["finish_reason"] == "length" else calls:
+            check_call(call["function"]["name"], json.loads(call["function"]["arguments"]))
+        text = answer["message"]["content"] or ""
+        assert "<tool_call>" not in text if model == "tagged" else not text.lstrip().startswith("{"), text
+    # Ollama's interface.
+    body = {"model": model, "messages": ask["messages"], "tools": TOOLS, "options": {"temperature": 1, "seed": 3, "num_predict": 60}}
+    whole = server.post("/api/chat", {**body, "stream": False})
+    _, _, data = server.call("POST", "/api/chat", body)
+    lines = [json.loads(x) for x in data.splitlines()]
+    assert "".join(x["message"]["content"] for x in lines) == whole["message"]["content"]
+    streamed = [c["function"] for x in lines for c in x["message"].get("tool_calls", [])]
+    assert streamed == [c["function"] for c in whole["message"].get("tool_calls", [])]
+    for call in streamed:
+        check_call(call["name"], call["arguments"])
+    result = [{"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "page_doctor", "arguments": {"urgent": True}}}]},
+              {"role": "tool", "content": "paged", "tool_name": "page_doctor"}]
+    more = server.post("/api/chat", {**body, "stream": False, "messages": ask["messages"] + result})
+    assert more["prompt_eval_count"] > whole["prompt_eval_count"]
+
+
+def check_wrong_tools(server):
+    function = lambda **more: {"type": "function", "function": {"name": "f", **more}}
+    for tools, param in (([{}], "tools[0].function"), ([5], "tools[0]"), ([function(name="a b")], "tools[0].function.name"),
+                         ([function(), function()], "tools[1].function.name"), ([function(parameters=[])], "tools[0].function.parameters"),
+                         ([function(parameters={"type": "string"})], "tools[0].function.parameters"),
+                         ([{"type": "custom"}], "tools[0].type"), ([function(more=1)], "tools[0].function.more"),
+                         ([function()] * 129, "tools"), ([function(parameters={"type": "object", "gadget": 1})], "tools")):
+        error = server.post("/v1/chat/completions", chat("x", tools=tools), 400)["error"]
+        assert error["param"] == param, error
+    for choice, param in (("any", "tool_choice"), ({"type": "function", "function": {"name": "g"}}, "tool_choice.function.name"),
+                          ({"type": "allowed_tools"}, "tool_choice.type"), ({"type": "function"}, "tool_choice.function")):
+        error = server.post("/v1/chat/completions", chat("x", tools=[function()], tool_choice=choice), 400)["error"]
+        assert error["param"] == param, error
+    assert "'f'" in server.post("/v1/chat/completions", chat("x", tools=[function(parameters={"gadget": 1})]), 400)["error"]["message"]
+    error = server.post("/v1/chat/completions", chat("x", tools=[function()], response_format={"type": "json_object"}), 400)["error"]
+    assert error["param"] == "response_format"
+    for call in ({}, {"function": {}}, {"function": {"name": "f", "arguments": "{"}}, {"function": {"name": "f", "arguments": "[]"}}):
+        body = chat("x")
+        body["messages"] += [{"role": "assistant", "tool_calls": [call]}]
+        assert server.post("/v1/chat/completions", body, 400)["error"]["param"] == "messages[1].tool_calls"
+    server.post("/v1/chat/completions", chat("x", tools=[], tool_choice="none"))
 
 
 # --- Ollama
@@ -313,7 +509,7 @@ CHAT_TYPES = {"model": 7, "messages": "text", "temperature": "hot", "top_p": [],
               "n": 0, "seed": "s", "stop": 5, "stream": "yes", "stream_options": [], "logprobs": 1, "top_logprobs": -1,
               "frequency_penalty": 3, "presence_penalty": "x", "logit_bias": [1], "reasoning_effort": "huge", "top_k": 0.5,
               "min_p": 2, "repetition_penalty": 0, "response_format": {"type": "xml"}, "tools": [{}], "tool_choice": "required",
-              "functions": [1], "audio": {}, "store": True, "unknown_field": 1}
+              "functions": [1], "audio": {}, "parallel_tool_calls": 1, "store": True, "unknown_field": 1}
 COMPLETION_TYPES = {"prompt": {"a": 1}, "max_tokens": -1, "logprobs": True, "echo": "x", "best_of": 4, "suffix": "x", "n": 99}
 OLLAMA_TYPES = {"model": [], "messages": {}, "stream": 1, "options": "x", "keep_alive": "soon", "think": 3, "tools": [1],
                 "format": "xml", "unknown": 1}
@@ -454,6 +650,32 @@ def check_alone_and_together(_):
         assert [json.loads(r[2])["choices"] for r in results] == alone, "the others in the batch change an answer"
 
 
+def check_images_and_answers_together(server):
+    """Images, scores and embeddings are computed between the steps of running answers; nothing of that changes any of them."""
+    url = lambda i: "data:image/png;base64," + base64.b64encode(png(40 + i, 30)).decode()
+    seen = lambda i: {**chat(""), "seed": i, "messages": [{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": url(i)}}, {"type": "text", "text": "What is this?"}]}]}
+    requests = [("/v1/chat/completions", seen(i)) for i in range(4)]
+    requests += [("/v1/chat/completions", chat(f"Question {i}", max_tokens=150)) for i in range(4)]
+    requests += [("/v1/completions", {"prompt": [2] + list(range(10, 90)) * 9, "max_tokens": 0, "echo": True, "logprobs": 1}),
+                 ("/v1/embeddings", {"input": ["word " * 500, "x"]})] * 2
+    results = [None] * len(requests)
+
+    def one(i):
+        results[i] = server.call("POST", *requests[i])
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(len(requests))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    for (path, body), (status, _, data) in zip(requests, results):
+        assert status == 200, data
+        alone, answer = server.post(path, body), json.loads(data)
+        key = "data" if "data" in answer else "choices"
+        assert answer[key] == alone[key], f"{path}: another answer than alone"
+
+
 def check_back_pressure(_):
     with Server("--max-queue", 2, "--max-sequences", 1) as server:
         bodies = [chat(f"{i}", max_tokens=1200, logit_bias={"2": -100, "5": -100}) for i in range(12)]
@@ -516,6 +738,124 @@ def check_log_is_clean(server):
     assert '"route":"/v1/chat/completions"' in log and '"status":404' in log
     for text in PLANTED:
         assert text not in log, f"the log holds {text}"
+
+
+def audit(*args, code=0):
+    done = subprocess.run([GALEN, "audit", *map(str, args)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code, done
+    return done.stdout
+
+
+def check_audit(_):
+    name, date, key = PLANTED
+    made = subprocess.run([GALEN, "serve", "--new-key", "ward"], capture_output=True, text=True, check=True).stdout
+    good = {"Authorization": "Bearer " + re.search(r"gk_[0-9a-f]{64}", made)[0]}
+    with tempfile.TemporaryDirectory() as folder:
+        log, keys, picture = Path(folder) / "audit.log", Path(folder) / "keys", Path(folder) / "x.png"
+        keys.write_text(re.search(r"ward sha256:.*", made)[0] + "\n")
+        picture.write_bytes(png())
+        options = ("--audit", log, "--api-keys", keys)
+        body = chat(f"{name} born {date}")
+        body["messages"][0]["content"] = [{"type": "text", "text": f"{name} born {date}"}, {"type": "image_url", "image_url": {
+            "url": "data:image/png;base64," + base64.b64encode(png()).decode()}}]
+        with Server(*options) as server:
+            server.post("/v1/chat/completions", body, headers=good)
+            server.post("/v1/embeddings", {"input": name}, headers=good)
+            server.post("/v1/completions", {"prompt": [name, date], "max_tokens": 2}, headers=good)
+            server.post("/api/generate", {"model": "tiny", "prompt": name, "stream": False, "options": {"num_predict": 2}}, headers=good)
+            server.post("/v1/chat/completions", {**chat("x"), name: date}, 400, headers=good)
+            server.post("/v1/chat/completions", body, 401, headers={"Authorization": "Bearer " + key})
+            second = subprocess.run([GALEN, "serve", str(TINY / "gemma3/q8_0.gguf"), "--port", "0", "--context", "64", "--audit", str(log)],
+                                    capture_output=True, text=True, timeout=60)
+            assert second.returncode == 1 and "another process" in second.stderr, second
+            server_log = server.read_log()
+        for text in PLANTED:
+            assert text not in log.read_text() and text not in server_log, f"{text} was recorded"
+        records = [json.loads(line) for line in audit("tail", log, "-n", 1000).splitlines()]
+        starts, ends = ([r for r in records if r["event"] == e] for e in ("start", "end"))
+        assert [r["route"] for r in starts] == ["/v1/chat/completions", "/v1/embeddings", "/v1/completions", "/api/generate"]
+        assert {r["key"] for r in starts} == {"ward"} and len(starts[2]["prompts"]) == 2
+        assert all(len(r["weights"]) == 64 and r["model"] == "tiny" and r["prompt_tokens"] > 0 for r in starts)
+        assert sorted(r["outcome"] for r in ends) == ["answered"] * 4 + ["denied", "refused"]
+        assert {r["id"] for r in starts} <= {r["id"] for r in ends}
+        assert starts[0]["media"] == [audit("digest", log, picture).strip()], "an image is known by its file"
+        head = json.loads(audit("verify", log, "--json"))["head"]
+        # Killed while it answers: what was acknowledged is there, what is torn is cut off and said.
+        with Server(*options) as server:
+            s = socket.create_connection(("127.0.0.1", server.port))
+            data = json.dumps(chat(name, max_tokens=4000, stream=True, logit_bias={"2": -100, "5": -100})).encode()
+            s.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n"
+                      % (good["Authorization"].encode(), len(data)) + data)
+            assert s.recv(12) == b"HTTP/1.1 200"
+            server.kill()
+            s.close()
+            server.stop(-signal.SIGKILL)
+            server.stop = lambda: None
+        assert audit("verify", log, "--head", head).startswith(str(len(records) + 2) + " records"), "opened, start"
+        with log.open("a") as file:
+            file.write('{"seq":99,"time":"20')
+        assert json.loads(audit("verify", log, "--json"))["torn_bytes"] == 20
+        with Server(*options):
+            pass
+        assert "1 torn lines" in audit("verify", log, "--head", head)
+        assert '"torn_bytes":20' in log.read_text()
+        log.write_text(log.read_text().replace('"status":200', '"status":201', 1))
+        assert "was changed" in subprocess.run([GALEN, "audit", "verify", log], capture_output=True, text=True).stderr
+        audit("verify", log, code=1)
+
+
+def check_tls(server):
+    with tempfile.TemporaryDirectory() as folder:
+        cert, key = Path(folder) / "cert.pem", Path(folder) / "key.pem"
+        made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                               "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                               "-keyout", key, "-out", cert], capture_output=True, text=True)
+        assert made.returncode == 0, made.stderr
+        with Server("--tls-cert", cert, "--tls-key", key) as secure:
+            trusting = ssl.create_default_context(cafile=cert)
+            connection = http.client.HTTPSConnection("localhost", secure.port, context=trusting, timeout=60 * SLOW)
+            for stream in (False, True, False):  # one connection
+                connection.request("POST", "/v1/chat/completions", json.dumps(chat("Hello", stream=stream)),
+                                   {"Content-Type": "application/json"})
+                reply = connection.getresponse()
+                data = reply.read()
+                assert reply.status == 200, data
+                text = "".join(e["choices"][0]["delta"].get("content", "") for e in sse(data)) if stream else \
+                    json.loads(data)["choices"][0]["message"]["content"]
+                assert text == server.post("/v1/chat/completions", chat("Hello"))["choices"][0]["message"]["content"]
+            assert connection.sock.version() in ("TLSv1.2", "TLSv1.3")
+            connection.close()
+            with contextlib.suppress(ssl.SSLCertVerificationError):
+                http.client.HTTPSConnection("localhost", secure.port, timeout=10).request("GET", "/health/live")
+                raise AssertionError("an unknown certificate was trusted")
+            old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+            with contextlib.suppress(ssl.SSLError, OSError, ValueError):
+                old.minimum_version = ssl.TLSVersion.TLSv1
+                old.maximum_version = ssl.TLSVersion.TLSv1_1
+                old.wrap_socket(socket.create_connection(("localhost", secure.port)), server_hostname="localhost")
+                raise AssertionError("TLS 1.1 was accepted")
+            assert not raw(secure, b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", wait=3).startswith(b"HTTP/1.1 200"), "plain text"
+            # A client that leaves in the middle of a stream ends its request.
+            s = trusting.wrap_socket(socket.create_connection(("localhost", secure.port)), server_hostname="localhost")
+            data = json.dumps(chat("Count", max_tokens=8000, stream=True, logit_bias={"2": -100, "5": -100})).encode()
+            s.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(data) + data)
+            assert s.recv(12).startswith(b"HTTP/1.1 200")
+            s.close()
+            health = http.client.HTTPSConnection("localhost", secure.port, context=trusting, timeout=60 * SLOW)
+            deadline = time.monotonic() + 20 * SLOW
+            while True:
+                health.request("GET", "/metrics")
+                running = re.search(r"^galen_requests_running\S* (\d+)", health.getresponse().read().decode(), re.M)[1]
+                if running == "0":
+                    break
+                assert time.monotonic() < deadline, "a client that left is still served"
+                time.sleep(0.02)
+            health.close()
+    for args in (["--tls-cert", "/nonexistent", "--tls-key", "/nonexistent"], ["--tls-key", "/nonexistent"]):
+        done = subprocess.run([GALEN, "serve", str(TINY / "gemma3/q8_0.gguf"), "--context", "64", "--port", "0", *args],
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and done.stderr.startswith("galen: "), done
 
 
 def check_status(server):
