@@ -340,6 +340,32 @@ class ImageEncoderTest : public ::testing::Test {
   ThreadPool threads_{2};
 };
 
+// Steps of an engine on the same threads, between the layers of a pass.
+TEST_F(ImageEncoderTest, OtherWorkBetweenLayersChangesNothing) {
+  const PreparedImage picture = Picture(1);
+  const PreparedImage* images[] = {&picture};
+  const auto alone = Make()->Encode(images);
+  ASSERT_TRUE(alone.ok());
+  const KernelTable& kernels = KernelsFor(*ChooseIsa());
+  auto engine = Engine::Create(*loaded_.model, kernels, threads_, {});
+  ASSERT_TRUE(engine.ok()) << engine.status().message();
+  Request request;
+  request.prompt = {2, 10, 20};
+  request.max_tokens = 1000;
+  ASSERT_TRUE((*engine)->Submit(request).ok());
+  const auto encoder = Make();
+  int64_t steps = 0;
+  encoder->SetBetweenLayers([&] { steps += (*engine)->Step(); });
+  const auto together = encoder->Encode(images);
+  ASSERT_TRUE(together.ok());
+  EXPECT_EQ((*together)[0]->values, (*alone)[0]->values);
+  EXPECT_GE(steps, loaded_.tower->config().num_hidden_layers);
+  encoder->SetBetweenLayers(nullptr);
+  const PreparedImage other = Picture(2);
+  images[0] = &other;
+  ASSERT_TRUE(encoder->Encode(images).ok());
+}
+
 TEST_F(ImageEncoderTest, TheSameImageIsComputedOnce) {
   const auto encoder = Make();
   const PreparedImage a = Picture(1), b = Picture(2), small = Picture(1, 1);

@@ -8,6 +8,7 @@
 
 #include "base/sha256.h"
 #include "engine/memory_plan.h"
+#include "engine/tool_use.h"
 #include "formats/adapter_file.h"
 #include "server/security/file_digest.h"
 #include "store/ollama_store.h"
@@ -109,6 +110,14 @@ Result<ModelInfo> ReadInfo(const ModelSpec& spec) {
 }
 
 }  // namespace
+
+std::vector<std::string> ModelInfo::capabilities() const {
+  std::vector<std::string> list = {"completion"};
+  if (sees()) list.emplace_back("vision");
+  if (!files.chat_template.empty() && ToolConvention::Of(files.chat_template).ok())
+    list.emplace_back("tools");
+  return list;
+}
 
 Result<ModelSpec> ParseModelSpec(const std::string& argument) {
   ModelSpec spec;

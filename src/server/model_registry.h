@@ -51,6 +51,8 @@ struct ModelInfo {
   uint64_t adapters = 0;
   std::string adapter_digest;
   bool sees() const { return files.vision_status.ok(); }
+  // As Ollama's clients name them: completion, vision, tools.
+  std::vector<std::string> capabilities() const;
 };
 
 struct RegistryOptions {

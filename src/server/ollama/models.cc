@@ -32,12 +32,6 @@ Json Details(const ModelInfo& info) {
       {"embedding_length", config.hidden_size}};
 }
 
-Json Capabilities(const ModelInfo& info) {
-  Json list = {"completion"};
-  if (info.sees()) list.push_back("vision");
-  return list;
-}
-
 Json Entry(const ModelInfo& info) {
   return {
       {"name", info.spec.name},  {"model", info.spec.name}, {"modified_at", Rfc3339(info.modified)},
@@ -57,7 +51,7 @@ void OllamaTags(const Services& services, std::shared_ptr<const HttpRequest>,
   Json models = Json::array();
   for (const ModelInfo* info : services.models.models()) {
     Json entry = Entry(*info);
-    entry["capabilities"] = Capabilities(*info);
+    entry["capabilities"] = info->capabilities();
     models.push_back(std::move(entry));
   }
   SendJson({{"models", models}}, reply.get());
@@ -117,7 +111,7 @@ void OllamaShow(const Services& services, std::shared_ptr<const HttpRequest> req
                {"license", ""},
                {"details", Details(*info)},
                {"model_info", facts},
-               {"capabilities", Capabilities(*info)},
+               {"capabilities", info->capabilities()},
                {"modified_at", Rfc3339(info->modified)}};
   if (verbose) {
     Json tensors = Json::array();

@@ -13,7 +13,7 @@ Json ModelJson(const ModelInfo& info) {
           {"created", info.modified},
           {"owned_by", "galen"},
           {"context_length", info.files.config.max_position_embeddings},
-          {"capabilities", info.sees() ? Json{"completion", "vision"} : Json{"completion"}}};
+          {"capabilities", info.capabilities()}};
 }
 
 }  // namespace

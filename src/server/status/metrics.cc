@@ -52,6 +52,8 @@ constexpr HostMetric kHostMetrics[] = {
      [](const ModelHost& h) { return h.counters().answer_tokens.load(); }},
     {"galen_scored_tokens_total", "counter", "Tokens whose log-probabilities were asked for",
      [](const ModelHost& h) { return h.counters().scored_tokens.load(); }},
+    {"galen_embedded_tokens_total", "counter", "Tokens of texts that became vectors",
+     [](const ModelHost& h) { return h.counters().embedded_tokens.load(); }},
     {"galen_images_total", "counter", "Images that went through the tower",
      [](const ModelHost& h) { return h.counters().images.load(); }},
     {"galen_steps_total", "counter", "Batches computed",

@@ -41,6 +41,35 @@ Json Sampling(const ServerOptions& options) {
       {"user", Type("string")}};
 }
 
+Json Tools() {
+  return ListOf(Object({{"type", {{"enum", {"function"}}}},
+                        {"function", Object({{"name", Type("string")},
+                                             {"description", Type("string")},
+                                             {"parameters", Type("object")},
+                                             {"strict", Type("boolean")}},
+                                            {"name"})}},
+                       {"function"}));
+}
+
+Json EmbeddingBody(std::string_view path) {
+  const Json ids = ListOf(Range("integer", 0, 1 << 23));
+  const Json input = AnyOf({Type("string"), ids, ListOf(AnyOf({Type("string"), ids}))});
+  Json fields = {{"model", Type("string")},
+                 {"dimensions", Type("integer")},
+                 {"pooling", {{"enum", {"mean", "last"}}}}};
+  if (path == "/v1/embeddings") {
+    fields["input"] = input;
+    fields["encoding_format"] = {{"enum", {"float", "base64"}}};
+    fields["user"] = Type("string");
+    return Object(std::move(fields), {"input"});
+  }
+  fields[path == "/api/embed" ? "input" : "prompt"] = input;
+  fields["keep_alive"] = AnyOf({Type("string"), Type("number")});
+  fields["truncate"] = Type("boolean");
+  fields["options"] = Type("object");
+  return Object(std::move(fields), {"model"});
+}
+
 Json ChatBody(const ServerOptions& options) {
   Json fields = Sampling(options);
   const Json url = AnyOf(
@@ -57,6 +86,9 @@ Json ChatBody(const ServerOptions& options) {
   fields["max_completion_tokens"] = Range("integer", 1, 2147483648.0);
   fields["logprobs"] = Type("boolean");
   fields["top_logprobs"] = Range("integer", 0, 20);
+  fields["tools"] = Tools();
+  fields["tool_choice"] = AnyOf({Type("string"), Type("object")});
+  fields["parallel_tool_calls"] = Type("boolean");
   return Object(std::move(fields), {"messages"});
 }
 
@@ -80,6 +112,7 @@ Json OllamaBody(bool chat) {
     fields["messages"] = ListOf(Object(
         {{"role", Type("string")}, {"content", Type("string")}, {"images", ListOf(Type("string"))}},
         {"role"}));
+    fields["tools"] = Tools();
   } else {
     fields["prompt"] = Type("string");
     fields["system"] = Type("string");
@@ -92,6 +125,7 @@ Json OllamaBody(bool chat) {
 Json BodyOf(std::string_view path, const ServerOptions& options) {
   if (path == "/v1/chat/completions") return ChatBody(options);
   if (path == "/v1/completions") return CompletionBody(options);
+  if (path.find("/embed") != path.npos) return EmbeddingBody(path);
   if (path == "/api/chat" || path == "/api/generate") return OllamaBody(path == "/api/chat");
   return Type("object");
 }

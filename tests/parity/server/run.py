@@ -1,11 +1,17 @@
 #!/usr/bin/env python3
-"""The official `openai` and `ollama` Python clients against `galen serve`: what they make of its answers, streams and errors.
+"""The official `openai` and `ollama` Python clients against `galen serve`: what they make of its answers, streams and errors;
+embeddings and log-likelihoods against transformers.
 
-The versions are those of tools/oracle_requirements.txt. GALEN_BIN names the program; a tiny random model is served.
+    run.py [--all]
+
+The versions are those of tools/oracle_requirements.txt. GALEN_BIN names the program. Tiny random models are served, and the
+real ones of $GALEN_MODELS where tools need a vocabulary that spells JSON and where log-likelihoods are compared (with what
+tests/parity/models has computed). --all: lm-evaluation-harness, too.
 """
 
 import base64
 import importlib.util
+import json
 import os
 import sys
 from pathlib import Path
@@ -21,8 +27,11 @@ except ImportError as error:
     sys.exit(77)
 
 
-def load_cases():
-    spec = importlib.util.spec_from_file_location("server_cases", CASES)
+FP32_LIMIT = 1e-4  # mean difference of log-probabilities, as in tests/parity/models
+
+
+def load(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -60,7 +69,10 @@ def check_openai(server, image):
     assert expect(openai.NotFoundError, lambda: client.chat.completions.create(**{**ask, "model": "no"})).status_code == 404
     wrong = expect(openai.BadRequestError, lambda: client.chat.completions.create(**{**ask, "temperature": 9}))
     assert wrong.param == "temperature" and wrong.type == "invalid_request_error"
-    expect(openai.BadRequestError, lambda: client.embeddings.create(model="tiny", input="x"))
+    made = client.embeddings.create(model="tiny", input=["x", "y"])  # asks for base64
+    floats = client.embeddings.create(model="tiny", input=["x", "y"], encoding_format="float")
+    assert all(abs(a - b) < 1e-7 for m, f in zip(made.data, floats.data) for a, b in zip(m.embedding, f.embedding))
+    assert expect(openai.BadRequestError, lambda: client.embeddings.create(model="tiny", input="x", dimensions=3)).param == "dimensions"
 
 
 def check_ollama(server, image):
@@ -81,16 +93,114 @@ def check_ollama(server, image):
     assert expect(ollama.ResponseError, lambda: client.chat("no", [])).status_code == 404
     assert expect(ollama.ResponseError, lambda: client.pull("x")).status_code == 501
     assert expect(ollama.ResponseError, lambda: client.generate("tiny", "x", options={"top_k": -5})).status_code == 400
+    embedded = client.embed("tiny", ["x", "y"])
+    assert len(embedded.embeddings) == 2 and embedded.prompt_eval_count > 0
+    assert len(client.embeddings("tiny", "x").embedding) == len(embedded.embeddings[0])
     assert client.generate("tiny", "", keep_alive=0).done_reason == "unload"
 
 
+def get_lab_value(patient: int, test: str) -> str:
+    """A laboratory value.
+
+    Args:
+      patient: number of the patient
+      test: name of the test
+    """
+    return f"{test} of {patient}: 139 mmol/L"
+
+
+def check_tools(server, cases):
+    """The loop that agents run, through both clients, in each form of calls."""
+    client = openai.OpenAI(base_url=f"http://127.0.0.1:{server.port}/v1", api_key="none", max_retries=0)
+    for model in ("words", "tagged", "llama"):
+        messages = [{"role": "user", "content": "What is the sodium of patient 7?"}]
+        ask = dict(model=model, temperature=0, max_tokens=120, tools=cases.TOOLS)
+        first = client.chat.completions.create(**ask, messages=messages, tool_choice="required").choices[0]
+        assert first.message.content is None
+        call = first.message.tool_calls[0]
+        cases.check_call(call.function.name, json.loads(call.function.arguments))
+        with client.chat.completions.stream(**ask, messages=messages, tool_choice="required") as stream:
+            events = list(stream)
+        assert any(e.type == "tool_calls.function.arguments.done" for e in events)
+        done = [e for e in events if e.type == "tool_calls.function.arguments.done"][0]
+        assert (done.name, done.arguments) == (call.function.name, call.function.arguments)
+        first.message.tool_calls = [call]
+        messages += [first.message.model_dump(exclude_none=True), {"role": "tool", "tool_call_id": call.id, "content": "139 mmol/L"}]
+        last = client.chat.completions.create(**{**ask, "max_tokens": 10}, messages=messages, tool_choice="none").choices[0]
+        assert last.message.content and not last.message.tool_calls
+    native = ollama.Client(host=f"http://127.0.0.1:{server.port}")
+    calls = 0
+    for seed in range(8):
+        answer = native.chat("tagged", [{"role": "user", "content": "Call get_lab_value for patient 7 and sodium."}],
+                             tools=[get_lab_value], options={"temperature": 1, "seed": seed, "num_predict": 80})
+        for call in answer.message.tool_calls or []:
+            calls += 1
+            result = get_lab_value(**call.function.arguments)
+            assert native.chat("tagged", [{"role": "user", "content": "?"}, answer.message, {
+                "role": "tool", "content": result, "tool_name": call.function.name}], options={"num_predict": 4}).done
+    print(f"tools: three forms; the model called a Python function {calls} times of its own accord")
+
+
+def check_embeddings(cases):
+    """Vectors of tiny models against transformers in fp32."""
+    import torch
+    import transformers
+    texts = [[2] + [(i * 7 + k) % 90 + 5 for i in range(n)] for k, n in enumerate((1, 3, 40, 200))]
+    for name in ("gemma3", "llama", "qwen2"):
+        folder = cases.TINY / name
+        model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval().model
+        worst = 0
+        with cases.Server("--compute", "fp32", models=(f"tiny={folder}",)) as server:
+            for pooling in ("mean", "last"):
+                answer = server.post("/v1/embeddings", {"input": texts, "pooling": pooling})
+                for ids, data in zip(texts, answer["data"]):
+                    with torch.inference_mode():
+                        hidden = model(input_ids=torch.tensor([ids]), use_cache=False).last_hidden_state[0].double()
+                    vector = hidden.mean(0) if pooling == "mean" else hidden[-1]
+                    vector = vector / vector.norm()
+                    worst = max(worst, (vector - torch.tensor(data["embedding"], dtype=torch.float64)).abs().max().item())
+        assert worst < 1e-5, f"{name}: {worst}"
+        print(f"embeddings of tiny {name}: within {worst:.1e} of transformers")
+
+
+def check_scores(cases):
+    """Echoed log-probabilities of token ids, as lm-evaluation-harness asks for them, in one batch."""
+    models = load("parity_models", HERE.parent / "models/run.py")
+    from safetensors import safe_open
+    folder = Path(os.environ.get("GALEN_MODELS", Path.home() / ".cache/galen/models"))
+    for name, (file, _, _) in models.MODELS.items():
+        if not (folder / file).is_file():
+            print(f"scores of {name}: left out, {folder / file} is not there")
+            continue
+        with safe_open(models.golden_file(name, folder), "np") as golden:
+            texts = [(golden.get_tensor(f"{t}.ids").tolist()[:300], golden.get_tensor(f"{t}.logprobs").tolist()[:299]) for t in ("short", "mixed")]
+        with cases.Server("--compute", "fp32", models=(f"tiny={folder / file}",)) as server:
+            for most in (0, 1):
+                choices = server.post("/v1/completions", {"model": "tiny", "prompt": [ids for ids, _ in texts], "max_tokens": most,
+                                                          "temperature": 0, "echo": True, "logprobs": 1, "seed": 1234})["choices"]
+                for choice, (ids, expected) in zip(choices, texts):
+                    got = choice["logprobs"]["token_logprobs"]
+                    assert got[0] is None and len(got) == len(ids) + most, (len(got), len(ids))
+                    mean = sum(abs(a - b) for a, b in zip(got[1:len(ids)], expected)) / len(expected)
+                    assert mean < FP32_LIMIT, f"{name}: mean difference {mean}"
+        print(f"scores of {name}: mean difference {mean:.1e} from transformers")
+
+
 def main():
-    cases = load_cases()
+    cases = load("server_cases", CASES)
     with cases.Server() as server:
         check_openai(server, cases.png())
         print(f"openai {openai.__version__}: as expected")
         check_ollama(server, cases.png())
         print("ollama: as expected")
+    check_embeddings(cases)
+    check_scores(cases)
+    if cases.SMOLLM.is_file():
+        with cases.tool_models() as server:
+            check_tools(server, cases)
+    if "--all" in sys.argv[1:]:
+        sys.path.insert(0, str(HERE))
+        load("harness", HERE / "harness.py").check(cases)
     return 0
 
 
