@@ -62,7 +62,7 @@ void RecordEnd(AuditLog* log, const Exchange& exchange, const char* route) {
                  {"seconds", std::round(exchange.seconds * 1e6) / 1e6}};
   if (exchange.request != nullptr) {
     record["id"] = exchange.request->id;
-    record["key"] = exchange.request->tenant.name;
+    if (exchange.status != 401) record["key"] = exchange.request->tenant.name;  // else unknown
   }
   log->AppendLater(std::move(record));
 }
