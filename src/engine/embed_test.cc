@@ -35,7 +35,7 @@ TEST_P(EmbedTest, ChunksAndNeighboursChangeNothing) {
     ASSERT_EQ(all.size(), texts.size());
     EXPECT_EQ(Embed(texts, pooling, 16), all);
     for (size_t i = 0; i < texts.size(); ++i)
-      EXPECT_EQ(Embed({texts[i]}, pooling, 128), std::vector{all[i]});
+      EXPECT_EQ(Embed({texts[i]}, pooling, 128), (std::vector<std::vector<float>>{all[i]}));
   }
   // One token is its own mean.
   EXPECT_EQ(Embed({texts[1]}, Pooling::kMean, 8), Embed({texts[1]}, Pooling::kLast, 8));
