@@ -20,7 +20,7 @@ std::string SealAuditRecord(const Json& fields, AuditHead* head) {
   std::string line = "{\"seq\":" + std::to_string(head->seq) + ",\"time\":\"" + Rfc3339Now() +
                      "\",\"prev\":\"" + head->hash + "\"";
   const std::string more = fields.dump(-1, ' ', true, Json::error_handler_t::replace);
-  if (!fields.empty()) line += "," + more.substr(1, more.size() - 2);
+  if (!fields.empty()) line.append(",").append(more, 1, more.size() - 2);
   head->hash = HashOf(line);
   return line + std::string(kHash) + head->hash + "\"}\n";
 }
