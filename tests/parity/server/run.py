@@ -172,7 +172,7 @@ def check_scores(cases):
         if not (folder / file).is_file():
             print(f"scores of {name}: left out, {folder / file} is not there")
             continue
-        with safe_open(models.golden_file(name, folder), "np") as golden:
+        with safe_open(models.reference_file(name, folder), "np") as golden:
             texts = [(golden.get_tensor(f"{t}.ids").tolist()[:300], golden.get_tensor(f"{t}.logprobs").tolist()[:299]) for t in ("short", "mixed")]
         with cases.Server("--compute", "fp32", models=(f"tiny={folder / file}",)) as server:
             for most in (0, 1):
