@@ -173,7 +173,7 @@ def check_scores(cases):
             print(f"scores of {name}: left out, {folder / file} is not there")
             continue
         with safe_open(models.reference_file(name, folder), "np") as golden:
-            texts = [(golden.get_tensor(f"{t}.ids").tolist()[:300], golden.get_tensor(f"{t}.logprobs").tolist()[:299]) for t in ("short", "mixed")]
+            texts = [(golden.get_tensor(f"{t}.ids").tolist()[:120], golden.get_tensor(f"{t}.logprobs").tolist()[:119]) for t in ("short", "mixed")]
         with cases.Server("--compute", "fp32", models=(f"tiny={folder / file}",)) as server:
             for most in (0, 1):
                 choices = server.post("/v1/completions", {"model": "tiny", "prompt": [ids for ids, _ in texts], "max_tokens": most,
