@@ -22,7 +22,7 @@ def install():
     folder = cache / f"harness-{hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]}"
     if not folder.is_dir():
         part = folder.with_suffix(f".{os.getpid()}.part")
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", part, "-r", REQUIREMENTS], check=True)
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", part, "-r", REQUIREMENTS], check=True)
         part.rename(folder)
     sys.path.append(str(folder))
 
