@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/memory.h"
+#include "ops/linear_gradients.h"
 
 namespace galen {
 namespace {
@@ -50,13 +51,14 @@ int64_t TrainArenaBytes(const ModelConfig& c, const KernelTable& kernels, int th
   const AttentionShape attention = c.attention_shape(0, KvType::kF32);
   const int64_t work = 3 * operand +
                        threads * (scratch + kernels.attention_scratch_bytes(attention, t)) +
-                       t * widest * kFloat;
+                       t * widest * kFloat + LinearWeightGradientBytes(kernels, threads, t, widest);
   // Rows, their gradients, and a chunk of logits as numbers and as an operand.
   const int64_t chunk = HeadChunkRows(c.vocab_size, n);
   const int64_t head = n * hidden * 3 * kFloat + chunk * c.vocab_size * (kFloat + 2) +
                        threads * c.vocab_size * kFloat +
                        kernels.linear_operand_bytes(LinearPlan::kF32Panels, chunk, hidden) +
-                       threads * scratch;
+                       threads * scratch +
+                       LinearWeightGradientBytes(kernels, threads, chunk, c.vocab_size);
   return fixed + kept + std::max(way_back + work, head) + (int64_t{4} << 20);
 }
 
@@ -86,7 +88,7 @@ int64_t TowerTrainArenaBytes(const VisionConfig& c, const KernelTable& kernels, 
   const int64_t longest = std::min(t, c.max_patches());
   const int64_t work = 3 * operand +
                        threads * (scratch + kernels.attention_scratch_bytes(attention, longest)) +
-                       t * widest * kFloat;
+                       t * widest * kFloat + LinearWeightGradientBytes(kernels, threads, t, widest);
   return fixed + kept + way_back + work + (int64_t{4} << 20);
 }
 
