@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/memory.h"
+#include "ops/attention_products.h"
 #include "ops/linear_gradients.h"
 
 namespace galen {
@@ -50,7 +51,7 @@ int64_t TrainArenaBytes(const ModelConfig& c, const KernelTable& kernels, int th
   }
   const AttentionShape attention = c.attention_shape(0, KvType::kF32);
   const int64_t work = 3 * operand +
-                       threads * (scratch + kernels.attention_scratch_bytes(attention, t)) +
+                       threads * (scratch + VarlenAttentionBytes(kernels, attention, t)) +
                        t * widest * kFloat + LinearWeightGradientBytes(kernels, threads, t, widest);
   // Rows, their gradients, and a chunk of logits as numbers and as an operand.
   const int64_t chunk = HeadChunkRows(c.vocab_size, n);
@@ -87,7 +88,7 @@ int64_t TowerTrainArenaBytes(const VisionConfig& c, const KernelTable& kernels, 
       c.num_attention_heads, c.num_attention_heads, c.head_dim(), 1.0f, 0, KvType::kF32};
   const int64_t longest = std::min(t, c.max_patches());
   const int64_t work = 3 * operand +
-                       threads * (scratch + kernels.attention_scratch_bytes(attention, longest)) +
+                       threads * (scratch + VarlenAttentionBytes(kernels, attention, longest)) +
                        t * widest * kFloat + LinearWeightGradientBytes(kernels, threads, t, widest);
   return fixed + kept + way_back + work + (int64_t{4} << 20);
 }

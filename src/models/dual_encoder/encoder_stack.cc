@@ -8,6 +8,7 @@
 
 #include "models/model_config.h"
 #include "nn/encoder_int8.h"
+#include "ops/attention_products.h"
 #include "ops/block.h"
 #include "ops/row_blocks.h"
 #include "ops/tape.h"
@@ -171,7 +172,7 @@ int64_t EncoderStack::ArenaBytes(const KernelTable& kernels, int num_threads, in
   const EncoderAttentionShape encoder = config_.attention_shape();
   const AttentionShape shape{
       encoder.num_heads, encoder.num_heads, encoder.head_dim, encoder.scale, 0, KvType::kF32};
-  int64_t scratch = kernels.attention_scratch_bytes(shape, longest_segment);
+  int64_t scratch = VarlenAttentionBytes(kernels, shape, longest_segment);
   if (kernels.encoder_attention != nullptr) {
     scratch = std::max(scratch, kernels.encoder_attention_scratch_bytes(encoder, longest_segment));
   }
