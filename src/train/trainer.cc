@@ -15,9 +15,8 @@
 #include "train/adamw.h"
 #include "train/atomic_directory.h"
 #include "train/checkpoint_files.h"
-#include "train/collator.h"
-#include "train/frozen_images.h"
 #include "train/random_init.h"
+#include "train/run_data.h"
 #include "train/run_identity.h"
 #include "train/run_log.h"
 #include "train/schedule.h"
@@ -66,8 +65,6 @@ class Run {
   }
 
   Status ReadData();
-  // The vectors of images by a frozen tower, before other memory is taken.
-  Status FreezeImages(int64_t available);
   Status OpenModelAndOptimiser();
   Status Admit(const ModelConfig& config, const TrainMemory& memory,
                const std::vector<TrainParam>& params, const AdapterFloats& floats);
@@ -78,14 +75,9 @@ class Run {
   Status Loop();
   // Gathers gradients of step `step` (from 0).
   Result<StepReport> Step(int64_t step);
-  // key: of the places of parts of pages.
-  Result<FlatBatch> Gather(const TrainData& data, const std::vector<int64_t>& examples,
-                           uint64_t key) const;
-  Status AddImages(const TrainExample& example, uint64_t key, FlatBatch* batch) const;
   Status BadLoss(int64_t step, const FlatBatch& batch, const std::vector<int64_t>& examples,
                  double loss);
   Status BadGradient(int64_t step) const;
-  std::string NameExamples(const std::vector<int64_t>& examples) const;
   // *stop: early stopping says that this was the last step.
   Status Evaluate(int64_t step, bool* stop);
   Status Save(int64_t step);
@@ -97,11 +89,7 @@ class Run {
   const KernelTable* kernels_ = nullptr;
   std::unique_ptr<ThreadPool> pool_;
   ModelFiles files_;
-  std::optional<ExampleEncoder> encoder_;
-  std::optional<TrainImages> images_;
-  std::optional<FrozenImages> frozen_;
-  std::optional<TrainData> train_data_, eval_data_;
-  std::optional<BatchPlan> plan_, eval_plan_;
+  std::unique_ptr<RunData> data_;
   bool train_tower_ = false;
   std::unique_ptr<TrainModel> model_;
   std::optional<StepRunner> runner_;
@@ -117,26 +105,10 @@ class Run {
 
 Status Run::ReadData() {
   if (dry()) return OkStatus();
-  ASSIGN_OR_RETURN(encoder_, ExampleEncoder::Create(files_, o_.chat_template));
-  DataSources sources;
-  sources.encoder = &*encoder_;
-  sources.pool = pool_.get();
-  sources.progress = events_.reading;
-  Result<TrainImages> images = TrainImages::Create(files_, o_);
-  if (images.ok()) {
-    images_ = *std::move(images);
-    sources.images = &*images_;
-  } else {
-    sources.no_images = images.status();
-  }
-  ASSIGN_OR_RETURN(train_data_, TrainData::Open(o_.train_file, sources, o_));
-  plan_.emplace(train_data_->examples(), o_, true);
-  if (!o_.eval_file.empty()) {
-    ASSIGN_OR_RETURN(eval_data_, TrainData::Open(o_.eval_file, sources, o_));
-    eval_plan_.emplace(eval_data_->examples(), o_, false);
-  }
+  ASSIGN_OR_RETURN(data_, RunData::Open(files_, o_, *pool_, events_.reading));
   if (events_.data != nullptr) {
-    events_.data(train_data_->report(), eval_data_.has_value() ? &eval_data_->report() : nullptr);
+    const DataPart* eval = data_->eval();
+    events_.data(data_->train().data.report(), eval == nullptr ? nullptr : &eval->data.report());
   }
   return OkStatus();
 }
@@ -153,13 +125,7 @@ Status Run::Admit(const ModelConfig& config, const TrainMemory& memory,
     shape.labels = shape.tokens - o_.per_device_train_batch_size;
     shape.sequences = o_.per_device_train_batch_size;
   } else {
-    for (const BatchPlan* plan : {&*plan_, eval_plan_.has_value() ? &*eval_plan_ : &*plan_}) {
-      shape.tokens = std::max(shape.tokens, plan->max_tokens());
-      shape.labels = std::max(shape.labels, plan->max_labels());
-      shape.sequences = std::max(shape.sequences, plan->max_examples());
-      shape.patches = std::max(shape.patches, plan->max_patches());
-      shape.views = std::max(shape.views, plan->max_views());
-    }
+    data_->AddLargest(&shape);
   }
   memory_ = memory;
   memory_.optimiser = AdamW::StateBytes(params, o_.optim == "adamw_8bit");
@@ -174,7 +140,12 @@ Status Run::Admit(const ModelConfig& config, const TrainMemory& memory,
   const int64_t available =
       o_.memory_limit_gb > 0 ? static_cast<int64_t>(o_.memory_limit_gb * 1e9) : AvailableMemory();
   RETURN_IF_ERROR(CheckTrainMemory(memory_, available));
-  return FreezeImages(available);
+  if (train_tower_ || dry()) return OkStatus();
+  // Before other memory is taken.
+  std::string note;
+  RETURN_IF_ERROR(data_->Freeze(*kernels_, ComputeOf(o_), available, events_.seeing, &note));
+  if (!note.empty()) Note(note);
+  return OkStatus();
 }
 
 Status Run::OpenModelAndOptimiser() {
@@ -212,7 +183,7 @@ void Run::PlanSteps() {
     return;
   }
   const int64_t accumulated = o_.gradient_accumulation_steps;
-  steps_per_epoch_ = (plan_->batches_per_round() + accumulated - 1) / accumulated;
+  steps_per_epoch_ = (data_->train().plan.batches_per_round() + accumulated - 1) / accumulated;
   total_steps_ = o_.max_steps > 0
                      ? o_.max_steps
                      : static_cast<int64_t>(
@@ -243,7 +214,7 @@ Status Run::CheckBegun() const {
 }
 
 Status Run::Resume() {
-  state_.identity = RunIdentity(o_, train_data_->report(), total_steps_);
+  state_.identity = RunIdentity(o_, data_->train().data.report(), total_steps_);
   if (!mode_.resume) return OkStatus();
   const int64_t last = LastCheckpoint(o_.output_dir);
   if (last < 0) {
@@ -258,75 +229,6 @@ Status Run::Resume() {
   return OkStatus();
 }
 
-Status Run::FreezeImages(int64_t available) {
-  if (train_tower_ || !images_.has_value() || images_->paths().empty()) return OkStatus();
-  FrozenImagesSetup setup;
-  setup.files = &files_;
-  setup.images = &*images_;
-  setup.path = o_.output_dir + "/image_vectors.bin";
-  setup.compute = ComputeOf(o_);
-  setup.seed = static_cast<uint64_t>(o_.seed);
-  setup.available = available;
-  setup.kernels = kernels_;
-  setup.pool = pool_.get();
-  setup.progress = events_.seeing;
-  ASSIGN_OR_RETURN(frozen_, FrozenImages::Make(setup));
-  Note("image vectors: " + std::to_string(images_->paths().size()) + " images, " +
-       FormatBytes(frozen_->file_bytes()) + " in " + setup.path +
-       (frozen_->made() == 0 ? ", made before" : ""));
-  return OkStatus();
-}
-
-Status Run::AddImages(const TrainExample& example, uint64_t key, FlatBatch* batch) const {
-  for (const ImagePlace& place : example.chat.places) {
-    const PreparedImage& view = example.views[place.image][place.view];
-    if (train_tower_) {
-      batch->views.push_back(view);
-      if (images_->parts()) batch->corners.push_back(images_->Corner(view, key + place.image));
-      continue;
-    }
-    const size_t at = batch->vectors.size();
-    batch->vectors.resize(at + static_cast<size_t>(place.count * frozen_->cols()));
-    RETURN_IF_ERROR(
-        frozen_->Read(example.images[place.image], place.view, batch->vectors.data() + at));
-  }
-  return OkStatus();
-}
-
-Result<FlatBatch> Run::Gather(const TrainData& data, const std::vector<int64_t>& examples,
-                              uint64_t key) const {
-  std::vector<std::optional<Result<TrainExample>>> encoded(examples.size());
-  WorkQueue queue(static_cast<int64_t>(examples.size()), 1);
-  pool_->Run([&](int) {
-    for (int64_t i, end; queue.Next(&i, &end);) {
-      const auto at = static_cast<size_t>(i);
-      encoded[at].emplace(data.Encode(examples[at], train_tower_));
-    }
-  });
-  FlatBatch batch;
-  for (size_t i = 0; i < examples.size(); ++i) {
-    RETURN_IF_ERROR(encoded[i]->status());
-    const TrainExample& example = **encoded[i];
-    batch.Add(example.chat, images_.has_value() && images_->bidirectional());
-    const auto number = static_cast<uint64_t>(examples[i]);
-    RETURN_IF_ERROR(AddImages(example, Mix64(Mix64(key) + number), &batch));
-  }
-  return batch;
-}
-
-std::string Run::NameExamples(const std::vector<int64_t>& examples) const {
-  if (examples.empty()) return "made data";
-  constexpr size_t kNamed = 4;
-  std::string text;
-  for (size_t i = 0; i < std::min(examples.size(), kNamed); ++i) {
-    text += (i == 0 ? "" : ", ") + train_data_->Name(examples[i]);
-  }
-  if (examples.size() > kNamed) {
-    text += " and " + std::to_string(examples.size() - kNamed) + " more";
-  }
-  return text;
-}
-
 Status Run::BadLoss(int64_t step, const FlatBatch& batch, const std::vector<int64_t>& examples,
                     double loss) {
   std::string where = runner_->FirstBadActivation(batch);
@@ -338,7 +240,7 @@ Status Run::BadLoss(int64_t step, const FlatBatch& batch, const std::vector<int6
   }
   return DataLoss(
       "step " + std::to_string(step + 1) + ": the loss is " + std::to_string(loss) + " (examples " +
-      NameExamples(examples) +
+      (examples.empty() ? "made data" : data_->NameExamples(examples)) +
       "); first tensor that is not finite: " + (where.empty() ? "the loss itself" : where) +
       ". Checkpoints saved before are intact; lower learning_rate, or look at the base");
 }
@@ -366,13 +268,15 @@ Result<StepReport> Run::Step(int64_t step) {
     }
     examples.emplace_back();
   } else {
+    const DataPart& part = data_->train();
     const int64_t round = step / steps_per_epoch_, place = step % steps_per_epoch_;
     const int64_t first = place * o_.gradient_accumulation_steps;
     const int64_t last =
-        std::min(first + o_.gradient_accumulation_steps, plan_->batches_per_round());
+        std::min(first + o_.gradient_accumulation_steps, part.plan.batches_per_round());
     for (int64_t b = first; b < last; ++b) {
-      examples.push_back(plan_->Examples(round, b));
-      ASSIGN_OR_RETURN(FlatBatch batch, Gather(*train_data_, examples.back(), StepKey(step)));
+      examples.push_back(part.plan.Examples(round, b));
+      ASSIGN_OR_RETURN(FlatBatch batch,
+                       data_->Gather(part.data, examples.back(), train_tower_, StepKey(step)));
       batches.push_back(std::move(batch));
     }
   }
@@ -408,14 +312,15 @@ Result<StepReport> Run::Step(int64_t step) {
 
 Status Run::Evaluate(int64_t step, bool* stop) {
   *stop = false;
-  if (!eval_data_.has_value()) return OkStatus();
+  const DataPart* part = dry() ? nullptr : data_->eval();
+  if (part == nullptr) return OkStatus();
   EvalReport report;
   report.step = step;
   double sum = 0;
   int64_t exact = 0;
-  for (int64_t b = 0; b < eval_plan_->batches_per_round(); ++b) {
+  for (int64_t b = 0; b < part->plan.batches_per_round(); ++b) {
     ASSIGN_OR_RETURN(const FlatBatch batch,
-                     Gather(*eval_data_, eval_plan_->Examples(0, b), kEvalKey));
+                     data_->Gather(part->data, part->plan.Examples(0, b), train_tower_, kEvalKey));
     sum += runner_->Evaluate(batch, &exact);
     report.examples += static_cast<int64_t>(batch.spans.size());
     report.labels += static_cast<int64_t>(batch.targets.size());
