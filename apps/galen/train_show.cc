@@ -18,7 +18,7 @@ std::string Marked(const Tokenizer& tokenizer, const EncodedChat& chat) {
   auto image = chat.places.begin();
   for (size_t begin = 0; begin < tokens.size();) {
     if (image != chat.places.end() && static_cast<size_t>(image->begin) == begin) {
-      text += "<" + std::to_string(image->count) + " tokens of an image>";
+      text.append("<").append(std::to_string(image->count)).append(" tokens of an image>");
       begin += static_cast<size_t>(image->count);
       ++image;
       continue;

@@ -65,11 +65,12 @@ class Maker {
   void AddTower(const std::vector<ParamSpec>& specs, const VisionConfig& c) {
     const double hidden = static_cast<double>(c.hidden_size);
     for (const ParamSpec& spec : specs) {
-      std::vector<int64_t> shape = ShapeOf(spec);
       const bool patches = spec.name.ends_with("patch_embedding.weight");
       const bool positions = spec.name.ends_with("position_embedding.weight");
-      if (patches) shape = {c.hidden_size, c.num_channels, c.patch_size, c.patch_size};
-      if (positions) shape = {spec.rows / c.hidden_size, c.hidden_size};
+      std::vector<int64_t> shape =
+          patches ? std::vector<int64_t>{c.hidden_size, c.num_channels, c.patch_size, c.patch_size}
+          : positions ? std::vector<int64_t>{spec.rows / c.hidden_size, c.hidden_size}
+                      : ShapeOf(spec);
       std::vector<float>& values = Add(spec.name, std::move(shape));
       if (positions) {
         FillNormal(key_, 1 / std::sqrt(hidden), &values);

@@ -34,14 +34,13 @@ Result<PreparedViews> TrainImages::Read(const std::string& path) const {
   const int64_t patch = shape_->config().patch_size;
   PreparedImage view;
   view.grid = {image->height / patch, image->width / patch};
-  Status fits = shape_->CheckPart(view.grid);
-  if (fits.ok() && (image->height % patch != 0 || image->width % patch != 0)) {
-    fits = InvalidArgument("an image of " + std::to_string(image->width) + " x " +
+  if (image->height % patch != 0 || image->width % patch != 0) {
+    return InvalidArgument("an image of " + std::to_string(image->width) + " x " +
                            std::to_string(image->height) +
                            " pixels; with image_fit: part its sides are multiples of a patch of " +
                            std::to_string(patch));
   }
-  RETURN_IF_ERROR(fits);
+  RETURN_IF_ERROR(shape_->CheckPart(view.grid));
   view.tokens = shape_->Tokens(view.grid);
   view.pixels = *std::move(image);
   PreparedViews views;
