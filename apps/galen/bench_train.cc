@@ -40,7 +40,8 @@ Result<Json> MeasureTrainStep(const BenchOptions& o) {
   lora.r = o.train_rank;
   lora.lora_alpha = static_cast<double>(o.train_rank);
   AdapterSet adapters;
-  RETURN_IF_ERROR(adapters.Choose(lora, model, [](const ParamSpec& spec) { return spec.name; }));
+  RETURN_IF_ERROR(
+      adapters.Choose(lora, model, nullptr, [](const ParamSpec& spec) { return spec.name; }));
   RETURN_IF_ERROR(adapters.Attach(*subject->kernels, *subject->threads, 1));
   ASSIGN_OR_RETURN(AdamW adam, AdamW::Create(adapters.params(), {}));
   StepRunnerOptions options;

@@ -66,6 +66,13 @@ class Reporter {
       }
       return !g_stop.load();
     };
+    events.seeing = [this](int64_t done, int64_t of) {
+      if (terminal_) {
+        std::fprintf(stderr, "\rimages through the tower: %lld of %lld\033[K",
+                     static_cast<long long>(done), static_cast<long long>(of));
+      }
+      return !g_stop.load();
+    };
     events.data = [this](const DataReport& train, const DataReport* eval) {
       Data("train", train);
       if (eval != nullptr) Data("eval", *eval);
@@ -74,12 +81,19 @@ class Reporter {
     events.note = [this](const std::string& text) { Line(text, {{"note", text}}); };
     events.step = [this](const StepReport& report) { Step(report); };
     events.evaluated = [this](const EvalReport& r) {
-      char text[128];
-      std::snprintf(text, sizeof(text), "step %lld: evaluation loss %.4f over %lld tokens%s",
+      char text[192];
+      std::snprintf(text, sizeof(text),
+                    "step %lld: evaluation loss %.4f over %lld tokens%s; %.1f %% of %lld examples "
+                    "right to the last token",
                     static_cast<long long>(r.step), r.loss, static_cast<long long>(r.labels),
-                    r.best ? ", the best so far" : "");
-      Line(text,
-           {{"step", r.step}, {"eval_loss", r.loss}, {"eval_labels", r.labels}, {"best", r.best}});
+                    r.best ? ", the best so far" : "", 100 * r.exact,
+                    static_cast<long long>(r.examples));
+      Line(text, {{"step", r.step},
+                  {"eval_loss", r.loss},
+                  {"eval_labels", r.labels},
+                  {"eval_examples", r.examples},
+                  {"eval_exact", r.exact},
+                  {"best", r.best}});
     };
     events.saved = [this](const std::string& path) { Line("saved " + path, {{"saved", path}}); };
     return events;
@@ -98,6 +112,7 @@ class Reporter {
     std::string text = std::string(which) + ": " + std::to_string(r.used) + " of " +
                        std::to_string(r.lines) + " examples, " + std::to_string(r.tokens) +
                        " tokens, " + std::to_string(r.labels) + " of them answers";
+    if (r.images > 0) text += ", " + std::to_string(r.images) + " images";
     if (r.bad > 0) text += "; " + std::to_string(r.bad) + " lines cannot be used";
     if (r.too_long > 0) text += "; " + std::to_string(r.too_long) + " are too long";
     if (r.truncated > 0) text += "; " + std::to_string(r.truncated) + " were cut";
@@ -109,6 +124,7 @@ class Reporter {
                 {"truncated", r.truncated},
                 {"tokens", r.tokens},
                 {"labels", r.labels},
+                {"images", r.images},
                 {"notes", r.notes}});
     if (o_.json) return;
     for (const std::string& note : r.notes) Line("  " + note, {});

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "train/train_data.h"
+#include "train/trainer.h"
 
 namespace galen::cli {
 namespace {
@@ -14,10 +15,19 @@ namespace {
 std::string Marked(const Tokenizer& tokenizer, const EncodedChat& chat) {
   std::string text;
   const std::span<const int32_t> tokens = chat.tokens;
+  auto image = chat.places.begin();
   for (size_t begin = 0; begin < tokens.size();) {
+    if (image != chat.places.end() && static_cast<size_t>(image->begin) == begin) {
+      text.append("<").append(std::to_string(image->count)).append(" tokens of an image>");
+      begin += static_cast<size_t>(image->count);
+      ++image;
+      continue;
+    }
+    const size_t most =
+        image == chat.places.end() ? tokens.size() : static_cast<size_t>(image->begin);
     const bool learned = chat.labels[begin] >= 0;
     size_t end = begin;
-    while (end < tokens.size() && (chat.labels[end] >= 0) == learned) ++end;
+    while (end < most && (chat.labels[end] >= 0) == learned) ++end;
     const std::string part = tokenizer.Decode(tokens.subspan(begin, end - begin), false);
     text += learned ? "[[" + part + "]]" : part;
     begin = end;
@@ -27,19 +37,36 @@ std::string Marked(const Tokenizer& tokenizer, const EncodedChat& chat) {
 
 }  // namespace
 
-Status ShowExamples(const TrainOptions& options, int64_t count, bool json) {
+Status ShowExamples(TrainOptions options, int64_t count, bool json) {
+  RETURN_IF_ERROR(MakeInitialModel(true, &options));
   ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(options.model));
   ASSIGN_OR_RETURN(const ExampleEncoder encoder,
                    ExampleEncoder::Create(files, options.chat_template));
-  ASSIGN_OR_RETURN(const TrainData data,
-                   TrainData::Open(options.train_file, encoder, options, nullptr));
+  ThreadPool pool(AvailableProcessors());
+  DataSources sources;
+  sources.encoder = &encoder;
+  sources.pool = &pool;
+  Result<TrainImages> images = TrainImages::Create(files, options);
+  if (images.ok()) {
+    sources.images = &*images;
+  } else {
+    sources.no_images = images.status();
+  }
+  ASSIGN_OR_RETURN(const TrainData data, TrainData::Open(options.train_file, sources, options));
   const auto size = static_cast<int64_t>(data.examples().size());
   for (int64_t i = 0; i < std::min(count, size); ++i) {
-    ASSIGN_OR_RETURN(const EncodedChat chat, data.Encode(i));
+    ASSIGN_OR_RETURN(const TrainExample example, data.Encode(i, false));
+    const EncodedChat& chat = example.chat;
     const std::string text = Marked(*files.tokenizer, chat);
     if (json) {
-      const Json line = {
+      Json line = {
           {"name", data.Name(i)}, {"tokens", chat.tokens}, {"labels", chat.labels}, {"text", text}};
+      for (const ImagePlace& place : chat.places) {
+        line["images"].push_back({{"path", example.images[place.image]},
+                                  {"view", place.view},
+                                  {"begin", place.begin},
+                                  {"tokens", place.count}});
+      }
       std::cout << line.dump() << "\n";
     } else {
       std::cout << "--- " << data.Name(i) << " (" << chat.tokens.size() << " tokens)\n"

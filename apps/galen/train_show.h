@@ -8,6 +8,6 @@ namespace galen::cli {
 
 // Prints the first `count` examples of train_file: their text with what is learned in brackets, or
 // as JSON Lines {"name", "tokens", "labels", "text"}.
-Status ShowExamples(const TrainOptions& options, int64_t count, bool json);
+Status ShowExamples(TrainOptions options, int64_t count, bool json);
 
 }  // namespace galen::cli

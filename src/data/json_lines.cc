@@ -68,4 +68,11 @@ std::string JsonLines::Name(int64_t i) const {
   return files_[line.file]->path() + ":" + std::to_string(line.number);
 }
 
+std::string JsonLines::PathOf(int64_t i, const std::string& path) const {
+  if (path.starts_with('/') || path.starts_with("data:")) return path;
+  const std::string& file = files_[lines_[static_cast<size_t>(i)].file]->path();
+  const size_t slash = file.rfind('/');
+  return (slash == std::string::npos ? "./" : file.substr(0, slash + 1)) + path;
+}
+
 }  // namespace galen

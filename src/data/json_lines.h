@@ -26,6 +26,8 @@ class JsonLines {
   Result<Conversation> Read(int64_t i) const;
   // "FILE:LINE", lines counted from 1.
   std::string Name(int64_t i) const;
+  // A path that line i names: a relative one counts from the folder of the line's file.
+  std::string PathOf(int64_t i, const std::string& path) const;
 
  private:
   struct Line {

@@ -9,26 +9,10 @@
 #include <vector>
 
 #include "models/open_model.h"
-#include "models/vision/image_processor.h"
+#include "models/prompt_builder.h"
 #include "text/template/chat_template.h"
 
 namespace galen {
-
-// The views of one image, as ImageProcessor::Prepare gives them.
-using PreparedViews = std::vector<PreparedImage>;
-
-// One view's tokens: [begin, begin + count) of the prompt hold placeholders.
-struct ImagePlace {
-  int64_t begin = 0;
-  int64_t count = 0;
-  size_t image = 0;
-  size_t view = 0;
-};
-
-struct EncodedPrompt {
-  std::vector<int32_t> tokens;
-  std::vector<ImagePlace> places;  // in the order of the tokens
-};
 
 // The ids of a conversation, as apply_chat_template(tokenize=True, add_generation_prompt=True)
 // gives them. Control tokens come from the template alone: where a message spells one, it stays

@@ -4,6 +4,7 @@
 
 #include "models/arena_bytes.h"
 #include "models/causal_lm.h"
+#include "ops/attention_products.h"
 
 namespace galen {
 namespace {
@@ -40,7 +41,7 @@ int64_t PagedBytes(const ModelConfig& c, const KernelTable& kernels, int threads
 
 int64_t VarlenBytes(const ModelConfig& c, const KernelTable& kernels, int threads, int64_t tokens) {
   const AttentionShape shape = c.attention_shape(0, KvType::kF32);
-  return threads * (kernels.attention_scratch_bytes(shape, tokens) + 64) +
+  return threads * (VarlenAttentionBytes(kernels, shape, tokens) + 64) +
          tokens * c.num_attention_heads * kFloat;
 }
 

@@ -166,6 +166,22 @@ Result<ModelFiles> ReadModel(const std::string& path, const ReadModelOptions& op
   return files;
 }
 
+Result<LoadedTower> OpenTower(
+    const ModelFiles& files, WeightUse use, const KernelTable& kernels, ThreadPool& pool,
+    const std::function<Status(const WeightPlan& plan, const ImageTower& tower)>& admit) {
+  RETURN_IF_ERROR(files.vision_status);
+  LoadedTower loaded;
+  loaded.tower = files.architecture->vision->make_tower(files.vision);
+  const std::vector<ParamSpec> specs = loaded.tower->Params();
+  ASSIGN_OR_RETURN(const ParamSources sources,
+                   FindParams(*files.vision_checkpoint, specs, VisionScope()));
+  loaded.plan = WeightStore::Plan(*files.vision_checkpoint, sources.params, use, kernels);
+  if (admit) RETURN_IF_ERROR(admit(loaded.plan, *loaded.tower));
+  ASSIGN_OR_RETURN(loaded.weights,
+                   WeightStore::Load(files.vision_checkpoint, sources.params, use, kernels, pool));
+  return loaded;
+}
+
 Result<LoadedModel> OpenModel(const std::string& path, const OpenModelOptions& options) {
   LoadedModel loaded;
   ASSIGN_OR_RETURN(loaded.files, ReadHeaders(path, options.read));

@@ -71,6 +71,18 @@ struct LoadedModel {
   WeightPlan plan;  // of both
 };
 
+// The image part alone.
+struct LoadedTower {
+  std::unique_ptr<ImageTower> tower;
+  WeightStore weights;
+  WeightPlan plan;
+};
+// files: of ReadModel. admit: as OpenModelOptions::admit, may be empty. Errors:
+// files.vision_status, and those of loading.
+Result<LoadedTower> OpenTower(
+    const ModelFiles& files, WeightUse use, const KernelTable& kernels, ThreadPool& pool,
+    const std::function<Status(const WeightPlan& plan, const ImageTower& tower)>& admit);
+
 // ReadModel, then the weights; the tokenizer is read meanwhile. A model whose tokenizer cannot be
 // read opens nevertheless (files.tokenizer_status says why).
 Result<LoadedModel> OpenModel(const std::string& path, const OpenModelOptions& options = {});

@@ -24,9 +24,12 @@ void BackwardAddRows(ExecContext& ctx, const SavedAddRows& saved, GradMap& grads
     });
   }
   float* dt = saved.table.grad;
-  for (int64_t at = 0; at < n && dt != nullptr; at += saved.table.n) {
-    ctx.kernels->add(dt, dy + at, saved.table.n, dt);
-  }
+  if (dt == nullptr) return;
+  ForElements(ctx, saved.table.n, [&](int64_t begin, int64_t end) {
+    for (int64_t at = 0; at < n; at += saved.table.n) {
+      ctx.kernels->add(dt + begin, dy + at + begin, end - begin, dt + begin);
+    }
+  });
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ops/attention_products.h"
 #include "ops/ops.h"
 #include "ops/tape.h"
 
@@ -37,11 +38,18 @@ void BackwardAttention(ExecContext& ctx, const SavedAttention& saved, GradMap& g
   float* dk = grads.Accumulator(saved.k);
   float* dv = grads.Accumulator(saved.v);
   const int64_t groups = saved.shape.num_kv_heads;
-  const int64_t bytes = ctx.kernels->attention_scratch_bytes(saved.shape, saved.longest);
+  const int64_t bytes = VarlenAttentionBytes(*ctx.kernels, saved.shape, saved.longest);
   ForItems(ctx, saved.num_spans * groups, bytes, [&](int64_t item, void* scratch) {
-    ctx.kernels->attention_backward(saved.shape, saved.spans[item / groups], saved.q.f32(),
-                                    saved.k.f32(), saved.v.f32(), saved.look_ahead, saved.out.f32(),
-                                    saved.lse.f32(), dout, item % groups, dq, dk, dv, scratch);
+    const AttentionSpan& span = saved.spans[item / groups];
+    if (UsesAttentionProducts(*ctx.kernels, ctx.compute, span.end - span.begin)) {
+      AttendBackwardByProducts(*ctx.kernels, saved.shape, span, saved.q.f32(), saved.k.f32(),
+                               saved.v.f32(), saved.look_ahead, saved.out.f32(), saved.lse.f32(),
+                               dout, item % groups, dq, dk, dv, scratch);
+      return;
+    }
+    ctx.kernels->attention_backward(saved.shape, span, saved.q.f32(), saved.k.f32(), saved.v.f32(),
+                                    saved.look_ahead, saved.out.f32(), saved.lse.f32(), dout,
+                                    item % groups, dq, dk, dv, scratch);
   });
 }
 
@@ -66,10 +74,16 @@ Tensor Attention(ExecContext& ctx, const AttentionShape& shape,
   Tensor lse = ctx.arena->NewTensor({tokens, heads});
   if (tokens == 0) return out;
   const int64_t num_spans = static_cast<int64_t>(spans.size());
-  const int64_t bytes = ctx.kernels->attention_scratch_bytes(shape, longest);
+  const int64_t bytes = VarlenAttentionBytes(*ctx.kernels, shape, longest);
   ForItems(ctx, num_spans * heads, bytes, [&](int64_t item, void* scratch) {
-    ctx.kernels->attention(shape, spans[item / heads], q.f32(), k.f32(), v.f32(), look_ahead,
-                           item % heads, out.f32(), lse.f32(), scratch);
+    const AttentionSpan& span = spans[item / heads];
+    if (UsesAttentionProducts(*ctx.kernels, ctx.compute, span.end - span.begin)) {
+      AttendByProducts(*ctx.kernels, shape, span, q.f32(), k.f32(), v.f32(), look_ahead,
+                       item % heads, out.f32(), lse.f32(), scratch);
+      return;
+    }
+    ctx.kernels->attention(shape, span, q.f32(), k.f32(), v.f32(), look_ahead, item % heads,
+                           out.f32(), lse.f32(), scratch);
   });
   if (ctx.tape != nullptr && (ctx.tape->Needs(q) || ctx.tape->Needs(k) || ctx.tape->Needs(v))) {
     SavedAttention saved{

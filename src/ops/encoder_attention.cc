@@ -68,7 +68,8 @@ Tensor EncoderAttention(ExecContext& ctx, const EncoderAttentionShape& shape,
     segments.push_back({cu_seqlens[i], cu_seqlens[i + 1]});
     longest = std::max(longest, segments.back().end - segments.back().begin);
   }
-  if (ctx.tape != nullptr || ctx.compute == Compute::kFp32 ||
+  // What will be computed again on a tape has its bits already now.
+  if (ctx.tape != nullptr || ctx.recompute || ctx.compute == Compute::kFp32 ||
       ctx.kernels->encoder_attention == nullptr) {
     return ByVarlen(ctx, shape, segments, q, k, v);
   }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ops/head_loss.h"
 #include "ops/linear_gradients.h"
 #include "ops/ops.h"
 #include "ops/tape.h"
@@ -32,10 +33,18 @@ void BackwardHeadLoss(ExecContext& ctx, const SavedHeadLoss& saved, GradMap& gra
   }
 }
 
+// Whether no other value reaches row[target].
+bool IsLargest(const float* row, int64_t n, int32_t target) {
+  const float value = row[target];
+  int64_t reach = 0;
+  for (int64_t i = 0; i < n; ++i) reach += row[i] >= value ? 1 : 0;
+  return reach == 1;
+}
+
 // The loss of each row of a chunk; with `gradients` the logits become their own gradients. row: a
 // row of floats for each worker.
 void LossOfRows(const ExecContext& ctx, const Tensor& logits, std::span<const int32_t> targets,
-                float factor, bool gradients, float* rows, double* losses) {
+                float factor, bool gradients, float* rows, double* losses, uint8_t* correct) {
   const int64_t cols = logits.cols();
   WorkQueue queue(logits.rows(), 1);
   ctx.pool->Run([&](int worker) {
@@ -45,6 +54,7 @@ void LossOfRows(const ExecContext& ctx, const Tensor& logits, std::span<const in
       float* row = logits.row(i);
       const int32_t target = targets[static_cast<size_t>(i)];
       losses[i] = 0;
+      if (correct != nullptr) correct[i] = target == kIgnored || IsLargest(row, cols, target);
       if (target == kIgnored) {
         if (gradients) std::fill_n(row, cols, 0.0f);
         continue;
@@ -70,8 +80,15 @@ int64_t HeadChunkRows(int64_t vocab_size, int64_t n) {
 
 Tensor HeadCrossEntropy(ExecContext& ctx, const Tensor& x, const Weight& head,
                         std::span<const int32_t> targets, double divisor) {
+  return HeadCrossEntropy(ctx, x, head, targets, divisor, {});
+}
+
+Tensor HeadCrossEntropy(ExecContext& ctx, const Tensor& x, const Weight& head,
+                        std::span<const int32_t> targets, double divisor,
+                        std::span<uint8_t> correct) {
   const int64_t n = x.rows(), vocab = head.view.rows, hidden = head.view.cols;
   GALEN_CHECK(static_cast<int64_t>(targets.size()) == n && x.cols() == hidden && divisor > 0);
+  GALEN_CHECK(correct.empty() || correct.size() == targets.size());
   for (const int32_t t : targets) GALEN_CHECK(t == kIgnored || (t >= 0 && t < vocab));
   const bool need_x = ctx.tape != nullptr && ctx.tape->Needs(x);
   const bool gradients = ctx.tape != nullptr && (need_x || head.grad != nullptr);
@@ -91,7 +108,8 @@ Tensor HeadCrossEntropy(ExecContext& ctx, const Tensor& x, const Weight& head,
     auto* losses =
         static_cast<double*>(ctx.arena->Allocate(rows * static_cast<int64_t>(sizeof(double))));
     LossOfRows(ctx, logits, targets.subspan(static_cast<size_t>(begin), static_cast<size_t>(rows)),
-               factor, gradients, scratch, losses);
+               factor, gradients, scratch, losses,
+               correct.empty() ? nullptr : correct.data() + begin);
     for (int64_t i = 0; i < rows; ++i) sum += losses[i];
     if (need_x) {
       const WeightView views[] = {head.view};

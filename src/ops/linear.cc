@@ -4,6 +4,7 @@
 #include "ops/linear_gradients.h"
 #include "ops/lora_ops.h"
 #include "ops/ops.h"
+#include "ops/parallel.h"
 #include "ops/tape.h"
 
 namespace galen {
@@ -231,7 +232,12 @@ void BackwardLinears(ExecContext& ctx, const SavedLinears& saved, GradMap& grads
     const int64_t n = w.view.rows;
     if (w.grad != nullptr) LinearWeightGradient(ctx, dy[j], saved.x.f32(), m, n, k, w.grad);
     float* db = saved.biases[j].grad;
-    for (int64_t i = 0; i < m && db != nullptr; ++i) ctx.kernels->add(db, dy[j] + i * n, n, db);
+    if (db == nullptr) continue;
+    ForPieces(ctx, n, m, [&](int64_t begin, int64_t end) {
+      for (int64_t i = 0; i < m; ++i) {
+        ctx.kernels->add(db + begin, dy[j] + i * n + begin, end - begin, db + begin);
+      }
+    });
   }
 }
 
@@ -315,20 +321,6 @@ void LinearInputGradient(const ExecContext& ctx, std::span<const WeightView> wei
                                            scratch + worker * stride);
         add = true;
       }
-    }
-  });
-}
-
-void LinearWeightGradient(const ExecContext& ctx, const float* dy, const float* x, int64_t m,
-                          int64_t n, int64_t k, float* dw) {
-  // Few rows (an adapter's) still give every worker some.
-  constexpr int64_t kRows = 48;
-  const int64_t share = (n + ctx.pool->size() - 1) / ctx.pool->size();
-  WorkQueue queue(n, std::min(share, kRows));
-  ctx.pool->Run([&](int) {
-    int64_t begin, end;
-    while (queue.Next(&begin, &end)) {
-      ctx.kernels->linear_backward_weight(dy, x, m, n, k, begin, end, dw);
     }
   });
 }

@@ -13,8 +13,12 @@ namespace galen {
 // out. As ctx.compute says: in bf16, dy and W are rounded to it and the sums kept in fp32.
 void LinearInputGradient(const ExecContext& ctx, std::span<const WeightView> weights,
                          std::span<const float* const> dy, int64_t m, float* dx, bool accumulate);
-// dw [N, K] += dy^T x, x [m, K], dy [m, N].
+// dw [N, K] += dy^T x, x [m, K], dy [m, N]. As ctx.compute says: in bf16, dy and x are rounded to
+// it and the sums kept in fp32.
 void LinearWeightGradient(const ExecContext& ctx, const float* dy, const float* x, int64_t m,
                           int64_t n, int64_t k, float* dw);
+// Upper bound of what that takes from the arena; widest: the larger of N and K, at least 64.
+int64_t LinearWeightGradientBytes(const KernelTable& kernels, int threads, int64_t m,
+                                  int64_t widest);
 
 }  // namespace galen

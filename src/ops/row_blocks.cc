@@ -98,7 +98,9 @@ void Multiply(const ExecContext& ctx, const RowProduct& product) {
 }  // namespace
 
 bool CanBlockRows(const ExecContext& ctx, std::span<const Weight* const> weights) {
-  if (ctx.tape != nullptr || ctx.compute == Compute::kFp32 || weights.empty()) return false;
+  // What will be computed again on a tape has its bits already now.
+  if (ctx.tape != nullptr || ctx.recompute || ctx.compute == Compute::kFp32 || weights.empty())
+    return false;
   const DType dtype = weights[0]->view.dtype;
   const bool int8 = dtype == DType::kQ8_0 && ctx.compute == Compute::kInt8;
   if (!int8 && dtype != DType::kBF16) return false;

@@ -24,31 +24,38 @@ float AdapterSet::scaling() const {
   return static_cast<float>(options_.lora_alpha / (options_.use_rslora ? std::sqrt(r) : r));
 }
 
-Status AdapterSet::Choose(const LoraOptions& options, CausalLM& model,
+Status AdapterSet::Choose(const LoraOptions& options, CausalLM& model, ImageTower* tower,
                           const std::function<std::string(const ParamSpec&)>& path_of) {
   options_ = options;
   std::vector<Target> all;
   std::vector<std::string> paths;
-  for (const ParamSpec& spec : model.Params()) {
-    if (spec.layer == nullptr || spec.is_vector() || spec.name == "lm_head.weight") continue;
-    all.push_back({path_of(spec), spec.layer, spec.cols, spec.rows});
-    paths.push_back(all.back().path);
-  }
+  const auto list = [&](const std::vector<ParamSpec>& specs, bool in_tower) {
+    for (const ParamSpec& spec : specs) {
+      if (spec.layer == nullptr || spec.is_vector() || spec.name == "lm_head.weight") continue;
+      // A convolution in Hugging Face's model, no linear layer.
+      if (spec.name.ends_with("patch_embedding.weight")) continue;
+      all.push_back({path_of(spec), spec.layer, spec.cols, spec.rows, in_tower});
+      paths.push_back(all.back().path);
+    }
+  };
+  list(model.Params(), false);
+  if (tower != nullptr) list(tower->Params(), true);
   ASSIGN_OR_RETURN(const std::vector<bool> chosen, SelectModules(paths, options_.target_modules));
   targets_.clear();
   // Beside a layer's own outputs a token keeps a x and scaled a x, with DoRA the scaled output and
   // with dropout the thinned input.
-  int64_t floats = 0;
+  int64_t floats = 0, tower_floats = 0;
   for (size_t i = 0; i < all.size(); ++i) {
     if (!chosen[i]) continue;
     const Target& t = targets_.emplace_back(all[i]);
-    floats +=
+    (t.tower ? tower_floats : floats) +=
         2 * options_.r + (options_.use_dora ? t.out : 0) + (options_.lora_dropout > 0 ? t.in : 0);
   }
   std::vector<std::string> names;
   for (const Target& t : targets_) names.push_back(t.path);
   target_names_ = TargetModuleNames(names, paths);
   floats_ = floats / model.config().num_hidden_layers + 64;
+  tower_floats_ = tower == nullptr ? 0 : tower_floats / tower->config().num_hidden_layers + 64;
   ListParams();
   return OkStatus();
 }

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "models/causal_lm.h"
+#include "models/vision/image_tower.h"
 #include "nn/layers.h"
 #include "nn/lora.h"
 #include "tensor/arena.h"
@@ -17,9 +18,9 @@ namespace galen {
 
 class AdapterSet {
  public:
-  // The layers that options.target_modules means. path_of: PEFT's name of a weight's module.
-  // InvalidArgument: an entry means none.
-  Status Choose(const LoraOptions& options, CausalLM& model,
+  // The layers that options.target_modules means, also of the tower unless that is null. path_of:
+  // PEFT's name of a weight's module. InvalidArgument: an entry means none.
+  Status Choose(const LoraOptions& options, CausalLM& model, ImageTower* tower,
                 const std::function<std::string(const ParamSpec&)>& path_of);
   // Takes memory, hooks the adapters into the layers of the model that Choose saw, and gives them
   // their first values, which depend on the seed alone. The model must have its weights, and this
@@ -28,8 +29,9 @@ class AdapterSet {
 
   // A, B and with DoRA the magnitude of each layer. Addresses after Attach.
   const std::vector<TrainParam>& params() const { return params_; }
-  // As StepShape::adapter_floats.
+  // As StepShape::adapter_floats and tower_adapter_floats.
   int64_t floats_per_token_and_layer() const { return floats_; }
+  int64_t floats_per_patch_and_layer() const { return tower_floats_; }
   // adapter_config.json and adapter_model.safetensors in `directory`, in PEFT's format.
   Status Write(const std::string& directory, const std::string& base_model) const;
 
@@ -39,6 +41,7 @@ class AdapterSet {
     std::string path;
     LinearLayer* layer = nullptr;
     int64_t in = 0, out = 0;
+    bool tower = false;
   };
 
   void ListParams();
@@ -53,7 +56,7 @@ class AdapterSet {
   std::vector<std::string> target_names_;  // for adapter_config.json
   std::vector<LoraLayer> layers_;          // one for each target
   std::vector<TrainParam> params_;
-  int64_t floats_ = 0;
+  int64_t floats_ = 0, tower_floats_ = 0;
   PageBuffer values_, gradients_;
 };
 

@@ -40,17 +40,21 @@ BatchPlan::BatchPlan(const std::vector<ExampleInfo>& examples, const TrainOption
   num_batches_ = (num_examples_ + batch_size_ - 1) / batch_size_;
   max_tokens_ = LargestSum(examples, batch_size_, [](const ExampleInfo& e) { return e.tokens; });
   max_labels_ = LargestSum(examples, batch_size_, [](const ExampleInfo& e) { return e.labels; });
+  max_patches_ = LargestSum(examples, batch_size_, [](const ExampleInfo& e) { return e.patches; });
+  max_views_ = LargestSum(examples, batch_size_, [](const ExampleInfo& e) { return e.views; });
   max_examples_ = std::min(batch_size_, num_examples_);
 }
 
 void BatchPlan::Pack(const std::vector<ExampleInfo>& examples, int64_t room) {
   const Shuffle shuffle(num_examples_, seed_, kPackingRound);
-  int64_t tokens = 0, labels = 0;
+  int64_t tokens = 0, labels = 0, patches = 0, views = 0;
   const auto end_batch = [&] {
     max_tokens_ = std::max(max_tokens_, tokens);
     max_labels_ = std::max(max_labels_, labels);
     max_examples_ = std::max(max_examples_, static_cast<int64_t>(order_.size()) - starts_.back());
-    tokens = labels = 0;
+    max_patches_ = std::max(max_patches_, patches);
+    max_views_ = std::max(max_views_, views);
+    tokens = labels = patches = views = 0;
   };
   for (int64_t i = 0; i < num_examples_; ++i) {
     const int64_t at = shuffle_ ? shuffle.At(i) : i;
@@ -62,6 +66,8 @@ void BatchPlan::Pack(const std::vector<ExampleInfo>& examples, int64_t room) {
     order_.push_back(at);
     tokens += example.tokens;
     labels += example.labels;
+    patches += example.patches;
+    views += example.views;
   }
   end_batch();
   num_batches_ = static_cast<int64_t>(starts_.size());
@@ -85,7 +91,7 @@ std::vector<int64_t> BatchPlan::Examples(int64_t round, int64_t batch) const {
   return examples;
 }
 
-void FlatBatch::Add(const EncodedChat& chat) {
+void FlatBatch::Add(const EncodedChat& chat, bool bidirectional) {
   const auto begin = static_cast<int64_t>(tokens.size());
   const auto n = static_cast<int64_t>(chat.tokens.size());
   tokens.insert(tokens.end(), chat.tokens.begin(), chat.tokens.end());
@@ -96,6 +102,14 @@ void FlatBatch::Add(const EncodedChat& chat) {
     targets.push_back(chat.labels[static_cast<size_t>(i + 1)]);
   }
   spans.push_back({begin, begin + n, 0, nullptr});
+  for (const ImagePlace& place : chat.places) {
+    images.push_back({begin + place.begin, place.count});
+    if (!bidirectional) continue;
+    look_ahead.resize(tokens.size(), -1);
+    std::fill_n(look_ahead.begin() + begin + place.begin, place.count,
+                static_cast<int32_t>(place.begin + place.count - 1));
+  }
+  if (!look_ahead.empty()) look_ahead.resize(tokens.size(), -1);
 }
 
 Batch FlatBatch::batch() const {
@@ -104,6 +118,7 @@ Batch FlatBatch::batch() const {
   b.positions = positions;
   b.spans = spans;
   b.logit_rows = logit_rows;
+  if (!look_ahead.empty()) b.look_ahead = look_ahead.data();
   return b;
 }
 

@@ -23,6 +23,9 @@ class BatchPlan {
   int64_t max_tokens() const { return max_tokens_; }
   int64_t max_labels() const { return max_labels_; }
   int64_t max_examples() const { return max_examples_; }
+  // The same of patches and of views of images.
+  int64_t max_patches() const { return max_patches_; }
+  int64_t max_views() const { return max_views_; }
 
  private:
   void Pack(const std::vector<ExampleInfo>& examples, int64_t room);
@@ -32,9 +35,15 @@ class BatchPlan {
   uint64_t seed_;
   bool shuffle_;
   int64_t num_batches_ = 0;
-  int64_t max_tokens_ = 0, max_labels_ = 0, max_examples_ = 0;
+  int64_t max_tokens_ = 0, max_labels_ = 0, max_examples_ = 0, max_patches_ = 0, max_views_ = 0;
   // Packed: batch b has order_[starts_[b] .. starts_[b + 1]).
   std::vector<int64_t> order_, starts_;
+};
+
+// Rows of a batch that the vectors of one view of an image take.
+struct ImageRows {
+  int64_t row = 0;
+  int64_t count = 0;
 };
 
 // The arrays that a Batch borrows.
@@ -42,10 +51,19 @@ struct FlatBatch {
   std::vector<int32_t> tokens, positions, logit_rows;
   std::vector<int32_t> targets;  // of logit_rows
   std::vector<SequenceSpan> spans;
+  std::vector<int32_t> look_ahead;  // as Batch::look_ahead; empty: causal
+  std::vector<ImageRows> images;
+  // What takes those rows, view by view: vectors [rows of all, hidden_size] of a frozen tower, or
+  // pixels for a trained one, with their corners where they are parts of pages.
+  std::vector<float> vectors;
+  std::vector<PreparedImage> views;
+  std::vector<GridCorner> corners;
 
   // Appends an example as a sequence of its own: positions restart, and no row sees another
-  // sequence. Rows whose next token is labelled get a logit.
-  void Add(const EncodedChat& chat);
+  // sequence. Rows whose next token is labelled get a logit. bidirectional: the tokens of an image
+  // see each other.
+  void Add(const EncodedChat& chat, bool bidirectional = false);
+  // Without embeddings.
   Batch batch() const;
 };
 

@@ -97,12 +97,14 @@ Result<std::vector<TextSpan>> ExampleEncoder::Answers(const OrderedJson& message
   return answers;
 }
 
-Result<EncodedChat> ExampleEncoder::Encode(const OrderedJson& messages) const {
+Result<EncodedChat> ExampleEncoder::Encode(const OrderedJson& messages,
+                                           std::span<const PreparedViews> images) const {
   ASSIGN_OR_RETURN(const RenderedChat whole, Render(messages, false));
   ASSIGN_OR_RETURN(const std::vector<TextSpan> answers, Answers(messages, whole));
-  const Tokenizer& tokenizer = *files_->tokenizer;
-  const std::vector<TokenId>& stops = tokenizer.special().stop;
+  const std::vector<TokenId>& stops = files_->tokenizer->special().stop;
   EncodedChat encoded;
+  PromptBuilder builder(*files_, images);
+  const std::vector<int32_t>& tokens = builder.prompt().tokens;
   const std::string_view text = whole.text;
   size_t answer_begin = 0;  // first label of the answer at hand
   bool in_answer = false;
@@ -120,18 +122,22 @@ Result<EncodedChat> ExampleEncoder::Encode(const OrderedJson& messages) const {
     if (in_answer && !piece.answer) end_answer();
     if (piece.answer && !in_answer) answer_begin = encoded.labels.size();
     in_answer = piece.answer;
-    EncodeOptions options;
-    options.parse_special = !piece.plain;
-    ASSIGN_OR_RETURN(const std::vector<TokenId> ids,
-                     tokenizer.Encode(text.substr(piece.begin, piece.end - piece.begin), options));
-    encoded.tokens.insert(encoded.tokens.end(), ids.begin(), ids.end());
-    if (piece.answer) {
-      encoded.labels.insert(encoded.labels.end(), ids.begin(), ids.end());
-    } else {
-      encoded.labels.resize(encoded.tokens.size(), kNotLabelled);
-    }
+    const std::string_view part = text.substr(piece.begin, piece.end - piece.begin);
+    RETURN_IF_ERROR(piece.plain ? builder.Plain(part) : builder.Template(part));
+    RETURN_IF_ERROR(builder.Flush());
+    const size_t before = encoded.labels.size();
+    encoded.labels.resize(tokens.size(), kNotLabelled);
+    if (!piece.answer) continue;
+    std::copy(tokens.begin() + static_cast<std::ptrdiff_t>(before), tokens.end(),
+              encoded.labels.begin() + static_cast<std::ptrdiff_t>(before));
   }
   if (in_answer) end_answer();
+  ASSIGN_OR_RETURN(EncodedPrompt prompt, builder.Take());
+  for (const ImagePlace& place : prompt.places) {
+    std::fill_n(encoded.labels.begin() + place.begin, place.count, kNotLabelled);
+  }
+  encoded.tokens = std::move(prompt.tokens);
+  encoded.places = std::move(prompt.places);
   return encoded;
 }
 

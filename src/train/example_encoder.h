@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "models/open_model.h"
+#include "models/prompt_builder.h"
 #include "text/template/chat_template.h"
 
 namespace galen {
@@ -14,8 +15,9 @@ namespace galen {
 struct EncodedChat {
   std::vector<int32_t> tokens;
   // What the model is to say at each place: the token itself where it belongs to an answer, else
-  // -100.
+  // -100. Image tokens have none.
   std::vector<int32_t> labels;
+  std::vector<ImagePlace> places;  // of images, in the order of the tokens
 };
 
 // Immutable once made; any thread may encode.
@@ -30,8 +32,10 @@ class ExampleEncoder {
   // else what rendering the conversation with an answer adds to rendering it up to that answer
   // with a generation prompt. The text is cut where an answer begins, so that what stands before it
   // are the very tokens of the prompt at inference. InvalidArgument: the template refuses the
-  // conversation, or rewrites what stands before an answer.
-  Result<EncodedChat> Encode(const OrderedJson& messages) const;
+  // conversation, or rewrites what stands before an answer, or there are more or fewer placeholders
+  // than images. images: of each {"type": "image"} part; pixels are not looked at.
+  Result<EncodedChat> Encode(const OrderedJson& messages,
+                             std::span<const PreparedViews> images = {}) const;
 
  private:
   ExampleEncoder(const ModelFiles* files, ChatTemplate chat, ChatInput input)

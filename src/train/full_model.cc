@@ -1,4 +1,5 @@
-// Training of all parameters: dense fp32 copies of a Hugging Face checkpoint's text model.
+// Training of all parameters: dense fp32 copies of a Hugging Face checkpoint's text model, and of
+// its image part where that is not frozen.
 #include <filesystem>
 #include <map>
 
@@ -19,18 +20,20 @@ class FullModel final : public TrainModel {
 
  private:
   void ListParams(bool loaded);
-  std::vector<ParamSpec> specs_;
+  std::vector<ParamSpec> specs_, tower_specs_;
 };
 
 // Names and shapes; addresses once the weights are there.
 void FullModel::ListParams(bool loaded) {
   params_.clear();
-  for (const ParamSpec& spec : specs_) {
+  std::vector<ParamSpec> all = specs_;
+  all.insert(all.end(), tower_specs_.begin(), tower_specs_.end());
+  for (const ParamSpec& spec : all) {
     TrainParam p;
     p.name = spec.name;
     p.shape = spec.is_vector() ? std::vector<int64_t>{spec.rows}
                                : std::vector<int64_t>{spec.rows, spec.cols};
-    p.decay = !spec.is_vector();
+    p.decay = !spec.is_vector() || spec.flat;  // a table of positions is a matrix
     if (loaded) {
       // The store's own memory, which nobody else writes.
       const auto* value = spec.is_vector() ? spec.vector->data
@@ -47,16 +50,19 @@ Result<std::unique_ptr<TrainModel>> FullModel::Open(const TrainModelOptions& set
   auto full = std::make_unique<FullModel>();
   OpenModelOptions open;
   open.use = WeightUse::kTrained;
+  open.images = setup.tower;
   open.kernels = setup.kernels;
   open.pool = setup.pool;
-  open.admit = [&](const ModelConfig& config, const WeightPlan& plan, const ImageTower*) {
+  open.admit = [&](const ModelConfig& config, const WeightPlan& plan, const ImageTower* tower) {
     full->memory_.parameters = plan.matrix_bytes + plan.vector_bytes;
     full->memory_.gradients = plan.gradient_bytes;
     ASSIGN_OR_RETURN(const Architecture* architecture, FindArchitecture(config.architecture));
     const std::unique_ptr<CausalLM> sketch = architecture->make(config);
     full->specs_ = sketch->Params();
+    if (tower != nullptr)
+      full->tower_specs_ = architecture->vision->make_tower(tower->config())->Params();
     full->ListParams(false);
-    return setup.admit(config, full->memory_, full->params_, 0);
+    return setup.admit(config, full->memory_, full->params_, {});
   };
   ASSIGN_OR_RETURN(full->loaded_, OpenModel(setup.options->model, open));
   if (full->loaded_.files.checkpoint->kind() != CheckpointKind::kSafetensors) {
@@ -65,19 +71,41 @@ Result<std::unique_ptr<TrainModel>> FullModel::Open(const TrainModelOptions& set
                        "the result is one; for a GGUF base add a lora: section");
   }
   full->specs_ = full->loaded_.model->Params();
+  if (setup.tower) full->tower_specs_ = full->loaded_.tower->Params();
   full->ListParams(true);
   return std::unique_ptr<TrainModel>(std::move(full));
 }
 
+// Vectors less ParamSpec::hf_offset, matrices as [cols, rows].
+std::vector<float> ValuesInFiles(const ParamSpec& spec) {
+  if (spec.is_vector()) {
+    std::vector<float> values(spec.vector->data, spec.vector->data + spec.vector->n);
+    for (float& v : values) v -= spec.hf_offset;
+    return values;
+  }
+  const auto* matrix = reinterpret_cast<const float*>(spec.matrix->view.data);
+  std::vector<float> values(static_cast<size_t>(spec.rows * spec.cols));
+  for (int64_t row = 0; row < spec.rows; ++row) {
+    for (int64_t col = 0; col < spec.cols; ++col) {
+      values[static_cast<size_t>(col * spec.rows + row)] = matrix[row * spec.cols + col];
+    }
+  }
+  return values;
+}
+
 Status FullModel::Export(const std::string& directory) const {
   const Checkpoint& base = *loaded_.files.checkpoint;
-  ASSIGN_OR_RETURN(const ParamSources sources, FindParams(base, specs_));
   std::map<std::string, const ParamSpec*> trained;
-  for (const ParamSource& source : sources.params) trained[source.tensor.name] = source.spec;
+  ASSIGN_OR_RETURN(const ParamSources text, FindParams(base, specs_));
+  for (const ParamSource& source : text.params) trained[source.tensor.name] = source.spec;
+  if (!tower_specs_.empty()) {
+    ASSIGN_OR_RETURN(const ParamSources tower, FindParams(base, tower_specs_, VisionScope()));
+    for (const ParamSource& source : tower.params) trained[source.tensor.name] = source.spec;
+  }
   ASSIGN_OR_RETURN(AtomicDirectory out, AtomicDirectory::Create(directory));
   std::vector<TensorToWrite> tensors;
-  std::vector<std::vector<float>> shifted;  // vectors less ParamSpec::hf_offset
-  shifted.reserve(trained.size());
+  std::vector<std::vector<float>> changed;  // values that files keep in another way
+  changed.reserve(trained.size());
   for (const TensorInfo& tensor : base.tensors()) {
     TensorToWrite t{tensor.name, tensor.dtype, tensor.shape, tensor.bytes.data(),
                     static_cast<int64_t>(tensor.bytes.size())};
@@ -85,13 +113,11 @@ Status FullModel::Export(const std::string& directory) const {
       const ParamSpec& spec = *it->second;
       t.dtype = DType::kF32;
       t.bytes = 4 * tensor.NumElements();
-      if (spec.is_vector()) {
-        std::vector<float>& values =
-            shifted.emplace_back(spec.vector->data, spec.vector->data + spec.vector->n);
-        for (float& v : values) v -= spec.hf_offset;
+      t.data = spec.is_vector() ? reinterpret_cast<const uint8_t*>(spec.vector->data)
+                                : spec.matrix->view.data;
+      if (spec.hf_offset != 0.0f || spec.transposed) {
+        const std::vector<float>& values = changed.emplace_back(ValuesInFiles(spec));
         t.data = reinterpret_cast<const uint8_t*>(values.data());
-      } else {
-        t.data = spec.matrix->view.data;
       }
     }
     tensors.push_back(std::move(t));

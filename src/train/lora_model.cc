@@ -18,9 +18,9 @@ class LoraModel final : public TrainModel {
 
  private:
   Status Choose(const LoraOptions& options) {
-    RETURN_IF_ERROR(adapters_.Choose(options, *loaded_.model, [this](const ParamSpec& spec) {
-      return PeftModulePath(loaded_.files, spec);
-    }));
+    RETURN_IF_ERROR(adapters_.Choose(
+        options, *loaded_.model, loaded_.tower.get(),
+        [this](const ParamSpec& spec) { return PeftModulePath(loaded_.files, spec); }));
     params_ = adapters_.params();
     return OkStatus();
   }
@@ -39,9 +39,14 @@ Result<std::unique_ptr<TrainModel>> LoraModel::Open(const TrainModelOptions& set
   ASSIGN_OR_RETURN(lora->loaded_.files, ReadModel(options.model, headers));
   const ModelFiles& files = lora->loaded_.files;
   lora->loaded_.model = files.architecture->make(files.config);
+  if (setup.tower) {
+    RETURN_IF_ERROR(files.vision_status);
+    lora->loaded_.tower = files.architecture->vision->make_tower(files.vision);
+  }
   RETURN_IF_ERROR(lora->Choose(options.lora));
   OpenModelOptions open;
   open.use = WeightUse::kInference;  // packed for the kernels: the way back unpacks it as well
+  open.images = setup.tower;
   open.kernels = setup.kernels;
   open.pool = setup.pool;
   open.admit = [&](const ModelConfig& config, const WeightPlan& plan, const ImageTower*) {
@@ -49,7 +54,9 @@ Result<std::unique_ptr<TrainModel>> LoraModel::Open(const TrainModelOptions& set
     memory.base = plan.allocated();
     for (const TrainParam& p : lora->params_) memory.parameters += 4 * p.size();
     memory.gradients = memory.parameters;
-    return setup.admit(config, memory, lora->params_, lora->adapters_.floats_per_token_and_layer());
+    const AdapterFloats floats = {lora->adapters_.floats_per_token_and_layer(),
+                                  lora->adapters_.floats_per_patch_and_layer()};
+    return setup.admit(config, memory, lora->params_, floats);
   };
   ASSIGN_OR_RETURN(lora->loaded_, OpenModel(options.model, open));
   RETURN_IF_ERROR(lora->Choose(options.lora));

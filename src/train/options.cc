@@ -147,6 +147,15 @@ const std::vector<OptionRow>& OptionRows() {
        0,
        {},
        "A Jinja file in place of the model's own template"},
+      {"",
+       "init",
+       &T::init,
+       0,
+       0,
+       {"checkpoint", "random"},
+       "Where weights come from: the model's files, or a folder with config.json and a tokenizer "
+       "and "
+       "chance by the seed"},
       {"", "train_file", &T::train_file, 0, 0, {}, "JSON Lines to learn from"},
       {"", "eval_file", &T::eval_file, 0, 0, {}, "JSON Lines to measure the loss on"},
       {"",
@@ -155,7 +164,8 @@ const std::vector<OptionRow>& OptionRows() {
        0,
        0,
        {"skip", "error"},
-       "A line that is broken or has no answer: leave it out, or stop before the training"},
+       "A line that is broken, has no answer or a missing image: leave it out, or stop before the "
+       "training"},
       {"",
        "on_long_sample",
        &T::on_long_sample,
@@ -172,6 +182,31 @@ const std::vector<OptionRow>& OptionRows() {
        {},
        "Fill each batch with examples up to max_seq_length * per_device_train_batch_size tokens; "
        "examples never see each other"},
+      {"",
+       "image_tokens",
+       &T::image_tokens,
+       0,
+       1 << 20,
+       {},
+       "Tokens of each image, a square number; fewer mean a smaller image. 0: the model's own"},
+      {"",
+       "image_fit",
+       &T::image_fit,
+       0,
+       0,
+       {"page", "part"},
+       "page: each image is resized as the model does. part: images keep their pixels and are "
+       "parts "
+       "of a page, at a place that changes from step to step"},
+      {"",
+       "freeze_vision_tower",
+       &T::freeze_vision_tower,
+       0,
+       0,
+       {},
+       "Leave the image tower and its projector as they are; their results are computed once. "
+       "false: "
+       "train them, or with lora: adapt the modules that target_modules names"},
       {"",
        "per_device_train_batch_size",
        &T::per_device_train_batch_size,
@@ -296,7 +331,8 @@ const std::vector<OptionRow>& OptionRows() {
        0,
        0,
        {},
-       "Names of modules, endings of names, or all-linear (all but the output head)"},
+       "Names of modules, endings of names, or all-linear (all but the output head; the image "
+       "tower's too where it is not frozen)"},
       {"lora", "use_rslora", &L::use_rslora, 0, 0, {}, "Scale by alpha / sqrt(r)"},
       {"lora",
        "use_dora",
@@ -355,6 +391,12 @@ Status CheckTrainOptions(const TrainOptions& o) {
   }
   if (o.max_steps == 0 && o.num_train_epochs <= 0) {
     return InvalidArgument("num_train_epochs and max_steps are 0: there is nothing to do");
+  }
+  if (o.init == "random" && o.lora.enabled) {
+    return InvalidArgument("init: random trains all parameters; leave the lora: section out");
+  }
+  if (o.image_fit == "part" && o.image_tokens > 0) {
+    return InvalidArgument("image_fit: part keeps the pixels of images; leave image_tokens out");
   }
   if (o.lora.use_dora && o.lora.lora_dropout > 0) {
     return InvalidArgument("lora.use_dora and lora.lora_dropout do not go together here");

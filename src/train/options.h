@@ -25,13 +25,17 @@ struct LoraOptions {
 struct TrainOptions {
   std::string model;
   std::string output_dir;
-  std::string chat_template;  // empty: the model's own
+  std::string chat_template;        // empty: the model's own
+  std::string init = "checkpoint";  // checkpoint, random
   std::vector<std::string> train_file;
   std::vector<std::string> eval_file;
   std::string on_bad_sample = "skip";   // skip, error
   std::string on_long_sample = "skip";  // skip, truncate, error
   int64_t max_seq_length = 1024;
   bool packing = false;
+  int64_t image_tokens = 0;         // of each image; 0: the model's number
+  std::string image_fit = "page";   // page, part
+  bool freeze_vision_tower = true;  // projector included
 
   int64_t per_device_train_batch_size = 1;
   int64_t gradient_accumulation_steps = 1;

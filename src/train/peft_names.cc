@@ -19,6 +19,7 @@ std::string PeftModulePath(const ModelFiles& files, const ParamSpec& spec) {
   std::string name = spec.name;
   if (name.ends_with(".weight")) name.resize(name.size() - std::string_view(".weight").size());
   if (name == "lm_head") return name;
+  if (name.starts_with("vision_tower.")) return "model." + name;
   const bool sees = files.vision_status.ok();
   return (sees ? std::string(kImageTextPrefix) : "model.") + name;
 }
@@ -40,7 +41,10 @@ Result<std::vector<bool>> SelectModules(const std::vector<std::string>& paths,
     const std::string nearest = NearestName(LastPart(entry), endings);
     return InvalidArgument("lora.target_modules: no module is called \"" + entry + "\"" +
                            (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?") +
-                           " Known: all-linear, " + known);
+                           " Known: all-linear, " + known +
+                           (entry.find("vision") == std::string::npos
+                                ? ""
+                                : "; freeze_vision_tower: false lets the image tower be adapted"));
   }
   return chosen;
 }

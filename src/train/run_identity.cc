@@ -49,6 +49,7 @@ Json RunIdentity(const TrainOptions& options, const DataReport& data, int64_t to
   json["examples"] = data.used;
   json["tokens of all examples"] = data.tokens;
   json["labels of all examples"] = data.labels;
+  json["images of all examples"] = data.images;
   return json;
 }
 

@@ -55,10 +55,15 @@ Status RunLog::Stepped(const StepReport& r) {
 }
 
 Status RunLog::Evaluated(const EvalReport& r) {
-  const Json json = {
-      {"step", r.step}, {"eval_loss", r.loss}, {"eval_labels", r.labels}, {"best", r.best}};
+  const Json json = {{"step", r.step},
+                     {"eval_loss", r.loss},
+                     {"eval_labels", r.labels},
+                     {"eval_exact", r.exact},
+                     {"best", r.best}};
   RETURN_IF_ERROR(Append(json.dump()));
-  return events_.has_value() ? events_->Add(r.step, {{"eval/loss", r.loss}}) : OkStatus();
+  return events_.has_value()
+             ? events_->Add(r.step, {{"eval/loss", r.loss}, {"eval/exact", r.exact}})
+             : OkStatus();
 }
 
 }  // namespace galen

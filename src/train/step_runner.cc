@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 
+#include "ops/head_loss.h"
 #include "ops/tape.h"
 
 namespace galen {
@@ -25,6 +26,49 @@ ExecContext StepRunner::Context() {
   return ctx;
 }
 
+Batch StepRunner::WithImages(ExecContext& ctx, const FlatBatch& batch) {
+  Batch flat = batch.batch();
+  sources_.clear();
+  if (batch.images.empty()) return flat;
+  Tensor rows;
+  if (batch.views.empty()) {
+    const int64_t cols = model_->config().hidden_size;
+    const auto n = static_cast<int64_t>(batch.vectors.size()) / cols;
+    // The model only reads them.
+    rows = MakeTensor(const_cast<float*>(batch.vectors.data()), {n, cols});
+  } else {
+    GALEN_CHECK(options_.tower != nullptr && batch.views.size() == batch.images.size());
+    std::vector<ImageGrid> grids;
+    std::vector<int64_t> first;
+    int64_t patches = 0;
+    for (const PreparedImage& view : batch.views) {
+      grids.push_back(view.grid);
+      first.push_back(patches);
+      patches += view.grid.patches();
+    }
+    ImageBatch images;
+    images.patches = arena_.NewTensor({patches, options_.tower->config().patch_values()});
+    images.grids = grids;
+    images.corners = batch.corners;
+    WorkQueue queue(static_cast<int64_t>(grids.size()), 1);
+    options_.pool->Run([&](int) {
+      for (int64_t i, end; queue.Next(&i, &end);) {
+        const auto at = static_cast<size_t>(i);
+        options_.processor->FillPatches(batch.views[at], images.patches.row(first[at]));
+      }
+    });
+    rows = options_.tower->Forward(ctx, images);
+  }
+  int64_t at = 0;
+  for (const ImageRows& image : batch.images) {
+    sources_.push_back({rows, at, image.row, image.count});
+    at += image.count;
+  }
+  GALEN_CHECK(at == rows.rows());
+  flat.embeddings = sources_;
+  return flat;
+}
+
 double StepRunner::Loss(const FlatBatch& batch, double divisor, bool backward,
                         uint64_t dropout_key) {
   arena_.Rewind(0);
@@ -32,7 +76,7 @@ double StepRunner::Loss(const FlatBatch& batch, double divisor, bool backward,
   ctx.dropout_key = dropout_key;
   Tape tape;
   if (backward) ctx.tape = &tape;
-  const Tensor x = model_->Hidden(ctx, batch.batch());
+  const Tensor x = model_->Hidden(ctx, WithImages(ctx, batch));
   if (x.empty()) return 0;
   const Tensor loss = HeadCrossEntropy(ctx, x, model_->head(), batch.targets, divisor);
   const double value = *loss.f32();
@@ -41,6 +85,25 @@ double StepRunner::Loss(const FlatBatch& batch, double divisor, bool backward,
     tape.Backward(ctx, loss, grads);
   }
   return value;
+}
+
+double StepRunner::Evaluate(const FlatBatch& batch, int64_t* exact) {
+  arena_.Rewind(0);
+  ExecContext ctx = Context();
+  ctx.recompute = false;  // nothing is computed again: the fastest form
+  const Tensor x = model_->Hidden(ctx, WithImages(ctx, batch));
+  std::vector<uint8_t> correct(batch.targets.size());
+  const double loss =
+      x.empty() ? 0 : *HeadCrossEntropy(ctx, x, model_->head(), batch.targets, 1.0, correct).f32();
+  size_t row = 0;
+  for (const SequenceSpan& span : batch.spans) {
+    bool all = true;
+    for (; row < correct.size() && batch.logit_rows[row] < span.end; ++row) {
+      all = all && correct[row] != 0;
+    }
+    *exact += all ? 1 : 0;
+  }
+  return loss;
 }
 
 std::string StepRunner::FirstBadActivation(const FlatBatch& batch) {
@@ -55,7 +118,7 @@ std::string StepRunner::FirstBadActivation(const FlatBatch& batch) {
     if (first.empty() && !finite) first = name;
   };
   ctx.observer = &observer;
-  const Tensor x = model_->Hidden(ctx, batch.batch());
+  const Tensor x = model_->Hidden(ctx, WithImages(ctx, batch));
   if (!first.empty() || x.empty()) return first;
   ctx.observer = nullptr;
   const Tensor loss = HeadCrossEntropy(ctx, x, model_->head(), batch.targets, 1.0);

@@ -1,12 +1,15 @@
 #include "train/train_data.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace galen {
 namespace {
 
 constexpr int32_t kNotLabelled = -100;
 constexpr size_t kMaxNotes = 20;
+constexpr int64_t kLinesAtOnce = 64;
 
 int32_t CountLabels(const EncodedChat& chat) {
   // The first token is never predicted.
@@ -15,27 +18,65 @@ int32_t CountLabels(const EncodedChat& chat) {
                                             [](int32_t label) { return label != kNotLabelled; }));
 }
 
+bool SameShapes(const PreparedViews& a, const PreparedViews& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const PreparedImage& x, const PreparedImage& y) {
+                      return x.grid.height == y.grid.height && x.grid.width == y.grid.width &&
+                             x.tokens == y.tokens;
+                    });
+}
+
+// Without what lies behind `most` tokens. False: that goes through an image.
+bool Cut(EncodedChat* chat, int64_t most) {
+  if (static_cast<int64_t>(chat->tokens.size()) <= most) return true;
+  chat->tokens.resize(static_cast<size_t>(most));
+  chat->labels.resize(static_cast<size_t>(most));
+  std::erase_if(chat->places, [most](const ImagePlace& p) { return p.begin >= most; });
+  return chat->places.empty() || chat->places.back().begin + chat->places.back().count <= most;
+}
+
 }  // namespace
 
 void TrainData::Note(std::string note) {
   if (report_.notes.size() < kMaxNotes) report_.notes.push_back(std::move(note));
 }
 
-Result<EncodedChat> TrainData::EncodeLine(int64_t line) const {
-  ASSIGN_OR_RETURN(const Conversation conversation, lines_.Read(line));
-  if (!conversation.images.empty()) {
-    return InvalidArgument(lines_.Name(line) + ": has images, and galen train learns from text");
+Result<TrainExample> TrainData::EncodeLine(int64_t line, bool pixels) const {
+  ASSIGN_OR_RETURN(Conversation conversation, lines_.Read(line));
+  if (!conversation.images.empty() && sources_.images == nullptr) {
+    return sources_.no_images.WithContext(lines_.Name(line) + " has images");
   }
-  Result<EncodedChat> chat = encoder_->Encode(conversation.messages);
+  TrainExample example;
+  for (size_t i = 0; i < conversation.images.size(); ++i) {
+    const std::string& named = conversation.images[i];
+    const std::string where = lines_.Name(line) + ": image " + std::to_string(i + 1);
+    if (named.empty() || named.starts_with("data:") || named.find("://") != std::string::npos) {
+      return InvalidArgument(where + " is no path of a file");
+    }
+    const std::string path = lines_.PathOf(line, named);
+    const PreparedViews* known = sources_.images->Find(path);
+    if (known != nullptr && !pixels) {
+      example.views.push_back(*known);
+    } else {
+      Result<PreparedViews> views = sources_.images->Read(path);
+      if (!views.ok()) return views.status().WithContext(where);
+      if (known != nullptr && !SameShapes(*known, *views)) {
+        return DataLoss(where + " has another size than when the run began");
+      }
+      example.views.push_back(*std::move(views));
+    }
+    example.images.push_back(path);
+  }
+  Result<EncodedChat> chat = sources_.encoder->Encode(conversation.messages, example.views);
   if (!chat.ok()) return chat.status().WithContext(lines_.Name(line));
-  return chat;
+  example.chat = *std::move(chat);
+  return example;
 }
 
 // Errors only where the options want them.
-Status TrainData::Inspect(int64_t line, const TrainOptions& options) {
-  Result<EncodedChat> chat = EncodeLine(line);
-  Status bad = chat.ok() ? OkStatus() : chat.status();
-  if (chat.ok() && CountLabels(*chat) == 0) {
+Status TrainData::Inspect(int64_t line, Result<TrainExample> example, const TrainOptions& options) {
+  Status bad = example.ok() ? OkStatus() : example.status();
+  if (example.ok() && CountLabels(example->chat) == 0) {
     bad = InvalidArgument(lines_.Name(line) + ": its answer is empty");
   }
   if (!bad.ok()) {
@@ -44,39 +85,59 @@ Status TrainData::Inspect(int64_t line, const TrainOptions& options) {
     Note(bad.message());
     return OkStatus();
   }
-  const auto tokens = static_cast<int64_t>(chat->tokens.size());
+  EncodedChat& chat = example->chat;
+  const auto tokens = static_cast<int64_t>(chat.tokens.size());
   if (tokens > max_tokens_) {
     const std::string what = lines_.Name(line) + ": " + std::to_string(tokens) +
                              " tokens, max_seq_length is " + std::to_string(max_tokens_);
     if (options.on_long_sample == "error") return InvalidArgument(what);
-    chat->tokens.resize(static_cast<size_t>(max_tokens_));
-    chat->labels.resize(static_cast<size_t>(max_tokens_));
-    if (options.on_long_sample == "skip" || CountLabels(*chat) == 0) {
+    const bool whole_images = Cut(&chat, max_tokens_);
+    if (options.on_long_sample == "skip" || CountLabels(chat) == 0 || !whole_images) {
       ++report_.too_long;
-      Note(what + (options.on_long_sample == "skip" ? "" : ", and its answer begins behind that"));
+      Note(what + (options.on_long_sample == "skip" ? ""
+                   : whole_images                   ? ", and its answer begins behind that"
+                                                    : ", and an image lies across that"));
       return OkStatus();
     }
     ++report_.truncated;
     Note(what + ": cut");
   }
-  ExampleInfo info{line, static_cast<int32_t>(chat->tokens.size()), CountLabels(*chat)};
+  ExampleInfo info{line, static_cast<int32_t>(chat.tokens.size()), CountLabels(chat), 0,
+                   static_cast<int32_t>(chat.places.size())};
+  for (const ImagePlace& place : chat.places) {
+    info.patches += static_cast<int32_t>(example->views[place.image][place.view].grid.patches());
+  }
   report_.tokens += info.tokens;
   report_.labels += info.labels;
+  report_.images += static_cast<int64_t>(example->images.size());
   examples_.push_back(info);
+  for (size_t i = 0; i < example->images.size(); ++i) {
+    sources_.images->Remember(example->images[i], std::move(example->views[i]));
+  }
   return OkStatus();
 }
 
-Result<TrainData> TrainData::Open(const std::vector<std::string>& paths,
-                                  const ExampleEncoder& encoder, const TrainOptions& options,
-                                  const std::function<bool(int64_t done, int64_t of)>& progress) {
+Result<TrainData> TrainData::Open(const std::vector<std::string>& paths, const DataSources& sources,
+                                  const TrainOptions& options) {
   ASSIGN_OR_RETURN(JsonLines lines, JsonLines::Open(paths));
-  TrainData data(std::move(lines), &encoder, options.max_seq_length);
-  data.report_.lines = data.lines_.size();
-  for (int64_t line = 0; line < data.lines_.size(); ++line) {
-    if (line % 64 == 0 && progress != nullptr && !progress(line, data.lines_.size())) {
+  TrainData data(std::move(lines), sources, options.max_seq_length);
+  const int64_t size = data.report_.lines = data.lines_.size();
+  for (int64_t first = 0; first < size; first += kLinesAtOnce) {
+    if (sources.progress != nullptr && !sources.progress(first, size)) {
       return Cancelled("stopped while the data were read");
     }
-    RETURN_IF_ERROR(data.Inspect(line, options));
+    const int64_t count = std::min(kLinesAtOnce, size - first);
+    std::vector<std::optional<Result<TrainExample>>> examples(static_cast<size_t>(count));
+    WorkQueue queue(count, 1);
+    sources.pool->Run([&](int) {
+      for (int64_t i, end; queue.Next(&i, &end);) {
+        examples[static_cast<size_t>(i)].emplace(data.EncodeLine(first + i, false));
+      }
+    });
+    for (int64_t i = 0; i < count; ++i) {
+      RETURN_IF_ERROR(
+          data.Inspect(first + i, *std::move(examples[static_cast<size_t>(i)]), options));
+    }
   }
   data.report_.used = static_cast<int64_t>(data.examples_.size());
   if (data.examples_.empty()) {
@@ -86,14 +147,11 @@ Result<TrainData> TrainData::Open(const std::vector<std::string>& paths,
   return data;
 }
 
-Result<EncodedChat> TrainData::Encode(int64_t i) const {
-  ASSIGN_OR_RETURN(EncodedChat chat, EncodeLine(examples_[static_cast<size_t>(i)].line));
-  const auto most = static_cast<size_t>(max_tokens_);
-  if (chat.tokens.size() > most) {
-    chat.tokens.resize(most);
-    chat.labels.resize(most);
-  }
-  return chat;
+Result<TrainExample> TrainData::Encode(int64_t i, bool pixels) const {
+  ASSIGN_OR_RETURN(TrainExample example,
+                   EncodeLine(examples_[static_cast<size_t>(i)].line, pixels));
+  Cut(&example.chat, max_tokens_);
+  return example;
 }
 
 }  // namespace galen

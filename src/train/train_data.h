@@ -7,55 +7,75 @@
 #include <string>
 #include <vector>
 
+#include "base/threads.h"
 #include "data/json_lines.h"
 #include "train/example_encoder.h"
 #include "train/options.h"
+#include "train/train_images.h"
 
 namespace galen {
 
 struct ExampleInfo {
   int64_t line = 0;  // of the data
   int32_t tokens = 0;
-  int32_t labels = 0;  // tokens that count in the loss
+  int32_t labels = 0;   // tokens that count in the loss
+  int32_t patches = 0;  // of images
+  int32_t views = 0;
 };
 
 // What became of the lines.
 struct DataReport {
   int64_t lines = 0;
   int64_t used = 0;
-  int64_t bad = 0;        // left out: broken, without an answer, refused by the template
-  int64_t too_long = 0;   // left out
+  int64_t bad = 0;       // left out: broken, without an answer or an image, refused by the template
+  int64_t too_long = 0;  // left out
   int64_t truncated = 0;  // used without their ends
   int64_t tokens = 0;
   int64_t labels = 0;
+  int64_t images = 0;              // places of images in examples
   std::vector<std::string> notes;  // the first lines that were left out or cut, and why
+};
+
+// An example as it goes into a batch.
+struct TrainExample {
+  EncodedChat chat;
+  std::vector<std::string> images;  // paths; ImagePlace::image is an index
+  std::vector<PreparedViews> views;
+};
+
+// What reading data needs; everything must outlive the data.
+struct DataSources {
+  const ExampleEncoder* encoder = nullptr;
+  TrainImages* images = nullptr;  // null: images cannot be learned from, and no_images says why
+  Status no_images;
+  ThreadPool* pool = nullptr;
+  std::function<bool(int64_t done, int64_t of)> progress;  // may be empty; false: stop
 };
 
 class TrainData {
  public:
-  // Encodes every line once. encoder must outlive the result. progress(done, of) is called now and
-  // then. InvalidArgument: a line is bad and the options say that this is an error, or nothing is
-  // left. Cancelled: progress returned false.
-  static Result<TrainData> Open(const std::vector<std::string>& paths,
-                                const ExampleEncoder& encoder, const TrainOptions& options,
-                                const std::function<bool(int64_t done, int64_t of)>& progress);
+  // Encodes every line once, and decodes its images. InvalidArgument: a line is bad and the options
+  // say that this is an error, or nothing is left. Cancelled: progress returned false.
+  static Result<TrainData> Open(const std::vector<std::string>& paths, const DataSources& sources,
+                                const TrainOptions& options);
 
   const std::vector<ExampleInfo>& examples() const { return examples_; }
   const DataReport& report() const { return report_; }
-  // Tokens and labels of example i, cut as the options say.
-  Result<EncodedChat> Encode(int64_t i) const;
+  // Tokens and labels of example i, cut as the options say. pixels: read the images; else views are
+  // without them.
+  Result<TrainExample> Encode(int64_t i, bool pixels) const;
   // "FILE:LINE" of example i.
   std::string Name(int64_t i) const { return lines_.Name(examples_[static_cast<size_t>(i)].line); }
 
  private:
-  TrainData(JsonLines lines, const ExampleEncoder* encoder, int64_t max_tokens)
-      : lines_(std::move(lines)), encoder_(encoder), max_tokens_(max_tokens) {}
-  Result<EncodedChat> EncodeLine(int64_t line) const;
-  Status Inspect(int64_t line, const TrainOptions& options);
+  TrainData(JsonLines lines, const DataSources& sources, int64_t max_tokens)
+      : lines_(std::move(lines)), sources_(sources), max_tokens_(max_tokens) {}
+  Result<TrainExample> EncodeLine(int64_t line, bool pixels) const;
+  Status Inspect(int64_t line, Result<TrainExample> example, const TrainOptions& options);
   void Note(std::string note);
 
   JsonLines lines_;
-  const ExampleEncoder* encoder_;
+  DataSources sources_;
   int64_t max_tokens_;
   std::vector<ExampleInfo> examples_;
   DataReport report_;

@@ -3,25 +3,53 @@
 #include <algorithm>
 
 namespace galen {
+namespace {
 
-double StepFlops(const ModelConfig& c, const FlatBatch& batch) {
-  const double hidden = static_cast<double>(c.hidden_size);
+double Number(int64_t n) { return static_cast<double>(n); }
+
+double TextFlops(const ModelConfig& c, const FlatBatch& batch, double passes) {
+  const double hidden = Number(c.hidden_size);
   const double matrices =
-      hidden * static_cast<double>(2 * c.query_size() + 2 * c.kv_size() + 3 * c.intermediate_size);
+      hidden * Number(2 * c.query_size() + 2 * c.kv_size() + 3 * c.intermediate_size);
   const auto tokens = static_cast<double>(batch.tokens.size());
   const auto labels = static_cast<double>(batch.targets.size());
-  double flops = 4 * matrices * static_cast<double>(c.num_hidden_layers) * tokens +
-                 4 * hidden * static_cast<double>(c.vocab_size) * labels;
+  double flops = passes * matrices * Number(c.num_hidden_layers) * tokens +
+                 passes * hidden * Number(c.vocab_size) * labels;
   for (int64_t layer = 0; layer < c.num_hidden_layers; ++layer) {
+    double pairs = 0;
     for (const SequenceSpan& span : batch.spans) {
       const int64_t n = span.end - span.begin;
-      const auto window =
-          static_cast<double>(c.window(layer) == 0 ? n : std::min(n, c.window(layer)));
-      const double pairs = window * static_cast<double>(n) - 0.5 * window * window;
-      flops += 12 * pairs * static_cast<double>(c.num_attention_heads * c.head_dim);
+      const double window = Number(c.window(layer) == 0 ? n : std::min(n, c.window(layer)));
+      pairs += window * Number(n) - 0.5 * window * window;
     }
+    if (!batch.look_ahead.empty()) {
+      for (const ImageRows& image : batch.images) pairs += 0.5 * Number(image.count * image.count);
+    }
+    flops += 12 * pairs * Number(c.num_attention_heads * c.head_dim);
   }
   return flops;
+}
+
+double TowerFlops(const VisionConfig& c, const FlatBatch& batch, double passes) {
+  const double hidden = Number(c.hidden_size), layers = Number(c.num_hidden_layers);
+  double flops = 0;
+  for (const PreparedImage& view : batch.views) {
+    const double patches = Number(view.grid.patches());
+    flops += patches * hidden *
+             ((passes - 2) * Number(c.patch_values()) +  // pixels need no gradient
+              passes * layers * (4 * hidden + 2 * Number(c.intermediate_size)));
+    flops += passes * Number(view.tokens) * hidden * Number(c.projection_dim);
+    flops += 12 * layers * patches * patches * hidden;
+  }
+  return flops;
+}
+
+}  // namespace
+
+double StepFlops(const ModelConfig& config, const FlatBatch& batch, const StepWork& work) {
+  const double passes = work.full ? 6 : 4;
+  return TextFlops(config, batch, passes) +
+         (work.tower == nullptr ? 0 : TowerFlops(*work.tower, batch, passes));
 }
 
 }  // namespace galen

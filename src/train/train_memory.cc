@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/memory.h"
+#include "ops/attention_products.h"
+#include "ops/linear_gradients.h"
 
 namespace galen {
 namespace {
@@ -49,15 +51,46 @@ int64_t TrainArenaBytes(const ModelConfig& c, const KernelTable& kernels, int th
   }
   const AttentionShape attention = c.attention_shape(0, KvType::kF32);
   const int64_t work = 3 * operand +
-                       threads * (scratch + kernels.attention_scratch_bytes(attention, t)) +
-                       t * widest * kFloat;
+                       threads * (scratch + VarlenAttentionBytes(kernels, attention, t)) +
+                       t * widest * kFloat + LinearWeightGradientBytes(kernels, threads, t, widest);
   // Rows, their gradients, and a chunk of logits as numbers and as an operand.
   const int64_t chunk = HeadChunkRows(c.vocab_size, n);
   const int64_t head = n * hidden * 3 * kFloat + chunk * c.vocab_size * (kFloat + 2) +
                        threads * c.vocab_size * kFloat +
                        kernels.linear_operand_bytes(LinearPlan::kF32Panels, chunk, hidden) +
-                       threads * scratch;
+                       threads * scratch +
+                       LinearWeightGradientBytes(kernels, threads, chunk, c.vocab_size);
   return fixed + kept + std::max(way_back + work, head) + (int64_t{4} << 20);
+}
+
+int64_t TowerTrainArenaBytes(const VisionConfig& c, const KernelTable& kernels, int threads,
+                             const StepShape& shape) {
+  const int64_t t = shape.patches, hidden = c.hidden_size, inner = c.intermediate_size;
+  const int64_t layers = c.num_hidden_layers;
+  // Outputs of the ops of a block, as in EncoderStack::ArenaBytes; log-sum-exp and records.
+  const int64_t block =
+      t * (13 * hidden + 3 * inner + c.num_attention_heads + shape.tower_adapter_floats) * kFloat +
+      64 * 1024 + shape.views * 512;
+  const int64_t kept = shape.recompute ? layers * t * hidden * kFloat + block : layers * block;
+  const int64_t way_back = block + layers * t * hidden * kFloat;
+  // Patches, their embeddings with positions and after the last norm, pooled and projected tokens;
+  // the gradients of all that.
+  const int64_t fixed =
+      t * (c.patch_values() + 8 * hidden + 2 * c.projection_dim) * kFloat + shape.views * 512;
+  const int64_t widest = std::max({hidden, inner, c.patch_values(), c.projection_dim});
+  const int64_t operand = kernels.linear_operand_bytes(LinearPlan::kF32Panels, t, widest);
+  int64_t scratch =
+      std::max(kernels.linear_scratch_bytes(LinearPlan::kF32Panels, t, widest), int64_t{4} << 20);
+  if (kernels.linear_backward_bf16_scratch_bytes != nullptr) {
+    scratch = std::max(scratch, kernels.linear_backward_bf16_scratch_bytes(t));
+  }
+  const AttentionShape attention{
+      c.num_attention_heads, c.num_attention_heads, c.head_dim(), 1.0f, 0, KvType::kF32};
+  const int64_t longest = std::min(t, c.max_patches());
+  const int64_t work = 3 * operand +
+                       threads * (scratch + VarlenAttentionBytes(kernels, attention, longest)) +
+                       t * widest * kFloat + LinearWeightGradientBytes(kernels, threads, t, widest);
+  return fixed + kept + way_back + work + (int64_t{4} << 20);
 }
 
 }  // namespace galen

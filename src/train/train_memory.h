@@ -5,6 +5,7 @@
 #include <string>
 
 #include "models/causal_lm.h"
+#include "models/vision/vision_config.h"
 
 namespace galen {
 
@@ -29,11 +30,18 @@ struct StepShape {
   // Floats for each token and layer that adapters keep beside the layer's own.
   int64_t adapter_floats = 0;
   bool recompute = false;
-  bool train_head = false;
+  // Images of the pass: views, their patches, and whether the tower is part of it; what adapters
+  // keep for each patch and layer of the tower.
+  int64_t views = 0, patches = 0;
+  bool tower = false;
+  int64_t tower_adapter_floats = 0;
 };
 
-// Upper bound of what one step takes from the arena, forward and back.
+// Upper bound of what one step takes from the arena, forward and back, without the tower.
 int64_t TrainArenaBytes(const ModelConfig& config, const KernelTable& kernels, int threads,
                         const StepShape& shape);
+// What the tower adds to that.
+int64_t TowerTrainArenaBytes(const VisionConfig& config, const KernelTable& kernels, int threads,
+                             const StepShape& shape);
 
 }  // namespace galen

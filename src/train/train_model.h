@@ -18,6 +18,8 @@ class TrainModel {
   virtual ~TrainModel() = default;
 
   CausalLM& model() { return *loaded_.model; }
+  // Null: the image tower is not part of the training.
+  const ImageTower* tower() const { return loaded_.tower.get(); }
   const ModelFiles& files() const { return loaded_.files; }
   // Trained parameters in a fixed order. Memory belongs to this object.
   const std::vector<TrainParam>& params() const { return params_; }
@@ -34,14 +36,21 @@ class TrainModel {
   TrainMemory memory_;
 };
 
+// What adapters keep of a forward pass, as StepShape has it.
+struct AdapterFloats {
+  int64_t per_token = 0;
+  int64_t per_patch = 0;
+};
+
 // What OpenTrainModel needs to know, and asks before it takes memory.
 struct TrainModelOptions {
   const TrainOptions* options = nullptr;
+  bool tower = false;  // the image tower is trained, or adapted
   const KernelTable* kernels = nullptr;
   ThreadPool* pool = nullptr;
   // memory: base, parameters and gradients. An error ends the loading and is passed on.
   std::function<Status(const ModelConfig& config, const TrainMemory& memory,
-                       const std::vector<TrainParam>& params, int64_t adapter_floats)>
+                       const std::vector<TrainParam>& params, const AdapterFloats& floats)>
       admit;
 };
 

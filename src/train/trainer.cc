@@ -15,7 +15,8 @@
 #include "train/adamw.h"
 #include "train/atomic_directory.h"
 #include "train/checkpoint_files.h"
-#include "train/collator.h"
+#include "train/random_init.h"
+#include "train/run_data.h"
 #include "train/run_identity.h"
 #include "train/run_log.h"
 #include "train/schedule.h"
@@ -41,6 +42,12 @@ EncodedChat RandomExample(int64_t tokens, int64_t vocab_size, uint64_t seed) {
   return chat;
 }
 
+constexpr uint64_t kEvalKey = 0x6576616c;  // of places of parts of pages: the same each time
+
+Compute ComputeOf(const TrainOptions& o) {
+  return o.compute == "fp32" ? Compute::kFp32 : Compute::kBf16;
+}
+
 class Run {
  public:
   Run(const TrainOptions& options, const RunMode& mode, const TrainEvents& events)
@@ -49,6 +56,9 @@ class Run {
 
  private:
   bool dry() const { return mode_.dry_run > 0; }
+  uint64_t StepKey(int64_t step) const {
+    return Mix64(static_cast<uint64_t>(o_.seed) ^ Mix64(static_cast<uint64_t>(step)));
+  }
   bool Stopped() const { return events_.stop != nullptr && events_.stop->load(); }
   void Note(const std::string& text) const {
     if (events_.note != nullptr) events_.note(text);
@@ -57,32 +67,30 @@ class Run {
   Status ReadData();
   Status OpenModelAndOptimiser();
   Status Admit(const ModelConfig& config, const TrainMemory& memory,
-               const std::vector<TrainParam>& params, int64_t adapter_floats);
+               const std::vector<TrainParam>& params, const AdapterFloats& floats);
+  Status CheckBegun() const;
   Status Resume();
   void PlanSteps();
 
   Status Loop();
   // Gathers gradients of step `step` (from 0).
   Result<StepReport> Step(int64_t step);
-  Result<FlatBatch> Gather(const TrainData& data, const std::vector<int64_t>& examples) const;
   Status BadLoss(int64_t step, const FlatBatch& batch, const std::vector<int64_t>& examples,
                  double loss);
   Status BadGradient(int64_t step) const;
-  std::string NameExamples(const std::vector<int64_t>& examples) const;
   // *stop: early stopping says that this was the last step.
   Status Evaluate(int64_t step, bool* stop);
   Status Save(int64_t step);
   std::vector<StateTensor> StateTensors();
 
-  const TrainOptions& o_;
+  TrainOptions o_;
   const RunMode& mode_;
   const TrainEvents& events_;
   const KernelTable* kernels_ = nullptr;
   std::unique_ptr<ThreadPool> pool_;
   ModelFiles files_;
-  std::optional<ExampleEncoder> encoder_;
-  std::optional<TrainData> train_data_, eval_data_;
-  std::optional<BatchPlan> plan_, eval_plan_;
+  std::unique_ptr<RunData> data_;
+  bool train_tower_ = false;
   std::unique_ptr<TrainModel> model_;
   std::optional<StepRunner> runner_;
   AdamW optimiser_;
@@ -97,54 +105,58 @@ class Run {
 
 Status Run::ReadData() {
   if (dry()) return OkStatus();
-  ASSIGN_OR_RETURN(encoder_, ExampleEncoder::Create(files_, o_.chat_template));
-  ASSIGN_OR_RETURN(train_data_, TrainData::Open(o_.train_file, *encoder_, o_, events_.reading));
-  plan_.emplace(train_data_->examples(), o_, true);
-  if (!o_.eval_file.empty()) {
-    ASSIGN_OR_RETURN(eval_data_, TrainData::Open(o_.eval_file, *encoder_, o_, events_.reading));
-    eval_plan_.emplace(eval_data_->examples(), o_, false);
-  }
+  ASSIGN_OR_RETURN(data_, RunData::Open(files_, o_, *pool_, events_.reading));
   if (events_.data != nullptr) {
-    events_.data(train_data_->report(), eval_data_.has_value() ? &eval_data_->report() : nullptr);
+    const DataPart* eval = data_->eval();
+    events_.data(data_->train().data.report(), eval == nullptr ? nullptr : &eval->data.report());
   }
   return OkStatus();
 }
 
 // The largest batch that can come decides what activations need.
 Status Run::Admit(const ModelConfig& config, const TrainMemory& memory,
-                  const std::vector<TrainParam>& params, int64_t adapter_floats) {
+                  const std::vector<TrainParam>& params, const AdapterFloats& floats) {
   StepShape shape;
   shape.recompute = o_.gradient_checkpointing;
-  shape.adapter_floats = adapter_floats;
+  shape.adapter_floats = floats.per_token;
+  shape.tower_adapter_floats = floats.per_patch;
   if (dry()) {
     shape.tokens = o_.max_seq_length * o_.per_device_train_batch_size;
     shape.labels = shape.tokens - o_.per_device_train_batch_size;
     shape.sequences = o_.per_device_train_batch_size;
   } else {
-    for (const BatchPlan* plan : {&*plan_, eval_plan_.has_value() ? &*eval_plan_ : &*plan_}) {
-      shape.tokens = std::max(shape.tokens, plan->max_tokens());
-      shape.labels = std::max(shape.labels, plan->max_labels());
-      shape.sequences = std::max(shape.sequences, plan->max_examples());
-    }
+    data_->AddLargest(&shape);
   }
   memory_ = memory;
   memory_.optimiser = AdamW::StateBytes(params, o_.optim == "adamw_8bit");
   arena_bytes_ = TrainArenaBytes(config, *kernels_, pool_->size(), shape);
+  if (train_tower_ && shape.patches > 0) {
+    arena_bytes_ += TowerTrainArenaBytes(files_.vision, *kernels_, pool_->size(), shape);
+  }
   memory_.activations = arena_bytes_;
+  // Vectors or pixels of a batch's images, beside the arena.
+  if (shape.views > 0) memory_.activations += shape.tokens * config.hidden_size * 4;
   if (events_.planned != nullptr) events_.planned(memory_);
   const int64_t available =
       o_.memory_limit_gb > 0 ? static_cast<int64_t>(o_.memory_limit_gb * 1e9) : AvailableMemory();
-  return CheckTrainMemory(memory_, available);
+  RETURN_IF_ERROR(CheckTrainMemory(memory_, available));
+  if (train_tower_ || dry()) return OkStatus();
+  // Before other memory is taken.
+  std::string note;
+  RETURN_IF_ERROR(data_->Freeze(*kernels_, ComputeOf(o_), available, events_.seeing, &note));
+  if (!note.empty()) Note(note);
+  return OkStatus();
 }
 
 Status Run::OpenModelAndOptimiser() {
   TrainModelOptions setup;
   setup.options = &o_;
+  setup.tower = train_tower_;
   setup.kernels = kernels_;
   setup.pool = pool_.get();
   setup.admit = [this](const ModelConfig& config, const TrainMemory& memory,
-                       const std::vector<TrainParam>& params, int64_t adapter_floats) {
-    return Admit(config, memory, params, adapter_floats);
+                       const std::vector<TrainParam>& params, const AdapterFloats& floats) {
+    return Admit(config, memory, params, floats);
   };
   ASSIGN_OR_RETURN(model_, OpenTrainModel(setup));
   AdamWOptions adam;
@@ -157,8 +169,10 @@ Status Run::OpenModelAndOptimiser() {
   StepRunnerOptions runner;
   runner.kernels = kernels_;
   runner.pool = pool_.get();
-  runner.compute = o_.compute == "fp32" ? Compute::kFp32 : Compute::kBf16;
+  runner.compute = ComputeOf(o_);
   runner.recompute = o_.gradient_checkpointing;
+  runner.tower = model_->tower();
+  runner.processor = files_.image_processor.get();
   ASSIGN_OR_RETURN(runner_, StepRunner::Create(model_->model(), runner, arena_bytes_));
   return OkStatus();
 }
@@ -169,7 +183,7 @@ void Run::PlanSteps() {
     return;
   }
   const int64_t accumulated = o_.gradient_accumulation_steps;
-  steps_per_epoch_ = (plan_->batches_per_round() + accumulated - 1) / accumulated;
+  steps_per_epoch_ = (data_->train().plan.batches_per_round() + accumulated - 1) / accumulated;
   total_steps_ = o_.max_steps > 0
                      ? o_.max_steps
                      : static_cast<int64_t>(
@@ -190,15 +204,19 @@ std::vector<StateTensor> Run::StateTensors() {
   return tensors;
 }
 
-Status Run::Resume() {
-  state_.identity = RunIdentity(o_, train_data_->report(), total_steps_);
+// A run that is there is not begun anew.
+Status Run::CheckBegun() const {
   const int64_t last = LastCheckpoint(o_.output_dir);
-  if (!mode_.resume) {
-    if (last < 0) return OkStatus();
-    return InvalidArgument(o_.output_dir + " holds a run already (checkpoint-" +
-                           std::to_string(last) +
-                           "): continue it with --resume, or choose another output_dir");
-  }
+  if (last < 0 || mode_.resume) return OkStatus();
+  return InvalidArgument(o_.output_dir + " holds a run already (checkpoint-" +
+                         std::to_string(last) +
+                         "): continue it with --resume, or choose another output_dir");
+}
+
+Status Run::Resume() {
+  state_.identity = RunIdentity(o_, data_->train().data.report(), total_steps_);
+  if (!mode_.resume) return OkStatus();
+  const int64_t last = LastCheckpoint(o_.output_dir);
   if (last < 0) {
     Note("no checkpoint in " + o_.output_dir + ": the run begins anew");
     return OkStatus();
@@ -209,28 +227,6 @@ Status Run::Resume() {
   saved_step_ = summary_.resumed_from = last;
   summary_.best_eval_loss = state_.best_eval_loss;
   return OkStatus();
-}
-
-Result<FlatBatch> Run::Gather(const TrainData& data, const std::vector<int64_t>& examples) const {
-  FlatBatch batch;
-  for (const int64_t example : examples) {
-    ASSIGN_OR_RETURN(const EncodedChat chat, data.Encode(example));
-    batch.Add(chat);
-  }
-  return batch;
-}
-
-std::string Run::NameExamples(const std::vector<int64_t>& examples) const {
-  if (examples.empty()) return "made data";
-  constexpr size_t kNamed = 4;
-  std::string text;
-  for (size_t i = 0; i < std::min(examples.size(), kNamed); ++i) {
-    text += (i == 0 ? "" : ", ") + train_data_->Name(examples[i]);
-  }
-  if (examples.size() > kNamed) {
-    text += " and " + std::to_string(examples.size() - kNamed) + " more";
-  }
-  return text;
 }
 
 Status Run::BadLoss(int64_t step, const FlatBatch& batch, const std::vector<int64_t>& examples,
@@ -244,7 +240,7 @@ Status Run::BadLoss(int64_t step, const FlatBatch& batch, const std::vector<int6
   }
   return DataLoss(
       "step " + std::to_string(step + 1) + ": the loss is " + std::to_string(loss) + " (examples " +
-      NameExamples(examples) +
+      (examples.empty() ? "made data" : data_->NameExamples(examples)) +
       "); first tensor that is not finite: " + (where.empty() ? "the loss itself" : where) +
       ". Checkpoints saved before are intact; lower learning_rate, or look at the base");
 }
@@ -272,25 +268,29 @@ Result<StepReport> Run::Step(int64_t step) {
     }
     examples.emplace_back();
   } else {
+    const DataPart& part = data_->train();
     const int64_t round = step / steps_per_epoch_, place = step % steps_per_epoch_;
     const int64_t first = place * o_.gradient_accumulation_steps;
     const int64_t last =
-        std::min(first + o_.gradient_accumulation_steps, plan_->batches_per_round());
+        std::min(first + o_.gradient_accumulation_steps, part.plan.batches_per_round());
     for (int64_t b = first; b < last; ++b) {
-      examples.push_back(plan_->Examples(round, b));
-      ASSIGN_OR_RETURN(FlatBatch batch, Gather(*train_data_, examples.back()));
+      examples.push_back(part.plan.Examples(round, b));
+      ASSIGN_OR_RETURN(FlatBatch batch,
+                       data_->Gather(part.data, examples.back(), train_tower_, StepKey(step)));
       batches.push_back(std::move(batch));
     }
   }
+  StepWork work;
+  work.full = !o_.lora.enabled;
+  if (train_tower_) work.tower = &files_.vision;
   for (const FlatBatch& batch : batches) {
     report.tokens += static_cast<int64_t>(batch.tokens.size());
     report.labels += static_cast<int64_t>(batch.targets.size());
-    report.flops += StepFlops(model_->model().config(), batch);
+    report.flops += StepFlops(model_->model().config(), batch, work);
   }
   for (size_t i = 0; i < batches.size(); ++i) {
     // Of the seed, the step and the part alone: a resumed run drops what a whole one does.
-    const uint64_t key =
-        Mix64(Mix64(static_cast<uint64_t>(o_.seed) ^ Mix64(static_cast<uint64_t>(step))) + i) | 1;
+    const uint64_t key = Mix64(StepKey(step) + i) | 1;
     const double loss = runner_->Loss(batches[i], static_cast<double>(report.labels), true, key);
     if (!std::isfinite(loss)) return BadLoss(step, batches[i], examples[i], loss);
     report.loss += loss;
@@ -312,17 +312,22 @@ Result<StepReport> Run::Step(int64_t step) {
 
 Status Run::Evaluate(int64_t step, bool* stop) {
   *stop = false;
-  if (!eval_data_.has_value()) return OkStatus();
+  const DataPart* part = dry() ? nullptr : data_->eval();
+  if (part == nullptr) return OkStatus();
   EvalReport report;
   report.step = step;
   double sum = 0;
-  for (int64_t b = 0; b < eval_plan_->batches_per_round(); ++b) {
-    ASSIGN_OR_RETURN(const FlatBatch batch, Gather(*eval_data_, eval_plan_->Examples(0, b)));
-    sum += runner_->Loss(batch, 1.0, false);
+  int64_t exact = 0;
+  for (int64_t b = 0; b < part->plan.batches_per_round(); ++b) {
+    ASSIGN_OR_RETURN(const FlatBatch batch,
+                     data_->Gather(part->data, part->plan.Examples(0, b), train_tower_, kEvalKey));
+    sum += runner_->Evaluate(batch, &exact);
+    report.examples += static_cast<int64_t>(batch.spans.size());
     report.labels += static_cast<int64_t>(batch.targets.size());
     if (Stopped()) return OkStatus();
   }
   report.loss = sum / static_cast<double>(report.labels);
+  report.exact = static_cast<double>(exact) / static_cast<double>(report.examples);
   report.best = state_.best_eval_loss == 0 || report.loss < state_.best_eval_loss;
   if (report.best) {
     state_.best_eval_loss = report.loss;
@@ -385,12 +390,21 @@ Result<TrainSummary> Run::Go() {
   kernels_ = &KernelsFor(isa);
   pool_ = std::make_unique<ThreadPool>(o_.threads > 0 ? static_cast<int>(o_.threads)
                                                       : AvailableProcessors());
+  DirectoryLock lock;
+  if (!dry() || o_.init == "random") {
+    RETURN_IF_ERROR(MakeDirectories(o_.output_dir));
+    ASSIGN_OR_RETURN(lock, DirectoryLock::Take(o_.output_dir));
+    RETURN_IF_ERROR(CheckBegun());
+  }
+  RETURN_IF_ERROR(MakeInitialModel(mode_.resume, &o_));
   ASSIGN_OR_RETURN(files_, ReadModel(o_.model));
   if (o_.max_seq_length > files_.config.max_position_embeddings) {
     return InvalidArgument("max_seq_length is " + std::to_string(o_.max_seq_length) +
                            ", the model's positions end at " +
                            std::to_string(files_.config.max_position_embeddings));
   }
+  train_tower_ = !o_.freeze_vision_tower;
+  if (train_tower_) RETURN_IF_ERROR(files_.vision_status);
   RETURN_IF_ERROR(ReadData());
   PlanSteps();
   RETURN_IF_ERROR(OpenModelAndOptimiser());
@@ -398,8 +412,6 @@ Result<TrainSummary> Run::Go() {
     RETURN_IF_ERROR(Loop());
     return summary_;
   }
-  RETURN_IF_ERROR(MakeDirectories(o_.output_dir));
-  ASSIGN_OR_RETURN(const DirectoryLock lock, DirectoryLock::Take(o_.output_dir));
   RemoveOldCheckpoints(o_.output_dir, o_.save_total_limit);
   RETURN_IF_ERROR(Resume());
   ASSIGN_OR_RETURN(log_, RunLog::Open(o_, state_.step));
@@ -411,6 +423,18 @@ Result<TrainSummary> Run::Go() {
 }
 
 }  // namespace
+
+Status MakeInitialModel(bool keep, TrainOptions* options) {
+  if (options->init != "random") return OkStatus();
+  const std::string directory = options->output_dir + "/init";
+  if (!keep || !FileExists(directory + "/model.safetensors")) {
+    RETURN_IF_ERROR(MakeDirectories(options->output_dir));
+    RETURN_IF_ERROR(
+        WriteRandomModel(options->model, static_cast<uint64_t>(options->seed), directory));
+  }
+  options->model = directory;
+  return OkStatus();
+}
 
 Result<TrainSummary> Train(const TrainOptions& options, const RunMode& mode,
                            const TrainEvents& events) {

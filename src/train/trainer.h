@@ -33,12 +33,15 @@ struct EvalReport {
   int64_t step = 0;
   double loss = 0;
   int64_t labels = 0;
+  int64_t examples = 0;
+  double exact = 0;  // share of examples of which greedy decoding would say every answer
   bool best = false;
 };
 
 // All may be empty. Called on the thread that trains.
 struct TrainEvents {
   std::function<bool(int64_t done, int64_t of)> reading;  // the data; false: stop
+  std::function<bool(int64_t done, int64_t of)> seeing;   // images by a frozen tower; false: stop
   std::function<void(const DataReport& train, const DataReport* eval)> data;
   std::function<void(const TrainMemory& memory)> planned;
   std::function<void(const std::string& text)> note;
@@ -59,9 +62,13 @@ struct TrainSummary {
   std::string result;  // the folder of the adapter or model
 };
 
+// With init: random, writes output_dir/init and makes it the model; keep: unless it is there.
+Status MakeInitialModel(bool keep, TrainOptions* options);
+
 struct RunMode {
   bool resume = false;
-  // > 0: that many steps on made data of max_seq_length tokens; nothing is written.
+  // > 0: that many steps on made data of max_seq_length tokens; nothing is written (with init:
+  // random output_dir/init).
   int64_t dry_run = 0;
 };
 

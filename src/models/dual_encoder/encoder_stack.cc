@@ -8,7 +8,10 @@
 
 #include "models/model_config.h"
 #include "nn/encoder_int8.h"
+#include "ops/attention_products.h"
+#include "ops/block.h"
 #include "ops/row_blocks.h"
+#include "ops/tape.h"
 
 namespace galen {
 namespace {
@@ -50,6 +53,21 @@ Tensor CausalBlock(ExecContext& ctx, const EncoderLayer& layer, const EncoderSta
   const Tensor n2 = LayerNorm(ctx, middle, layer.layer_norm2_w, layer.layer_norm2_b, eps);
   const Tensor inner = Activation(ctx, config.hidden_act, Project(ctx, layer.fc1, n2));
   return scope.Keep(Add(ctx, middle, Project(ctx, layer.fc2, inner)), x);
+}
+
+// What EncoderBlock needs beside x, for the tape.
+struct BlockCall {
+  const EncoderLayer* layer;
+  EncoderAttentionShape shape;
+  const int32_t* bounds;
+  size_t num_bounds;
+  ActivationKind activation;
+  float eps;
+};
+
+Tensor Block(ExecContext& ctx, const BlockCall& call, const Tensor& x) {
+  return EncoderBlock(ctx, *call.layer, call.shape, {call.bounds, call.num_bounds}, call.activation,
+                      call.eps, x);
 }
 
 }  // namespace
@@ -97,10 +115,14 @@ Tensor EncoderStack::Forward(ExecContext& ctx, std::span<const int32_t> cu_seqle
   }
   const bool int8 = ctx.compute == Compute::kInt8 && !int8_layers_.empty() && !causal;
   const std::vector<EncoderLayer>& layers = int8 ? int8_layers_ : layers_;
+  const int32_t* bounds =
+      ctx.tape == nullptr ? cu_seqlens.data() : SaveValues(ctx.arena, cu_seqlens);
   for (size_t i = 0; i < layers.size(); ++i) {
     x = causal ? CausalBlock(ctx, layers[i], config_, spans, x)
-               : EncoderBlock(ctx, layers[i], shape, cu_seqlens, config_.hidden_act,
-                              config_.layer_norm_eps, x);
+               : RunBlock<Block>(ctx,
+                                 BlockCall{&layers[i], shape, bounds, cu_seqlens.size(),
+                                           config_.hidden_act, config_.layer_norm_eps},
+                                 x);
     Observe(ctx, name, static_cast<int64_t>(i), x);
   }
   return x;
@@ -150,7 +172,7 @@ int64_t EncoderStack::ArenaBytes(const KernelTable& kernels, int num_threads, in
   const EncoderAttentionShape encoder = config_.attention_shape();
   const AttentionShape shape{
       encoder.num_heads, encoder.num_heads, encoder.head_dim, encoder.scale, 0, KvType::kF32};
-  int64_t scratch = kernels.attention_scratch_bytes(shape, longest_segment);
+  int64_t scratch = VarlenAttentionBytes(kernels, shape, longest_segment);
   if (kernels.encoder_attention != nullptr) {
     scratch = std::max(scratch, kernels.encoder_attention_scratch_bytes(encoder, longest_segment));
   }

@@ -24,6 +24,7 @@ class Gemma3Tower final : public ImageTower {
   Tensor Forward(ExecContext& ctx, const ImageBatch& batch) const override;
   int64_t Tokens(const ImageGrid& grid) const override { return grid.patches() / (pool_ * pool_); }
   Status CheckGrid(const ImageGrid& grid) const override;
+  Status CheckPart(const ImageGrid& grid) const override;
   std::vector<ParamSpec> Params() override;
   int64_t ArenaBytes(const KernelTable& kernels, int num_threads,
                      int64_t num_patches) const override;
@@ -47,6 +48,17 @@ Status Gemma3Tower::CheckGrid(const ImageGrid& grid) const {
                          " patches, in steps of " + std::to_string(pool_));
 }
 
+Status Gemma3Tower::CheckPart(const ImageGrid& grid) const {
+  const int64_t side = config_.patches_per_side();
+  const auto fits = [&](int64_t n) { return n >= pool_ && n <= side && n % pool_ == 0; };
+  if (fits(grid.height) && fits(grid.width)) return OkStatus();
+  return InvalidArgument(
+      "an image of " + std::to_string(grid.width * config_.patch_size) + " x " +
+      std::to_string(grid.height * config_.patch_size) +
+      " pixels (width x height); as a part of a page this tower takes multiples of " +
+      std::to_string(pool_ * config_.patch_size) + " up to " + std::to_string(config_.image_size));
+}
+
 // The patches of each token's square, token by token, row-major.
 std::vector<int32_t> PoolRows(std::span<const ImageGrid> grids, int64_t pool) {
   std::vector<int32_t> rows;
@@ -65,7 +77,9 @@ std::vector<int32_t> PoolRows(std::span<const ImageGrid> grids, int64_t pool) {
 }
 
 Tensor Gemma3Tower::Forward(ExecContext& ctx, const ImageBatch& batch) const {
-  for (const ImageGrid& grid : batch.grids) GALEN_CHECK(CheckGrid(grid).ok());
+  for (const ImageGrid& grid : batch.grids) {
+    GALEN_CHECK((batch.corners.empty() ? CheckGrid(grid) : CheckPart(grid)).ok());
+  }
   Tensor x = encoder_.Forward(ctx, batch);
   x = MeanRows(ctx, x, PoolRows(batch.grids, pool_), pool_ * pool_);
   Observe(ctx, "vision.pooled", x);

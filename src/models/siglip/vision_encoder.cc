@@ -17,25 +17,48 @@ SiglipVisionEncoder::SiglipVisionEncoder(const VisionConfig& config)
 
 Tensor SiglipVisionEncoder::Forward(ExecContext& ctx, const ImageBatch& batch) const {
   GALEN_CHECK(!batch.grids.empty());
-  const ImageGrid grid = batch.grids[0];
-  for (const ImageGrid& other : batch.grids) {
-    GALEN_CHECK(other.height == grid.height && other.width == grid.width);
+  std::vector<int32_t> bounds = {0};
+  for (const ImageGrid& grid : batch.grids) {
+    bounds.push_back(bounds.back() + static_cast<int32_t>(grid.patches()));
   }
-  const auto count = static_cast<int64_t>(batch.grids.size());
-  GALEN_CHECK(batch.patches.rows() == count * grid.patches() &&
+  GALEN_CHECK(batch.patches.rows() == bounds.back() &&
               batch.patches.cols() == config_.patch_values());
-  const int64_t side = config_.patches_per_side();
-  Tensor x = Project(ctx, patch_embedding_, batch.patches);
-  if (grid.height == side && grid.width == side) {
-    x = AddRows(ctx, x, position_embedding_);
-  } else {
-    x = AddInterpolatedRows(ctx, x, position_embedding_, {side, side}, {grid.height, grid.width});
-  }
+  Tensor x = AddPositions(ctx, batch, Project(ctx, patch_embedding_, batch.patches));
   Observe(ctx, "vision.embeddings", x);
-  x = stack_.Forward(ctx, EqualSegments(count, grid.patches()), false, "vision.layers", x);
+  x = stack_.Forward(ctx, bounds, false, "vision.layers", x);
   x = LayerNorm(ctx, x, post_layernorm_w_, post_layernorm_b_, config_.layer_norm_eps);
   Observe(ctx, "vision.post_layernorm", x);
   return x;
+}
+
+Tensor SiglipVisionEncoder::AddPositions(ExecContext& ctx, const ImageBatch& batch,
+                                         const Tensor& x) const {
+  const int64_t side = config_.patches_per_side();
+  if (batch.corners.empty()) {
+    const ImageGrid grid = batch.grids[0];
+    for (const ImageGrid& other : batch.grids) {
+      GALEN_CHECK(other.height == grid.height && other.width == grid.width);
+    }
+    if (grid.height == side && grid.width == side) return AddRows(ctx, x, position_embedding_);
+    return AddInterpolatedRows(ctx, x, position_embedding_, {side, side},
+                               {grid.height, grid.width});
+  }
+  GALEN_CHECK(batch.corners.size() == batch.grids.size());
+  std::vector<int32_t> rows;
+  for (size_t i = 0; i < batch.grids.size(); ++i) {
+    const ImageGrid& grid = batch.grids[i];
+    const GridCorner& corner = batch.corners[i];
+    GALEN_CHECK(corner.top >= 0 && corner.top + grid.height <= side);
+    GALEN_CHECK(corner.left >= 0 && corner.left + grid.width <= side);
+    for (int64_t y = 0; y < grid.height; ++y) {
+      const int64_t first = (corner.top + y) * side + corner.left;
+      for (int64_t at = 0; at < grid.width; ++at) rows.push_back(static_cast<int32_t>(first + at));
+    }
+  }
+  const Weight table = {{reinterpret_cast<const uint8_t*>(position_embedding_.data), DType::kF32,
+                         WeightLayout::kRows, side * side, config_.hidden_size},
+                        position_embedding_.grad};
+  return Add(ctx, x, Embedding(ctx, table, rows, 1.0f));
 }
 
 void SiglipVisionEncoder::AddParams(ParamTable* table) {

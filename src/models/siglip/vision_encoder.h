@@ -15,19 +15,21 @@ class SiglipVisionEncoder {
   explicit SiglipVisionEncoder(const VisionConfig& config);
 
   // [patches, hidden_size] after post_layernorm. A grid of another size than the position table's
-  // gets its positions by bicubic interpolation, as transformers' interpolate_pos_encoding. All
-  // grids of a batch have one size. Observed: "vision.embeddings", "vision.layers.N",
-  // "vision.post_layernorm".
+  // gets its positions by bicubic interpolation, as transformers' interpolate_pos_encoding; then
+  // all grids of a batch have one size. Images with corners take rows of the table. Observed:
+  // "vision.embeddings", "vision.layers.N", "vision.post_layernorm".
   Tensor Forward(ExecContext& ctx, const ImageBatch& batch) const;
 
   // Adds the rows of all weights, under the names of VisionScope.
   static ParamTable Table() { return ParamTable("vision_tower.encoder.layers.", "v.blk."); }
   void AddParams(ParamTable* table);
 
-  // Upper bound of Forward's temporaries.
+  // Upper bound of Forward's temporaries in inference.
   int64_t ArenaBytes(const KernelTable& kernels, int num_threads, int64_t num_patches) const;
 
  private:
+  Tensor AddPositions(ExecContext& ctx, const ImageBatch& batch, const Tensor& x) const;
+
   const VisionConfig config_;
   LinearLayer patch_embedding_;
   VectorParam position_embedding_;  // [side * side, hidden_size]

@@ -21,11 +21,21 @@ struct ImageGrid {
   int64_t patches() const { return height * width; }
 };
 
+// Where the upper left patch of a part of a page lies on the page, in patches.
+struct GridCorner {
+  int64_t top = 0;
+  int64_t left = 0;
+};
+
 // Any number of images, their patches one after the other. Borrowed for the time of the call.
 struct ImageBatch {
   Tensor
       patches;  // [sum of grids' patches, config().patch_values()], as ImageProcessor writes them
   std::span<const ImageGrid> grids;
+  // Empty: each image is a whole page, and the table of positions is interpolated to its grid. Else
+  // one for each image, which is a part of a page and takes the table's own positions from there
+  // on.
+  std::span<const GridCorner> corners;
 };
 
 class ImageTower {
@@ -43,6 +53,10 @@ class ImageTower {
   virtual int64_t Tokens(const ImageGrid& grid) const = 0;
   // InvalidArgument for a grid that this tower cannot take.
   virtual Status CheckGrid(const ImageGrid& grid) const = 0;
+  // The same for a part of a page (ImageBatch::corners).
+  virtual Status CheckPart(const ImageGrid&) const {
+    return Unsupported("this model's tower takes whole images, no parts of a page");
+  }
   // One row for each weight, as CausalLM::Params.
   virtual std::vector<ParamSpec> Params() = 0;
   // Upper bound of what Forward takes from the arena in inference, the caller's patches included.

@@ -9,11 +9,8 @@ gradient times the rate, carry it into weights as a fraction of what the weights
 """
 
 import json
-import math
-import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -22,21 +19,12 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
-GALEN = os.environ["GALEN_BIN"]
-ROOT = Path(__file__).resolve().parents[3]
-TINY = ROOT / "tests/parity/models/tiny"
-STEPS = 10
+import vision
+from common import STEPS, TINY, check, compare_steps, failures, galen, relative, train_torch
+
 TEMPLATE = ("{{ bos_token }}{% for m in messages %}{{ m.role }} {{ m.content }}"
             "{% if m.role == 'assistant' %}{{ eos_token }}{% endif %} {% endfor %}"
             "{% if add_generation_prompt %}assistant {% endif %}")
-failures = []
-torch.set_num_threads(1)  # tiny products: more only wait for each other
-
-
-def check(good, what, detail=""):
-    print(("ok    " if good else "FAIL  ") + what + ("" if good else "  " + str(detail)), flush=True)
-    if not good:
-        failures.append(what)
 
 
 def write_examples(path, n):
@@ -49,15 +37,6 @@ def write_examples(path, n):
                 turns.append({"role": "user", "content": " ".join(rng.choices(words, k=rng.randint(1, 2)))})
                 turns.append({"role": "assistant", "content": " ".join(rng.choices(words, k=rng.randint(1, 2)))})
             f.write(json.dumps({"messages": turns}) + "\n")
-
-
-def galen(folder, name, options, *args):
-    config = folder / f"{name}.yaml"
-    config.write_text(json.dumps(options))  # JSON is YAML
-    result = subprocess.run([GALEN, "train", str(config), "--json", *args], capture_output=True, text=True)
-    if result.returncode != 0:
-        raise SystemExit(f"{name}: galen failed: {result.stderr}")
-    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def check_labels(folder, base, shown):
@@ -74,54 +53,6 @@ def check_labels(folder, base, shown):
             if "".join(m["content"].split()) not in text:
                 return check(False, "the text is all there", text)
     check(True, "labels are the answers and nothing else")
-
-
-def schedule(options, optimiser):
-    kind = options.get("lr_scheduler_type", "cosine")
-    return transformers.get_scheduler(kind, optimiser, num_warmup_steps=options.get("warmup_steps", 0),
-                                      num_training_steps=options["max_steps"])
-
-
-def batches_of(shown, options):
-    """One batch of all examples a step; each example alone, since none may see another."""
-    return [(torch.tensor([e["tokens"]]), torch.tensor([e["labels"]])) for e in shown]
-
-
-def train_torch(model, groups, shown, options):
-    """What transformers' Trainer does with the same options: losses, norms, first gradients."""
-    optimiser = torch.optim.AdamW(groups, lr=options["learning_rate"], betas=(0.9, 0.999), eps=1e-8)
-    rates = schedule(options, optimiser)
-    trained = [p for group in groups for p in group["params"]]
-    losses, norms, first = [], [], None
-    data = batches_of(shown, options)
-    labels = sum((l[:, 1:] != -100).sum().item() for _, l in data)
-    for _ in range(options["max_steps"]):
-        total = 0.0
-        for tokens, targets in data:
-            logits = model(input_ids=tokens).logits
-            loss = torch.nn.functional.cross_entropy(logits[0, :-1], targets[0, 1:], ignore_index=-100, reduction="sum") / labels
-            loss.backward()
-            total += loss.item()
-        norms.append(torch.nn.utils.clip_grad_norm_(trained, options["max_grad_norm"]).item())
-        if first is None:
-            first = {id(p): p.grad.clone() for p in trained}
-        optimiser.step()
-        rates.step()
-        optimiser.zero_grad()
-        losses.append(total)
-    return losses, norms, first
-
-
-def compare_steps(name, log, losses, norms):
-    # A loss is off by its own roundings (some 32 units of 2^-24) and by what its weights are off, of what they changed it.
-    worst = max(abs(a["loss"] - b) / (2e-6 * b + 2e-5 * abs(losses[0] - b)) for a, b in zip(log, losses))
-    check(worst < 1, f"{name}: ten losses, off by {worst:.2f} of the bound", losses)
-    worst = max(abs(a["grad_norm"] - b) / b for a, b in zip(log, norms))
-    check(worst < 2e-5, f"{name}: ten gradient norms, off by {worst:.1e}", norms)
-
-
-def relative(got, want):
-    return ((got.double() - want.double()).norm() / want.double().norm().clamp_min(1e-30)).item()
 
 
 def full_parameters(folder, base, family):
@@ -141,7 +72,7 @@ def full_parameters(folder, base, family):
         start = {n: p.detach().clone() for n, p in model.named_parameters()}
         groups = [{"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": 0.1},
                   {"params": [p for p in model.parameters() if p.dim() == 1], "weight_decay": 0.0}]
-        losses, norms, first = train_torch(model, groups, shown, options)
+        losses, norms, first = train_torch(logits_of(model), groups, shown, options)
         compare_steps(name, log, losses, norms)
         state = load_file(folder / name / "checkpoint-2/state.safetensors")
         # After step 1 (rate 0 in the warm-up) the first moment is 0.1 of the clipped gradient, after step 2 it has decayed
@@ -153,6 +84,10 @@ def full_parameters(folder, base, family):
         worst = max(((result[n].double() - p.double()).norm() / (p - start[n]).double().norm()).item()
                     for n, p in model.named_parameters())
         check(worst < 2e-3, f"{name}: weights after ten steps, off by {worst:.1e} of what they moved")
+
+
+def logits_of(model):
+    return lambda example: model(input_ids=torch.tensor([example["tokens"]])).logits[0]
 
 
 def open_torch(base, gguf=None):
@@ -200,7 +135,7 @@ def adapters(folder, base, family):
                 worst = relative(start[n], p)
                 check(worst < 1e-6, f"{name}: {n} begins as PEFT's", worst) if worst >= 1e-6 else None
             p.data.copy_(start[n].view_as(p))
-        losses, norms, first = train_torch(model, [{"params": list(trained.values()), "weight_decay": 0.0}], shown, options)
+        losses, norms, first = train_torch(logits_of(model), [{"params": list(trained.values()), "weight_decay": 0.0}], shown, options)
         compare_steps(name, log, losses, norms)
         state = load_file(folder / name / "checkpoint-2/state.safetensors")
         worst = max(relative(state["exp_avg." + n] / 0.19, first[id(p)].view_as(state["exp_avg." + n]))
@@ -230,6 +165,7 @@ def main():
             full_parameters(folder, base, family)
             if family != "qwen2":
                 adapters(folder, base, family)
+        vision.run(folder)
     print(f"{len(failures)} failed" if failures else "all passed")
     return 1 if failures else 0
 
