@@ -39,30 +39,46 @@ struct Mark {
   bool critical = false;
 };
 
-// What a word beside a result means as a mark, and nothing else.
+// What a word beside a result means as a mark, and nothing else. "(H)", "L*", "C", "++", arrows.
 Mark ReadMark(std::string text) {
-  while (!text.empty() && (text.front() == '(' || text.front() == '[' || text.front() == '*')) {
-    text.erase(0, 1);
-  }
-  while (!text.empty() &&
-         (text.back() == ')' || text.back() == ']' || text.back() == '*' || text.back() == '!')) {
+  static constexpr std::pair<std::string_view, Mark> kMarks[] = {
+      {"L", {Side::kLow, false}},
+      {"LOW", {Side::kLow, false}},
+      {"↓", {Side::kLow, false}},
+      {"-", {Side::kLow, false}},
+      {"H", {Side::kHigh, false}},
+      {"HIGH", {Side::kHigh, false}},
+      {"↑", {Side::kHigh, false}},
+      {"+", {Side::kHigh, false}},
+      {"LL", {Side::kLow, true}},
+      {"↓↓", {Side::kLow, true}},
+      {"--", {Side::kLow, true}},
+      {"CL", {Side::kLow, true}},
+      {"HH", {Side::kHigh, true}},
+      {"↑↑", {Side::kHigh, true}},
+      {"++", {Side::kHigh, true}},
+      {"CH", {Side::kHigh, true}},
+      {"C", {Side::kNone, true}},
+      {"CRIT", {Side::kNone, true}},
+      {"CRITICAL", {Side::kNone, true}},
+      {"PANIC", {Side::kNone, true}},
+      {"A", {Side::kAbnormal, false}},
+      {"ABN", {Side::kAbnormal, false}},
+      {"ABNORMAL", {Side::kAbnormal, false}},
+      {"!", {Side::kAbnormal, false}},
+      {"*", {Side::kAbnormal, false}},
+      {"N", {Side::kNormal, false}},
+      {"NORMAL", {Side::kNormal, false}}};
+  while (text.size() > 1 && (text.front() == '(' || text.front() == '[')) text.erase(0, 1);
+  while (text.size() > 1 && (text.back() == ')' || text.back() == ']' || text.back() == '*')) {
     text.pop_back();
   }
   std::string upper;
   for (const char c : text) upper += c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-  const bool small = text != upper && text.size() == 1;  // "h" and "l" are units
-  if (small) return {};
-  if (upper == "LL" || upper == "L-CRIT" || upper == "CL" || text == "↓↓")
-    return {Side::kLow, true};
-  if (upper == "HH" || upper == "H-CRIT" || upper == "CH" || text == "↑↑")
-    return {Side::kHigh, true};
-  if (upper == "L" || upper == "LOW" || text == "↓") return {Side::kLow, false};
-  if (upper == "H" || upper == "HIGH" || text == "↑") return {Side::kHigh, false};
-  if (upper == "CRITICAL" || upper == "CRIT" || upper == "PANIC" || upper == "C") {
-    return {Side::kNone, true};
+  if (text.size() == 1 && text != upper) return {};  // "h" and "l" are units
+  for (const auto& [spelled, mark] : kMarks) {
+    if (upper == spelled) return mark;
   }
-  if (upper == "A" || upper == "ABN" || upper == "ABNORMAL") return {Side::kAbnormal, false};
-  if (upper == "N" || upper == "NORMAL") return {Side::kNormal, false};
   return {};
 }
 
@@ -85,27 +101,27 @@ class MeasurementCheck {
   }
 
  private:
-  // The mark in the row of a result, behind it.
+  // The mark in the row of a result: a word that is nothing else of the record.
   bool MarkBeside(const Record& record, Mark* mark) const {
     const Value* value = record.Use("value");
     if (value == nullptr || !value->evidence || !record.anchor) return false;
     const Span& at = value->evidence->span;
-    const auto& words = answer_->pages[at.page].page().words;
+    const PageIndex& page = answer_->pages[at.page];
+    const auto& words = page.page().words;
     // Beside the number, without a space: "5.4H".
     const std::string& own = words[at.last].text;
     const size_t tail = own.find_last_of("0123456789");
     Mark found;
     if (tail != own.npos && tail + 1 < own.size()) found = ReadMark(own.substr(tail + 1));
-    const Value* unit = record.Use("unit");
     for (size_t i = 0; i < words.size(); ++i) {
-      if (!SameRow(words[i].box, words[at.first].box) || words[i].box.x0 <= words[at.last].box.x0) {
+      if (!SameRow(words[i].box, words[at.first].box) || OfAnotherRecord(record, words[i].box) ||
+          OfThisRecord(record, at.page, i)) {
         continue;
       }
-      if (OtherRecordBetween(record, at, words[i].box)) continue;
-      if (unit != nullptr && unit->evidence && unit->evidence->span.page == at.page &&
-          unit->evidence->span.Holds(i)) {
-        continue;
-      }
+      // The dash of a range.
+      const bool between = i > 0 && i + 1 < words.size() && page.HasNumber(i - 1) &&
+                           page.HasNumber(i + 1) && words[i - 1].line == words[i + 1].line;
+      if (between && (words[i].text == "-" || words[i].text == "+")) continue;
       const Mark next = ReadMark(words[i].text);
       if (next.side != Side::kNone && found.side == Side::kNone) found.side = next.side;
       found.critical = found.critical || next.critical;
@@ -114,11 +130,21 @@ class MeasurementCheck {
     return found.side != Side::kNone || found.critical;
   }
 
-  bool OtherRecordBetween(const Record& record, const Span& at, const Box& box) const {
+  static bool OfThisRecord(const Record& record, size_t page, size_t word) {
+    return std::any_of(record.fields.begin(), record.fields.end(), [&](const auto& field) {
+      const auto& evidence = field.second->evidence;
+      return evidence && evidence->span.page == page && evidence->span.Holds(word);
+    });
+  }
+
+  // In tables side by side, a word belongs to the name before it.
+  bool OfAnotherRecord(const Record& record, const Box& box) const {
     return std::any_of(answer_->records.begin(), answer_->records.end(), [&](const Record& other) {
-      return &other != &record && other.anchor && other.anchor->page == at.page &&
-             SameRow(other.anchor->box, record.anchor->box) && other.anchor->box.x0 > at.box.x0 &&
-             other.anchor->box.x0 <= box.x0;
+      if (&other == &record || !other.anchor || other.anchor->page != record.anchor->page)
+        return false;
+      const Box &o = other.anchor->box, &own = record.anchor->box;
+      if (!SameRow(o, own)) return false;
+      return o.x0 > own.x0 ? box.x0 >= o.x0 : box.x0 < own.x0;
     });
   }
 
