@@ -1,5 +1,5 @@
-// Answers of models, as hostile as they come, through checks and writers: the FHIR bundle stays JSON
-// of the right shape, whatever texts and numbers it was made of.
+// Answers of models, as hostile as they come, through checks and writers: the FHIR bundle stays
+// JSON of the right shape, whatever texts and numbers it was made of.
 #include <cstddef>
 #include <cstdint>
 #include <string>

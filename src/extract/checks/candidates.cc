@@ -4,8 +4,6 @@
 #include <cmath>
 #include <cstdio>
 
-#include "extract/units/unit_names.h"
-
 namespace galen::extract {
 namespace {
 
@@ -48,20 +46,6 @@ void Join(std::vector<Span> more, std::vector<Span>* spans) {
 
 bool ReadTime(std::string_view text, int* hour, int* minute) {
   return text.size() == 5 && std::sscanf(std::string(text).c_str(), "%2d:%2d", hour, minute) == 2;
-}
-
-// "500mg," to "mg": what stands in front of a unit and behind it.
-std::string_view UnitPart(std::string_view word) {
-  while (!word.empty() && (word.back() == ',' || word.back() == ';' || word.back() == ')' ||
-                           word.back() == ':' || (word.back() == '.' && word.size() > 1))) {
-    word.remove_suffix(1);
-  }
-  while (!word.empty() && (word.front() == '(' || word.front() == '[')) word.remove_prefix(1);
-  return word;
-}
-std::string_view WithoutNumber(std::string_view word) {
-  const size_t at = word.find_first_not_of("0123456789.,<>");
-  return at == word.npos ? std::string_view() : word.substr(at);
 }
 
 }  // namespace
@@ -110,31 +94,6 @@ std::vector<Span> FindAnyOrder(const PageIndex& page, std::string_view text) {
   return spans;
 }
 
-std::vector<Span> FindUnit(const PageIndex& page, std::string_view printed) {
-  std::vector<Span> spans;
-  const std::string folded = FoldUnit(printed), code = UnitCode(printed);
-  const auto& words = page.page().words;
-  for (size_t first = 0; first < words.size(); ++first) {
-    std::string joined;
-    for (size_t last = first; last < std::min(words.size(), first + 3); ++last) {
-      joined += words[last].text;
-      const std::string_view part = UnitPart(joined);
-      const std::string_view bare = last == first ? WithoutNumber(part) : part;
-      const auto same = [&](std::string_view text) {
-        return !text.empty() &&
-               (FoldUnit(text) == folded ||
-                (!code.empty() && !(text[0] >= '0' && text[0] <= '9' && text.size() < 3) &&
-                 UnitCode(text) == code));
-      };
-      if (same(part) || same(bare)) {
-        spans.push_back(page.SpanOf(first, last));
-        break;
-      }
-    }
-  }
-  return spans;
-}
-
 double ShareFound(const std::vector<PageIndex>& pages, std::string_view text, Span* first) {
   const std::vector<std::string> words = Words(text);
   if (words.size() < kRun) return 0;
@@ -165,11 +124,11 @@ std::vector<Span> Candidates(const std::vector<PageIndex>& pages, const Value& v
     if (field != nullptr) {
       if (const auto at = field->spelled.find(text); at != field->spelled.end()) {
         for (const std::string& spelling : at->second) {
-          Join(field->use == "unit" ? FindUnit(page, spelling) : page.FindText(spelling), &spans);
+          Join(field->use == "unit" ? page.FindUnit(spelling) : page.FindText(spelling), &spans);
         }
       }
       if (field->use == "unit" || field->use == "dose_unit") {
-        Join(FindUnit(page, text), &spans);
+        Join(page.FindUnit(text), &spans);
         continue;
       }
       if (field->any_order) Join(FindAnyOrder(page, text), &spans);

@@ -20,9 +20,6 @@ std::string WordsOf(const PageIndex& page, const Span& span);
 // others.
 std::vector<Span> FindAnyOrder(const PageIndex& page, std::string_view text);
 
-// A unit among the words [first, last] of a page: by its spelling or its UCUM code.
-std::vector<Span> FindUnit(const PageIndex& page, std::string_view printed);
-
 // The share of a long text's runs of four words that the page has; 1 for a text that stands there.
 double ShareFound(const std::vector<PageIndex>& pages, std::string_view text, Span* first);
 

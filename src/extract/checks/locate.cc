@@ -68,12 +68,18 @@ class Locator {
     value->Add("source.not_found", Level::kFlag, "stands nowhere on the pages");
   }
 
+  const std::vector<Span>& Places(const Value* value) const {
+    const auto [at, added] = places_.try_emplace(value);
+    if (added) at->second = Candidates(answer_->pages, *value);
+    return at->second;
+  }
+
   // The other fields of the record that stand beside the name, for choosing among several places.
   int Score(const Record& record, const Span& anchor) const {
     int score = 0;
     for (const auto& [name, value] : record.fields) {
       if (name == record.spec->name || NothingToFind(*value)) continue;
-      for (const Span& span : Candidates(answer_->pages, *value)) {
+      for (const Span& span : Places(value)) {
         if (span.page != anchor.page || span.Overlaps(anchor)) continue;
         if (SameRow(span.box, anchor.box)) {
           score += 3;
@@ -99,7 +105,7 @@ class Locator {
                        [&](const auto& field) { return field.first == record.spec->name; });
       if (name == record.fields.end() || NothingToFind(*name->second)) continue;
       int best = -1;
-      for (const Span& span : Candidates(answer_->pages, *name->second)) {
+      for (const Span& span : Places(name->second)) {
         const bool used = std::any_of(taken.begin(), taken.end(), [&](const Span& t) {
           return t.page == span.page && t.first == span.first && t.last == span.last;
         });
@@ -202,7 +208,7 @@ class Locator {
         Found(value, *record->anchor);
         continue;
       }
-      const std::vector<Span> spans = Candidates(answer_->pages, *value);
+      const std::vector<Span>& spans = Places(value);
       const Span* best = nullptr;
       int best_score = -1;
       for (const Span& span : spans) {
@@ -266,7 +272,7 @@ class Locator {
   }
 
   void LocateAlone(Value* value) {
-    const std::vector<Span> spans = Candidates(answer_->pages, *value);
+    const std::vector<Span>& spans = Places(value);
     if (spans.empty()) return LocateLongText(value);
     bool labelled = false;
     if (value->field != nullptr) {
@@ -301,6 +307,7 @@ class Locator {
 
   CheckedAnswer* answer_;
   std::map<const Value*, const Record*> owners_;
+  mutable std::map<const Value*, std::vector<Span>> places_;
   bool has_words_ = false;
 };
 

@@ -41,6 +41,20 @@ std::vector<std::string> NumberReadings(std::string_view run) {
   return readings;
 }
 
+// "500mg," to "mg": what stands in front of a unit and behind it.
+std::string_view UnitPart(std::string_view word) {
+  while (!word.empty() && (word.back() == ',' || word.back() == ';' || word.back() == ')' ||
+                           word.back() == ':' || (word.back() == '.' && word.size() > 1))) {
+    word.remove_suffix(1);
+  }
+  while (!word.empty() && (word.front() == '(' || word.front() == '[')) word.remove_prefix(1);
+  return word;
+}
+std::string_view WithoutNumber(std::string_view word) {
+  const size_t at = word.find_first_not_of("0123456789.,<>");
+  return at == word.npos ? std::string_view() : word.substr(at);
+}
+
 }  // namespace
 
 PageIndex::PageIndex(const SourcePage& page, size_t number) : page_(&page), number_(number) {
@@ -50,6 +64,7 @@ PageIndex::PageIndex(const SourcePage& page, size_t number) : page_(&page), numb
   }
   AddDates();
   AddTimes();
+  AddUnits();
 }
 
 Span PageIndex::SpanOf(size_t first, size_t last) const {
@@ -149,6 +164,37 @@ std::vector<Span> PageIndex::FindTime(int hour, int minute) const {
   std::vector<Span> spans;
   for (const Time& time : times_) {
     if (time.hour == hour && time.minute == minute) spans.push_back(time.span);
+  }
+  return spans;
+}
+
+void PageIndex::AddUnits() {
+  const auto& words = page_->words;
+  for (size_t first = 0; first < words.size(); ++first) {
+    std::string joined;
+    for (size_t last = first; last < std::min(words.size(), first + 3); ++last) {
+      joined += words[last].text;
+      const std::string_view part = UnitPart(joined);
+      // "500mg": the number goes, and what is a number alone is no unit.
+      for (const std::string_view text : {part, WithoutNumber(part)}) {
+        if (text.empty() || text.find_first_not_of("0123456789.,") == text.npos) continue;
+        if (text.size() != part.size() && last != first) continue;
+        units_.push_back({first, last, FoldUnit(text), UnitCode(text)});
+        if (text.size() == part.size() && WithoutNumber(part).size() == part.size()) break;
+      }
+    }
+  }
+}
+
+std::vector<Span> PageIndex::FindUnit(std::string_view printed) const {
+  std::vector<Span> spans;
+  const std::string folded = FoldUnit(printed), code = UnitCode(printed);
+  if (folded.empty()) return spans;
+  for (const Unit& unit : units_) {
+    if (unit.folded != folded && (code.empty() || unit.code != code)) continue;
+    // "mm" of "mm Hg" when that is meant.
+    if (!spans.empty() && spans.back().first == unit.first) continue;
+    spans.push_back(SpanOf(unit.first, unit.last));
   }
   return spans;
 }

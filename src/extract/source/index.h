@@ -72,6 +72,9 @@ class PageIndex {
     std::vector<CalendarDate> readings;  // several where day and month may be exchanged
   };
   const std::vector<Date>& dates() const { return dates_; }
+  // Every run of one to three words that may be a unit: by its spelling (FoldUnit) or its UCUM
+  // code.
+  std::vector<Span> FindUnit(std::string_view printed) const;
   // A word with digits in it that is part of a unit ("10^9/L") is no number.
   bool HasNumber(size_t word) const;
 
@@ -82,7 +85,12 @@ class PageIndex {
     size_t word;
     std::vector<std::string> readings;  // canonical
   };
+  struct Unit {
+    size_t first, last;
+    std::string folded, code;
+  };
   void AddNumbers(size_t word);
+  void AddUnits();
   void AddDates();
   void AddTimes();
   struct Time {
@@ -96,6 +104,7 @@ class PageIndex {
   std::vector<Number> numbers_;
   std::vector<Date> dates_;
   std::vector<Time> times_;
+  std::vector<Unit> units_;
 };
 
 }  // namespace galen::extract
