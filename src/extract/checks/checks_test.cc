@@ -20,7 +20,13 @@ struct Checked {
     GALEN_CHECK(value != nullptr);
     return *value;
   }
-  bool Has(const std::string& path, const std::string& id) { return At(path).Find(id) != nullptr; }
+  testing::AssertionResult Has(const std::string& path, const std::string& id) {
+    const Value& value = At(path);
+    if (value.Find(id) != nullptr) return testing::AssertionSuccess();
+    auto failure = testing::AssertionFailure() << path << " = " << value.leaf.value.dump() << " has";
+    for (const Verdict& verdict : value.verdicts) failure << " " << verdict.id;
+    return failure;
+  }
 };
 
 std::unique_ptr<Checked> Check(const std::string& kind, std::vector<SourcePage> pages,
@@ -124,7 +130,7 @@ TEST(Checks, FlagPlantedFaults) {
     document[Json::json_pointer(fault.path)] = fault.value;
     const auto checked = Check("lab_report", {LabPage().page()}, document);
     if (*fault.id == '\0') continue;
-    EXPECT_TRUE(checked->Has(fault.flagged, fault.id)) << fault.path << " " << fault.id;
+    ASSERT_TRUE(checked->Has(fault.flagged, fault.id)) << fault.path << " " << fault.id;
     EXPECT_EQ(checked->At(fault.flagged).Find(fault.id)->level, Level::kFlag) << fault.path;
   }
   Json invented = LabTruth();

@@ -263,11 +263,13 @@ class Locator {
                        SameColumn(label.box, span.box);
     const bool after = span.first > label.last && span.first - label.last <= kWordsAfterLabel;
     if (!right && !below && !after) return false;
-    if (value.field->date.empty() || !right) return true;
-    // Of several dates in the row, the label means the next one.
+    if (value.field->date.empty()) return true;
+    // Of several dates, the label means the next one: to the right, else in reading order.
     return std::none_of(page.dates().begin(), page.dates().end(), [&](const PageIndex::Date& date) {
-      return SameRow(date.span.box, label.box) && date.span.box.x0 >= label.box.x0 &&
-             date.span.box.x0 < span.box.x0 && !date.span.Overlaps(span);
+      if (date.span.Overlaps(span)) return false;
+      const bool beside = SameRow(date.span.box, label.box) && date.span.box.x0 >= label.box.x0;
+      if (right) return beside && date.span.box.x0 < span.box.x0;
+      return beside || (date.span.first > label.last && date.span.first < span.first);
     });
   }
 

@@ -67,7 +67,7 @@ Kind DateKind() {
 
 std::string Iso(int64_t day) {
   // The date whose number it is, by search from a year that is surely earlier.
-  CalendarDate date{static_cast<int>(1970 + day / 366 - 1), 1, 1};
+  CalendarDate date{static_cast<int>(1970 + day / (day < 0 ? 365 : 366) - 2), 1, 1};
   while (DayNumber({date.year + 1, 1, 1}) <= day) ++date.year;
   while (date.month < 12 && DayNumber({date.year, date.month + 1, 1}) <= day) ++date.month;
   date.day = static_cast<int>(day - DayNumber({date.year, date.month, 1})) + 1;

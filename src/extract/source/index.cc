@@ -22,13 +22,15 @@ std::vector<std::string> NumberReadings(std::string_view run) {
   std::string plain(run), grouped;
   std::replace(plain.begin(), plain.end(), ',', '.');
   add(plain);
-  // "1,234.5", "1.234,5", "12 345": the last sign may be the point, all others separate groups.
+  // "1,234.5", "1.234,5": of several signs the last may be the point, the others separate groups.
   const size_t last = run.find_last_of(".,");
-  for (size_t i = 0; i < run.size(); ++i) {
-    if (Digit(run[i])) grouped += run[i];
-    if (i == last && run.find_first_of(".,'") != last) grouped += '.';
+  if (run.find_first_of(".,'") != last) {
+    for (size_t i = 0; i < run.size(); ++i) {
+      if (Digit(run[i])) grouped += run[i];
+      if (i == last) grouped += '.';
+    }
+    add(grouped);
   }
-  add(grouped);
   // "1,234": groups of three.
   const size_t first = run.find_first_of(",'");
   if (first != run.npos && first <= 3 && run.size() - first == 4) {
