@@ -23,7 +23,8 @@ struct Checked {
   testing::AssertionResult Has(const std::string& path, const std::string& id) {
     const Value& value = At(path);
     if (value.Find(id) != nullptr) return testing::AssertionSuccess();
-    auto failure = testing::AssertionFailure() << path << " = " << value.leaf.value.dump() << " has";
+    auto failure = testing::AssertionFailure()
+                   << path << " = " << value.leaf.value.dump() << " has";
     for (const Verdict& verdict : value.verdicts) failure << " " << verdict.id;
     return failure;
   }

@@ -153,20 +153,22 @@ class MeasurementCheck {
     Value* unit = record.Use("unit");
     if (value == nullptr) return;
     const Value* name = record.Use("name");
+    const bool text = unit != nullptr && unit->leaf.value.is_string();
+    const std::string code = text ? UnitCode(unit->leaf.value.get<std::string>()) : "";
     const Analyte* analyte = name != nullptr && name->leaf.value.is_string()
-                                 ? FindAnalyte(name->leaf.value.get<std::string>())
+                                 ? FindAnalyte(name->leaf.value.get<std::string>(), code)
                                  : nullptr;
     if (analyte != nullptr) value->analyte = analyte->id;
-    if (unit != nullptr && unit->leaf.value.is_string()) CheckUnit(analyte, unit);
+    if (text) CheckUnit(analyte, unit);
     if (value->leaf.value.is_number()) {
       // Without a unit, a number is compared only where it is a pure number by nature.
-      std::string code = unit != nullptr ? unit->unit_code : "";
-      if (code.empty() && analyte != nullptr && (analyte->unit == "1" || analyte->unit == "[pH]") &&
+      std::string own = code;
+      if (own.empty() && analyte != nullptr && (analyte->unit == "1" || analyte->unit == "[pH]") &&
           (unit == nullptr || unit->leaf.value.is_null())) {
-        code = analyte->unit;
+        own = analyte->unit;
       }
-      value->unit_code = code;
-      if (analyte != nullptr && !code.empty()) CheckLimits(*analyte, code, value);
+      value->unit_code = own;
+      if (analyte != nullptr && !own.empty()) CheckLimits(*analyte, own, value);
     }
     CheckFlag(record, *value);
   }

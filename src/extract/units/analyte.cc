@@ -81,11 +81,11 @@ std::string WithoutQualifiers(std::string_view folded) {
   return out;
 }
 
-const std::map<std::string, const Analyte*>& ByName() {
-  static const std::map<std::string, const Analyte*> names = [] {
-    std::map<std::string, const Analyte*> map;
+const std::map<std::string, std::vector<const Analyte*>>& ByName() {
+  static const std::map<std::string, std::vector<const Analyte*>> names = [] {
+    std::map<std::string, std::vector<const Analyte*>> map;
     for (const Analyte& analyte : Analytes()) {
-      for (const std::string& name : analyte.names) map.emplace(name, &analyte);
+      for (const std::string& name : analyte.names) map[name].push_back(&analyte);
     }
     return map;
   }();
@@ -127,12 +127,17 @@ const std::vector<Analyte>& Analytes() {
   return analytes;
 }
 
-const Analyte* FindAnalyte(std::string_view printed) {
+const Analyte* FindAnalyte(std::string_view printed, std::string_view unit) {
   const auto& names = ByName();
   for (const std::string& name :
        {FoldName(printed), FoldName(WithoutBrackets(printed)), WithoutQualifiers(FoldName(printed)),
         WithoutQualifiers(FoldName(WithoutBrackets(printed)))}) {
-    if (const auto at = names.find(name); at != names.end()) return at->second;
+    const auto at = names.find(name);
+    if (at == names.end()) continue;
+    for (const Analyte* analyte : at->second) {
+      if (!unit.empty() && Convert(1, unit, analyte->unit, analyte).ok()) return analyte;
+    }
+    return at->second[0];
   }
   return nullptr;
 }

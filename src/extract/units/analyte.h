@@ -40,8 +40,9 @@ struct Analyte {
 // Sorted as in the file.
 const std::vector<Analyte>& Analytes();
 // By a printed name ("Glucose, fasting", "S-Kreatinin"), or null. Words that say where and when
-// (serum, fasting, ...) and text in brackets do not matter.
-const Analyte* FindAnalyte(std::string_view printed);
+// (serum, fasting, ...) and text in brackets do not matter. Of several with one name (counts and
+// percentages of cells), the first that is measured in the unit (a UCUM code), else the first.
+const Analyte* FindAnalyte(std::string_view printed, std::string_view unit = "");
 const Analyte* AnalyteById(std::string_view id);
 
 // Letters and digits in lower case, other characters as single spaces.
