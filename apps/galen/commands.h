@@ -33,5 +33,6 @@ void AddAdapter(CLI::App& app, Action* action);
 void AddServe(CLI::App& app, Action* action);
 void AddQuantize(CLI::App& app, Action* action);
 void AddAudit(CLI::App& app, Action* action);
+void AddExtract(CLI::App& app, Action* action);
 
 }  // namespace galen::cli

@@ -1,0 +1,198 @@
+// galen extract: documents in, checked values out.
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <ctime>
+#include <iostream>
+#include <memory>
+
+#include "base/files.h"
+#include "commands.h"
+#include "extract/answer/model_reader.h"
+#include "extract/extraction.h"
+#include "extract/output/output.h"
+#include "progress.h"
+#include "run_record.h"
+#include "session.h"
+
+namespace galen::cli {
+namespace {
+
+// The model that reads where --model names none; empty: there is none yet.
+constexpr std::string_view kDefaultModel;
+constexpr int64_t kContext = 8192;
+
+struct ExtractCliOptions : ModelOptions {
+  std::vector<std::string> files;
+  std::string schema = std::string(extract::kAutoKind);
+  std::string second_model;
+  std::string format = "json", out, ocr = "auto", today;
+  int64_t max_tokens = 0;
+  extract::CaseOptions source;
+};
+
+std::atomic<bool> interrupted = false;
+
+Result<std::unique_ptr<extract::Reader>> OpenReader(ExtractCliOptions o, const std::string& model) {
+  o.model = model;
+  RETURN_IF_ERROR(ResolveModel(&o));
+  ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(o.model, ReadOptionsOf(o)));
+  o.images = files.vision_status.ok();
+  o.constrained = true;
+  const int64_t limit = files.config.max_position_embeddings;
+  const int64_t context = std::min(limit, o.context > 0 ? o.context : kContext);
+  ASSIGN_OR_RETURN(std::unique_ptr<Session> session, OpenSession(o, context));
+  extract::ModelReaderOptions options;
+  ASSIGN_OR_RETURN(options.engine.runner, RunnerOptionsOf(o));
+  ASSIGN_OR_RETURN(options.engine.kv_type, KvTypeOf(o, options.engine.runner.compute));
+  options.engine.context = context;
+  options.max_tokens = o.max_tokens;
+  options.dpi = o.source.dpi;
+  options.identity.model = model;
+  options.identity.architecture = files.config.architecture;
+  ASSIGN_OR_RETURN(options.identity.digest, ModelDigest(*files.checkpoint));
+  for (const AttachedAdapter& adapter : session->adapters.adapters()) {
+    options.identity.adapters.push_back(adapter.name + " " + adapter.digest);
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<extract::ModelReader> reader,
+                   extract::ModelReader::Create(std::move(session), options));
+  return std::unique_ptr<extract::Reader>(std::move(reader));
+}
+
+std::tm Utc() {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  return utc;
+}
+
+Result<std::string> Written(const ExtractCliOptions& o, const extract::Extraction& extraction) {
+  const std::tm utc = Utc();
+  char time[32];
+  std::strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", &utc);
+  const extract::OutputOptions output{GALEN_VERSION, time};
+  if (o.format == "fhir") return extract::ToFhir(extraction, output);
+  if (o.format == "csv") return extract::ToCsv(extraction);
+  if (o.format == "html") return extract::ToHtml(extraction, output);
+  return extract::ToJson(extraction, output);
+}
+
+// A line for people: numbers of values alone, nothing of the document.
+void Summarise(const extract::Extraction& extraction) {
+  std::cerr << "galen: " << extraction.kind->title << ", " << extraction.answer.values.size()
+            << " values, " << extraction.Count(extract::Level::kFlag) << " flagged, "
+            << extraction.Count(extract::Level::kNote) << " with notes\n";
+  for (const extract::Verdict& verdict : extraction.verdicts) {
+    if (verdict.level != extract::Level::kFlag) continue;
+    std::cerr << "galen: " << verdict.id << ": " << verdict.message << "\n";
+  }
+}
+
+Status RunExtract(ExtractCliOptions o) {
+  interrupted = false;
+  const auto previous = std::signal(SIGINT, [](int) { interrupted = true; });
+  const std::shared_ptr<void> restore(nullptr, [&](void*) { std::signal(SIGINT, previous); });
+  o.source.cancelled = [] { return interrupted.load(); };
+  o.source.ocr = o.ocr == "never"    ? extract::OcrUse::kNever
+                 : o.ocr == "always" ? extract::OcrUse::kAlways
+                                     : extract::OcrUse::kAuto;
+  extract::ExtractOptions options;
+  options.kind = o.schema;
+  if (o.schema != extract::kAutoKind) RETURN_IF_ERROR(extract::FindKind(o.schema).status());
+  if (o.today.empty()) {
+    const std::tm utc = Utc();
+    options.today = {utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday};
+  } else if (!extract::ReadIsoDate(o.today, &options.today) ||
+             !extract::IsPossible(options.today)) {
+    return InvalidArgument("--today wants a date such as 2026-01-31");
+  }
+  std::unique_ptr<Progress> progress;
+  o.source.progress = [&](int64_t done, int64_t total) {
+    if (progress == nullptr) progress = std::make_unique<Progress>("pages opened", total);
+    progress->Add(1);
+    if (done == total) progress.reset();
+  };
+  ASSIGN_OR_RETURN(extract::Case opened, extract::Case::Open(o.files, o.source));
+  const auto source = std::make_shared<const extract::Case>(std::move(opened));
+  ASSIGN_OR_RETURN(const std::unique_ptr<extract::Reader> reader, OpenReader(o, o.model));
+  std::unique_ptr<extract::Reader> second;
+  if (!o.second_model.empty()) {
+    // Adapters and projector are the first model's.
+    ExtractCliOptions other = o;
+    other.adapters = {};
+    other.mmproj.clear();
+    ASSIGN_OR_RETURN(second, OpenReader(other, o.second_model));
+  }
+  int64_t shown = 0;
+  options.cancelled = o.source.cancelled;
+  options.progress = [&](const std::string& what, int64_t done, int64_t total) {
+    if (progress == nullptr) progress = std::make_unique<Progress>("pages, " + what, total);
+    progress->Add(done - shown);
+    shown = done == total ? 0 : done;
+    if (done == total) progress.reset();
+  };
+  ASSIGN_OR_RETURN(const extract::Extraction extraction,
+                   extract::Extract(source, options, reader.get(), second.get()));
+  ASSIGN_OR_RETURN(const std::string text, Written(o, extraction));
+  if (o.out.empty()) {
+    std::cout << text;
+  } else {
+    RETURN_IF_ERROR(WriteFileAtomically(o.out, text));
+  }
+  Summarise(extraction);
+  return OkStatus();
+}
+
+}  // namespace
+
+void AddExtract(CLI::App& app, Action* action) {
+  auto o = std::make_shared<ExtractCliOptions>();
+  CLI::App* verb = app.add_subcommand(
+      "extract", "Checked values of a medical document: PDF files and pictures, one case");
+  verb->add_option("files", o->files, "PDF files and pictures, pages in this order")->required();
+  verb->add_option("--schema", o->schema,
+                   "The kind of document, a JSON Schema file, or auto (the pages say which kind)")
+      ->capture_default_str();
+  verb->add_option("--model", o->model,
+                   "What reads: a GGUF file, a Hugging Face directory, or ollama:NAME[:TAG]");
+  verb->add_option("--second-model", o->second_model,
+                   "A second reader; where the two disagree, values are flagged");
+  verb->add_option("--format", o->format, "json, csv, fhir (an R4 bundle), or html (side by side)")
+      ->check(CLI::IsMember({"json", "csv", "fhir", "html"}))
+      ->capture_default_str();
+  verb->add_option("--out", o->out, "File to write (default: standard output)");
+  verb->add_option("--pages", o->source.pages, "Pages of the PDF or TIFF: 1-3,7 or 2-");
+  verb->add_option("--max-pages", o->source.max_pages, "Of the whole case")
+      ->check(CLI::Range(int64_t{1}, int64_t{10000}))
+      ->capture_default_str();
+  verb->add_option("--dpi", o->source.dpi, "Resolution of pages for models and Tesseract")
+      ->check(CLI::Range(36.0, 1200.0))
+      ->capture_default_str();
+  verb->add_option("--ocr", o->ocr,
+                   "Tesseract as an independent reader of pages without text: auto (where it is "
+                   "installed), always (or fail), never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str();
+  verb->add_option("--today", o->today, "Date that the others are compared with (default: today)");
+  AddProjectorOption(*verb, o.get());
+  verb->add_option("--context", o->context,
+                   "Tokens of pages and answer together (default 8192, or what the model has)")
+      ->check(CLI::Range(int64_t{256}, int64_t{1} << 30));
+  verb->add_option("--max-tokens", o->max_tokens, "Tokens of one answer (0: what is left)")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 30));
+  AddAdapterOptions(*verb, &o->adapters);
+  AddComputeOptions(*verb, o.get());
+  verb->callback([o, action, verb] {
+    RequireUsage(ReadAdapterOptions(*verb, &o->adapters));
+    if (o->model.empty()) o->model = kDefaultModel;
+    if (o->model.empty()) {
+      RequireUsage(
+          InvalidArgument("--model is missing: name a model that reads the pages, such as a GGUF "
+                          "file (a text model "
+                          "reads the text layer, an image-text model the page pictures)"));
+    }
+    *action = [o] { return RunExtract(*o); };
+  });
+}
+
+}  // namespace galen::cli

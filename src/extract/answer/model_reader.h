@@ -1,0 +1,50 @@
+// A Reader that is a model: it sees page pictures, or where it has no eyes, the words of the pages;
+// its answer is decoded under the schema's grammar.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "engine/chat_prompt.h"
+#include "engine/engine.h"
+#include "engine/generation.h"
+#include "engine/session.h"
+#include "extract/answer/reader.h"
+
+namespace galen::extract {
+
+struct ModelReaderOptions {
+  EngineOptions engine;    // context included
+  int64_t max_tokens = 0;  // of one answer; 0: what the context leaves
+  double dpi = 200;        // of page pictures
+  ImageOptions image;
+  ReaderIdentity identity;  // sees_images is set from the session
+};
+
+// Used by one thread.
+class ModelReader : public Reader {
+ public:
+  // Takes the session over. Unsupported: a model without a tokenizer.
+  static Result<std::unique_ptr<ModelReader>> Create(std::unique_ptr<Session> session,
+                                                     const ModelReaderOptions& options);
+
+  ReaderIdentity identity() const override { return options_.identity; }
+  Result<Answer> Read(const ReadRequest& request) override;
+
+ private:
+  ModelReader(std::unique_ptr<Session> session, ModelReaderOptions options)
+      : session_(std::move(session)), options_(std::move(options)) {}
+  Result<std::shared_ptr<const grammar::Constraint>> ConstraintOf(const std::string& schema);
+  Result<EncodedPrompt> Encode(const ReadRequest& request,
+                               std::span<const PreparedViews> images) const;
+  Result<std::vector<PreparedViews>> Prepare(const ReadRequest& request) const;
+
+  std::unique_ptr<Session> session_;
+  ModelReaderOptions options_;
+  std::shared_ptr<const grammar::Vocabulary> vocabulary_;
+  std::map<std::string, std::shared_ptr<const grammar::Constraint>> constraints_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace galen::extract

@@ -1,0 +1,56 @@
+// The seam between the pipeline and what reads pages: a model, or in tests a fixture.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "extract/source/case.h"
+
+namespace galen::extract {
+
+// What is asked about some pages of a case.
+struct ReadRequest {
+  const Case* source = nullptr;
+  std::span<const size_t> pages;  // of source->pages()
+  std::string instruction;        // what to do; never text of the document
+  std::string schema;             // JSON Schema that the answer satisfies
+  std::function<bool()> cancelled;
+};
+
+// The bytes [begin, end) of an answer's text that one token brought, and its natural logarithm of
+// the probability before the constraint.
+struct TokenSpan {
+  size_t begin = 0;
+  size_t end = 0;
+  float logprob = 0;
+};
+
+struct Answer {
+  std::string text;               // JSON; cut off where complete is false
+  std::vector<TokenSpan> tokens;  // empty: the reader does not know
+  bool complete = true;
+};
+
+// Who read, for provenance: never text of a document.
+struct ReaderIdentity {
+  std::string model;         // as the user named it
+  std::string digest;        // "sha256:..." of its weights' file or files; empty: not known
+  std::string architecture;  // "gemma3"
+  std::vector<std::string> adapters;
+  bool sees_images = false;  // reads page pictures; else the words of the page
+};
+
+class Reader {
+ public:
+  virtual ~Reader() = default;
+  virtual ReaderIdentity identity() const = 0;
+  // ResourceExhausted: the pages do not fit at once; fewer may.
+  virtual Result<Answer> Read(const ReadRequest& request) = 0;
+};
+
+}  // namespace galen::extract

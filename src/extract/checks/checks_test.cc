@@ -1,0 +1,271 @@
+#include "extract/checks/checks.h"
+
+#include <gtest/gtest.h>
+
+#include "extract/test_pages.h"
+
+namespace galen::extract {
+namespace {
+
+const CalendarDate kToday{2024, 6, 1};
+
+// Owns what a checked answer points into.
+struct Checked {
+  Kind kind;
+  std::vector<SourcePage> pages;
+  CheckedAnswer answer;
+
+  const Value& At(const std::string& path) {
+    const Value* value = answer.At(path);
+    GALEN_CHECK(value != nullptr);
+    return *value;
+  }
+  testing::AssertionResult Has(const std::string& path, const std::string& id) {
+    const Value& value = At(path);
+    if (value.Find(id) != nullptr) return testing::AssertionSuccess();
+    auto failure = testing::AssertionFailure()
+                   << path << " = " << value.leaf.value.dump() << " has";
+    for (const Verdict& verdict : value.verdicts) failure << " " << verdict.id;
+    return failure;
+  }
+};
+
+std::unique_ptr<Checked> Check(const std::string& kind, std::vector<SourcePage> pages,
+                               const Json& document) {
+  auto checked = std::make_unique<Checked>();
+  checked->kind = *FindKind(kind);
+  checked->pages = std::move(pages);
+  checked->answer =
+      CheckAnswer(checked->kind, checked->pages, *ParseAnswer(document.dump()), {}, kToday);
+  return checked;
+}
+
+TestPage LabPage() {
+  TestPage page;
+  page.Text("Example Laboratory")
+      .Text("Name: Doe, Jane")
+      .Text("Date of birth: 12.04.1980 Sex: F")
+      .Text("Collected: 2024-03-05 08:10")
+      .Text("Reported: 2024-03-06 14:32")
+      .Gap()
+      .Row({{40, "Test"}, {200, "Result"}, {260, "Unit"}, {330, "Reference"}, {450, "Flag"}})
+      .Row({{40, "Haemoglobin"}, {200, "10.9"}, {260, "g/dL"}, {330, "12.0 - 15.5"}, {450, "L"}})
+      .Row({{40, "Sodium"}, {200, "139"}, {260, "mmol/L"}, {330, "135 - 145"}})
+      .Row({{40, "Potassium"}, {200, "6.6"}, {260, "mmol/L"}, {330, "3.5 - 5.1"}, {450, "HH"}})
+      .Row({{40, "CRP"}, {200, "2.1"}, {260, "mg/L"}, {330, "< 5.0"}});
+  return page;
+}
+
+Json Row(const char* test, double value, const char* unit, Json low, Json high, const char* flag) {
+  return {{"test", test},         {"value", value},         {"unit", unit},
+          {"reference_low", low}, {"reference_high", high}, {"flag", flag}};
+}
+
+Json LabTruth() {
+  return {{"institution", "Example Laboratory"},
+          {"patient",
+           {{"name", "Jane Doe"},
+            {"date_of_birth", "1980-04-12"},
+            {"sex", "female"},
+            {"patient_id", nullptr}}},
+          {"document_date", "2024-03-06"},
+          {"collection_date", "2024-03-05"},
+          {"sample_id", nullptr},
+          {"results",
+           {Row("Haemoglobin", 10.9, "g/dL", 12.0, 15.5, "L"),
+            Row("Sodium", 139, "mmol/L", 135, 145, "N"),
+            Row("Potassium", 6.6, "mmol/L", 3.5, 5.1, "HH"),
+            Row("CRP", 2.1, "mg/L", nullptr, 5.0, "N")}},
+          {"author", nullptr}};
+}
+
+TEST(Checks, PassACleanPage) {
+  const auto checked = Check("lab_report", {LabPage().page()}, LabTruth());
+  for (const Value& value : checked->answer.values) {
+    for (const Verdict& verdict : value.verdicts) {
+      EXPECT_NE(verdict.level, Level::kFlag) << value.leaf.path << " " << verdict.id;
+    }
+  }
+  const Value& value = checked->At("/results/0/value");
+  ASSERT_TRUE(value.evidence.has_value());
+  EXPECT_EQ(value.evidence->words, "10.9");
+  EXPECT_EQ(value.evidence->span.box.x0, 200);
+  EXPECT_EQ(value.unit_code, "g/dL");
+  EXPECT_EQ(value.converted_unit, "g/L");
+  EXPECT_EQ(std::stod(value.converted), 109);
+  EXPECT_TRUE(checked->Has("/results/2/value", "range.critical"));
+  EXPECT_TRUE(checked->Has("/results/0/flag", "flag.agrees"));
+  EXPECT_TRUE(checked->Has("/results/0/flag", "flag.printed"));
+}
+
+TEST(Checks, FlagPlantedFaults) {
+  struct Fault {
+    const char* path;
+    Json value;
+    const char* flagged;  // the path that must be flagged
+    const char* id;
+  };
+  const Fault faults[] = {
+      {"/results/0/value", 10.4, "/results/0/value", "source.not_found"},
+      {"/results/1/value", 10.9, "/results/1/value", "source.elsewhere"},  // another row's
+      {"/results/1/value", 135, "/results/1/value", "source.elsewhere"},   // the range's
+      {"/results/1/unit", "mg/L", "/results/1/unit", "source.elsewhere"},
+      {"/results/1/unit", "mg/dL", "/results/1/unit", "source.not_found"},
+      {"/results/1/unit", "mm[Hg]", "/results/1/unit", "unit.unfit"},
+      {"/results/1/unit", "blob/L", "/results/1/unit", "unit.unknown"},
+      {"/results/1/flag", "H", "/results/1/flag", "flag.differs"},
+      {"/results/0/flag", "N", "/results/0/flag", "flag.not_as_printed"},
+      {"/results/2/flag", "H", "/results/2/flag", "flag.not_as_printed"},
+      {"/results/0/test", "Troponin", "/results/0/test", "source.not_found"},
+      {"/results/0/reference_low", 11.0, "/results/0/reference_low", "source.not_found"},
+      {"/results/0/reference_low", 16.0, "/results/0/reference_low", "range.inverted"},
+      {"/collection_date", "2024-02-30", "/collection_date", "date.impossible"},
+      {"/collection_date", "2024-03-06", "/collection_date", "source.elsewhere"},
+      {"/patient/date_of_birth", "1980-12-04", "/patient/date_of_birth", ""},  // reads both ways
+      {"/patient/date_of_birth", "1981-04-12", "/patient/date_of_birth", "source.not_found"},
+      {"/patient/name", "Jane Roe", "/patient/name", "source.not_found"},
+      {"/patient/sex", "male", "/patient/sex", "source.not_found"},
+  };
+  for (const Fault& fault : faults) {
+    Json document = LabTruth();
+    document[Json::json_pointer(fault.path)] = fault.value;
+    const auto checked = Check("lab_report", {LabPage().page()}, document);
+    if (*fault.id == '\0') continue;
+    ASSERT_TRUE(checked->Has(fault.flagged, fault.id)) << fault.path << " " << fault.id;
+    EXPECT_EQ(checked->At(fault.flagged).Find(fault.id)->level, Level::kFlag) << fault.path;
+  }
+  Json invented = LabTruth();
+  invented["results"].push_back(Row("Ferritin", 139, "mmol/L", 135, 145, "N"));
+  const auto checked = Check("lab_report", {LabPage().page()}, invented);
+  EXPECT_TRUE(checked->Has("/results/4/test", "source.not_found"));
+  EXPECT_TRUE(checked->At("/results/4/value").Has(Level::kFlag));
+}
+
+TEST(Checks, TellPagesApart) {
+  const SourcePage second = TestPage(2)
+                                .Text("Date of birth: 01.02.1950")
+                                .Row({{40, "Sodium"}, {200, "128"}, {260, "mmol/L"}})
+                                .page();
+  Json document = LabTruth();
+  document["results"].push_back(Row("Sodium", 128, "mmol/L", nullptr, nullptr, "L"));
+  auto checked = Check("lab_report", {LabPage().page(), second}, document);
+  EXPECT_TRUE(checked->Has("/results/4/test", "repeat.contradiction"));
+  EXPECT_EQ(checked->At("/results/4/value").evidence->span.page, 1u);
+  EXPECT_TRUE(checked->Has("/patient/date_of_birth", "page.contradiction"));
+  // A value of the other page is not this row's.
+  document = LabTruth();
+  document["results"][1]["value"] = 128;
+  checked = Check("lab_report", {LabPage().page(), second}, document);
+  const bool other = checked->At("/results/1/value").Has(Level::kFlag) ||
+                     checked->At("/results/1/reference_low").Has(Level::kFlag);
+  EXPECT_TRUE(other);
+}
+
+TEST(Checks, SayWhatCannotBeChecked) {
+  SourcePage scan;
+  scan.width = 100;
+  scan.height = 100;
+  const auto checked = Check("lab_report", {scan}, LabTruth());
+  EXPECT_TRUE(checked->Has("/results/0/value", "source.not_checked"));
+  EXPECT_FALSE(checked->At("/results/0/value").evidence.has_value());
+}
+
+TEST(Checks, DosesAndTheirEntries) {
+  TestPage page;
+  page.Text("Prescription")
+      .Text("1. Metformin 500 mg tablet by mouth twice daily")
+      .Text("2. Lisinopril 10 mg daily")
+      .Text("3. Salbutamol 2 puffs as needed");
+  const auto drug = [](const char* name, Json dose, Json unit, Json frequency, bool needed) {
+    return Json{{"name", name},
+                {"dose", dose},
+                {"dose_unit", unit},
+                {"frequency", frequency},
+                {"as_needed", needed}};
+  };
+  const Json truth = {{"medications",
+                       {drug("Metformin", 500, "mg", "twice daily", false),
+                        drug("Lisinopril", 10, "mg", "daily", false),
+                        drug("Salbutamol", 2, "puffs", nullptr, true)}}};
+  auto checked = Check("prescription", {page.page()}, truth);
+  for (const Value& value : checked->answer.values) {
+    EXPECT_FALSE(value.Has(Level::kFlag)) << value.leaf.path << " " << value.verdicts.back().id;
+  }
+  Json wrong = truth;
+  wrong["medications"][1]["dose"] = 500;  // the neighbour's
+  wrong["medications"][0]["dose_unit"] = "g";
+  wrong["medications"][0]["frequency"] = "daily";
+  wrong["medications"][2]["dose_unit"] = nullptr;
+  checked = Check("prescription", {page.page()}, wrong);
+  EXPECT_TRUE(checked->Has("/medications/1/dose", "source.elsewhere"));
+  EXPECT_TRUE(checked->Has("/medications/1/dose", "dose.large"));
+  EXPECT_TRUE(checked->Has("/medications/0/dose_unit", "source.not_found"));
+  EXPECT_TRUE(checked->Has("/medications/0/dose", "dose.large"));
+  EXPECT_TRUE(checked->Has("/medications/2/dose", "dose.no_unit"));
+}
+
+TEST(Checks, FlowsheetsMeetAtRowsAndColumns) {
+  TestPage page;
+  page.Text("Vital signs")
+      .Row({{40, "Time"}, {150, "08:00"}, {220, "12:00"}})
+      .Row({{40, "HR"}, {150, "72"}, {220, "88"}})
+      .Row({{40, "BP"}, {150, "120/80"}, {220, "135/72"}})
+      .Row({{40, "Temp (°C)"}, {150, "36.8"}, {220, "38.1"}});
+  const Json truth = {{"temperature_unit", "°C"},
+                      {"readings",
+                       {{{"time", "08:00"},
+                         {"heart_rate", 72},
+                         {"systolic", 120},
+                         {"diastolic", 80},
+                         {"temperature", 36.8}},
+                        {{"time", "12:00"},
+                         {"heart_rate", 88},
+                         {"systolic", 135},
+                         {"diastolic", 72},
+                         {"temperature", 38.1}}}}};
+  auto checked = Check("vitals_flowsheet", {page.page()}, truth);
+  for (const Value& value : checked->answer.values) {
+    EXPECT_FALSE(value.Has(Level::kFlag)) << value.leaf.path << " " << value.verdicts.back().id;
+  }
+  Json wrong = truth;
+  wrong["readings"][0]["heart_rate"] = 88;  // the other column's
+  wrong["readings"][1]["systolic"] = 88;    // the other row's
+  wrong["readings"][1]["temperature"] = 98.6;
+  checked = Check("vitals_flowsheet", {page.page()}, wrong);
+  EXPECT_TRUE(checked->Has("/readings/0/heart_rate", "source.elsewhere"));
+  EXPECT_TRUE(checked->Has("/readings/1/systolic", "source.elsewhere"));
+  EXPECT_TRUE(checked->Has("/readings/1/temperature", "range.implausible"));
+}
+
+TEST(Checks, CompareTwoReaders) {
+  const std::vector<SourcePage> pages = {LabPage().page()};
+  const Kind kind = *FindKind("lab_report");
+  Json other = LabTruth();
+  other["results"].erase(0);
+  other["results"][0]["value"] = 193;
+  CheckedAnswer first = CheckAnswer(kind, pages, *ParseAnswer(LabTruth().dump()), {}, kToday);
+  const CheckedAnswer second = Arrange(kind, pages, *ParseAnswer(other.dump()), {});
+  CompareReaders(&first, second);
+  EXPECT_NE(first.At("/results/0/value")->Find("reader.missing"), nullptr);
+  EXPECT_NE(first.At("/results/1/value")->Find("reader.differs"), nullptr);
+  EXPECT_EQ(*first.At("/results/1/value")->other, 193);
+  EXPECT_NE(first.At("/results/2/value")->Find("reader.agrees"), nullptr);
+}
+
+TEST(Checks, LongTextsAreWordForWord) {
+  TestPage page;
+  page.Text("Findings")
+      .Text("There is no pneumothorax and no pleural effusion on either")
+      .Text("side today.");
+  const auto with = [](const char* text) { return Json{{"findings", {text}}}; };
+  auto checked =
+      Check("radiology_report", {page.page()},
+            with("There is no pneumothorax and no pleural effusion on either side today."));
+  EXPECT_TRUE(checked->Has("/findings/0", "source.found"));
+  checked = Check("radiology_report", {page.page()},
+                  with("There is a pneumothorax and no pleural effusion on either side today."));
+  EXPECT_TRUE(checked->At("/findings/0").Has(Level::kFlag));
+}
+
+}  // namespace
+}  // namespace galen::extract

@@ -1,0 +1,148 @@
+#include "extract/source/case.h"
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "base/sha256.h"
+#include "extract/source/tesseract.h"
+#include "media/document/page_range.h"
+#include "media/image/decode.h"
+#include "recipes/sources.h"
+
+namespace galen::extract {
+namespace {
+
+std::span<const uint8_t> Bytes(const std::string& s) {
+  return {reinterpret_cast<const uint8_t*>(s.data()), s.size()};
+}
+
+std::string PageName(const SourcePage& page) {
+  return page.file + " page " + std::to_string(page.number);
+}
+
+}  // namespace
+
+bool Case::has_words() const {
+  return std::any_of(pages_.begin(), pages_.end(),
+                     [](const SourcePage& page) { return !page.words.empty(); });
+}
+
+Status Case::CheckCount(size_t more, const CaseOptions& options) const {
+  if (pages_.size() + more <= static_cast<size_t>(options.max_pages)) return OkStatus();
+  return ResourceExhausted("more than " + std::to_string(options.max_pages) +
+                           " pages; --pages chooses some of them, --max-pages allows more");
+}
+
+Status Case::AddPdf(const std::string& path, std::string bytes, const CaseOptions& options) {
+  ASSIGN_OR_RETURN(PdfDocument document,
+                   PdfDocument::FromBytes(std::move(bytes), path, options.pdf));
+  const auto pdf = std::make_shared<const PdfDocument>(std::move(document));
+  ASSIGN_OR_RETURN(const std::vector<int64_t> numbers,
+                   ParsePageRange(options.pages, pdf->num_pages(), options.max_pages));
+  RETURN_IF_ERROR(CheckCount(numbers.size(), options));
+  if (pdf->copying_forbidden()) warnings_.push_back(path + ": its author forbids copying its text");
+  for (const int64_t number : numbers) {
+    SourcePage page;
+    page.file = path;
+    page.number = number;
+    pages_.push_back(std::move(page));
+    places_.push_back({pdf, nullptr, 0});
+  }
+  return OkStatus();
+}
+
+Status Case::AddPicture(const std::string& path, std::string bytes, const CaseOptions& options) {
+  const auto shared = std::make_shared<const std::string>(std::move(bytes));
+  const Result<ImageInfo> info = ProbeImage(Bytes(*shared));
+  if (!info.ok()) return info.status().WithContext(path);
+  // The pages of a TIFF are pages; frames of an animation are not.
+  const int64_t frames = info->format == ImageFormat::kTiff ? info->frames : 1;
+  ASSIGN_OR_RETURN(const std::vector<int64_t> numbers,
+                   ParsePageRange(frames > 1 ? options.pages : "", frames, options.max_pages));
+  RETURN_IF_ERROR(CheckCount(numbers.size(), options));
+  for (const int64_t number : numbers) {
+    SourcePage page;
+    page.file = path;
+    page.number = number;
+    pages_.push_back(std::move(page));
+    places_.push_back({nullptr, shared, number - 1});
+  }
+  return OkStatus();
+}
+
+Result<Case::Picture> Case::Draw(size_t page, double dpi) const {
+  const Place& place = places_[page];
+  Picture picture;
+  if (place.pdf != nullptr) {
+    ASSIGN_OR_RETURN(PageImage drawn, place.pdf->Render(pages_[page].number, dpi));
+    picture.image = std::move(drawn.image);
+    picture.scale = drawn.dpi / 72;
+    return picture;
+  }
+  DecodeOptions decode;
+  decode.frame = place.frame;
+  Result<Image> image = DecodeImage(Bytes(*place.bytes), decode);
+  if (!image.ok()) return image.status().WithContext(PageName(pages_[page]));
+  picture.image = ToRgb(*std::move(image));
+  return picture;
+}
+
+Status Case::ReadWords(size_t index, const CaseOptions& options) {
+  SourcePage& page = pages_[index];
+  const Place& place = places_[index];
+  if (place.pdf != nullptr) {
+    ASSIGN_OR_RETURN(const PageSize size, place.pdf->Size(page.number));
+    page.width = size.width;
+    page.height = size.height;
+    ASSIGN_OR_RETURN(page.words, place.pdf->Words(page.number));
+    if (!page.words.empty()) page.word_source = WordSource::kTextLayer;
+  }
+  const bool picture = place.pdf == nullptr;
+  if (!page.words.empty() || (options.ocr == OcrUse::kNever && !picture)) return OkStatus();
+  ASSIGN_OR_RETURN(const Picture drawn, Draw(index, options.dpi));
+  if (picture) {
+    page.width = static_cast<double>(drawn.image.width);
+    page.height = static_cast<double>(drawn.image.height);
+  }
+  if (options.ocr == OcrUse::kNever) return OkStatus();
+  Result<std::vector<PageWord>> words = ReadWithTesseract(drawn.image);
+  if (!words.ok()) {
+    if (options.ocr == OcrUse::kAlways) return words.status().WithContext(PageName(page));
+    if (words.status().code() != StatusCode::kNotFound) {
+      warnings_.push_back(PageName(page) + ": " + words.status().message());
+    }
+    return OkStatus();
+  }
+  page.words = *std::move(words);
+  for (PageWord& word : page.words) word.box = word.box.Scaled(1 / drawn.scale);
+  if (!page.words.empty()) page.word_source = WordSource::kTesseract;
+  return OkStatus();
+}
+
+Result<Case> Case::Open(std::span<const std::string> files, const CaseOptions& options) {
+  if (files.empty()) return InvalidArgument("no file was given");
+  Case opened;
+  for (const std::string& path : files) {
+    ASSIGN_OR_RETURN(const MediaKind kind, DetectKind(path));
+    if (kind != MediaKind::kPdf && kind != MediaKind::kImage) {
+      return InvalidArgument(path + " is a " + std::string(MediaKindName(kind)) +
+                             "; documents are PDF files and pictures");
+    }
+    ASSIGN_OR_RETURN(std::string bytes, ReadFile(path, options.pdf.file_bytes));
+    if (bytes.empty()) return DataLoss(path + " is empty");
+    opened.files_.push_back({path, Sha256Hex(Bytes(bytes)),
+                             kind == MediaKind::kPdf ? "pdf" : "image",
+                             static_cast<int64_t>(bytes.size())});
+    RETURN_IF_ERROR(kind == MediaKind::kPdf ? opened.AddPdf(path, std::move(bytes), options)
+                                            : opened.AddPicture(path, std::move(bytes), options));
+  }
+  const auto total = static_cast<int64_t>(opened.pages_.size());
+  for (size_t i = 0; i < opened.pages_.size(); ++i) {
+    if (options.cancelled && options.cancelled()) return Cancelled("reading was stopped");
+    RETURN_IF_ERROR(opened.ReadWords(i, options));
+    if (options.progress) options.progress(static_cast<int64_t>(i) + 1, total);
+  }
+  return opened;
+}
+
+}  // namespace galen::extract

@@ -1,0 +1,71 @@
+// Files to one case: pages in order, words now, pictures when asked for, so that a case of 300
+// pages holds one picture at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "extract/source/page.h"
+#include "media/document/pdf.h"
+#include "media/image/image.h"
+#include "recipes/files.h"
+
+namespace galen::extract {
+
+enum class OcrUse : uint8_t { kAuto, kNever, kAlways };
+
+struct CaseOptions {
+  std::string pages;           // of PDF files and TIFFs, as ParsePageRange; empty: all
+  double dpi = 200;            // at which pages are drawn for models and for Tesseract
+  int64_t max_pages = 500;     // of the whole case
+  OcrUse ocr = OcrUse::kAuto;  // Tesseract: for pages without text where it is installed, or never,
+                               // or for these as a must
+  PdfLimits pdf;
+  std::function<void(int64_t done, int64_t total)> progress;  // pages
+  std::function<bool()> cancelled;
+};
+
+class Case {
+ public:
+  // Fails if a file cannot be read or is neither PDF nor picture, or if there are too many pages.
+  static Result<Case> Open(std::span<const std::string> files, const CaseOptions& options);
+
+  const std::vector<SourcePage>& pages() const { return pages_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  // SHA-256 of each file, in the order given.
+  struct File {
+    std::string path, sha256, type;
+    int64_t bytes = 0;
+  };
+  const std::vector<File>& files() const { return files_; }
+  bool has_words() const;
+
+  // RGB; pixels = units of the page * scale.
+  struct Picture {
+    Image image;
+    double scale = 1;
+  };
+  Result<Picture> Draw(size_t page, double dpi) const;
+
+ private:
+  struct Place {
+    std::shared_ptr<const PdfDocument> pdf;  // null: a picture
+    std::shared_ptr<const std::string> bytes;
+    int64_t frame = 0;
+  };
+  Status AddPdf(const std::string& path, std::string bytes, const CaseOptions& options);
+  Status AddPicture(const std::string& path, std::string bytes, const CaseOptions& options);
+  Status CheckCount(size_t more, const CaseOptions& options) const;
+  Status ReadWords(size_t page, const CaseOptions& options);
+
+  std::vector<SourcePage> pages_;
+  std::vector<Place> places_;
+  std::vector<File> files_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace galen::extract

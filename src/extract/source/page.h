@@ -1,0 +1,30 @@
+// The pages of a case as the checks see them: words with boxes, from the PDF's text layer or from
+// an independent reader.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "media/document/text_layer.h"
+
+namespace galen::extract {
+
+enum class WordSource : uint8_t { kNone, kTextLayer, kTesseract };
+std::string_view WordSourceName(WordSource source);  // "none", "text_layer", "tesseract"
+
+struct SourcePage {
+  std::string file;
+  int64_t number = 1;  // within the file
+  double width = 0;    // of the units that boxes have: points for PDF, pixels for pictures
+  double height = 0;
+  WordSource word_source = WordSource::kNone;
+  std::vector<PageWord> words;  // reading order
+};
+
+// The words of a page as lines, for a model that reads text: words of one line with a space
+// between, wide gaps (columns) as two.
+std::string PageText(const SourcePage& page);
+
+}  // namespace galen::extract

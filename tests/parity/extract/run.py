@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""The checks and the FHIR writer of `galen extract` over made-up documents with text layers.
+
+    run.py [--all] [--count N] [--language en,fr,de] [--verbose]
+
+`galen data synth` makes PDF files of the nine kinds, with their truth. The truth, given as a model's answer, must pass the checks:
+values flagged are false alarms (at most 5 % of clean pages have one). Then one fault is planted into each answer (altered
+digit, swapped unit, wrong flag, impossible date, value from another page or row, invented row); at least 95 % must be flagged at
+the very value. The kind must be recognised from the words (at least 98 %). Each FHIR bundle must satisfy FHIR.js 4.12.0
+(R4 4.0.1, independent of galen), which `tools/fetch_models.py fhir` fetches.
+
+$GALEN_BIN names the program, $GALEN_BUILD the build with extract_driver. Exit code 1 on a failure, 77 where something is missing.
+"""
+
+import argparse
+import collections
+import copy
+import json
+import math
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+KINDS = ["lab_report", "prescription", "medication_reconciliation", "discharge_summary", "radiology_report",
+         "cardiology_consult", "operative_note", "diagnosis", "vitals_flowsheet"]
+UNITS = {"results": ["mg/dL", "mmol/L", "g/L", "µmol/L", "U/L", "%", "ng/mL"], "medications": ["mg", "g", "µg", "mL", "IU"]}
+LISTS = {"lab_report": "results", "prescription": "medications", "medication_reconciliation": "medications",
+         "discharge_summary": "medications", "vitals_flowsheet": "readings", "diagnosis": "diagnoses"}
+
+
+def missing(text):
+    print(f"skipped: {text}")
+    sys.exit(77)
+
+
+def wilson(hits, total):
+    """95 % interval of a share."""
+    if total == 0:
+        return (0.0, 1.0)
+    z, p = 1.96, hits / total
+    middle = (p + z * z / (2 * total)) / (1 + z * z / total)
+    half = z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total)) / (1 + z * z / total)
+    return (max(0.0, middle - half), min(1.0, middle + half))
+
+
+def leaves(value, path=""):
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, f"{path}/{key}")
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from leaves(item, f"{path}/{i}")
+    else:
+        yield path, value
+
+
+def put(document, path, value):
+    parts = path.split("/")[1:]
+    for part in parts[:-1]:
+        document = document[int(part)] if isinstance(document, list) else document[part]
+    if isinstance(document, list):
+        document[int(parts[-1])] = value
+    else:
+        document[parts[-1]] = value
+
+
+def alter_digit(rng, value):
+    text = list(f"{value}")
+    places = [i for i, c in enumerate(text) if c.isdigit()]
+    i = rng.choice(places)
+    text[i] = rng.choice([c for c in "123456789" if c != text[i]])
+    return json.loads("".join(text))
+
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def plant(rng, kind, document, others):
+    """(name, answer, paths of which one must be flagged) for each fault that fits the document."""
+    found = []
+
+    def fault(name, paths, *changes):
+        answer = copy.deepcopy(document)
+        for path, value in changes:
+            put(answer, path, value)
+        found.append((name, answer, paths))
+
+    flat = list(leaves(document))
+    rows = LISTS.get(kind)
+    numbers = [(p, v) for p, v in flat if is_number(v) and v != 0 and "reference" not in p and "refills" not in p]
+    if numbers:
+        path, value = rng.choice(numbers)
+        fault("altered digit", [path], (path, alter_digit(rng, value)))
+    units = [(p, v) for p, v in flat if p.endswith("unit") and v and rows in UNITS and "temperature" not in p]
+    if units:
+        path, value = rng.choice(units)
+        same = {"mg": ("mg",), "g": ("g",), "µg": ("µg", "mcg", "ug"), "IU": ("IU", "units", "UI", "IE"), "mL": ("mL", "ml")}
+        choices = [u for u in UNITS[rows] if u.lower() != value.lower() and value not in same.get(u, ())]
+        fault("swapped unit", [path], (path, rng.choice(choices)))
+    flags = [(p, v) for p, v in flat if p.endswith("/flag")]
+    if flags:
+        path, value = rng.choice(flags)
+        fault("wrong flag", [path], (path, rng.choice([f for f in ("N", "L", "H") if f != value and value[0] != f])))
+    dates = [(p, v) for p, v in flat if "date" in p and isinstance(v, str)]
+    if dates:
+        path, value = rng.choice(dates)
+        fault("impossible date", [path], (path, rng.choice([value[:5] + "02-30", "2089" + value[4:], value[:5] + "13-01"])))
+    if rows and len(document[rows]) > 1:
+        fields = [f for f in ("value", "dose", "heart_rate", "systolic", "icd10") if f in document[rows][0]]
+        if fields:
+            field = fields[0]
+            values = [(i, row[field]) for i, row in enumerate(document[rows]) if row[field] is not None]
+            pairs = [(i, w) for i, v in values for j, w in values if i != j and v != w]
+            if pairs:
+                # The farthest row is the likeliest on another page.
+                i, value = pairs[-1] if rng.random() < 0.5 else rng.choice(pairs)
+                fault("value from elsewhere", [f"/{rows}/{i}/{field}"], (f"/{rows}/{i}/{field}", value))
+    if rows and kind != "vitals_flowsheet":
+        name = "test" if rows == "results" else "name"
+        known = json.dumps(document, ensure_ascii=False).lower()
+        strange = [row for other in others for row in other[rows] if row[name].lower() not in known]
+        if strange:
+            answer = copy.deepcopy(document)
+            answer[rows].append(copy.deepcopy(rng.choice(strange)))
+            found.append(("invented row", answer, [f"/{rows}/{len(document[rows])}/{name}"]))
+    return found
+
+
+def synth(galen, folder, count, language):
+    command = [galen, "data", "synth", "--kind", "all", "--count", str(count), "--out", str(folder), "--format", "pdf", "--level", "clean",
+               "--language", language, "--seed", "7", "--layouts", "all"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode == 2:
+        missing("this galen has no `data synth`")
+    if done.returncode != 0:
+        raise SystemExit(done.stderr[-1000:])
+    return [json.loads(line) for line in (folder / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def drive(requests):
+    driver = Path(os.environ.get("GALEN_BUILD", "build/release")) / "tests/parity/extract/extract_driver"
+    if not driver.exists():
+        missing(f"no {driver}")
+    payload = "".join(json.dumps(request, ensure_ascii=False) + "\n" for request in requests)
+    done = subprocess.run([str(driver)], input=payload.encode(), capture_output=True)
+    if done.returncode != 0:
+        raise SystemExit(f"driver failed ({done.returncode}): {done.stderr.decode(errors='replace')[-1000:]}")
+    return [json.loads(line)["results"] for line in done.stdout.decode().splitlines()]
+
+
+def validate(bundles):
+    """Messages of FHIR.js for each bundle."""
+    models = Path(os.environ.get("GALEN_MODELS") or Path(os.environ.get("GALEN_CACHE", Path.home() / ".cache/galen")) / "models")
+    if shutil.which("node") is None or not (models / "fhir/package").is_dir():
+        print("FHIR.js: not there (node, tools/fetch_models.py fhir): bundles are not validated")
+        return None
+    done = subprocess.run(["node", str(HERE / "validate.js"), str(models / "fhir/package")], input="".join(bundles).encode(),
+                          capture_output=True)
+    if done.returncode != 0:
+        raise SystemExit(done.stderr.decode(errors="replace")[-2000:])
+    return [json.loads(line) for line in done.stdout.decode().splitlines()]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--count", type=int)
+    parser.add_argument("--language", default="en")
+    parser.add_argument("--verbose", action="store_true")
+    args = parser.parse_args()
+    count = args.count or (450 if args.all else 45)
+    rng = random.Random(11)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "documents"
+        truths = synth(os.environ.get("GALEN_BIN", "build/release/galen"), folder, count, args.language)
+        by_kind = collections.defaultdict(list)
+        for truth in truths:
+            by_kind[truth["kind"]].append(truth["fields"])
+        requests, planted = [], []
+        for truth in truths:
+            files = list(dict.fromkeys(str(folder / page["file"]) for page in truth["pages"]))
+            others = [fields for fields in by_kind[truth["kind"]] if fields is not truth["fields"]]
+            faults = plant(rng, truth["kind"], truth["fields"], others)
+            planted.append(faults)
+            answers = [json.dumps(document, ensure_ascii=False) for document in [truth["fields"]] + [f[1] for f in faults]]
+            requests.append({"files": files, "kind": truth["kind"], "answers": answers})
+            requests.append({"files": files, "kind": "auto", "answers": answers[:1]})
+        results = drive(requests)
+
+    failed = False
+    alarms, pages, values, flagged_values = 0, 0, 0, 0
+    per_kind = collections.defaultdict(lambda: [0, 0])
+    faults = collections.defaultdict(lambda: [0, 0])
+    kinds, bundles = 0, []
+    for truth, found, checked, auto in zip(truths, planted, results[0::2], results[1::2]):
+        clean = checked[0]
+        if "error" in clean:
+            print(f"{truth['kind']}: {clean['error']}")
+            failed = True
+            continue
+        bundles.append(clean["fhir"])
+        pages += 1
+        alarms += bool(clean["flags"])
+        values += clean["values"]
+        flagged_values += len(clean["flags"])
+        per_kind[truth["kind"]][1] += 1
+        per_kind[truth["kind"]][0] += bool(clean["flags"])
+        if args.verbose:
+            flat = dict(leaves(truth["fields"]))
+            for path, ids in clean["flags"].items():
+                print(f"  false alarm: {truth['kind']} {path} = {flat.get(path)!r}: {' '.join(ids)}")
+        for (name, answer, paths), result in zip(found, checked[1:]):
+            hit = "error" not in result and any(path in result["flags"] for path in paths)
+            faults[name][0] += hit
+            faults[name][1] += 1
+            if args.verbose and not hit:
+                old, new = dict(leaves(truth["fields"])), dict(leaves(answer))
+                print(f"  missed: {name}: {truth['kind']} {paths[0]} {old.get(paths[0])!r} -> {new.get(paths[0])!r}")
+            if "fhir" in result and len(bundles) < 3 * len(truths):
+                bundles.append(result["fhir"])
+        right = auto[0].get("kind") == truth["kind"]
+        kinds += right
+        if args.verbose and not right:
+            print(f"  kind: {truth['kind']} taken for {auto[0]}"[:200])
+
+    def show(what, hits, total, good):
+        nonlocal failed
+        low, high = wilson(hits, total)
+        share = hits / max(total, 1)
+        print(f"{what:28} {hits:5} of {total:5}  {100 * share:5.1f} %  [{100 * low:.1f}, {100 * high:.1f}]  {'ok' if good(share) else 'FAILED'}")
+        failed = failed or not good(share)
+
+    for name, (hits, total) in sorted(faults.items()):
+        show(name, hits, total, lambda share: True)
+    show("faults flagged", sum(h for h, _ in faults.values()), sum(t for _, t in faults.values()), lambda share: share >= 0.95)
+    for kind, (hits, total) in sorted(per_kind.items()):
+        show(f"alarms, {kind}"[:28], hits, total, lambda share: True)
+    show("clean documents with alarms", alarms, pages, lambda share: share <= 0.05)
+    show("values with false alarms", flagged_values, values, lambda share: share <= 0.05)
+    show("kind recognised by words", kinds, len(truths), lambda share: share >= 0.98)
+    messages = validate(bundles)
+    if messages is not None:
+        bad = [m for m in messages if m]
+        show("bundles valid (FHIR.js)", len(messages) - len(bad), len(messages), lambda share: share == 1)
+        for text in collections.Counter(t for m in bad for t in m).most_common(12):
+            print(f"  {text}")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
