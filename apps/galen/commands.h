@@ -32,5 +32,6 @@ void AddTrain(CLI::App& app, Action* action);
 void AddAdapter(CLI::App& app, Action* action);
 void AddServe(CLI::App& app, Action* action);
 void AddQuantize(CLI::App& app, Action* action);
+void AddData(CLI::App& app, Action* action);
 
 }  // namespace galen::cli

@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
   galen::cli::AddAdapter(app, &action);
   galen::cli::AddServe(app, &action);
   galen::cli::AddQuantize(app, &action);
+  galen::cli::AddData(app, &action);
   try {
     if (argc > 1 && argv[1][0] != '-') {
       std::string verbs;

@@ -146,9 +146,8 @@ class Writer {
     label_width = std::min(label_width, width * 0.55) + 8;
     for (const LabelledText& field : fields) {
       Shaped label = c_.Shape(Label(field.label), {false, 1, false, {}}, label_width - 4);
-      Shaped value =
-          c_.Shape(field.value, {false, 1, s_.titles == TitleStyle::kInline, {}},
-                   width - label_width);
+      Shaped value = c_.Shape(field.value, {false, 1, s_.titles == TitleStyle::kInline, {}},
+                              width - label_width);
       const double height = std::max(label.height, value.height);
       c_.Ensure(height);
       c_.Place(std::move(label), x, c_.y(), kGrey);
@@ -223,7 +222,9 @@ class Writer {
     const double top = c_.y();
     const TextLook look = {true, 1.08, true, s_.accent};
     switch (s_.titles) {
-      case TitleStyle::kCaps: c_.Write(Upper(title), {true, 0.95, true, s_.accent}); break;
+      case TitleStyle::kCaps:
+        c_.Write(Upper(title), {true, 0.95, true, s_.accent});
+        break;
       case TitleStyle::kBand: {
         const double height = s_.size * 1.9;
         c_.page().rects.push_back({c_.left(), top, c_.width(), height, {0.87, 0.9, 0.94}, 0});
@@ -238,7 +239,8 @@ class Writer {
         c_.Rule(c_.y() + 0.5, 0.7, s_.accent);
         c_.Space(3);
         break;
-      default: c_.Write(title, look);
+      default:
+        c_.Write(title, look);
     }
     c_.Space(1.5);
   }
@@ -270,8 +272,12 @@ class Writer {
       case Block::Kind::kParagraph:
         c_.Write(block.items[0], body, c_.left(), c_.width());
         break;
-      case Block::Kind::kList: List(block); break;
-      case Block::Kind::kTable: c_.Table(block); break;
+      case Block::Kind::kList:
+        List(block);
+        break;
+      case Block::Kind::kTable:
+        c_.Table(block);
+        break;
       case Block::Kind::kFields:
         if (s_.patient == PatientStyle::kRow || s_.titles == TitleStyle::kInline) {
           FieldRow(block.fields);
@@ -340,14 +346,15 @@ class Writer {
   void Stamp() {
     PageList& page = c_.pages().front();
     StampItem stamp;
-    stamp.layout = fonts_->Layout(d_.stamp, s_.head_font, s_.size * random_.Uniform(1.4, 2.0), true);
+    stamp.layout =
+        fonts_->Layout(d_.stamp, s_.head_font, s_.size * random_.Uniform(1.4, 2.0), true);
     // Ink over the upper right or the lower part of the page; it may touch text, as stamps do.
     stamp.x = s_.width * random_.Uniform(0.62, 0.8);
-    stamp.y = s_.height * (random_.Chance(0.5) ? random_.Uniform(0.06, 0.16)
-                                               : random_.Uniform(0.78, 0.9));
+    stamp.y = s_.height *
+              (random_.Chance(0.5) ? random_.Uniform(0.06, 0.16) : random_.Uniform(0.78, 0.9));
     stamp.angle = random_.Uniform(-0.35, 0.2);
-    stamp.color = random_.Pick(std::vector<SynthColor>(std::begin(kStampInks),
-                                                       std::end(kStampInks)));
+    stamp.color =
+        random_.Pick(std::vector<SynthColor>(std::begin(kStampInks), std::end(kStampInks)));
     stamp.opacity = random_.Uniform(0.3, 0.55);
     stamp.round = random_.Chance(0.3);
     page.stamps.push_back(std::move(stamp));
@@ -375,11 +382,12 @@ class Writer {
   void FaxLines() {
     std::vector<PageList>& pages = c_.pages();
     char from[64];
-    std::snprintf(from, sizeof(from), "%02d:%02d  FAX +99 555 %06d", static_cast<int>(random_.Int(7, 19)),
-                  static_cast<int>(random_.Int(0, 59)), static_cast<int>(random_.Int(0, 999999)));
+    std::snprintf(from, sizeof(from), "%02d:%02d  FAX +99 555 %06d",
+                  static_cast<int>(random_.Int(7, 19)), static_cast<int>(random_.Int(0, 59)),
+                  static_cast<int>(random_.Int(0, 999999)));
     for (size_t i = 0; i < pages.size(); ++i) {
-      const std::string text = std::string(from) + "   P. " + std::to_string(i + 1) + "/" +
-                               std::to_string(pages.size());
+      const std::string text =
+          std::string(from) + "   P. " + std::to_string(i + 1) + "/" + std::to_string(pages.size());
       LayoutPtr layout = fonts_->Layout(text, "DejaVu Sans Mono", 7.5, false);
       pages[i].texts.push_back({std::move(layout), c_.left(), s_.margin * 0.25, {}});
     }

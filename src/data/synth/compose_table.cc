@@ -8,8 +8,8 @@
 namespace galen {
 namespace {
 
-constexpr double kGap = 8;           // points between columns
-constexpr double kSmallest = 0.72;   // letters are made no smaller for the sake of a table
+constexpr double kGap = 8;          // points between columns
+constexpr double kSmallest = 0.72;  // letters are made no smaller for the sake of a table
 constexpr SynthColor kShade = {0.92, 0.93, 0.95};
 constexpr SynthColor kGrey = {0.45, 0.45, 0.45};
 
@@ -125,8 +125,8 @@ void Composer::TableHead(const Block& block, const Columns& columns) {
 
 void Composer::TableRowOut(const Block& block, const Columns& columns, const TableRow& row,
                            size_t number) {
-  const TextLook look = {false, columns.scale, row.heading || (row.strong && style_.strong_rows),
-                         {}};
+  const TextLook look = {
+      false, columns.scale, row.heading || (row.strong && style_.strong_rows), {}};
   std::vector<Shaped> cells;
   double height = 0;
   const double whole = columns.x.back() + columns.width.back() - columns.x.front();
@@ -135,8 +135,7 @@ void Composer::TableRowOut(const Block& block, const Columns& columns, const Tab
     height = std::max(height, cells.back().height);
   }
   height += 2 * style_.row_pad;
-  if (Ensure(height + (row.heading ? 2 * height : 0)) && HasHead(block))
-    TableHead(block, columns);
+  if (Ensure(height + (row.heading ? 2 * height : 0)) && HasHead(block)) TableHead(block, columns);
   const double top = y_;
   if (row.heading) {
     Place(std::move(cells[0]), columns.x.front(), top + style_.row_pad, style_.accent);

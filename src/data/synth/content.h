@@ -15,9 +15,9 @@ namespace galen {
 
 // The kinds of configs/schemas.
 inline constexpr std::array<std::string_view, 9> kDocumentKinds = {
-    "lab_report",         "prescription",   "medication_reconciliation",
-    "discharge_summary",  "radiology_report", "cardiology_consult",
-    "operative_note",     "diagnosis",      "vitals_flowsheet"};
+    "lab_report",        "prescription",     "medication_reconciliation",
+    "discharge_summary", "radiology_report", "cardiology_consult",
+    "operative_note",    "diagnosis",        "vitals_flowsheet"};
 // Arrangements of the columns of a laboratory report; those from kTrainLabTables on are held out.
 inline constexpr int kLabTables = 7;
 inline constexpr int kTrainLabTables = 5;

@@ -82,8 +82,8 @@ void Blur(Image* image, double deviation) {
 void Levels(Image* image, double black, double white) {
   std::array<uint8_t, 256> map;
   for (size_t i = 0; i < map.size(); ++i) {
-    map[i] = Byte(static_cast<int>(
-        std::lround(black + (white - black) * static_cast<double>(i) / 255)));
+    map[i] =
+        Byte(static_cast<int>(std::lround(black + (white - black) * static_cast<double>(i) / 255)));
   }
   for (uint8_t& p : image->pixels) p = map[p];
 }
@@ -135,8 +135,8 @@ void Specks(Image* image, int64_t count, int level, Random* random) {
 
 // The dark edge of a lid that was not closed.
 void EdgeShadow(Image* image, Random* random) {
-  const auto reach = static_cast<int64_t>(static_cast<double>(image->width) *
-                                          random->Uniform(0.01, 0.03));
+  const auto reach =
+      static_cast<int64_t>(static_cast<double>(image->width) * random->Uniform(0.01, 0.03));
   const double depth = random->Uniform(0.3, 0.75);
   const bool right = random->Chance(0.5);
   for (int64_t i = 0; i < reach; ++i) {
@@ -144,8 +144,7 @@ void EdgeShadow(Image* image, Random* random) {
     const int64_t x = right ? image->width - 1 - i : i;
     for (int64_t y = 0; y < image->height; ++y) {
       uint8_t* p = image->row(y) + x * image->channels;
-      for (int64_t c = 0; c < image->channels; ++c)
-        p[c] = static_cast<uint8_t>(p[c] * factor);
+      for (int64_t c = 0; c < image->channels; ++c) p[c] = static_cast<uint8_t>(p[c] * factor);
     }
   }
 }

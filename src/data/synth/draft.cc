@@ -96,8 +96,7 @@ std::string Draft::Date(int64_t day) const {
     return Format("%02d ", d, 0, 0) + month + Format(" %04d", y, 0, 0);
   }
   if (date_style_ == 2) {
-    return Format(language_index == 2 ? "%d. " : "%d ", d, 0, 0) + month +
-           Format(" %04d", y, 0, 0);
+    return Format(language_index == 2 ? "%d. " : "%d ", d, 0, 0) + month + Format(" %04d", y, 0, 0);
   }
   return Format(language_index == 1 ? "%02d/%02d/%04d" : "%02d.%02d.%04d", d, m, y);
 }
@@ -149,8 +148,8 @@ void Draft::Head(const std::string& house) {
   const std::string name = PersonName(female);
   const int64_t born = today_ - random_->Int(18 * 365, 93 * 365);
   OrderedJson& patient = fields()["patient"];
-  patient = {{"name", name}, {"date_of_birth", IsoDate(born)}, {"sex", nullptr},
-             {"patient_id", nullptr}};
+  patient = {
+      {"name", name}, {"date_of_birth", IsoDate(born)}, {"sex", nullptr}, {"patient_id", nullptr}};
   auto& printed = document().patient;
   printed.push_back({Label("name"), Value(name, "/patient/name")});
   printed.push_back({Label("date_of_birth"), Value(Date(born), "/patient/date_of_birth")});

@@ -32,10 +32,10 @@ Result<std::vector<FontFamily>> FontSource::Installed(SynthSet set) const {
     if (names.count(std::string(family.name)) > 0) installed.push_back(family);
   }
   if (!installed.empty()) return installed;
-  return NotFound(
-      std::string("none of the fonts of this set is installed; install Debian's ") +
-      (set == SynthSet::kHeldOut ? "fonts-lato, fonts-crosextra-caladea, fonts-linuxlibertine"
-                                 : "fonts-dejavu, fonts-liberation, fonts-freefont-ttf"));
+  return NotFound(std::string("none of the fonts of this set is installed; install Debian's ") +
+                  (set == SynthSet::kHeldOut
+                       ? "fonts-lato, fonts-crosextra-caladea, fonts-linuxlibertine"
+                       : "fonts-dejavu, fonts-liberation, fonts-freefont-ttf"));
 }
 
 LayoutPtr FontSource::Layout(const std::string& text, const std::string& family, double size,

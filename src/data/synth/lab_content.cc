@@ -19,9 +19,9 @@ std::optional<double> Limit(const OrderedJson& value) {
 
 // How the laboratory writes: the same in all rows.
 struct LabStyle {
-  int range = 0;      // "3.5 - 5.1", "3.5–5.1", "(3.5 - 5.1)", "[3.5-5.1]"
-  int flags = 0;      // H L C, H L HH LL, arrows, + and -
-  int units = 0;      // spelling of powers of ten
+  int range = 0;       // "3.5 - 5.1", "3.5–5.1", "(3.5 - 5.1)", "[3.5-5.1]"
+  int flags = 0;       // H L C, H L HH LL, arrows, + and -
+  int units = 0;       // spelling of powers of ten
   bool spaced = true;  // "< 5", otherwise "<5"
 };
 
@@ -115,8 +115,7 @@ class LabWriter {
 
     LabRow row = Start(analyte);
     const std::string key = Key();
-    const std::string unit =
-        PrintedUnit(scale["unit"].get<std::string>(), style_, d_.language());
+    const std::string unit = PrintedUnit(scale["unit"].get<std::string>(), style_, d_.language());
     row.value = Value(printed, key + "value");
     if (!unit.empty()) row.unit = Value(unit, key + "unit");
     row.range = Range(low, high, decimals, key);
@@ -196,13 +195,20 @@ std::vector<TableColumn> Columns(Draft* d, int table) {
   const TableColumn flag{d->Label("flag"), 0.6, Align::kCenter};
   if (table == 2 || table == 3 || table == 6) result.align = Align::kLeft;
   switch (table) {
-    case 0: return {test, result, flag, unit, range};
-    case 1: return {test, result, unit, range, flag};
-    case 2: return {test, result, unit, range};
-    case 3: return {test, result, range, flag};
-    case 4: return {test, range, unit, result, flag};
-    case 5: return {test, unit, range, flag, result};
-    default: return {flag, test, result, range};
+    case 0:
+      return {test, result, flag, unit, range};
+    case 1:
+      return {test, result, unit, range, flag};
+    case 2:
+      return {test, result, unit, range};
+    case 3:
+      return {test, result, range, flag};
+    case 4:
+      return {test, range, unit, result, flag};
+    case 5:
+      return {test, unit, range, flag, result};
+    default:
+      return {flag, test, result, range};
   }
 }
 
@@ -210,13 +216,27 @@ TableRow Arrange(const LabRow& r, int table) {
   TableRow row;
   row.strong = r.abnormal;
   switch (table) {
-    case 0: row.cells = {r.test, r.value, r.flag, r.unit, r.range}; break;
-    case 1: row.cells = {r.test, r.value, r.unit, r.range, r.flag}; break;
-    case 2: row.cells = {r.test, Join(r.value, r.flag), r.unit, r.range}; break;
-    case 3: row.cells = {r.test, Join(r.value, r.unit), r.range, r.flag}; break;
-    case 4: row.cells = {r.test, r.range, r.unit, r.value, r.flag}; break;
-    case 5: row.cells = {r.test, r.unit, r.range, r.flag, r.value}; break;
-    default: row.cells = {r.flag, r.test, Join(r.value, r.unit), r.range}; break;
+    case 0:
+      row.cells = {r.test, r.value, r.flag, r.unit, r.range};
+      break;
+    case 1:
+      row.cells = {r.test, r.value, r.unit, r.range, r.flag};
+      break;
+    case 2:
+      row.cells = {r.test, Join(r.value, r.flag), r.unit, r.range};
+      break;
+    case 3:
+      row.cells = {r.test, Join(r.value, r.unit), r.range, r.flag};
+      break;
+    case 4:
+      row.cells = {r.test, r.range, r.unit, r.value, r.flag};
+      break;
+    case 5:
+      row.cells = {r.test, r.unit, r.range, r.flag, r.value};
+      break;
+    default:
+      row.cells = {r.flag, r.test, Join(r.value, r.unit), r.range};
+      break;
   }
   return row;
 }
@@ -266,8 +286,7 @@ void DraftLabReport(Draft* d) {
     d->Head("laboratory");
     female = d->fields()["patient"]["sex"] == "female";
     const int64_t collected = d->today() - d->random().Int(0, 2);
-    d->Detail("collection_date", "collection_date", d->Date(collected),
-              Draft::IsoDate(collected));
+    d->Detail("collection_date", "collection_date", d->Date(collected), Draft::IsoDate(collected));
     if (d->random().Chance(0.7)) {
       const std::string id = std::to_string(d->random().Int(10000000, 99999999));
       d->Detail("sample_id", "sample_id", id, id);
@@ -303,8 +322,8 @@ void DraftLabReport(Draft* d) {
       }
     }
     for (const OrderedJson* analyte : panel.analytes) {
-      block.rows.push_back(Arrange(
-          panel.qualitative ? writer.Quality(*analyte) : writer.Quantity(*analyte), table));
+      block.rows.push_back(
+          Arrange(panel.qualitative ? writer.Quality(*analyte) : writer.Quantity(*analyte), table));
     }
   }
   if (d->options().strip) {

@@ -57,9 +57,8 @@ void DraftDischarge(Draft* d) {
   const auto diagnosis = [&](const std::string& name, const std::string& code,
                              const char* rank) -> SpanText {
     const std::string key = "/diagnoses/" + std::to_string(diagnoses.size()) + "/";
-    diagnoses.push_back({{"name", name},
-                         {"icd10", coded ? OrderedJson(code) : OrderedJson()},
-                         {"rank", rank}});
+    diagnoses.push_back(
+        {{"name", name}, {"icd10", coded ? OrderedJson(code) : OrderedJson()}, {"rank", rank}});
     SpanText text = Value(name, key + "name");
     if (coded) {
       text.push_back({" (", ""});
@@ -69,8 +68,8 @@ void DraftDischarge(Draft* d) {
     return text;
   };
   Block& principal = d->Add(Block::Kind::kList, d->Label("principal_diagnosis"));
-  principal.items.push_back(diagnosis(d->Triple(scenario["diagnosis"]),
-                                      scenario["icd10"].get<std::string>(), "primary"));
+  principal.items.push_back(
+      diagnosis(d->Triple(scenario["diagnosis"]), scenario["icd10"].get<std::string>(), "primary"));
   Block& others = d->Add(Block::Kind::kList, d->Label("other_diagnoses"));
   const OrderedJson& all = d->tables().diagnoses["diagnoses"];
   const std::string first = scenario["icd10"].get<std::string>().substr(0, 3);
@@ -89,8 +88,7 @@ void DraftDischarge(Draft* d) {
     const int64_t day = admitted + random.Int(0, days - 1);
     const std::string name = d->Triple(procedure);
     acts.push_back({{"name", name}, {"date", Draft::IsoDate(day)}});
-    procedures.items.push_back(
-        {{name, key + "name"}, {", ", ""}, {d->Date(day), key + "date"}});
+    procedures.items.push_back({{name, key + "name"}, {", ", ""}, {d->Date(day), key + "date"}});
   }
   d->Allergies();
   std::vector<std::string> course;
@@ -139,15 +137,15 @@ void DraftRadiology(Draft* d) {
   Values values;
   for (const OrderedJson& group : exam["groups"]) {
     const OrderedJson& item =
-        random.Chance(0.45) ? group[0] : group[static_cast<size_t>(random.Int(
-                                             0, static_cast<int64_t>(group.size()) - 1))];
+        random.Chance(0.45)
+            ? group[0]
+            : group[static_cast<size_t>(random.Int(0, static_cast<int64_t>(group.size()) - 1))];
     const OrderedJson slots = item.value("slots", OrderedJson::object());
     findings.push_back(d->Fill(d->Triple(item["finding"]), slots, &values));
     if (item.contains("impression"))
       impression.push_back(d->Fill(d->Triple(item["impression"]), slots, &values));
   }
-  if (impression.empty())
-    impression.push_back(d->Triple(d->tables().letters["radiology_normal"]));
+  if (impression.empty()) impression.push_back(d->Triple(d->tables().letters["radiology_normal"]));
   Statements(d, "findings", "findings", findings);
   Statements(d, "impression", "impression", impression);
   d->Sign(d->Doctor());
@@ -181,23 +179,23 @@ void DraftCardiology(Draft* d) {
   if (rhythm_name.find("achy") != std::string::npos) rate = random.Int(101, 138);
   if (rhythm_name.find("rady") != std::string::npos) rate = random.Int(38, 58);
   const int64_t spo2 = random.Int(92, 99);
-  d->fields()["examination"] = {{"systolic", systolic},
-                                {"diastolic", diastolic},
-                                {"heart_rate", rate},
-                                {"spo2", spo2}};
+  d->fields()["examination"] = {
+      {"systolic", systolic}, {"diastolic", diastolic}, {"heart_rate", rate}, {"spo2", spo2}};
   Block& physical = d->Add(Block::Kind::kFields, d->Label("physical"));
-  physical.fields = {
-      {d->Label("blood_pressure"),
-       {{std::to_string(systolic), "/examination/systolic"},
-        {"/", ""},
-        {std::to_string(diastolic), "/examination/diastolic"},
-        {" mmHg", ""}}},
-      Whole(d, "heart_rate", rate, "/min", "/examination/heart_rate"),
-      Whole(d, "spo2", spo2, "%", "/examination/spo2")};
+  physical.fields = {{d->Label("blood_pressure"),
+                      {{std::to_string(systolic), "/examination/systolic"},
+                       {"/", ""},
+                       {std::to_string(diastolic), "/examination/diastolic"},
+                       {" mmHg", ""}}},
+                     Whole(d, "heart_rate", rate, "/min", "/examination/heart_rate"),
+                     Whole(d, "spo2", spo2, "%", "/examination/spo2")};
 
   const int64_t pr = random.Int(128, 214), qrs = random.Int(78, 142), qtc = random.Int(382, 474);
   OrderedJson& ecg = d->fields()["ecg"];
-  ecg = {{"rhythm", rhythm_name}, {"rate", rate}, {"pr_ms", nullptr}, {"qrs_ms", qrs},
+  ecg = {{"rhythm", rhythm_name},
+         {"rate", rate},
+         {"pr_ms", nullptr},
+         {"qrs_ms", qrs},
          {"qtc_ms", qtc}};
   Block& trace = d->Add(Block::Kind::kFields, d->Label("ecg"));
   trace.fields = {{d->Label("rhythm"), Value(rhythm_name, "/ecg/rhythm")},
@@ -252,8 +250,7 @@ void DraftOperation(Draft* d) {
   fact("anesthesiologist", "anesthesiologist", d->Doctor());
   fact("anesthesia", "anesthesia", d->Triple(operation["anesthesia"]));
   fact("preoperative_diagnosis", "preoperative_diagnosis", d->Triple(operation["preoperative"]));
-  fact("postoperative_diagnosis", "postoperative_diagnosis",
-       d->Triple(operation["postoperative"]));
+  fact("postoperative_diagnosis", "postoperative_diagnosis", d->Triple(operation["postoperative"]));
   const auto clock = [](int64_t minutes) {
     char text[16];
     std::snprintf(text, sizeof(text), "%02d:%02d", static_cast<int>(minutes / 60 % 24),
@@ -261,8 +258,8 @@ void DraftOperation(Draft* d) {
     return std::string(text);
   };
   const int64_t begin = random.Int(7 * 60, 17 * 60);
-  const int64_t length = random.Int(operation["minutes"][0].get<int64_t>(),
-                                    operation["minutes"][1].get<int64_t>());
+  const int64_t length =
+      random.Int(operation["minutes"][0].get<int64_t>(), operation["minutes"][1].get<int64_t>());
   fact("start_time", "start_time", clock(begin));
   fact("end_time", "end_time", clock(begin + length));
   d->Paragraph("findings", "findings", d->Fill(d->Triple(operation["findings"]), slots, &values));

@@ -42,9 +42,8 @@ std::vector<DrawnDrug> DrawDrugs(Draft* draft, size_t count) {
     const std::string key = "/medications/" + std::to_string(drawn.size()) + "/";
     const std::string name = drug["names"][draft->language()].get<std::string>();
     const double dose = random.Pick(drug["strengths"]).get<double>();
-    const std::string unit = draft->language() == "fr" && drug["unit"] == "IU"
-                                 ? "UI"
-                                 : drug["unit"].get<std::string>();
+    const std::string unit =
+        draft->language() == "fr" && drug["unit"] == "IU" ? "UI" : drug["unit"].get<std::string>();
     const std::string route =
         draft->Pick(table["routes"][drug["route"].get_ref<const std::string&>()]);
     const std::string frequency = draft->Pick(table["frequency"][std::to_string(d.per_day)]);
@@ -52,9 +51,8 @@ std::vector<DrawnDrug> DrawDrugs(Draft* draft, size_t count) {
     d.dose = {{draft->ShortNumber(dose), key + "dose"}, {" ", ""}, {unit, key + "dose_unit"}};
     d.route = Value(route, key + "route");
     d.frequency = Value(frequency, key + "frequency");
-    d.truth = {{"name", name},           {"dose", dose},
-               {"dose_unit", unit},      {"route", route},
-               {"frequency", frequency}, {"as_needed", d.per_day == 0}};
+    d.truth = {{"name", name},   {"dose", dose},           {"dose_unit", unit},
+               {"route", route}, {"frequency", frequency}, {"as_needed", d.per_day == 0}};
     drawn.push_back(std::move(d));
   }
   return drawn;
@@ -68,9 +66,12 @@ void DraftPrescription(Draft* d) {
   Block& block = d->Add(as_list ? Block::Kind::kList : Block::Kind::kTable, "");
   block.numbered = true;
   if (!as_list) {
-    block.columns = {{d->Label("medication"), 2},        {d->Label("dose"), 1},
-                     {d->Label("form"), 1},              {d->Label("route"), 0.8},
-                     {d->Label("frequency"), 1.5},       {d->Label("duration"), 1},
+    block.columns = {{d->Label("medication"), 2},
+                     {d->Label("dose"), 1},
+                     {d->Label("form"), 1},
+                     {d->Label("route"), 0.8},
+                     {d->Label("frequency"), 1.5},
+                     {d->Label("duration"), 1},
                      {d->Label("quantity"), 0.5, Align::kRight},
                      {d->Label("refills"), 0.5, Align::kRight}};
   }
@@ -97,13 +98,12 @@ void DraftPrescription(Draft* d) {
     const SpanText quantity_text = Value(std::to_string(quantity), key + "quantity");
     const SpanText refills_text = Value(std::to_string(refills), key + "refills");
     if (as_list) {
-      block.items.push_back(Chain(
-          {Chain({drug.name, drug.dose, form_text}, " "),
-           Chain({drug.route, drug.frequency, duration_text}, ", "),
-           Chain({Labelled(d->Label("quantity"), quantity_text),
-                  Labelled(d->Label("refills"), refills_text)},
-                 "  ")},
-          "\n"));
+      block.items.push_back(Chain({Chain({drug.name, drug.dose, form_text}, " "),
+                                   Chain({drug.route, drug.frequency, duration_text}, ", "),
+                                   Chain({Labelled(d->Label("quantity"), quantity_text),
+                                          Labelled(d->Label("refills"), refills_text)},
+                                         "  ")},
+                                  "\n"));
     } else {
       TableRow row;
       row.cells = {drug.name,      drug.dose,     form_text,     drug.route,
@@ -167,8 +167,8 @@ void DraftDiagnoses(Draft* d) {
     const std::string status = states[random.Int(0, 3)];
     const bool coded = random.Chance(0.85), dated = random.Chance(0.8);
     const int64_t onset = d->today() - random.Int(20, 6000);
-    OrderedJson row = {{"name", name}, {"icd10", nullptr}, {"status", status},
-                       {"onset_date", nullptr}};
+    OrderedJson row = {
+        {"name", name}, {"icd10", nullptr}, {"status", status}, {"onset_date", nullptr}};
     if (coded) row["icd10"] = code;
     if (dated) row["onset_date"] = Draft::IsoDate(onset);
     list.push_back(std::move(row));
@@ -182,9 +182,9 @@ void DraftDiagnoses(Draft* d) {
   if (random.Chance(0.6)) {
     std::map<std::string, std::string> values;
     const OrderedJson& letters = d->tables().letters;
-    d->Paragraph("comment", "comment",
-                 d->Fill(d->Triple(random.Pick(letters["comments"])), letters["comment_slots"],
-                         &values));
+    d->Paragraph(
+        "comment", "comment",
+        d->Fill(d->Triple(random.Pick(letters["comments"])), letters["comment_slots"], &values));
   } else {
     d->fields()["comment"] = nullptr;
   }

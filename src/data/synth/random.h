@@ -44,8 +44,9 @@ class Random {
     for (size_t i = 0; i < size; ++i) all[i] = i;
     if (count > size) count = size;
     for (size_t i = 0; i < count; ++i) {
-      std::swap(all[i], all[static_cast<size_t>(
-                            Int(static_cast<int64_t>(i), static_cast<int64_t>(size) - 1))]);
+      std::swap(
+          all[i],
+          all[static_cast<size_t>(Int(static_cast<int64_t>(i), static_cast<int64_t>(size) - 1))]);
     }
     all.resize(count);
     return all;

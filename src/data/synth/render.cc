@@ -185,10 +185,10 @@ Result<std::string> PicturePdf(const std::vector<PdfPicture>& pictures, const st
       Surface image(cairo_image_surface_create(CAIRO_FORMAT_RGB24,
                                                static_cast<int>(picture.pixel_width),
                                                static_cast<int>(picture.pixel_height)));
-      RETURN_IF_ERROR(Check(cairo_surface_set_mime_data(image.get(), CAIRO_MIME_TYPE_JPEG,
-                                                        picture.jpeg.data(), picture.jpeg.size(),
-                                                        nullptr, nullptr),
-                            "a picture in a PDF"));
+      RETURN_IF_ERROR(
+          Check(cairo_surface_set_mime_data(image.get(), CAIRO_MIME_TYPE_JPEG, picture.jpeg.data(),
+                                            picture.jpeg.size(), nullptr, nullptr),
+                "a picture in a PDF"));
       cairo_save(pen.get());
       cairo_scale(pen.get(), picture.width / static_cast<double>(picture.pixel_width),
                   picture.height / static_cast<double>(picture.pixel_height));

@@ -25,11 +25,11 @@ class Walk {
   double low_, high_, step_, value_;
 };
 
-const char* const kWardRows[] = {"heart_rate", "bp", "respiratory_rate", "spo2", "temperature",
-                                 "pain_score"};
-const char* const kIcuRows[] = {"heart_rate",  "bp",   "map",            "respiratory_rate",
-                                "spo2",        "temperature", "fio2",    "peep",
-                                "norepinephrine", "urine", "gcs"};
+const char* const kWardRows[] = {"heart_rate", "bp",          "respiratory_rate",
+                                 "spo2",       "temperature", "pain_score"};
+const char* const kIcuRows[] = {"heart_rate",     "bp",          "map",  "respiratory_rate",
+                                "spo2",           "temperature", "fio2", "peep",
+                                "norepinephrine", "urine",       "gcs"};
 
 std::string UnitOf(const std::string& row, bool fahrenheit) {
   if (row == "heart_rate" || row == "respiratory_rate") return "/min";
@@ -81,10 +81,9 @@ void DraftVitals(Draft* d) {
     std::snprintf(time, sizeof(time), "%02d:%02d", static_cast<int>(minutes / 60 % 24),
                   static_cast<int>(minutes % 60));
     OrderedJson reading = {{"time", time}};
-    for (const char* field :
-         {"heart_rate", "systolic", "diastolic", "respiratory_rate", "spo2", "temperature",
-          "pain_score", "mean_arterial_pressure", "fio2", "peep", "norepinephrine",
-          "urine_output_ml", "gcs"}) {
+    for (const char* field : {"heart_rate", "systolic", "diastolic", "respiratory_rate", "spo2",
+                              "temperature", "pain_score", "mean_arterial_pressure", "fio2", "peep",
+                              "norepinephrine", "urine_output_ml", "gcs"}) {
       reading[field] = nullptr;
     }
     times.push_back(Value(time, key + "time"));
