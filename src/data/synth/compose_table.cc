@@ -20,33 +20,41 @@ bool HasHead(const Block& block) {
 
 }  // namespace
 
-std::vector<double> Composer::NaturalWidths(const Block& block) {
+std::vector<std::vector<Shaped>> Composer::ShapeCells(const Block& block) {
+  std::vector<std::vector<Shaped>> cells;
+  for (const TableRow& row : block.rows) {
+    std::vector<Shaped>& shaped = cells.emplace_back();
+    const TextLook look = {false, 1, row.heading || (row.strong && style_.strong_rows), {}};
+    for (const SpanText& cell : row.cells) shaped.push_back(Shape(cell, look));
+  }
+  return cells;
+}
+
+std::vector<double> Composer::NaturalWidths(const Block& block,
+                                            const std::vector<std::vector<Shaped>>& cells) {
   std::vector<double> widths(block.columns.size(), 4);
   for (size_t c = 0; c < block.columns.size(); ++c) {
     if (block.columns[c].title.empty()) continue;
     widths[c] = Shape(block.columns[c].title, {false, 1, true, {}}).width;
   }
-  for (const TableRow& row : block.rows) {
-    if (row.heading) continue;
-    for (size_t c = 0; c < row.cells.size() && c < widths.size(); ++c) {
-      if (row.cells[c].empty()) continue;
-      const TextLook look = {false, 1, row.strong && style_.strong_rows, {}};
-      widths[c] = std::max(widths[c], Shape(row.cells[c], look).width);
-    }
+  for (size_t r = 0; r < block.rows.size(); ++r) {
+    if (block.rows[r].heading) continue;
+    for (size_t c = 0; c < cells[r].size() && c < widths.size(); ++c)
+      widths[c] = std::max(widths[c], cells[r][c].width);
   }
   return widths;
 }
 
 double Composer::NaturalTableWidth(const Block& block) {
-  const std::vector<double> widths = NaturalWidths(block);
+  const std::vector<double> widths = NaturalWidths(block, ShapeCells(block));
   return std::accumulate(widths.begin(), widths.end(), 0.0) +
          kGap * static_cast<double>(widths.size());
 }
 
-Composer::Columns Composer::FitColumns(const Block& block, double available) {
+Composer::Columns Composer::FitColumns(const Block& block, std::vector<double> widths,
+                                       double available) {
   Columns columns;
   const auto count = static_cast<double>(block.columns.size());
-  std::vector<double> widths = NaturalWidths(block);
   double total = std::accumulate(widths.begin(), widths.end(), 0.0);
   const double room = available - kGap * count;
   if (total > room) {
@@ -124,15 +132,17 @@ void Composer::TableHead(const Block& block, const Columns& columns) {
 }
 
 void Composer::TableRowOut(const Block& block, const Columns& columns, const TableRow& row,
-                           size_t number) {
-  const TextLook look = {
-      false, columns.scale, row.heading || (row.strong && style_.strong_rows), {}};
-  std::vector<Shaped> cells;
-  double height = 0;
+                           std::vector<Shaped> cells, size_t number) {
   const double whole = columns.x.back() + columns.width.back() - columns.x.front();
-  for (size_t c = 0; c < row.cells.size(); ++c) {
-    cells.push_back(Shape(row.cells[c], look, row.heading ? whole : columns.width[c]));
-    height = std::max(height, cells.back().height);
+  double height = 0;
+  for (size_t c = 0; c < cells.size(); ++c) {
+    const double room = row.heading ? whole : columns.width[c];
+    if (columns.scale != 1 || cells[c].width > room) {  // smaller letters or broken lines
+      const TextLook look = {
+          false, columns.scale, row.heading || (row.strong && style_.strong_rows), {}};
+      cells[c] = Shape(row.cells[c], look, room);
+    }
+    height = std::max(height, cells[c].height);
   }
   height += 2 * style_.row_pad;
   if (Ensure(height + (row.heading ? 2 * height : 0)) && HasHead(block)) TableHead(block, columns);
@@ -156,15 +166,16 @@ void Composer::TableRowOut(const Block& block, const Columns& columns, const Tab
 }
 
 void Composer::Table(const Block& block) {
-  const Columns columns = FitColumns(block, width());
+  std::vector<std::vector<Shaped>> cells = ShapeCells(block);
+  const Columns columns = FitColumns(block, NaturalWidths(block, cells), width());
   if (HasHead(block)) {
     Ensure(4 * style_.size);
     TableHead(block, columns);
   }
   size_t number = 0;
-  for (const TableRow& row : block.rows) {
-    TableRowOut(block, columns, row, number);
-    number = row.heading ? 0 : number + 1;
+  for (size_t r = 0; r < block.rows.size(); ++r) {
+    TableRowOut(block, columns, block.rows[r], std::move(cells[r]), number);
+    number = block.rows[r].heading ? 0 : number + 1;
   }
   if (style_.table == TableStyle::kRuled || style_.table == TableStyle::kZebra) {
     const double x0 = columns.x.front() - kGap / 2;

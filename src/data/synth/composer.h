@@ -65,10 +65,14 @@ class Composer {
     std::vector<double> x, width;  // points
     double scale = 1;              // of the letters
   };
-  Columns FitColumns(const Block& block, double available);
-  std::vector<double> NaturalWidths(const Block& block);
+  // All cells once, without line breaks: most are placed as they are.
+  std::vector<std::vector<Shaped>> ShapeCells(const Block& block);
+  std::vector<double> NaturalWidths(const Block& block,
+                                    const std::vector<std::vector<Shaped>>& cells);
+  Columns FitColumns(const Block& block, std::vector<double> widths, double available);
   void TableHead(const Block& block, const Columns& columns);
-  void TableRowOut(const Block& block, const Columns& columns, const TableRow& row, size_t number);
+  void TableRowOut(const Block& block, const Columns& columns, const TableRow& row,
+                   std::vector<Shaped> cells, size_t number);
   void RowFrame(const Columns& columns, double top, double bottom);
 
   const SynthStyle& style_;
