@@ -193,10 +193,12 @@ class Writer {
         c_.Rule(c_.y(), 0.5, kGrey);
         break;
       }
-      case PatientStyle::kLines:
-        FieldColumn(d_.patient, c_.left(), c_.width());
-        FieldColumn(d_.details, c_.left(), c_.width());
+      case PatientStyle::kLines: {
+        std::vector<LabelledText> all = d_.patient;
+        all.insert(all.end(), d_.details.begin(), d_.details.end());
+        FieldColumn(all, c_.left(), c_.width());
         break;
+      }
       case PatientStyle::kBox:
       case PatientStyle::kTwoColumns: {
         const double pad = s_.patient == PatientStyle::kBox ? s_.size * 0.6 : 0;

@@ -61,6 +61,7 @@ struct SynthDocument {
   std::string page_of;  // "Page {a} of {b}"
   std::string notice;   // that no real patient is meant: at the foot of each page
   bool landscape = false;
+  bool brief = false;  // fits on half a page
   bool strip = false;  // the blocks alone: no head, no end
 };
 

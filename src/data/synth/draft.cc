@@ -167,7 +167,8 @@ void Draft::Head(const std::string& house) {
     patient["patient_id"] = id;
     printed.push_back({Label("patient_id"), Value(id, "/patient/patient_id")});
   }
-  Detail("document_date", "document_date", Date(today_), IsoDate(today_));
+  const bool report = document().kind == "lab_report" || document().kind == "radiology_report";
+  Detail(report ? "document_date" : "date", "document_date", Date(today_), IsoDate(today_));
 }
 
 void Draft::Detail(const std::string& label, const std::string& name, const std::string& text,

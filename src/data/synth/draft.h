@@ -1,6 +1,7 @@
 // A document while it is being invented: its text and its truth grow together.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -86,6 +87,12 @@ inline SpanText Value(std::string text, std::string key) {
   return spans;
 }
 inline SpanText Plain(std::string text) { return Value(std::move(text), ""); }
+
+// What is printed without decimals is whole in JSON, too: 40, not 40.0.
+inline OrderedJson JsonNumber(double value, int decimals) {
+  if (decimals == 0) return static_cast<int64_t>(std::llround(value));
+  return value;
+}
 
 // Contents by kind; each fills the draft.
 void DraftLabReport(Draft* draft);

@@ -32,8 +32,11 @@ std::string PrintedUnit(std::string unit, const LabStyle& style, const std::stri
     if (unit == "10^12/L") unit = "T/L";
   }
   if (style.units == 1 && unit.rfind("10^", 0) == 0) unit = "x" + unit;
-  if (style.units == 2 && unit == "10^3/µL") unit = "K/µL";
-  if (style.units == 2 && unit == "10^6/µL") unit = "M/µL";
+  if (style.units == 2 && language == "en") {
+    if (unit == "10^3/µL") unit = "K/µL";
+    if (unit == "10^6/µL") unit = "M/µL";
+  }
+  if (language != "en") Replace(&unit, "1.73", "1,73");
   if (language == "fr") {
     if (unit == "U/L") unit = "UI/L";
     Replace(&unit, "IU/", "UI/");
@@ -119,8 +122,9 @@ class LabWriter {
     row.value = Value(printed, key + "value");
     if (!unit.empty()) row.unit = Value(unit, key + "unit");
     row.range = Range(low, high, decimals, key);
-    Finish(&row, flag, truth, unit, low ? OrderedJson(*low) : OrderedJson(),
-           high ? OrderedJson(*high) : OrderedJson());
+    Finish(&row, flag, JsonNumber(truth, decimals), unit,
+           low ? JsonNumber(*low, decimals) : OrderedJson(),
+           high ? JsonNumber(*high, decimals) : OrderedJson());
     return row;
   }
 
@@ -307,7 +311,10 @@ void DraftLabReport(Draft* d) {
     panels.push_back(std::move(mixed));
   } else {
     panels = DrawPanels(d, single ? 8 : DrawRows(d, 20, 34));
-    if (single) panels.resize(1);
+    if (single) {
+      panels.resize(panels[0].analytes.size() < 4 ? 2 : 1);
+      d->document().brief = true;
+    }
   }
   LabWriter writer(d, female);
   Block& block = d->Add(Block::Kind::kTable, "");

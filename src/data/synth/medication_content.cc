@@ -1,5 +1,6 @@
 // Documents about drugs and diagnoses: prescription, reconciliation, list of diagnoses.
 #include <algorithm>
+#include <cmath>
 
 #include "data/synth/draft.h"
 
@@ -51,8 +52,10 @@ std::vector<DrawnDrug> DrawDrugs(Draft* draft, size_t count) {
     d.dose = {{draft->ShortNumber(dose), key + "dose"}, {" ", ""}, {unit, key + "dose_unit"}};
     d.route = Value(route, key + "route");
     d.frequency = Value(frequency, key + "frequency");
-    d.truth = {{"name", name},   {"dose", dose},           {"dose_unit", unit},
-               {"route", route}, {"frequency", frequency}, {"as_needed", d.per_day == 0}};
+    d.truth = {
+        {"name", name},           {"dose", JsonNumber(dose, dose == std::floor(dose) ? 0 : 1)},
+        {"dose_unit", unit},      {"route", route},
+        {"frequency", frequency}, {"as_needed", d.per_day == 0}};
     drawn.push_back(std::move(d));
   }
   return drawn;
@@ -62,6 +65,7 @@ void DraftPrescription(Draft* d) {
   d->Head("practice");
   Random& random = d->random();
   std::vector<DrawnDrug> drugs = DrawDrugs(d, DrawRows(d, 1, 6));
+  d->document().brief = drugs.size() < 4;
   const bool as_list = random.Chance(0.5);
   Block& block = d->Add(as_list ? Block::Kind::kList : Block::Kind::kTable, "");
   block.numbered = true;

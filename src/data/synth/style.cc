@@ -4,9 +4,8 @@
 
 namespace galen {
 
-const std::array<FontFamily, 20> kFontFamilies = {{
+const std::array<FontFamily, 19> kFontFamilies = {{
     {"DejaVu Sans", false, false},
-    {"DejaVu Sans Condensed", false, false},
     {"DejaVu Serif", false, false},
     {"DejaVu Sans Mono", true, false},
     {"Liberation Sans", false, false},
@@ -93,16 +92,16 @@ void ApplyLayout(SynthStyle* s, Random* random) {
 
 }  // namespace
 
-SynthStyle DrawStyle(const std::vector<FontFamily>& families, SynthSet layouts, bool landscape,
-                     bool us_letter, Random* random) {
+SynthStyle DrawStyle(const std::vector<FontFamily>& families, SynthSet layouts,
+                     const PageShape& shape, Random* random) {
   SynthStyle s;
   const size_t first = layouts == SynthSet::kHeldOut ? kTrainLayouts : 0;
   const size_t last = layouts == SynthSet::kTrain ? kTrainLayouts : kLayouts.size();
   s.layout = kLayouts[static_cast<size_t>(
       random->Int(static_cast<int64_t>(first), static_cast<int64_t>(last) - 1))];
-  s.width = us_letter ? 612 : 595;
-  s.height = us_letter ? 792 : 842;
-  if (landscape) std::swap(s.width, s.height);
+  s.width = shape.us_letter ? 612 : 595;
+  s.height = shape.us_letter ? 792 : 842;
+  if (shape.landscape) std::swap(s.width, s.height);
   s.margin = random->Uniform(38, 62);
   s.size = random->Uniform(8.6, 11.2);
   s.row_pad = random->Uniform(1.2, 3.6);
@@ -115,6 +114,14 @@ SynthStyle DrawStyle(const std::vector<FontFamily>& families, SynthSet layouts, 
   s.signature = random->Chance(0.6);
   s.footer = random->Chance(0.8);
   ApplyLayout(&s, random);
+  if (shape.brief && random->Chance(0.5)) {  // A5, or half a letter
+    const double height = s.width;
+    s.width = s.height / 2;
+    s.height = height;
+    if (random->Chance(0.25)) std::swap(s.width, s.height);
+    s.margin *= 0.62;
+    s.size *= 0.88;
+  }
 
   const bool want_mono = s.layout == "typewriter";
   std::vector<FontFamily> fit, proportional;

@@ -20,7 +20,7 @@ struct FontFamily {
   bool mono = false;
   bool held_out = false;
 };
-extern const std::array<FontFamily, 20> kFontFamilies;
+extern const std::array<FontFamily, 19> kFontFamilies;
 
 // Layouts, the held-out ones last.
 inline constexpr std::array<std::string_view, 8> kLayouts = {
@@ -54,9 +54,14 @@ struct SynthStyle {
   bool logo = false, stamp = false, signature = false, footer = true;
 };
 
+struct PageShape {
+  bool landscape = false;
+  bool us_letter = false;  // otherwise A4
+  bool brief = false;      // may be a sheet of half the size
+};
 // families: installed ones of the wanted set, not empty. Mono-spaced fonts come with the typewriter
 // layout and, where a set has no other, everywhere.
-SynthStyle DrawStyle(const std::vector<FontFamily>& families, SynthSet layouts, bool landscape,
-                     bool us_letter, Random* random);
+SynthStyle DrawStyle(const std::vector<FontFamily>& families, SynthSet layouts,
+                     const PageShape& shape, Random* random);
 
 }  // namespace galen

@@ -216,8 +216,10 @@ Result<SynthFiles> SynthGenerator::Make(int64_t index) {
                        (o.layouts == SynthSet::kTrain ? kTrainLabTables : kLabTables) - 1));
   const Content content = MakeContent(kind, content_options, &content_random);
   const SynthStyle style =
-      DrawStyle(state_->families, o.layouts, content.document.landscape,
-                content_options.language == "en" && !content_options.si, &style_random);
+      DrawStyle(state_->families, o.layouts,
+                {content.document.landscape,
+                 content_options.language == "en" && !content_options.si, content.document.brief},
+                &style_random);
   SynthLevel level = o.level;
   const auto drawn_level = static_cast<SynthLevel>(degrade_random.Int(0, 3));
   if (level == SynthLevel::kMixed) level = drawn_level;

@@ -123,7 +123,8 @@ TEST(Synth, EachValueHasABoxWithInk) {
         ASSERT_TRUE(image.ok()) << image.status().message();
         pages.push_back(std::move(image).value());
       }
-      for (const auto& [key, value] : truth["fields"].flatten().items()) {
+      const OrderedJson flat = truth["fields"].flatten();
+      for (const auto& [key, value] : flat.items()) {
         if (value.is_null() || value.empty() || MayHaveNoBox(key)) continue;
         ASSERT_TRUE(truth["boxes"].contains(key)) << kind << " " << i << " " << key;
       }
