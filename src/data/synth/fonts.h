@@ -1,4 +1,4 @@
-// Fonts of this machine. Each thread has its own: pango's caches are not shared.
+// Fonts of this machine. One thread of the process at a time: synth_workers.h says why.
 #pragma once
 
 #include <pango/pango.h>

@@ -3,65 +3,20 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <new>
-#include <system_error>
-#include <thread>
-#include <utility>
 
+#include "data/synth/synth_workers.h"
 #include "text/template/chat_template.h"
 
 namespace galen {
 namespace {
 
 namespace fs = std::filesystem;
-
-Status WriteError(const std::string& path, int error) {
-  return IoError("writing " + path + ": " + std::strerror(error) +
-                 (error == ENOSPC ? "; free some space or choose another --out" : ""));
-}
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-
-// Whole files and files of lines; the first error stays.
-class LineFile {
- public:
-  Status Open(const std::string& path) {
-    path_ = path;
-    file_.reset(std::fopen(path.c_str(), "wb"));
-    return file_ == nullptr ? WriteError(path, errno) : OkStatus();
-  }
-  Status Write(const std::string& bytes) {
-    if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size())
-      return WriteError(path_, errno);
-    return OkStatus();
-  }
-  Status Close() {
-    return std::fclose(file_.release()) != 0 ? WriteError(path_, errno) : OkStatus();
-  }
-
- private:
-  std::string path_;
-  std::unique_ptr<std::FILE, CloseFile> file_;
-};
-
-Status WriteWhole(const std::string& path, const std::string& bytes) {
-  LineFile file;
-  RETURN_IF_ERROR(file.Open(path));
-  RETURN_IF_ERROR(file.Write(bytes));
-  return file.Close();
-}
 
 // The folder while it is not complete.
 class PartialFolder {
@@ -137,82 +92,6 @@ std::string Manifest(const SynthOptions& o, const std::vector<std::string>& font
          "\n";
 }
 
-// What all threads share.
-class Job {
- public:
-  Job(const SynthOptions& options, const SynthOutput& output, const PartialFolder& folder,
-      const std::function<bool(int64_t)>& progress)
-      : options_(options), output_(output), folder_(folder), progress_(progress) {}
-
-  Status Open() {
-    RETURN_IF_ERROR(truth_.Open(folder_.path() + "/truth.jsonl"));
-    if (output_.samples) RETURN_IF_ERROR(samples_.Open(folder_.path() + "/samples.jsonl"));
-    return OkStatus();
-  }
-  void Work(SynthGenerator* generator) {
-    while (!stop_.load()) {
-      const int64_t index = next_.fetch_add(1);
-      if (index >= options_.count) return;
-      Status status;
-      try {
-        status = One(generator, index);
-      } catch (const std::bad_alloc&) {
-        status = ResourceExhausted("no memory for document " + std::to_string(index));
-      }
-      if (status.ok()) continue;
-      const std::lock_guard lock(mutex_);
-      if (status_.ok()) status_ = status;
-      stop_.store(true);
-    }
-  }
-  Status Finish(SynthSummary* summary) {
-    RETURN_IF_ERROR(status_);
-    RETURN_IF_ERROR(truth_.Close());
-    if (output_.samples) RETURN_IF_ERROR(samples_.Close());
-    *summary = summary_;
-    return OkStatus();
-  }
-
- private:
-  Status One(SynthGenerator* generator, int64_t index) {
-    ASSIGN_OR_RETURN(SynthFiles made, generator->Make(index));
-    int64_t bytes = 0;
-    for (const SynthFiles::File& file : made.files) {
-      RETURN_IF_ERROR(WriteWhole(folder_.path() + "/" + file.name, file.bytes));
-      bytes += static_cast<int64_t>(file.bytes.size());
-    }
-    const std::lock_guard lock(mutex_);
-    summary_.documents += 1;
-    summary_.pages += made.pages;
-    summary_.files += static_cast<int64_t>(made.files.size());
-    summary_.bytes += bytes;
-    waiting_[index] = {std::move(made.truth), std::move(made.sample)};
-    // Lines in the order of the documents.
-    for (auto at = waiting_.find(written_); at != waiting_.end(); at = waiting_.find(written_)) {
-      RETURN_IF_ERROR(truth_.Write(at->second.first + "\n"));
-      if (output_.samples) RETURN_IF_ERROR(samples_.Write(at->second.second + "\n"));
-      waiting_.erase(at);
-      ++written_;
-    }
-    if (!progress_(summary_.documents))
-      return Cancelled("stopped; nothing was kept of " + output_.directory);
-    return OkStatus();
-  }
-
-  const SynthOptions& options_;
-  const SynthOutput& output_;
-  const PartialFolder& folder_;
-  const std::function<bool(int64_t)>& progress_;
-  std::atomic<int64_t> next_{0};
-  std::atomic<bool> stop_{false};
-  std::mutex mutex_;  // of all below
-  Status status_;
-  SynthSummary summary_;
-  LineFile truth_, samples_;
-  std::map<int64_t, std::pair<std::string, std::string>> waiting_;
-  int64_t written_ = 0;
-};
-
 }  // namespace
 
 Result<SynthSummary> RunSynth(const SynthOptions& options, const SynthOutput& output,
@@ -222,30 +101,18 @@ Result<SynthSummary> RunSynth(const SynthOptions& options, const SynthOutput& ou
     return InvalidArgument("--threads is " + std::to_string(output.threads) +
                            ", allowed are 1 to 1024");
   const auto begin = std::chrono::steady_clock::now();
-  // The first generator also says whether there are fonts, before a folder is made.
-  std::vector<std::unique_ptr<SynthGenerator>> generators;
-  for (int i = 0; i < output.threads && i < options.count; ++i) {
-    ASSIGN_OR_RETURN(auto generator, SynthGenerator::Create(options));
-    generators.push_back(std::move(generator));
-  }
-  const std::vector<std::string> fonts = generators[0]->FontNames();
   PartialFolder folder;
   RETURN_IF_ERROR(folder.Create(output.directory));
-  RETURN_IF_ERROR(WriteWhole(folder.path() + "/synth.json", Manifest(options, fonts)));
-  Job job(options, output, folder, progress);
-  RETURN_IF_ERROR(job.Open());
-  std::vector<std::thread> threads;
-  try {
-    for (size_t i = 1; i < generators.size(); ++i)
-      threads.emplace_back([&job, &generators, i] { job.Work(generators[i].get()); });
-  } catch (const std::system_error&) {  // no more threads: those that there are do the work
-  }
-  job.Work(generators[0].get());
-  for (std::thread& thread : threads) thread.join();
-  SynthSummary summary;
-  RETURN_IF_ERROR(job.Finish(&summary));
+  SynthSink sink(output, folder.path(), progress);
+  RETURN_IF_ERROR(sink.Open());
+  const auto workers = static_cast<int>(std::min<int64_t>(output.threads, options.count));
+  RETURN_IF_ERROR(workers == 1 ? WorkHere(options, &sink)
+                               : WorkInChildren(options, workers, &sink));
+  RETURN_IF_ERROR(sink.Close());
+  RETURN_IF_ERROR(WriteWhole(folder.path() + "/synth.json", Manifest(options, sink.fonts())));
   RETURN_IF_ERROR(folder.Commit());
-  summary.fonts = fonts;
+  SynthSummary summary = sink.summary();
+  summary.fonts = sink.fonts();
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return summary;
 }

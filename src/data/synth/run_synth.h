@@ -14,7 +14,7 @@ namespace galen {
 struct SynthOutput {
   std::string directory;  // must not exist, or be empty
   bool samples = false;   // also samples.jsonl
-  int threads = 1;
+  int threads = 1;        // processes, made by fork: cairo's fonts are not safe in threads
 };
 
 struct SynthSummary {

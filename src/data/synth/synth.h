@@ -51,7 +51,8 @@ struct SynthFiles {
   int64_t pages = 0;
 };
 
-// Of one thread.
+// One thread of the process at a time may make documents, with whichever generator
+// (synth_workers.h says why).
 class SynthGenerator {
  public:
   // NotFound: no font of the set is installed.
