@@ -36,7 +36,7 @@ inline void Prepare(const float* x, int64_t ldx, int64_t begin, int64_t end,
         break;
 #if defined(GALEN_PANEL_BF16)
       case LinearPlan::kBf16Panels:
-        Bf16Panel::Prepare(x + i * ldx, k, reinterpret_cast<uint16_t*>(row));
+        Bf16Panel::Prepare(x + i * ldx, k, i, static_cast<uint16_t*>(operand.data));
         break;
 #endif
       default:

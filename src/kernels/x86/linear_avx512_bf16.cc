@@ -50,7 +50,7 @@ constexpr std::array<MicroBf16Fn, sizeof...(m)> MicroBf16Table(std::integer_sequ
   return {MicroBf16<m + 1>...};
 }
 
-struct Bf16Panel : Bf16PanelBase {
+struct Bf16Panel : Bf16PanelBase<RowOrder> {
   static constexpr int64_t kRowsPerTile =
       12;  // 12 x 2 sums, 2 of weights, 1 of x: 27 of 32 registers
   static constexpr int64_t kUnitsPerTile = 2;
