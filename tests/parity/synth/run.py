@@ -76,14 +76,12 @@ def words_of(pdf):
 
 
 def dates(text):
-    """What a printed date may mean."""
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-        return {text}
-    named = re.fullmatch(r"(\d+)\.? (\S+) (\d{4})", text)
-    if named:
-        return {f"{named[3]}-{MONTHS[named[2]]:02}-{int(named[1]):02}"}
-    a, b, year = re.fullmatch(r"(\d\d)[./](\d\d)[./](\d{4})", text).groups()
-    return {f"{year}-{b}-{a}", f"{year}-{a}-{b}"}
+    """What a printed date may mean; words beside it do not matter."""
+    found = set(re.findall(r"\d{4}-\d\d-\d\d", text))
+    found |= {f"{y}-{MONTHS[m]:02}-{int(d):02}" for d, m, y in re.findall(r"(\d+)\.? (\w+) (\d{4})", text) if m in MONTHS}
+    for a, b, year in re.findall(r"(\d\d)[./](\d\d)[./](\d{4})", text):
+        found |= {f"{year}-{b}-{a}", f"{year}-{a}-{b}"}
+    return found
 
 
 def plain(text):
