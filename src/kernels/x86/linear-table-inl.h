@@ -85,7 +85,11 @@ inline LinearPlan PlanLinear(const WeightView& w, int64_t m, Compute compute, bo
   if (w.layout == WeightLayout::kTile16) {
     if (compute == Compute::kInt8 && !plain)
       return LinearPlan::kDigits1;  // one arithmetic for any m
-    if (!invariant && m <= (table ? kMaxTableRows : kMaxRowsInRegisters)) {
+    int64_t few = table ? kMaxTableRows : kMaxRowsInRegisters;
+#if defined(GALEN_PANEL_BF16)
+    if (compute != Compute::kFp32) few = std::min(few, Bf16Panel::kMaxRowsInRegisters);
+#endif
+    if (!invariant && m <= few) {
       if (plain) return LinearPlan::kF32Rows;
       return compute == Compute::kFp32 ? LinearPlan::kDigits3 : LinearPlan::kDigits2;
     }

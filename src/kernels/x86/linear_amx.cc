@@ -21,6 +21,7 @@ namespace {
 struct Bf16Panel : Bf16PanelBase<RowTiles> {
   static constexpr int64_t kRowsPerTile = 32;
   static constexpr int64_t kUnitsPerTile = 2;
+  static constexpr int64_t kMaxRowsInRegisters = 8;  // tiles take 9 rows in the time of 8 here
   static constexpr int64_t kUnitsPerBlock = 16;  // 16 units x 32 chunks x 1 KiB = 512 KiB, in L2
   static constexpr int64_t kChunksPerBlock = 32;
   using Session = TileConfig;

@@ -2,12 +2,12 @@
 
 namespace galen {
 
-int64_t ReadAheadBytes() {
-  static const int64_t bytes = [] {
+ReadAhead ReadAheadHere() {
+  static const ReadAhead here = [] {
     __builtin_cpu_init();
-    return __builtin_cpu_is("intel") ? 4096 : 256;
+    return __builtin_cpu_is("intel") ? ReadAhead{8192, true} : ReadAhead{256, false};
   }();
-  return bytes;
+  return here;
 }
 
 }  // namespace galen
