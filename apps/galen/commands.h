@@ -34,5 +34,6 @@ void AddServe(CLI::App& app, Action* action);
 void AddQuantize(CLI::App& app, Action* action);
 void AddAudit(CLI::App& app, Action* action);
 void AddExtract(CLI::App& app, Action* action);
+void AddData(CLI::App& app, Action* action);
 
 }  // namespace galen::cli
