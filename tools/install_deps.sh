@@ -10,6 +10,8 @@ build="g++ make git ca-certificates cmake ninja-build ccache pkg-config python3 
  libarchive-dev libnifti-dev libopenslide-dev libboost1.81-dev libssl-dev libyaml-cpp-dev
  poppler-utils libcairo2-dev libpango1.0-dev fonts-dejavu-core fonts-liberation fonts-freefont-ttf fonts-open-sans
  fonts-crosextra-carlito fonts-crosextra-caladea fonts-lato fonts-linuxlibertine fonts-courier-prime fonts-roboto-unhinted"
+ libarchive-dev libnifti-dev libopenslide-dev libboost1.81-dev libssl-dev openssl libyaml-cpp-dev
+ poppler-utils"
 test="$build npm dcmtk"
 lint="$build clang-format clang-tidy"
 cross="$build g++-aarch64-linux-gnu qemu-user"

@@ -44,7 +44,8 @@ def check(cases):
     ask = lambda kind, arguments: [Instance(request_type=kind, doc={}, arguments=a, idx=i) for i, a in enumerate(arguments)]
     with cases.Server("--compute", "fp32", models=(f"tiny={folder / real.file}",)) as server:
         ours = LocalCompletionsAPI(model="tiny", base_url=f"http://127.0.0.1:{server.port}/v1/completions", tokenizer_backend="huggingface",
-                                   tokenizer=str(tokens), batch_size=4, num_concurrent=1, max_length=2048)
+                                   tokenizer=str(tokens), batch_size=4, num_concurrent=1, max_length=2048,
+                                   add_bos_token=True)  # as the other does for Gemma by itself
         theirs = HFLM(pretrained=model, tokenizer=tokenizer, device="cpu", dtype="float32", batch_size=1, max_length=2048)
         got, expected = (lm.loglikelihood(ask("loglikelihood", pairs)) for lm in (ours, theirs))
         for (context, ending), (a, greedy_a), (b, greedy_b) in zip(pairs, got, expected):
