@@ -18,7 +18,7 @@ CHARACTERS = ["\n", "\u2581"] + [chr(c) for c in range(33, 127)] + list("ÀÂÄ�
 PIECES = CONTROL + [f"<0x{b:02X}>" for b in range(256)] + CHARACTERS
 VOCABULARY = 448  # a multiple of 64
 
-TEMPLATE = """{{ bos_token }}{% for m in messages %}<start_of_turn>{% if m.role == 'assistant' %}model{% else %}user{% endif %}
+TEMPLATE = """{{ bos_token }}{% for m in messages %}<start_of_turn>{{ 'model' if m.role == 'assistant' else 'user' }}
 {% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}{% if p.type == 'image' %}<start_of_image>{% else %}{{ p.text }}{% endif %}{% endfor %}{% endif %}<end_of_turn>
 {% endfor %}{% if add_generation_prompt %}<start_of_turn>model
 {% endif %}"""
