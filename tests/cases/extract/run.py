@@ -95,6 +95,7 @@ def main():
         values = [value for value in report["values"] if value["value"] not in (None, False)]
         assert values and (found or not report["complete"]), "a bad reader's answer passed"
         assert all("confidence" in value for value in report["values"]), "a value without a confidence"
+        assert any(value["confidence"]["mean"] < 0.99 for value in report["values"]), "a model that is sure of everything"
 
         rows = list(csv.DictReader(io.StringIO(run(*with_model(orders, "--schema", "lab_report", "--format", "csv")).stdout)))
         assert len(rows) == len(report["values"]), (len(rows), len(report["values"]))
