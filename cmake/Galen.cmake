@@ -1,8 +1,9 @@
-# galen_folder(NAME [USES folder...] [LIBS lib...])
+# galen_folder(NAME [USES folder...] [LIBS lib...] [FOREIGN_BYTES])
 # Declares the folder src/NAME as one static library. Its link line is its permission to include: USES lists the folders of
 # src/ that it may use (tools/check_layers.py holds the same table). Every *_test.cc beside the code goes into NAME_test.
+# FOREIGN_BYTES: it reads files or requests, so sanitized builds check the alignment of each access.
 function(galen_folder name)
-  cmake_parse_arguments(ARG "" "" "USES;LIBS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "FOREIGN_BYTES" "" "USES;LIBS;EXCLUDE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
@@ -18,6 +19,9 @@ function(galen_folder name)
   else()
     set(scope INTERFACE)  # headers only
     add_library(galen_${name} INTERFACE)
+  endif()
+  if(ARG_FOREIGN_BYTES AND GALEN_SANITIZE MATCHES undefined)
+    target_compile_options(galen_${name} PRIVATE -fsanitize=alignment)
   endif()
   target_include_directories(galen_${name} ${scope} ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(galen_${name} ${scope} ${ARG_USES} ${ARG_LIBS} Threads::Threads)

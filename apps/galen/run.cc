@@ -16,6 +16,7 @@
 #include "media_report.h"
 #include "prompt_media.h"
 #include "session.h"
+#include "text/template/text_util.h"
 
 namespace galen::cli {
 namespace {
@@ -73,9 +74,15 @@ Status ParseBias(const std::vector<std::string>& items, SamplingParams* sampling
 
 // The user's text: the file, then the question.
 Result<std::string> UserText(const RunOptions& o) {
-  if (o.file.empty()) return o.prompt;
-  ASSIGN_OR_RETURN(std::string text, ReadFile(o.file));
-  if (!o.prompt.empty()) text += "\n\n" + o.prompt;
+  std::string text = o.prompt;
+  if (!o.file.empty()) {
+    ASSIGN_OR_RETURN(text, ReadFile(o.file));
+    if (!o.prompt.empty()) text += "\n\n" + o.prompt;
+  }
+  if (!jinja::IsValidUtf8(text)) {
+    std::cerr << "galen: " << (o.file.empty() ? "the prompt" : o.file)
+              << ": not all of it is UTF-8; the bytes that are not go in as U+FFFD\n";
+  }
   return text;
 }
 

@@ -104,7 +104,7 @@ Status CheckReady(const ModelFiles& files, std::span<const PreparedViews> images
 
 Status Blame(const ModelFiles& files, const Status& status) {
   return {status.code(), files.checkpoint->path() + ": " + status.message() +
-                             "; change the messages, or leave the template out with --raw"};
+                             "; change the messages, or leave the template out (galen run --raw)"};
 }
 
 }  // namespace
@@ -117,8 +117,9 @@ ChatEncoder::ChatEncoder(ModelFiles files, ChatTemplate chat)
 Result<ChatEncoder> ChatEncoder::Create(const ModelFiles& files) {
   RETURN_IF_ERROR(files.tokenizer_status);
   if (files.chat_template.empty()) {
-    return Unsupported(files.checkpoint->path() +
-                       " has no chat template and none is built in for it; use --raw");
+    return Unsupported(
+        files.checkpoint->path() +
+        " has no chat template and none is built in for it; galen run --raw answers without one");
   }
   Result<ChatTemplate> chat = ChatTemplate::Parse(files.chat_template);
   if (!chat.ok()) return Blame(files, chat.status());

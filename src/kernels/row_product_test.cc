@@ -43,13 +43,17 @@ class Operand {
   }
   void* data() const { return operand_.data; }
 
-  // The values of a bf16 operand, row by row, with the padding of the last chunk.
-  std::vector<float> Bf16Values(int64_t k) const {
+  // The values of a bf16 operand, row by row, with the padding of the last chunk. AMX keeps tiles
+  // of 16 rows and 32 columns.
+  std::vector<float> Bf16Values(Isa isa, int64_t k) const {
     const int64_t stride = used_ / operand_.m / 2;
     std::vector<float> values;
     for (int64_t i = 0; i < operand_.m; ++i) {
       for (int64_t j = 0; j < (k + 31) / 32 * 32; ++j) {
-        values.push_back(Bf16ToFloat(static_cast<const uint16_t*>(operand_.data)[i * stride + j]));
+        const int64_t at = isa == Isa::kAmx
+                               ? i / 16 * 16 * stride + j / 32 * 512 + i % 16 * 32 + j % 32
+                               : i * stride + j;
+        values.push_back(Bf16ToFloat(static_cast<const uint16_t*>(operand_.data)[at]));
       }
     }
     return values;
@@ -132,7 +136,8 @@ TEST_P(RowProducts, OperandIsThePreparedResult) {
     // In two parts, as two workers would.
     kernels().row_product_bf16(p, 0, units / 2);
     kernels().row_product_bf16(p, units / 2, units);
-    ASSERT_EQ(got.Bf16Values(s.n), want.Bf16Values(s.n)) << s.n << "x" << s.k;
+    ASSERT_EQ(got.Bf16Values(GetParam(), s.n), want.Bf16Values(GetParam(), s.n))
+        << s.n << "x" << s.k;
   }
 }
 

@@ -80,7 +80,8 @@ Result<const DicomSeries*> ChooseSeries(const std::string& path, const DicomSet&
                                         const MediaOptions& options,
                                         std::vector<std::string>* warnings) {
   const DicomSeries* best = nullptr;
-  int64_t count = 0;
+  const DicomSeries* asked = nullptr;
+  int64_t count = 0, of_that_number = 0;
   std::string numbers;
   for (const DicomStudy& study : set.studies) {
     for (const DicomSeries& series : study.series) {
@@ -88,10 +89,19 @@ Result<const DicomSeries*> ChooseSeries(const std::string& path, const DicomSet&
       const std::string number = series.series_number ? std::to_string(*series.series_number) : "?";
       numbers += (numbers.empty() ? "" : ", ") + number + " (" + series.modality + ", " +
                  std::to_string(series.slices.size()) + ")";
-      if (options.series && series.series_number == options.series) return &series;
+      if (options.series && series.series_number == options.series) {
+        asked = &series;
+        ++of_that_number;
+      }
       if (best == nullptr || series.slices.size() > best->slices.size()) best = &series;
     }
   }
+  if (of_that_number > 1) {
+    return InvalidArgument(path + " has " + std::to_string(of_that_number) + " series " +
+                           std::to_string(*options.series) + "; of " + numbers +
+                           ", give the folder that holds the one meant alone");
+  }
+  if (asked != nullptr) return asked;
   if (options.series) {
     return NotFound(path + " has no series " + std::to_string(*options.series) + "; it has " +
                     numbers);

@@ -49,7 +49,7 @@ struct TurnedSource {
             continue;
           }
           const int64_t k = (u0 + u) / 2;
-          Bf16PanelBase::Unpack(w, shape, group, k, k + 1, chunk);
+          Bf16Panel::Unpack(w, shape, group, k, k + 1, chunk);
           TurnBlock(chunk, dst);
           if (u + 1 < units) TurnBlock(chunk + 256, dst + panel_stride);
         }

@@ -2,17 +2,20 @@
 // rows][2], which is both what vdpbf16ps and what an AMX tile multiplies by. Included like
 // linear-inl.h, after panels-inl.h.
 
-inline void PrepareBf16(const float* x, int64_t k, uint16_t* row) {
+// Row `row` of an operand of k columns, in the places of Order.
+template <class Order>
+void PrepareBf16(const float* x, int64_t k, int64_t row, uint16_t* operand) {
+  const int64_t stride = Bf16Stride(k);
   int64_t i = 0;
   for (; i + 32 <= k; i += 32) {
     const __m512bh pair = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(x + i + 16), _mm512_loadu_ps(x + i));
-    _mm512_storeu_si512(row + i, (__m512i)pair);
+    _mm512_storeu_si512(Order::Values(operand, row, i, stride), (__m512i)pair);
   }
   if (i < k) {
     alignas(64) float tail[32] = {};
     std::memcpy(tail, x + i, (k - i) * sizeof(float));
     const __m512bh pair = _mm512_cvtne2ps_pbh(_mm512_load_ps(tail + 16), _mm512_load_ps(tail));
-    _mm512_storeu_si512(row + i, (__m512i)pair);
+    _mm512_storeu_si512(Order::Values(operand, row, i, stride), (__m512i)pair);
   }
 }
 
@@ -61,11 +64,18 @@ inline void TurnDwords(__m512i r[16]) {
   }
 }
 
+// Order: where the operand keeps its values (RowOrder, RowTiles).
+template <class Order>
 struct Bf16PanelBase {
   using Element = uint16_t;
   static int64_t ElementsPerChunk() { return 32 * 16; }
   static int64_t Stride(int64_t k) { return Bf16Stride(k); }
-  static void Prepare(const float* x, int64_t k, uint16_t* row) { PrepareBf16(x, k, row); }
+  static void Prepare(const float* x, int64_t k, int64_t row, uint16_t* operand) {
+    PrepareBf16<Order>(x, k, row, operand);
+  }
+  static const uint16_t* At(const uint16_t* a, int64_t row, int64_t chunk, int64_t lda) {
+    return Order::At(a, row, chunk, lda);
+  }
 
   static void Unpack(const WeightView& w, const tile16::Shape& shape, int64_t unit, int64_t chunk0,
                      int64_t chunk1, uint16_t* panel) {

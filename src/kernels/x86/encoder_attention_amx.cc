@@ -42,8 +42,8 @@ Extent ExtentOf(int64_t head_dim, int64_t tokens) {
 struct Workspace {
   uint16_t* keys;     // [units of 16 keys][chunks][16 pairs of dimensions][16 keys][2]
   uint16_t* values;   // [units of 16 features][chunks of 32 keys][16 pairs of keys][16][2]
-  uint16_t* query;    // [kQueries][chunks * 32], scaled
-  uint16_t* weights;  // [kQueries][kKeyBlock]
+  uint16_t* query;    // [kQueries][chunks * 32] as RowTiles places it, scaled
+  uint16_t* weights;  // [kQueries][kKeyBlock] as RowTiles places it
   float* scores;      // [kQueries][kKeyBlock]
   float* sums;        // [kQueries][features]
   float* totals;      // [kQueries][16]: sums of weights, lane by lane
@@ -99,8 +99,11 @@ void PackQueries(const float* q, int64_t stride, int64_t queries, int64_t head_d
                  const Extent& e, const Workspace& w) {
   const int64_t width = e.chunks * 32;
   std::memset(w.query, 0, static_cast<size_t>(kQueries * width * 2));
-  for (int64_t i = 0; i < queries; ++i)
-    RoundRow(q + i * stride, scale, head_dim, w.query + i * width);
+  for (int64_t i = 0; i < queries; ++i) {
+    for (int64_t d = 0; d < head_dim; d += 32)
+      RoundRow(q + i * stride + d, scale, std::min<int64_t>(32, head_dim - d),
+               RowTiles::Values(w.query, i, d, width));
+  }
 }
 
 inline V LargestOf(const float* scores, int64_t count) {
@@ -112,7 +115,8 @@ inline V LargestOf(const float* scores, int64_t count) {
   return largest;
 }
 
-// Weights 2^(score - reference) of the first `count` keys of a row; those of the others are 0.
+// Weights 2^(score - reference) of the first `count` keys of a row; those of the others are 0. They
+// go to the row's places in its tiles.
 // Returns their sums, lane by lane.
 inline V WeighRow(const float* scores, int64_t count, float reference, uint16_t* weights) {
   V total = Zero();
@@ -122,7 +126,7 @@ inline V WeighRow(const float* scores, int64_t count, float reference, uint16_t*
     const V low = PowerOfTwo(Load(scores + j) - from);
     const V high = PowerOfTwo(Load(scores + j + kLanes) - from);
     total = total + (low + high);
-    _mm512_storeu_si512(weights + j, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+    _mm512_storeu_si512(weights + j / 32 * kTileWords, (__m512i)_mm512_cvtne2ps_pbh(high, low));
   }
   if (whole < count) {
     const __mmask16 first = FirstLanes(std::min(kLanes, count - whole));
@@ -130,7 +134,7 @@ inline V WeighRow(const float* scores, int64_t count, float reference, uint16_t*
     const V low = _mm512_maskz_mov_ps(first, PowerOfTwo(Load(scores + whole) - from));
     const V high = _mm512_maskz_mov_ps(second, PowerOfTwo(Load(scores + whole + kLanes) - from));
     total = total + (low + high);
-    _mm512_storeu_si512(weights + whole, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+    _mm512_storeu_si512(weights + whole / 32 * kTileWords, (__m512i)_mm512_cvtne2ps_pbh(high, low));
   }
   return total;
 }
@@ -164,7 +168,8 @@ void AttendBlock(int64_t queries, int64_t tokens, const Extent& e, const Workspa
       if (j == 0) reference[i] = largest;
       if (largest > reference[i] + kSlack)
         RaiseReference(largest, e.features, &reference[i], w.sums + i * e.features, total);
-      Store(total, Load(total) + WeighRow(scores, count, reference[i], w.weights + i * kKeyBlock));
+      Store(total, Load(total) + WeighRow(scores, count, reference[i],
+                                          RowTiles::Values(w.weights, i, 0, kKeyBlock)));
     }
     for (int64_t d = 0; d < e.features; d += 32) {
       Micro32(w.weights, kKeyBlock, w.values + d / 16 * panel + j / 32 * kTileWords, panel,

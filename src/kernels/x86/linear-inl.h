@@ -3,25 +3,28 @@
 // reading the weights.
 
 constexpr int kHalves = 16 / Vec::kLanes;
-constexpr int64_t kPrefetchBytes = 256;
 
 inline int64_t PadCols(int64_t k) { return (k + 31) / 32 * 32; }
 
-// Fetches a group's bytes in their order, a chunk's share of them at each chunk. Far ahead is worse
-// than not at all on Zen 4: the processor's own prefetching, which follows what is read, works
-// best.
+// Fetches a group's bytes in their order, a chunk's share of them at each chunk.
 struct Prefetcher {
+  ReadAhead ahead;
   const uint8_t* next;
   int64_t share;
   Prefetcher(const tile16::Shape& shape, const uint8_t* group)
-      : next(group + kPrefetchBytes), share(shape.group_bytes / shape.chunks) {}
+      : ahead(ReadAheadHere()),
+        next(group + ahead.bytes),
+        share(shape.group_bytes / shape.chunks) {}
   // lines: cache lines of a chunk's share, rounded up; of U adjacent groups.
   template <int lines, int U = 1>
   void Next(const tile16::Shape& shape) {
     for (int u = 0; u < U; ++u) {
-      const uint8_t* line = next + u * shape.group_bytes;
-      for (int i = 0; i < lines; ++i)
-        _mm_prefetch(reinterpret_cast<const char*>(line + 64 * i), _MM_HINT_T0);
+      const char* line = reinterpret_cast<const char*>(next + u * shape.group_bytes);
+      if (ahead.second_level) {
+        for (int i = 0; i < lines; ++i) _mm_prefetch(line + 64 * i, _MM_HINT_T1);
+      } else {
+        for (int i = 0; i < lines; ++i) _mm_prefetch(line + 64 * i, _MM_HINT_T0);
+      }
     }
     next += share;
   }

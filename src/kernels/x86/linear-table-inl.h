@@ -36,7 +36,7 @@ inline void Prepare(const float* x, int64_t ldx, int64_t begin, int64_t end,
         break;
 #if defined(GALEN_PANEL_BF16)
       case LinearPlan::kBf16Panels:
-        Bf16Panel::Prepare(x + i * ldx, k, reinterpret_cast<uint16_t*>(row));
+        Bf16Panel::Prepare(x + i * ldx, k, i, static_cast<uint16_t*>(operand.data));
         break;
 #endif
       default:
@@ -85,7 +85,11 @@ inline LinearPlan PlanLinear(const WeightView& w, int64_t m, Compute compute, bo
   if (w.layout == WeightLayout::kTile16) {
     if (compute == Compute::kInt8 && !plain)
       return LinearPlan::kDigits1;  // one arithmetic for any m
-    if (!invariant && m <= (table ? kMaxTableRows : kMaxRowsInRegisters)) {
+    int64_t few = table ? kMaxTableRows : kMaxRowsInRegisters;
+#if defined(GALEN_PANEL_BF16)
+    if (compute != Compute::kFp32) few = std::min(few, Bf16Panel::kMaxRowsInRegisters);
+#endif
+    if (!invariant && m <= few) {
       if (plain) return LinearPlan::kF32Rows;
       return compute == Compute::kFp32 ? LinearPlan::kDigits3 : LinearPlan::kDigits2;
     }

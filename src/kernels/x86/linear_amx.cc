@@ -18,16 +18,17 @@ namespace {
 
 #include "kernels/x86/amx_micro-inl.h"
 
-struct Bf16Panel : Bf16PanelBase {
+struct Bf16Panel : Bf16PanelBase<RowTiles> {
   static constexpr int64_t kRowsPerTile = 32;
   static constexpr int64_t kUnitsPerTile = 2;
-  static constexpr int64_t kUnitsPerBlock = 16;  // 16 units x 16 chunks x 1 KiB = 256 KiB, in L2
-  static constexpr int64_t kChunksPerBlock = 16;
+  static constexpr int64_t kMaxRowsInRegisters = 8;  // tiles take 9 rows in the time of 8 here
+  static constexpr int64_t kUnitsPerBlock = 16;  // 16 units x 32 chunks x 1 KiB = 512 KiB, in L2
+  static constexpr int64_t kChunksPerBlock = 32;
   using Session = TileConfig;
   static void Multiply(int64_t rows, const uint16_t* a, int64_t lda, const uint16_t* panel,
                        int64_t panel_stride, int64_t chunks, bool first, float* c, int64_t ldc) {
     if (rows <= 16)
-      Micro16(a, lda, panel, panel_stride, chunks, first, c, ldc);
+      Micro16(a, panel, panel_stride, chunks, first, c, ldc);
     else
       Micro32(a, lda, panel, panel_stride, chunks, first, c, ldc);
   }
@@ -37,6 +38,7 @@ struct Bf16Panel : Bf16PanelBase {
 #include "kernels/x86/linear-table-inl.h"
 
 struct RowTile {
+  using Order = RowTiles;
   static constexpr int kRows = 32;
   static constexpr int kUnits = 2;
   using Session = TileConfig;

@@ -50,12 +50,13 @@ constexpr std::array<MicroBf16Fn, sizeof...(m)> MicroBf16Table(std::integer_sequ
   return {MicroBf16<m + 1>...};
 }
 
-struct Bf16Panel : Bf16PanelBase {
+struct Bf16Panel : Bf16PanelBase<RowOrder> {
   static constexpr int64_t kRowsPerTile =
       12;  // 12 x 2 sums, 2 of weights, 1 of x: 27 of 32 registers
   static constexpr int64_t kUnitsPerTile = 2;
   static constexpr int64_t kUnitsPerBlock = 16;  // 16 units x 16 chunks x 1 KiB = 256 KiB, in L2
   static constexpr int64_t kChunksPerBlock = 16;
+  static constexpr int64_t kMaxRowsInRegisters = 32;
   struct Session {};
   static void Multiply(int64_t rows, const uint16_t* a, int64_t lda, const uint16_t* panel,
                        int64_t panel_stride, int64_t chunks, bool first, float* c, int64_t ldc) {

@@ -15,6 +15,7 @@
 
 #include "base/status.h"
 #include "kernels/kernel_table.h"
+#include "kernels/x86/read_ahead.h"
 #include "kernels/x86/tile16.h"
 #include "tensor/dtype.h"
 #include "tensor/formats/bnb_4bit.h"
@@ -26,6 +27,18 @@ namespace galen {
 // Elements of an operand row of LinearPlan::kBf16Panels: whole chunks and a cache line, so that
 // rows of 2^n elements do not share a cache set.
 inline int64_t Bf16Stride(int64_t k) { return (k + 31) / 32 * 32 + 32; }
+
+// Operands that keep row after row; a row has lda elements. At: the first value of a row and chunk;
+// Values: 16 values of a row from column `col`, a multiple of 16.
+struct RowOrder {
+  template <class T>
+  static const T* At(const T* a, int64_t row, int64_t chunk, int64_t lda) {
+    return a + row * lda + chunk * 32;
+  }
+  static uint16_t* Values(uint16_t* a, int64_t row, int64_t col, int64_t lda) {
+    return a + row * lda + col;
+  }
+};
 
 // Row products of the instruction sets that have them (kernels/row_product.h).
 void AddAvx512RowProduct(KernelTable* table);

@@ -118,7 +118,7 @@ constexpr std::array<MicroF32Fn, sizeof...(m)> MicroF32Table(std::integer_sequen
   return {MicroF32<m + 1>...};
 }
 
-struct F32Panel {
+struct F32Panel : RowOrder {
   using Element = float;
   static constexpr int64_t kRowsPerTile = kTileRows;
   static constexpr int64_t kUnitsPerTile = kTileUnits;
@@ -200,7 +200,7 @@ void ComputePanels(const WeightView& w, const LinearOperand& operand, int64_t un
           const int64_t tile_rows = std::min(Panel::kRowsPerTile, rows - m);
           for (int64_t u = 0; u < units; u += Panel::kUnitsPerTile) {
             // A missing second unit reads the first one's panel again; nobody reads its sums.
-            Panel::Multiply(tile_rows, a + m * lda + c0 * 32, lda, panels + u * panel_stride,
+            Panel::Multiply(tile_rows, Panel::At(a, m, c0, lda), lda, panels + u * panel_stride,
                             u + 1 < units ? panel_stride : 0, chunks, c0 == 0,
                             sums + m * ldc + u * 16, ldc);
           }

@@ -11,6 +11,7 @@ namespace {
 
 // The rows of an operand are padded to whole tiles: nobody reads what becomes of the padding.
 struct RowTile {
+  using Order = RowOrder;
   static constexpr int kRows = 8;
   static constexpr int kUnits = 3;
   struct Session {};

@@ -87,7 +87,7 @@ def problem(case, galen):
     with tempfile.TemporaryDirectory() as folder:
         path = make(case, Path(folder))
         args = [str(path) if a == "MODEL" else a for a in case.get("args", RUN)]
-        done = subprocess.run([galen, *args], input=case.get("stdin", "").encode(), capture_output=True, timeout=300,
+        done = subprocess.run([galen, *args], input=case.get("stdin", "").encode("utf-8", "surrogateescape"), capture_output=True, timeout=300,
                               env=os.environ | case.get("env", {}))
     error = done.stderr.decode(errors="replace")
     code = case.get("code", 1)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What transformers computes in fp32 on a dequantised GGUF file, which run.py compares with and keeps in the cache.
+"""What transformers computes in fp32 on a dequantised GGUF file, which run.py compares with; committed in golden/.
 
     golden.py --model NAME --models DIR --out FILE
 
@@ -9,6 +9,8 @@ at each. A few minutes on two cores.
 """
 
 import argparse
+import hashlib
+import importlib.metadata
 import os
 import sys
 from dataclasses import dataclass
@@ -151,6 +153,9 @@ def make(real, directory, out):
     result["greedy.prompts"] = torch.tensor([ids for _, ids in prompts], dtype=torch.int32)
     result["greedy.tokens"], result["greedy.margins"] = tokens, margins
     metadata |= {f"prompt.{i}": text for i, (text, _) in enumerate(prompts)}
+    with (directory / real.file).open("rb") as file:
+        metadata["model.sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+    metadata["packages"] = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "transformers", "gguf"))
     part = out.with_suffix(f".{os.getpid()}.part")
     save_file({k: v.contiguous() for k, v in result.items()}, part, metadata)
     part.replace(out)

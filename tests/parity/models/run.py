@@ -7,13 +7,12 @@ Limits: `--compute fp32` within 1e-4 mean absolute difference of log-probabiliti
 and a mean difference of 1.2e-2 (Gemma 3 270M) or 2e-2 (SmolLM2 135M), over all tokens; rounding.py measures what rounding the
 inputs of each product costs PyTorch on one of the texts. Greedy text of 256 tokens must be the reference's up to the first token whose margin over the
 second lies below the largest difference measured in that mode. Every instruction set is forced on a short text and a few
-prompts; --all: on all of them. $GALEN_BIN is the program. What PyTorch computes (golden.py) is kept in
-$GALEN_CACHE/parity under a name made of its scripts and the model. Exit code 77: no models in DIR (default $GALEN_MODELS).
+prompts; --all: on all of them, and what PyTorch computes (golden.py, committed in golden/) is computed again and compared.
+$GALEN_BIN is the program. Exit code 77: no models in DIR (default $GALEN_MODELS).
 """
 
 import argparse
 import hashlib
-import importlib.metadata
 import json
 import os
 import subprocess
@@ -25,14 +24,12 @@ import numpy as np
 from safetensors import safe_open
 
 HERE = Path(__file__).resolve().parent
-# What the reference depends on, beside the model.
-SCRIPTS = ("golden.py", "texts.py", "make_tiny.py", "../tokenizers/oracles.py")
-PACKAGES = ("torch", "transformers", "tokenizers", "gguf")
 MODELS = {  # file, eos, limit of the mean difference in bf16
     "gemma3-270m": ("gemma-3-270m-q4_k_m.gguf", {1, 106}, 1.2e-2),
     "smollm2-135m": ("SmolLM2-135M-Instruct.Q4_1.gguf", {2}, 2e-2),
 }
 FP32_LIMIT = 1e-4
+SAME = 2e-5  # of PyTorch's own results on two machines
 KL_LIMIT = 3e-4
 FEW_PROMPTS, FEW_TOKENS = 3, 48
 
@@ -45,18 +42,34 @@ def check(ok, what):
         failures.append(what)
 
 
-def golden_file(name, models):
-    """The reference of a model; made when the cache has none."""
-    key = hashlib.sha256(" ".join(importlib.metadata.version(package) for package in PACKAGES).encode())
-    for path in [HERE / script for script in SCRIPTS] + [models / MODELS[name][0]]:
-        with path.open("rb") as file:
-            key.update(hashlib.file_digest(file, "sha256").digest())
-    cache = Path(os.environ.get("GALEN_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "galen")
-    path = cache / "parity" / f"{name}-{key.hexdigest()[:16]}.safetensors"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([sys.executable, HERE / "golden.py", "--model", name, "--models", models, "--out", path], check=True)
+def reference_file(name, models):
+    """The committed reference of a model, which golden.py made of the same file."""
+    path = HERE / "golden" / f"{name}.safetensors"
+    with (models / MODELS[name][0]).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    with safe_open(path, "np") as golden:
+        made_of = golden.metadata()["model.sha256"]
+    assert made_of == digest, f"{path} was made of another {MODELS[name][0]}: run golden.py again"
     return path
+
+
+def check_reference(name, models):
+    """Makes the reference again and compares it with the committed one."""
+    with tempfile.TemporaryDirectory() as folder:
+        again = Path(folder) / "again.safetensors"
+        subprocess.run([sys.executable, HERE / "golden.py", "--model", name, "--models", models, "--out", again], check=True)
+        with safe_open(again, "np") as new, safe_open(reference_file(name, models), "np") as old:
+            check(sorted(new.keys()) == sorted(old.keys()) and new.metadata() == old.metadata(), f"{name}: texts and prompts as committed")
+            for key in old.keys():
+                a, b = old.get_tensor(key), new.get_tensor(key)
+                if key.endswith(".logprobs"):
+                    check(a.shape == b.shape and np.abs(a - b).mean() <= SAME, f"{name} {key} as committed: mean difference {np.abs(a - b).mean():.2g}")
+                elif key.endswith((".ids", ".prompts")):
+                    check(np.array_equal(a, b), f"{name} {key} as committed")
+            tokens, margins = (old.get_tensor(f"greedy.{part}") for part in ("tokens", "margins"))
+            other = new.get_tensor("greedy.tokens")
+            firsts = [(i, int(np.flatnonzero(row)[0])) for i, row in enumerate(tokens != other) if row.any()]
+            check(all(margins[i][t] <= 1e-3 for i, t in firsts), f"{name} greedy as committed but {len(firsts)} texts after a tie")
 
 
 class Galen:
@@ -114,7 +127,9 @@ def greedy(galen, golden, eos, error, mode, count=None, length=None, isa=None):
 def compare(name, directory, threads, everything):
     file, eos, bf16_limit = MODELS[name]
     galen = Galen(str(directory / file), threads)
-    with safe_open(golden_file(name, directory), "np") as golden:
+    if everything:
+        check_reference(name, directory)
+    with safe_open(reference_file(name, directory), "np") as golden:
         names = [key.removesuffix(".logprobs") for key in golden.keys() if key.endswith(".logprobs")]
         parts = {text: differences(galen, golden, text, "--compute", "fp32")[0] for text in names}
         fp32 = np.concatenate(list(parts.values()))
