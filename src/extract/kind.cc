@@ -70,7 +70,8 @@ Kind ReadKind(const std::string& id, const Json& common) {
         record.fields[name] = ReadField(field);
       }
     }
-    for (const auto& [name, field] : entry.value("fields", Json::object()).items()) {
+    const Json own = entry.value("fields", Json::object());
+    for (const auto& [name, field] : own.items()) {
       record.fields[name] = ReadField(field);
     }
     kind.records.push_back(std::move(record));

@@ -119,6 +119,7 @@ Result<Answer> ModelReader::Read(const ReadRequest& request) {
   TextRequest text;
   text.prompt = prompt.tokens;
   text.max_tokens = context - size;
+  text.sampling.logprobs = 0;  // of the tokens chosen alone: confidence rests on them
   if (options_.max_tokens > 0) text.max_tokens = std::min(options_.max_tokens, text.max_tokens);
   text.cancelled = request.cancelled;
   ASSIGN_OR_RETURN(text.constraint, ConstraintOf(request.schema));

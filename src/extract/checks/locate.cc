@@ -17,6 +17,7 @@ constexpr double kLineGap = 1.6;
 constexpr double kRecordLines = 6;
 // A label and its value, the value below.
 constexpr double kBelowLabel = 2.5;
+constexpr double kWordGap = 0.5;  // of a line's height, between words of one cell
 constexpr size_t kWordsAfterLabel = 8;
 constexpr size_t kLongText = 8;  // words
 constexpr double kWholeText = 0.999;
@@ -160,6 +161,19 @@ class Locator {
     return region;
   }
 
+  // The label with the words that follow it closely: "Pain (0-10)" heads the whole column.
+  Box LabelCell(const Span& label) const {
+    const auto& words = Page(label.page).page().words;
+    Box cell = label.box;
+    for (size_t i = label.last + 1; i < words.size(); ++i) {
+      const Box& next = words[i].box;
+      const double gap = next.x0 - cell.x1;
+      if (!SameRow(next, cell) || gap < 0 || gap > kWordGap * Height(cell)) break;
+      cell.x1 = next.x1;
+    }
+    return cell;
+  }
+
   // Measures of a reading stand where its row (or column) meets the label's column (or row).
   bool Crossing(const Record& record, const Value& value, const Span& span) const {
     const Box& anchor = record.anchor->box;
@@ -171,8 +185,8 @@ class Locator {
       for (const Span& l : Page(span.page).FindText(label)) {
         if (l.Overlaps(span)) continue;
         labelled = true;
-        if ((column && SameRow(span.box, l.box)) || (row && SameColumn(span.box, l.box)))
-          return true;
+        if (column && SameRow(span.box, l.box)) return true;
+        if (row && SameColumn(span.box, LabelCell(l))) return true;
       }
     }
     return !labelled;

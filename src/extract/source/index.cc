@@ -10,6 +10,15 @@ namespace {
 bool Digit(char c) { return c >= '0' && c <= '9'; }
 bool Letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80) != 0; }
 
+// A letter ends in front of the byte; dashes and other general punctuation (U+2000 to U+203F,
+// U+2212) are none.
+bool LetterBefore(std::string_view text, size_t at) {
+  if (at == 0 || !Letter(text[at - 1])) return false;
+  const std::string_view three = at >= 3 ? text.substr(at - 3, 3) : std::string_view();
+  return !three.starts_with("\xE2\x80") && three != "−" && three != "≤" && three != "≥" &&
+         !text.substr(0, at).ends_with("±");
+}
+
 // What a run of digits, points, commas and apostrophes may mean.
 std::vector<std::string> NumberReadings(std::string_view run) {
   std::vector<std::string> readings;
@@ -112,7 +121,7 @@ void PageIndex::AddNumbers(size_t word) {
     }
     const std::string_view run = std::string_view(text).substr(i, end - i);
     // "HbA1c", "T4": part of a name. ".5" has a point in front.
-    const bool named = i > 0 && Letter(text[i - 1]) && (i > 1 || text[0] != 'x');
+    const bool named = LetterBefore(text, i) && (i > 1 || text[0] != 'x');
     if (!named) {
       Number number{word, NumberReadings(run)};
       if (i > 0 && (text[i - 1] == '.' || text[i - 1] == ',') && (i < 2 || !Digit(text[i - 2]))) {
