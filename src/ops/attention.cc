@@ -18,6 +18,11 @@ struct SavedAttention {
 
 int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
+int64_t ScratchBytes(const ExecContext& ctx, const AttentionShape& shape, int64_t tokens) {
+  return ctx.compute == Compute::kBf16 ? VarlenAttentionBytes(*ctx.kernels, shape, tokens)
+                                       : ctx.kernels->attention_scratch_bytes(shape, tokens);
+}
+
 // Calls fn(item, scratch) for items 0..n-1, each worker with scratch of its own.
 template <typename Fn>
 void ForItems(const ExecContext& ctx, int64_t n, int64_t scratch_bytes, Fn&& fn) {
@@ -38,7 +43,7 @@ void BackwardAttention(ExecContext& ctx, const SavedAttention& saved, GradMap& g
   float* dk = grads.Accumulator(saved.k);
   float* dv = grads.Accumulator(saved.v);
   const int64_t groups = saved.shape.num_kv_heads;
-  const int64_t bytes = VarlenAttentionBytes(*ctx.kernels, saved.shape, saved.longest);
+  const int64_t bytes = ScratchBytes(ctx, saved.shape, saved.longest);
   ForItems(ctx, saved.num_spans * groups, bytes, [&](int64_t item, void* scratch) {
     const AttentionSpan& span = saved.spans[item / groups];
     if (UsesAttentionProducts(*ctx.kernels, ctx.compute, span.end - span.begin)) {
@@ -74,7 +79,7 @@ Tensor Attention(ExecContext& ctx, const AttentionShape& shape,
   Tensor lse = ctx.arena->NewTensor({tokens, heads});
   if (tokens == 0) return out;
   const int64_t num_spans = static_cast<int64_t>(spans.size());
-  const int64_t bytes = VarlenAttentionBytes(*ctx.kernels, shape, longest);
+  const int64_t bytes = ScratchBytes(ctx, shape, longest);
   ForItems(ctx, num_spans * heads, bytes, [&](int64_t item, void* scratch) {
     const AttentionSpan& span = spans[item / heads];
     if (UsesAttentionProducts(*ctx.kernels, ctx.compute, span.end - span.begin)) {

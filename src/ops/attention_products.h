@@ -16,7 +16,7 @@ bool UsesAttentionProducts(const KernelTable& kernels, Compute compute, int64_t 
 // Scratch of a worker, for spans of at most `tokens` rows; 0: the instruction set has no such form.
 int64_t AttentionProductsBytes(const KernelTable& kernels, const AttentionShape& shape,
                                int64_t tokens);
-// The larger of that and KernelTable::attention_scratch_bytes: what the op Attention takes.
+// The larger of that and KernelTable::attention_scratch_bytes: what the op Attention takes in bf16.
 int64_t VarlenAttentionBytes(const KernelTable& kernels, const AttentionShape& shape,
                              int64_t tokens);
 

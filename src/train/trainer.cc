@@ -427,7 +427,9 @@ Result<TrainSummary> Run::Go() {
 Status MakeInitialModel(bool keep, TrainOptions* options) {
   if (options->init != "random") return OkStatus();
   const std::string directory = options->output_dir + "/init";
-  if (!keep || !FileExists(directory + "/model.safetensors")) {
+  // Before the first checkpoint the folder may have come from other files.
+  const bool begun = LastCheckpoint(options->output_dir) >= 0;
+  if (!keep || !begun || !FileExists(directory + "/model.safetensors")) {
     RETURN_IF_ERROR(MakeDirectories(options->output_dir));
     RETURN_IF_ERROR(
         WriteRandomModel(options->model, static_cast<uint64_t>(options->seed), directory));

@@ -62,7 +62,8 @@ struct TrainSummary {
   std::string result;  // the folder of the adapter or model
 };
 
-// With init: random, writes output_dir/init and makes it the model; keep: unless it is there.
+// With init: random, writes output_dir/init and makes it the model; keep: unless a run that has
+// checkpoints began with it.
 Status MakeInitialModel(bool keep, TrainOptions* options);
 
 struct RunMode {
