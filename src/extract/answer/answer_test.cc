@@ -41,6 +41,8 @@ TEST(Leaves, RefuseWhatIsNoDocument) {
                            R"({"a" 1})", R"({"a":1,})", "\xff", "{\"a\":\"\xff\"}"}) {
     EXPECT_FALSE(ParseAnswer(text).ok()) << text;
   }
+  using namespace std::string_literals;
+  EXPECT_FALSE(ParseAnswer("{\"a\":36.8\0,\"b\":1}"s).ok());
   std::string deep;
   for (int i = 0; i < 2000; ++i) deep += "{\"a\":";
   EXPECT_FALSE(ParseAnswer(deep).ok());

@@ -71,6 +71,10 @@ class Reader {
     // A number or literal that ends with the text may have gone on.
     if (end == text_.size()) return Outcome::kEnd;
     leaf->raw = std::string(text_.substr(at_, end - at_));
+    // The parser of numbers stops at a NUL; here it would go on into what is written.
+    if (leaf->raw.find_first_not_of("0123456789+-.eEaflnrstu") != leaf->raw.npos) {
+      return Outcome::kFault;
+    }
     const Outcome outcome = Parse(end, &leaf->value);
     if (outcome == Outcome::kOk && leaf->value.is_number() &&
         !std::isfinite(leaf->value.get<double>())) {
