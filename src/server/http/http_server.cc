@@ -182,6 +182,11 @@ Status HttpServer::Impl::Listen() {
                         : ""));
   }
   acceptor_port_ = acceptor_.local_endpoint().port();
+  // Before anybody hears of the port: a signal that comes now waits for Run.
+  if (options_.handle_signals) {
+    signals_.add(SIGTERM);
+    signals_.add(SIGINT);
+  }
   if (options_.tls_certificate.empty()) return OkStatus();
   tls_.emplace(asio::ssl::context::tls_server);
   tls_->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
@@ -197,8 +202,6 @@ Status HttpServer::Impl::Listen() {
 void HttpServer::Impl::Run() {
   asio::co_spawn(context_, Accept(), asio::detached);
   if (options_.handle_signals) {
-    signals_.add(SIGTERM);
-    signals_.add(SIGINT);
     signals_.async_wait([this](const Error& error, int) {
       if (error) return;
       Drain();

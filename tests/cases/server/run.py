@@ -345,7 +345,7 @@ TOOLS = [{"type": "function", "function": {
         "type": "object", "properties": {"urgent": {"type": "boolean"}}, "required": ["urgent"]}}}]
 
 
-def check_call(name, arguments):
+def expect_call(name, arguments):
     if name == "page_doctor":
         assert set(arguments) == {"urgent"} and isinstance(arguments["urgent"], bool), arguments
     else:
@@ -401,7 +401,7 @@ def tool_answers(server, model):
                 else:
                     assert answer["finish_reason"] == "tool_calls"
                 for call in calls:
-                    check_call(call["name"], json.loads(call["arguments"]))
+                    expect_call(call["name"], json.loads(call["arguments"]))
                     assert isinstance(choice, str) or call["name"] == "page_doctor"
     cut = server.post("/v1/chat/completions", {**ask, "tool_choice": "required", "max_tokens": 3})["choices"][0]
     assert cut["finish_reason"] == "length"
@@ -420,7 +420,7 @@ def tool_answers(server, model):
         answer = server.post("/v1/chat/completions", {**ask, "temperature": 1.2, "seed": seed, "max_tokens": 40})["choices"][0]
         calls = answer["message"].get("tool_calls", [])
         for call in calls[:-1] if answer["finish_reason"] == "length" else calls:
-            check_call(call["function"]["name"], json.loads(call["function"]["arguments"]))
+            expect_call(call["function"]["name"], json.loads(call["function"]["arguments"]))
         text = answer["message"]["content"] or ""
         assert "<tool_call>" not in text if model == "tagged" else not text.lstrip().startswith("{"), text
     # Ollama's interface.
@@ -432,7 +432,7 @@ def tool_answers(server, model):
     streamed = [c["function"] for x in lines for c in x["message"].get("tool_calls", [])]
     assert streamed == [c["function"] for c in whole["message"].get("tool_calls", [])]
     for call in streamed:
-        check_call(call["name"], call["arguments"])
+        expect_call(call["name"], call["arguments"])
     result = [{"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "page_doctor", "arguments": {"urgent": True}}}]},
               {"role": "tool", "content": "paged", "tool_name": "page_doctor"}]
     more = server.post("/api/chat", {**body, "stream": False, "messages": ask["messages"] + result})
