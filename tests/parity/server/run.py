@@ -118,7 +118,7 @@ def check_tools(server, cases):
         first = client.chat.completions.create(**ask, messages=messages, tool_choice="required").choices[0]
         assert first.message.content is None
         call = first.message.tool_calls[0]
-        cases.check_call(call.function.name, json.loads(call.function.arguments))
+        cases.expect_call(call.function.name, json.loads(call.function.arguments))
         with client.chat.completions.stream(**ask, messages=messages, tool_choice="required") as stream:
             events = list(stream)
         assert any(e.type == "tool_calls.function.arguments.done" for e in events)
