@@ -5,7 +5,8 @@
 
 The images have the tower's size, so that no resampling takes part, and galen takes llama.cpp's layout of the prompt. llama.cpp
 multiplies 8-bit activations with the 8-bit weights of the text part: answers must be equal up to the first token whose margin
-over the second is below MARGIN. --all: more images, and both generations of projector files. Exit code 77: llama-mtmd-cli is not
+over the second is below MARGIN. The program sometimes ends before it has printed its last tokens: it is asked again, and at last
+what it printed counts as a beginning. --all: more images, and both generations of projector files. Exit code 77: llama-mtmd-cli is not
 built (bench/peers/build_llama.sh). $GALEN_BUILD holds tests/parity/mtmd/mtmd_answer.
 """
 
@@ -25,11 +26,15 @@ TINY = HERE.parent / "models/tiny/gemma3-vision"
 CACHE = Path(os.environ.get("GALEN_CACHE", Path.home() / ".cache/galen"))
 TOKENS = 8
 MARGIN = 0.1  # nats
-BEFORE, AFTER = "<start_of_turn>user\n", "bin dos<end_of_turn>\n<start_of_turn>model\n"  # llama.cpp's "gemma" template
+QUESTION = "dos dos bar"  # the random model's answer to it depends on the image
+BEFORE, AFTER = "<start_of_turn>user\n", QUESTION + "<end_of_turn>\n<start_of_turn>model\n"  # llama.cpp's "gemma" template
+
+
+ATTEMPTS = 5
 
 
 def ask_llama(program, mmproj, image):
-    done = subprocess.run([program, "-m", TINY / "q8_0.gguf", "--mmproj", mmproj, "--image", image, "-p", "bin dos", "--temp", "0",
+    done = subprocess.run([program, "-m", TINY / "q8_0.gguf", "--mmproj", mmproj, "--image", image, "-p", QUESTION, "--temp", "0",
                            "-n", str(TOKENS), "-t", "2", "--chat-template", "gemma", "-ctk", "f32", "-ctv", "f32", "--no-warmup"],
                           capture_output=True, timeout=300)
     if done.returncode != 0:
@@ -44,6 +49,18 @@ def ask_galen(mmproj, image):
     return json.loads(done.stdout)
 
 
+def picture(rng, i):
+    """Noise, one colour, a slope, squares, black, white: they differ more than one noise from the next."""
+    y, x = np.mgrid[0:28, 0:28]
+    kinds = (lambda: rng.integers(0, 256, (28, 28, 3)),
+             lambda: np.broadcast_to(rng.integers(0, 256, 3), (28, 28, 3)),
+             lambda: np.stack([x * 9, y * 9, 0 * x], -1) * rng.random(),
+             lambda: np.where(((x // 7 + y // 7) % 2)[..., None], rng.integers(0, 256, 3), rng.integers(0, 256, 3)),
+             lambda: np.zeros((28, 28, 3)),
+             lambda: np.full((28, 28, 3), 255))
+    return Image.fromarray(kinds[i % len(kinds)]().astype(np.uint8))
+
+
 def main():
     found = sorted(CACHE.glob("peers/llama-cpp-*/build/bin/llama-mtmd-cli"))
     if not found:
@@ -52,29 +69,37 @@ def main():
     everything = "--all" in sys.argv[1:]
     files = ["mmproj-f16.gguf", "mmproj-old.gguf"] if everything else ["mmproj-f16.gguf"]
     rng = np.random.default_rng(3)
-    equal = ties = failures = 0
+    equal = ties = cut = failures = 0
     answers = set()
     with tempfile.TemporaryDirectory() as folder:
         for i in range(24 if everything else 6):
             image = Path(folder) / f"{i}.png"
-            Image.fromarray(rng.integers(0, 256, (28, 28, 3), dtype=np.uint8)).save(image)
+            picture(rng, i).save(image)
             for mmproj in files:
-                theirs, mine = ask_llama(found[-1], TINY / mmproj, image), ask_galen(TINY / mmproj, image)
-                answers.add(theirs)
+                mine = ask_galen(TINY / mmproj, image)
                 certain = ""
                 for piece, margin in zip(mine["pieces"], mine["margins"]):
                     if margin < MARGIN:
                         break
                     certain += piece
-                if theirs.strip() == mine["text"].strip():
+                whole, certain = "".join(mine["pieces"]).strip("\n"), certain.strip("\n")
+                printed = []
+                while len(printed) < ATTEMPTS and whole not in printed:
+                    printed.append(ask_llama(found[-1], TINY / mmproj, image))
+                theirs = max(printed, key=len)
+                answers.add(theirs)
+                if whole in printed:
                     equal += 1
-                elif theirs.lstrip().startswith(certain.lstrip()):
+                elif theirs.startswith(certain):
                     ties += 1
+                elif theirs and certain.startswith(theirs):
+                    cut += 1
                 else:
                     failures += 1
-                    print(f"FAILED image {i} {mmproj}: llama.cpp {theirs!r}, galen {mine['text']!r} (certain: {certain!r})")
-    print(f"{equal} answers equal, {ties} up to a margin below {MARGIN}, {failures} failed; {len(answers)} different answers")
-    return 1 if failures or len(answers) < 2 else 0
+                    print(f"FAILED image {i} {mmproj}: llama.cpp {theirs!r}, galen {whole!r} (certain: {certain!r})")
+    print(f"{equal} answers equal, {ties} up to a margin below {MARGIN}, {cut} printed in part, {failures} failed; "
+          f"{len(answers)} different answers")
+    return 1 if failures or len(answers) < 2 or equal < 2 else 0
 
 
 if __name__ == "__main__":
