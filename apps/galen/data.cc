@@ -1,6 +1,4 @@
 // galen data: makes training data. synth: documents that nobody wrote, with their truth.
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <map>
@@ -11,6 +9,7 @@
 #include "data/synth/content.h"
 #include "data/synth/run_synth.h"
 #include "progress.h"
+#include "stop_signal.h"
 
 namespace galen::cli {
 namespace {
@@ -21,20 +20,6 @@ struct DataSynthOptions {
   std::string rows, size;
   bool json = false;
 };
-
-std::atomic<bool> g_stop{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
-
-void OnSignal(int) { g_stop.store(true); }
-
-// The first signal stops and cleans up, a second one ends the program at once.
-void CatchSignals() {
-  struct sigaction action = {};
-  action.sa_handler = OnSignal;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  ::sigaction(SIGTERM, &action, nullptr);
-  ::sigaction(SIGINT, &action, nullptr);
-}
 
 // "LOWxHIGH" and the like: two whole numbers with `between` between them.
 bool ParsePair(const std::string& text, char between, int64_t* first, int64_t* second) {
@@ -66,7 +51,7 @@ Status ReadPairs(DataSynthOptions* o) {
 }
 
 Status RunDataSynth(const DataSynthOptions& o) {
-  CatchSignals();
+  const std::atomic<bool>& stop = CatchStopSignals();
   SynthSummary summary;
   {
     Progress bar("documents", o.synth.count);
@@ -74,7 +59,7 @@ Status RunDataSynth(const DataSynthOptions& o) {
     ASSIGN_OR_RETURN(summary, RunSynth(o.synth, o.output, [&](int64_t done) {
                        bar.Add(done - shown);
                        shown = done;
-                       return !g_stop.load();
+                       return !stop.load();
                      }));
   }
   const double rate = static_cast<double>(summary.pages) / summary.seconds;

@@ -1,8 +1,6 @@
 // galen train: fine-tunes a model on conversations.
 #include <unistd.h>
 
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <iostream>
 
@@ -10,6 +8,7 @@
 #include "base/memory.h"
 #include "commands.h"
 #include "session.h"
+#include "stop_signal.h"
 #include "train/trainer.h"
 #include "train_show.h"
 
@@ -23,20 +22,6 @@ struct TrainVerbOptions {
   std::string format = "text";  // of --help-config
   int64_t dry_run = 0, show = 0;
 };
-
-std::atomic<bool> g_stop{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
-
-void OnSignal(int) { g_stop.store(true); }
-
-// A second signal ends the program at once: what is saved stays whole.
-void CatchSignals() {
-  struct sigaction action = {};
-  action.sa_handler = OnSignal;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  ::sigaction(SIGTERM, &action, nullptr);
-  ::sigaction(SIGINT, &action, nullptr);
-}
 
 std::string Duration(double seconds) {
   char text[32];
@@ -58,20 +43,20 @@ class Reporter {
 
   TrainEvents Events() {
     TrainEvents events;
-    events.stop = &g_stop;
+    events.stop = &stop_;
     events.reading = [this](int64_t done, int64_t of) {
       if (terminal_ && done > 0) {
         std::fprintf(stderr, "\rreading the data: %lld of %lld\033[K", static_cast<long long>(done),
                      static_cast<long long>(of));
       }
-      return !g_stop.load();
+      return !stop_.load();
     };
     events.seeing = [this](int64_t done, int64_t of) {
       if (terminal_) {
         std::fprintf(stderr, "\rimages through the tower: %lld of %lld\033[K",
                      static_cast<long long>(done), static_cast<long long>(of));
       }
-      return !g_stop.load();
+      return !stop_.load();
     };
     events.data = [this](const DataReport& train, const DataReport* eval) {
       Data("train", train);
@@ -108,6 +93,7 @@ class Reporter {
   }
 
  private:
+  const std::atomic<bool>& stop_ = CatchStopSignals();
   void Data(const char* which, const DataReport& r) const {
     std::string text = std::string(which) + ": " + std::to_string(r.used) + " of " +
                        std::to_string(r.lines) + " examples, " + std::to_string(r.tokens) +
@@ -184,7 +170,6 @@ Status RunTrain(const TrainVerbOptions& o) {
   RETURN_IF_ERROR(ResolveModel(&model));
   options.model = model.model;
   if (o.show > 0) return ShowExamples(options, o.show, o.json);
-  CatchSignals();
   Reporter reporter(o, options.logging_steps);
   RunMode mode;
   mode.resume = o.resume;
