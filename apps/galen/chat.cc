@@ -28,6 +28,14 @@ std::optional<std::string> ReadLine(const char* prompt) {
   return text;
 }
 
+// A Ctrl-D typed before the prompt was there reaches the line editor as NUL; its own binding of
+// that key ("insert the next key as it is"), which it sets anew for each line, would swallow the
+// end.
+int EndAlsoOnTypedAhead() {
+  char command[] = "bind ^@ em-delete-or-list";
+  return ::rl_parse_and_bind(command);
+}
+
 // One message, of one or several lines.
 std::optional<std::string> ReadMessage() {
   std::optional<std::string> line = ReadLine(">>> ");
@@ -165,6 +173,7 @@ void Report(const Status& status) {
 
 Status Converse(const ChatContext& chat,
                 const std::function<Status(const std::function<Status()>& answer)>& guard) {
+  ::rl_pre_input_hook = EndAlsoOnTypedAhead;
   ::using_history();
   Conversation conversation(chat);
   if (chat.media.any()) RETURN_IF_ERROR(conversation.Attach(chat.media));

@@ -236,6 +236,11 @@ class Chat(unittest.TestCase):
         chat.send("\x04")
         self.assertEqual(chat.wait("\x04"), 0)
 
+    def test_ctrl_d_before_the_prompt_ends(self):
+        chat = Terminal("run", self.model(TELLS))
+        chat.send("\x04")
+        self.assertEqual(chat.wait(), 0)
+
 
 if __name__ == "__main__":
     unittest.main()
