@@ -27,6 +27,8 @@ struct RequestHead {
   std::string origin;
   std::string authorization;
   std::string content_type;
+  std::string accept;
+  std::string if_none_match;
   int64_t content_length = -1;  // -1: not said
 };
 
@@ -43,6 +45,9 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body;
   Headers headers;
+  // Answers are about patients and for programs: nothing may keep or frame or run them.
+  std::string cache_control = "no-store";
+  std::string content_policy = "default-src 'none'; frame-ancestors 'none'";
 };
 
 }  // namespace galen::server
