@@ -16,7 +16,7 @@ const bundle = await build({
   target: ["es2020"],
   jsx: "automatic",
   jsxImportSource: "preact",
-  legalComments: "inline",
+  banner: { js: `/*! Preact:\n${readFileSync("preact-license.txt", "utf8")}*/` },
   write: false,
   logLevel: "warning",
 });

@@ -7,6 +7,7 @@ clients get, and that nothing of a request stands in the log. GALEN_BIN names th
 
 import base64
 import contextlib
+import gzip
 import http.client
 import json
 import os
@@ -467,6 +468,11 @@ def check_wrong_tools(server):
 def check_ollama(server):
     status, _, data = server.call("GET", "/")
     assert (status, data) == (200, b"Ollama is running") and server.call("HEAD", "/")[0] == 200
+    # Browsers ask for HTML and get the page (tests/cases/web).
+    status, headers, data = server.call("GET", "/", headers={"Accept": "text/html,application/xhtml+xml"})
+    assert status == 200 and b"/ui/app.js" in gzip.decompress(data) and "script-src 'self'" in headers["Content-Security-Policy"]
+    status, headers, data = server.call("GET", "/ui/app.js", headers={"If-None-Match": server.call("GET", "/ui/app.js")[1]["ETag"]})
+    assert (status, data) == (304, b"") and "Content-Length" not in headers and server.call("GET", "/ui/nothing")[0] == 404
     assert "version" in server.get("/api/version")
     tags = server.get("/api/tags")["models"][0]
     assert tags["name"] == "tiny" and "vision" in tags["capabilities"] and tags["size"] > 0

@@ -3,15 +3,15 @@ import { useRef, useState } from "preact/hooks";
 import { announce } from "../announce";
 import { describe } from "../parts";
 import { t } from "../text";
-import { kindName, type Extraction, type Page } from "./extraction";
-import { readDocument, type ReadRequest } from "./read";
-import { Reading, type Progress } from "./reading";
+import { kindName, type Extraction } from "./extraction";
+import { readDocument, type Progress, type ReadRequest } from "./read";
+import { Reading } from "./reading";
 import { Result } from "./result";
 import { StartForm } from "./start_form";
 
 type Stage =
   | { name: "start" }
-  | { name: "reading"; request: ReadRequest; progress: Progress }
+  | { name: "reading"; request: ReadRequest; progress: Progress | null; began: number }
   | { name: "result"; request: ReadRequest; extraction: Extraction };
 
 export function DocumentView() {
@@ -23,63 +23,43 @@ export function DocumentView() {
     const control = new AbortController();
     abort.current = control;
     setFault("");
-    let pages: Page[] = [];
-    let answer = "";
-    let tokens = 0;
+    let progress: Progress | null = null;
     let frame = 0;
     const began = performance.now();
     const show = () => {
       frame = 0;
-      if (!control.signal.aborted)
-        setStage({ name: "reading", request, progress: { pages, answer, tokens, began } });
-    };
-    const soon = () => {
-      if (!frame) frame = requestAnimationFrame(show);
+      if (!control.signal.aborted) setStage({ name: "reading", request, progress, began });
     };
     show();
     try {
-      const extraction = await readDocument(
-        request,
-        {
-          page: (page) => ((pages = [...pages, page]), soon()),
-          token: (text) => ((answer += text), ++tokens, soon()),
-        },
-        control.signal,
-      );
+      const seen = (now: Progress) => {
+        progress = now;
+        // At most once a frame, however fast tokens come.
+        if (!frame) frame = requestAnimationFrame(show);
+      };
+      const extraction = await readDocument(request, seen, control.signal);
       cancelAnimationFrame(frame);
-      setStage({ name: "result", request, extraction: withPages(extraction, pages) });
+      setStage({ name: "result", request, extraction });
       const { values, flagged } = extraction.summary;
       announce(t("doc.done", { kind: kindName(extraction.kind), n: values, flagged }));
     } catch (error) {
       cancelAnimationFrame(frame);
-      control.abort();
       setStage({ name: "start" });
       if ((error as Error).name === "AbortError") announce(t("doc.stopped"));
       else setFault(describe(error));
     }
   }
 
+  const startAgain = () => {
+    setFault("");
+    setStage({ name: "start" });
+  };
   switch (stage.name) {
     case "start":
       return <StartForm fault={fault} onRead={(request) => void read(request)} />;
     case "reading":
-      return <Reading request={stage.request} progress={stage.progress} onStop={() => abort.current?.abort()} />;
+      return <Reading {...stage} onStop={() => abort.current?.abort()} />;
     case "result":
-      return (
-        <Result
-          request={stage.request}
-          extraction={stage.extraction}
-          onAnother={() => {
-            setFault("");
-            setStage({ name: "start" });
-          }}
-        />
-      );
+      return <Result request={stage.request} extraction={stage.extraction} onAnother={startAgain} />;
   }
-}
-
-/** Pictures that came while the model read need not come again with the result. */
-function withPages(extraction: Extraction, seen: Page[]): Extraction {
-  const pages = extraction.pages.map((page, i) => ({ ...page, image: page.image ?? seen[i]?.image }));
-  return { ...extraction, pages };
 }

@@ -34,12 +34,12 @@ export interface Value {
 }
 
 export interface Page {
-  page?: number;
-  file?: string;
-  page_of_file?: number;
+  page: number; // of the case, from 1
+  file: string;
+  page_of_file: number;
   width: number;
   height: number;
-  image?: string; // data URL
+  image?: string | null; // data URL; null: the case has more pages than there are pictures
 }
 
 export interface Extraction {

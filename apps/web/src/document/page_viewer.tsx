@@ -65,7 +65,7 @@ export function PageViewer({ extraction, active, onHover, onPick }: Props) {
       <div class="scroller" ref={scroller} tabIndex={0} role="group" aria-label={t("page.of", { page: index + 1, n: pages.length })}>
         <div class="paper" style={{ width: `${zoom * 100}%` }}>
           {page.image ? (
-            <img src={page.image} alt={t("page.alt", { page: page.page_of_file ?? index + 1, file: page.file ?? "" })} />
+            <img src={page.image} alt={t("page.alt", { page: page.page_of_file, file: page.file })} />
           ) : (
             <p class="quiet centre">
               <Icon name="file" /> {t("page.no_picture")}

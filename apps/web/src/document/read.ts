@@ -1,7 +1,7 @@
-// POST /extract, and what it streams while it works.
+// POST /extract, and what it streams while it works (docs/API.md).
 import { ApiError, call, messageOf, readEvents } from "../api";
 import { t } from "../text";
-import type { Extraction, Page } from "./extraction";
+import type { Extraction } from "./extraction";
 
 export interface ReadRequest {
   files: File[];
@@ -9,9 +9,12 @@ export interface ReadRequest {
   model: string;
 }
 
-export interface Watch {
-  page(page: Page): void;
-  token(text: string): void;
+export interface Progress {
+  opened: number; // pages
+  pages: number;
+  kind: string; // as recognised; empty: not yet
+  answer: string; // the model's, so far
+  tokens: number;
 }
 
 function formOf(request: ReadRequest, format: string): FormData {
@@ -23,16 +26,25 @@ function formOf(request: ReadRequest, format: string): FormData {
   return form;
 }
 
-export async function readDocument(request: ReadRequest, watch: Watch, signal: AbortSignal): Promise<Extraction> {
+export async function readDocument(
+  request: ReadRequest,
+  onProgress: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<Extraction> {
   const form = formOf(request, "json");
   form.append("pages", "true");
   form.append("stream", "true");
   const response = await call("/extract", { method: "POST", body: form, signal });
+  let progress: Progress = { opened: 0, pages: 0, kind: "", answer: "", tokens: 0 };
   for await (const { event, data } of readEvents(response)) {
-    if (event === "page") watch.page(JSON.parse(data) as Page);
-    else if (event === "token") watch.token((JSON.parse(data) as { text: string }).text);
-    else if (event === "result") return JSON.parse(data) as Extraction;
-    else if (event === "error") throw new ApiError(messageOf(data, 500), 500);
+    const json = JSON.parse(data);
+    if (event === "result") return json as Extraction;
+    if (event === "error") throw new ApiError(messageOf(data, 500), 500);
+    if (event === "page") progress = { ...progress, opened: json.done, pages: json.total };
+    else if (event === "kind") progress = { ...progress, kind: json.kind };
+    else if (event === "token")
+      progress = { ...progress, answer: progress.answer + json.text, tokens: progress.tokens + 1 };
+    onProgress(progress);
   }
   throw new ApiError(t("doc.no_result"), 500);
 }

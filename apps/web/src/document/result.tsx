@@ -170,7 +170,7 @@ export function Result(p: { request: ReadRequest; extraction: Extraction; onAnot
             <span>{t("result.keys")}</span>
             {reader && (
               <span>
-                {t("result.read_by", { model: reader.model, reads: t(`result.reads.${reader.reads}` as TextKey) })}
+                {t("result.read_by", { model: reader.model.replace(/^.*\//, ""), reads: t(`result.reads.${reader.reads}` as TextKey) })}
               </span>
             )}
           </p>

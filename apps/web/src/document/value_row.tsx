@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon, type IconName } from "../icons";
 import { Button } from "../parts";
 import { clock, t } from "../text";
@@ -149,7 +149,8 @@ function Editor({ value, name, start, onSave, onCancel }: EditorProps) {
   const [text, setText] = useState(start);
   const [fault, setFault] = useState("");
   const input = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  // Before the next key comes.
+  useLayoutEffect(() => {
     input.current?.focus();
     input.current?.select();
   }, []);

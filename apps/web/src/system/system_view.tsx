@@ -67,7 +67,7 @@ export function SystemView({ visible }: { visible: boolean }) {
       <h1>{t("sys.title")}</h1>
       {fault && health !== "gone" && <ErrorBox message={fault} />}
       <dl class="figures">
-        <Figure name={t("sys.health")} value={t(`server.${health}` as TextKey)} />
+        <Figure name={t("sys.health")} value={t(`sys.health.${health}` as TextKey)} />
         <Figure name={t("sys.version")} value={version} />
         {seen && (
           <>
