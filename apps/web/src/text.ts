@@ -86,7 +86,7 @@ const en = {
   "result.finding": "Check",
   "result.review": "Review",
   "result.group.document": "Document",
-  "result.empty": "not on the page",
+  "result.empty": "nothing read",
   "result.show": "Show {field} on the page",
   "result.read_by": "Read by {model}, {reads}",
   "result.reads.words": "from the words of the pages",
@@ -96,7 +96,7 @@ const en = {
   "level.ok": "Found",
   "level.note": "Note",
   "level.flag": "Check",
-  "level.none": "Not compared",
+  "level.none": "Unchecked",
   "confidence": "{percent} % sure",
   "confidence.long": "The model's own probability of this value: {percent} % on average, {lowest} % at its least sure point",
 

@@ -34,7 +34,7 @@ export async function a_document_is_read_corrected_and_exported({ server, browse
   for (let i = 0; i < (await rows.count()); ++i) {
     await rows.nth(i).hover();
     shown += await page.locator(".boxes rect.active").count();
-    assert.match(await rows.nth(i).innerText(), /Found|Check|Note|Not compared/);
+    assert.match(await rows.nth(i).innerText(), /Found|Check|Note|Unchecked/);
     assert.match(await rows.nth(i).innerText(), /% sure/);
   }
   assert.equal(shown, boxed, "each value with a place shows its box");
