@@ -16,6 +16,7 @@ struct Tenant {
   std::string name = "local";
   // Of the prefix cache: tenants share no computed prompts.
   uint64_t cache_salt = 0;
+  bool admin = false;  // its key says so
 };
 
 // What is known before the body is read.
@@ -37,6 +38,9 @@ struct HttpRequest : RequestHead {
   std::string id;  // of this request, in logs and X-Request-Id
   Tenant tenant;
 };
+
+// The value of NAME=VALUE in a query, as sent; empty if it is not there.
+std::string QueryValue(std::string_view query, std::string_view name);
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
