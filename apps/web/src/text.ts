@@ -217,6 +217,15 @@ const en = {
   "sys.errors": "Server errors",
   "sys.mean": "Mean time",
   "sys.seconds": "{n} s",
+
+  "audit.title": "Audit log",
+  "audit.show": "Show the last {n} records",
+  "audit.number": "No.",
+  "audit.time": "Time",
+  "audit.record": "Record",
+  "audit.request": "Request",
+  "audit.key": "Key",
+  "audit.outcome": "Outcome",
 };
 
 export type TextKey = keyof typeof en;

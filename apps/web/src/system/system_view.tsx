@@ -4,6 +4,7 @@ import { describe, ErrorBox } from "../parts";
 import { server } from "../server";
 import { number, t, type TextKey } from "../text";
 import { parseMetrics, routesOf, total, type Sample } from "./metrics";
+import { Audit } from "./audit";
 import { ModelTable, type LoadedModel, type ModelFacts } from "./model_table";
 
 const POLL_MS = 2000;
@@ -95,6 +96,7 @@ export function SystemView({ visible }: { visible: boolean }) {
             </dl>
           </section>
           <Requests samples={seen.samples} />
+          <Audit />
         </>
       )}
     </div>
