@@ -51,7 +51,7 @@ export async function openBrowser() {
 export async function openPage(browser, url, options = {}) {
   const context = await browser.newContext({ acceptDownloads: true, viewport: { width: 1360, height: 860 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(60_000); // of a busy machine
   const faults = [];
   const { origin } = new URL(url);
   // Chromium says these itself when an answer is 4xx or does not come; checks that provoke them take them out.
