@@ -50,7 +50,7 @@ export function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-export function ModelSelect(p: { id: string; value: string; onChange: (model: string) => void; sees?: boolean }) {
+export function ModelSelect(p: { id: string; value: string; onChange: (model: string) => void }) {
   const { models } = server.use();
   return (
     <label class="field" for={p.id}>

@@ -1,5 +1,5 @@
 // What is known of the server: does it answer, must one sign in, which models and endpoints it has.
-import { ApiError, call, getJson, getKey, setKey, watchCalls } from "./api";
+import { ApiError, getJson, getKey, setKey, watchCalls } from "./api";
 import { announce } from "./announce";
 import { makeStore } from "./store";
 import { t } from "./text";
@@ -104,4 +104,3 @@ export function startWatching(): void {
 }
 
 export const has = (path: string): boolean => server.get().endpoints.includes(path);
-export { call };

@@ -248,5 +248,5 @@ export function clock(iso: string): string {
   return new Date(iso).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
 }
 export function bytes(n: number): string {
-  return n >= 1e9 ? `${number(n / 1e9)} GB` : `${number(n / 1e6)} MB`;
+  return n >= 1e9 ? `${number(n / 1e9)} GB` : n >= 1e6 ? `${number(n / 1e6)} MB` : `${number(n / 1e3)} kB`;
 }
