@@ -131,7 +131,7 @@ Json BodyOf(std::string_view path, const ServerOptions& options) {
   return Type("object");
 }
 
-Json Responses(const Endpoint& endpoint) {
+Json Responses(const Endpoint& endpoint, bool keys) {
   const char* schema = DialectOf(endpoint.path) == Dialect::kOllama ? "OllamaError" : "Error";
   const Json content = {{"application/json",
                          {{"schema", {{"$ref", std::string("#/components/schemas/") + schema}}}}}};
@@ -148,7 +148,7 @@ Json Responses(const Endpoint& endpoint) {
   error("500", "An error of this server");
   error("501", "Not implemented");
   error("503", "Not now; see Retry-After");
-  if (!endpoint.open) error("401", "No valid API key");
+  if (keys && !endpoint.open) error("401", "No valid API key");
   return responses;
 }
 
@@ -156,11 +156,12 @@ Json Responses(const Endpoint& endpoint) {
 
 void OpenApi(const Services& services, std::shared_ptr<const HttpRequest>,
              std::shared_ptr<Reply> reply) {
+  const bool keys = !services.options.api_keys.empty();
   Json paths = Json::object();
   for (const Endpoint& endpoint : services.endpoints) {
     std::string path = endpoint.path, method = endpoint.method;
     for (char& c : method) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    Json operation = {{"summary", endpoint.summary}, {"responses", Responses(endpoint)}};
+    Json operation = {{"summary", endpoint.summary}, {"responses", Responses(endpoint, keys)}};
     if (path.ends_with('*')) {
       path.replace(path.size() - 1, 1, "{name}");
       operation["parameters"] = {
@@ -171,13 +172,13 @@ void OpenApi(const Services& services, std::shared_ptr<const HttpRequest>,
           BodyOf(endpoint.path, services.options);
     }
     DescribeOwn(endpoint.path, services.options, &operation);
-    if (!endpoint.open) operation["security"] = Json::array({{{"key", Json::array()}}});
+    if (keys && !endpoint.open) operation["security"] = Json::array({{{"key", Json::array()}}});
     paths[path][method] = std::move(operation);
   }
   Json json = {{"openapi", "3.1.0"},
                {"info", {{"title", "galen"}, {"version", services.options.version}}},
                {"paths", paths}};
-  json["components"]["securitySchemes"]["key"] = {{"type", "http"}, {"scheme", "bearer"}};
+  if (keys) json["components"]["securitySchemes"]["key"] = {{"type", "http"}, {"scheme", "bearer"}};
   json["components"]["schemas"] = OwnSchemas();
   HttpResponse response;
   response.body = WriteJson(json);

@@ -162,6 +162,18 @@ Json Merged(std::initializer_list<const char*> texts) {
   return all;
 }
 
+// ?job=true of /extract, where jobs are kept.
+void DescribeJobs(Json* operation) {
+  (*operation)["parameters"] = Parsed(
+      R"([{"name": "job", "in": "query", "description": "true: answers 202 and goes on without the connection",
+           "schema": {"type": "boolean", "default": false}},
+          {"name": "keep", "in": "query", "description": "seconds that the job stays when it is over",
+           "schema": {"type": "integer", "minimum": 0, "maximum": 604800}}])");
+  (*operation)["responses"]["202"] = {
+      {"description", "A job was begun"},
+      {"content", {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Job"}}}}}}}};
+}
+
 }  // namespace
 
 void DescribeOwn(std::string_view path, const ServerOptions& options, Json* operation) {
@@ -174,14 +186,7 @@ void DescribeOwn(std::string_view path, const ServerOptions& options, Json* oper
     SetAnswer("Extraction", operation);
     content()["application/fhir+json"]["schema"] = {{"type", "object"}};
     for (const char* type : {"text/csv", "text/html", "text/event-stream"}) content()[type] = text;
-    (*operation)["parameters"] = Parsed(
-        R"([{"name": "job", "in": "query", "description": "true: answers 202 and goes on without the connection",
-             "schema": {"type": "boolean", "default": false}},
-            {"name": "keep", "in": "query", "description": "seconds that the job stays when it is over",
-             "schema": {"type": "integer", "minimum": 0, "maximum": 604800}}])");
-    (*operation)["responses"]["202"] = {
-        {"description", "A job was begun"},
-        {"content", {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Job"}}}}}}}};
+    if (!options.jobs.empty()) DescribeJobs(operation);
   } else if (path == "/analyze") {
     Json fields = Merged({kMediaFields, kAnswerFields});
     fields["recipe"] = RecipeField();

@@ -133,7 +133,7 @@ def extractor(*args):
     return Server("--batch-invariant", *args, models=(f"reader={SMOLLM}",))
 
 
-LIMITS = {"max_tokens": 60, "ocr": "never", "schema": "lab_report", "today": "2026-01-31"}
+LIMITS = {"max_tokens": 32, "ocr": "never", "schema": "lab_report", "today": "2026-01-31"}
 
 
 def check_extract(_):
@@ -146,7 +146,7 @@ def check_extract(_):
         (folder / "a.pdf").write_bytes(lab(139))
         (folder / "b.png").write_bytes(png())
         done = subprocess.run([GALEN, "extract", "a.pdf", "--model", str(SMOLLM), "--batch-invariant", "--schema", "lab_report",
-                               "--max-tokens", "60", "--ocr", "never", "--today", "2026-01-31"], cwd=folder, capture_output=True, text=True, timeout=300)
+                               "--max-tokens", "32", "--ocr", "never", "--today", "2026-01-31"], cwd=folder, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout)
         status, headers, data = send(server, LIMITS, [("a.pdf", lab(139))])
