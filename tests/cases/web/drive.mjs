@@ -11,7 +11,7 @@ const chosen = (checks) => Object.entries(checks).filter(([name]) => !words.leng
 const lanes = [chosen(operation), [...chosen(documents), ...chosen(chat)]];
 
 // Answers are short, so that the suite is: what is cut off is shown as that.
-const server = await startServer(["--max-tokens", "64", "--context", "4096"], { models: MODELS });
+const server = await startServer(["--max-tokens", "40", "--context", "4096"], { models: MODELS });
 const browser = await openBrowser();
 let done = 0;
 let failed = 0;
