@@ -43,6 +43,7 @@ gallery: program
 models: deps
 	@tools/install_deps.sh test
 	@tools/fetch_models.py all
+	@tests/cases/web/run.py --install
 
 oracle: deps
 	@tools/make_oracle.sh

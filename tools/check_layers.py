@@ -34,7 +34,7 @@ TABLE = {
     "extract": ("engine", "recipes"),
     "eval": ("extract", "data"),
     "triage": ("extract", "audit"),
-    "server": ("engine", "store", "audit"),
+    "server": ("extract", "store", "audit"),
 }
 
 # The public headers stand alone: a user needs include/galen and the library, never src/. The folders that implement them

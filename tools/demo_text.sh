@@ -24,4 +24,5 @@ Answer:" --file "$note" --raw --stop "
 
 echo
 echo "These are the smallest real models there are; they show the engine, not medical skill. Try your own:"
+echo "  $galen serve $models/SmolLM2-135M-Instruct.Q4_1.gguf       then open http://127.0.0.1:11434 in a browser: documents, chat"
 echo "  $galen run MODEL.gguf --file NOTE.txt \"QUESTION\"       $galen run MODEL.gguf   (chat)"

@@ -7,10 +7,10 @@ set -eu
 build="g++ make git ca-certificates cmake ninja-build ccache pkg-config python3 python3-pip python3-venv libgtest-dev
  libicu-dev libpcre2-dev libsentencepiece-dev libedit-dev libcli11-dev nlohmann-json3-dev
  libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev libgif-dev liblcms2-dev zlib1g-dev libdcmtk-dev libopenjp2-7-dev
- libarchive-dev libnifti-dev libopenslide-dev libboost1.81-dev libssl-dev openssl libyaml-cpp-dev
- poppler-utils libcairo2-dev libpango1.0-dev fonts-dejavu-core fonts-liberation fonts-freefont-ttf fonts-open-sans
+ libarchive-dev libnifti-dev libopenslide-dev libboost1.81-dev libssl-dev libsqlite3-dev openssl libyaml-cpp-dev
+ nodejs npm poppler-utils libcairo2-dev libpango1.0-dev fonts-dejavu-core fonts-liberation fonts-freefont-ttf fonts-open-sans
  fonts-crosextra-carlito fonts-crosextra-caladea fonts-lato fonts-linuxlibertine fonts-courier-prime fonts-roboto-unhinted"
-test="$build npm dcmtk"
+test="$build dcmtk curl chromium"
 lint="$build clang-format clang-tidy"
 cross="$build g++-aarch64-linux-gnu qemu-user"
 
@@ -33,7 +33,10 @@ fi
 
 have() {
   # npm and node often come from elsewhere than Debian; a working command is enough.
-  [ "$1" = npm ] && command -v npm >/dev/null 2>&1 && return 0
+  case $1 in
+    npm) command -v npm >/dev/null 2>&1 && return 0 ;;
+    nodejs) command -v node >/dev/null 2>&1 && return 0 ;;
+  esac
   [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 

@@ -4,6 +4,7 @@
 
 #include "classify_output.h"
 #include "commands.h"
+#include "formats/model_digest.h"
 #include "image_text_session.h"
 #include "label_list.h"
 #include "run_record.h"

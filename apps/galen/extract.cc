@@ -1,8 +1,6 @@
 // galen extract: documents in, checked values out.
 #include <atomic>
-#include <chrono>
 #include <csignal>
-#include <ctime>
 #include <iostream>
 #include <memory>
 
@@ -11,8 +9,8 @@
 #include "extract/answer/model_reader.h"
 #include "extract/extraction.h"
 #include "extract/output/output.h"
+#include "formats/model_digest.h"
 #include "progress.h"
-#include "run_record.h"
 #include "session.h"
 
 namespace galen::cli {
@@ -59,24 +57,6 @@ Result<std::unique_ptr<extract::Reader>> OpenReader(ExtractCliOptions o, const s
   return std::unique_ptr<extract::Reader>(std::move(reader));
 }
 
-std::tm Utc() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm utc{};
-  ::gmtime_r(&now, &utc);
-  return utc;
-}
-
-Result<std::string> Written(const ExtractCliOptions& o, const extract::Extraction& extraction) {
-  const std::tm utc = Utc();
-  char time[32];
-  std::strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", &utc);
-  const extract::OutputOptions output{GALEN_VERSION, time};
-  if (o.format == "fhir") return extract::ToFhir(extraction, output);
-  if (o.format == "csv") return extract::ToCsv(extraction);
-  if (o.format == "html") return extract::ToHtml(extraction, output);
-  return extract::ToJson(extraction, output);
-}
-
 // A line for people: numbers of values alone, nothing of the document.
 void Summarise(const extract::Extraction& extraction) {
   std::cerr << "galen: " << extraction.kind->title << ", " << extraction.answer.values.size()
@@ -100,8 +80,7 @@ Status RunExtract(ExtractCliOptions o) {
   options.kind = o.schema;
   if (o.schema != extract::kAutoKind) RETURN_IF_ERROR(extract::FindKind(o.schema).status());
   if (o.today.empty()) {
-    const std::tm utc = Utc();
-    options.today = {utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday};
+    options.today = extract::Today();
   } else if (!extract::ReadIsoDate(o.today, &options.today) ||
              !extract::IsPossible(options.today)) {
     return InvalidArgument("--today wants a date such as 2026-01-31");
@@ -133,7 +112,8 @@ Status RunExtract(ExtractCliOptions o) {
   };
   ASSIGN_OR_RETURN(const extract::Extraction extraction,
                    extract::Extract(source, options, reader.get(), second.get()));
-  ASSIGN_OR_RETURN(const std::string text, Written(o, extraction));
+  ASSIGN_OR_RETURN(const std::string text,
+                   extract::Write(o.format, extraction, extract::OutputNow(GALEN_VERSION)));
   if (o.out.empty()) {
     std::cout << text;
   } else {

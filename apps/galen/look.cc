@@ -156,15 +156,7 @@ void Print(const MediaInput& input, const ModelSight& sight, const LookOptions& 
 
 void ListRecipes(bool json) {
   if (json) {
-    Json list = Json::array();
-    for (const Recipe& recipe : BuiltinRecipes()) {
-      list.push_back({{"recipe", recipe.Id()},
-                      {"official", recipe.official},
-                      {"title", recipe.title},
-                      {"source", recipe.source},
-                      {"note", recipe.note}});
-    }
-    std::cout << DumpReport(list, -1) << "\n";
+    std::cout << DumpReport(RecipeList(), -1) << "\n";
     return;
   }
   for (const Recipe& recipe : BuiltinRecipes()) {

@@ -18,6 +18,10 @@ void AddMediaOptions(CLI::App& verb, MediaCliOptions* o) {
       ->check(CLI::Range(1, 1000));
   verb.add_option("--plane", o->plane, "Of a volume")
       ->check(CLI::IsMember({"axial", "coronal", "sagittal"}));
+  verb.add_option("--slices", o->media.slices, "Of a series, in the order shown: 1-20 or 40-");
+  verb.add_option("--window", o->window,
+                  "CENTRE WIDTH of the values shown, instead of the recipe's or the file's own")
+      ->expected(2);
   verb.add_option("--frame", o->media.frame, "Of a volume in time, from 0");
   verb.add_option("--series", o->series, "Number of the DICOM series")
       ->check(CLI::NonNegativeNumber);
@@ -50,6 +54,10 @@ Result<MediaInput> BuildInput(const MediaCliOptions& o) {
   MediaOptions media = o.media;
   ASSIGN_OR_RETURN(media.plane, ParsePlane(o.plane));
   if (o.series >= 0) media.series = o.series;
+  if (!o.window.empty()) {
+    if (!(o.window[1] > 0)) return InvalidArgument("--window wants a width above 0");
+    media.window = {o.window[0], o.window[1]};
+  }
   return galen::BuildInput(MediaFilesOf(o), o.recipe, media);
 }
 

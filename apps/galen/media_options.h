@@ -15,6 +15,7 @@ struct MediaCliOptions {
   std::string recipe;
   std::string plane = "axial";
   int64_t series = -1;
+  std::vector<double> window;
   MediaOptions media;
 
   bool any() const {

@@ -6,14 +6,8 @@
 
 #include "base/json.h"
 #include "base/status.h"
-#include "formats/checkpoint.h"
 
 namespace galen::cli {
-
-// SHA-256 of the settings and vocabularies in a model's directory, of the names, types, shapes and
-// sizes of its tensors, and of the first bytes of each: a fine-tuned copy differs, and no weight
-// file is read whole.
-Result<std::string> ModelDigest(const Checkpoint& checkpoint);
 
 // Writes `settings`, an object, to <path>.run.json.
 Status WriteRunRecord(const std::string& path, const Json& settings);

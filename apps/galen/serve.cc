@@ -119,6 +119,12 @@ void AddSecurityOptions(CLI::App& verb, ServeOptions* o) {
 
 void AddLimitOptions(CLI::App& verb, ServeOptions* o) {
   server::ServerOptions& s = o->server;
+  verb.add_option(
+      "--jobs", s.jobs,
+      "Database of jobs (/extract?job=true), whose answers lie there until they expire");
+  verb.add_option("--keep-jobs", s.keep_jobs, "Seconds that a job stays when it is over")
+      ->check(CLI::Range(int64_t{0}, int64_t{7} * 24 * 3600))
+      ->capture_default_str();
   const auto positive = CLI::Range(int64_t{1}, int64_t{1} << 30);
   verb.add_option("--max-queue", o->max_queue, "Requests that wait for a model; more get 429")
       ->check(positive)
@@ -137,6 +143,15 @@ void AddLimitOptions(CLI::App& verb, ServeOptions* o) {
       ->capture_default_str();
   verb.add_option("--max-image-pixels", s.max_image_pixels, "Of an image, decoded")
       ->check(positive)
+      ->capture_default_str();
+  verb.add_option("--max-files", s.max_files, "Of a request")
+      ->check(positive)
+      ->capture_default_str();
+  verb.add_option("--max-pages", s.max_pages, "Of all files of a request")
+      ->check(positive)
+      ->capture_default_str();
+  verb.add_option("--document-workers", s.document_workers, "Documents at work at a time")
+      ->check(CLI::Range(1, 256))
       ->capture_default_str();
   const auto seconds = CLI::Range(0.1, 86400.0);
   verb.add_option("--header-timeout", o->header_seconds, "Seconds to send the headers in")

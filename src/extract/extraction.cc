@@ -49,9 +49,11 @@ Result<std::vector<size_t>> PagesToRead(const Case& source, const Reader& reader
 
 Result<Answer> Ask(Reader* reader, const Case& source, std::span<const size_t> pages,
                    const std::string& instruction, const std::string& schema,
-                   const ExtractOptions& options) {
+                   const ExtractOptions& options,
+                   const std::function<void(std::string_view)>& on_text = {}) {
   RETURN_IF_ERROR(AskedToStop(options));
   ReadRequest request;
+  request.on_text = on_text;
   request.source = &source;
   request.pages = pages;
   request.instruction = instruction;
@@ -65,7 +67,7 @@ Status ReadGroup(Reader* reader, const Case& source, std::span<const size_t> pag
                  const Kind& kind, const ExtractOptions& options, MergedAnswer* merged,
                  int64_t* requests, int64_t* done) {
   const Result<Answer> answer =
-      Ask(reader, source, pages, InstructionFor(kind), kind.schema, options);
+      Ask(reader, source, pages, InstructionFor(kind), kind.schema, options, options.on_text);
   if (answer.status().code() == StatusCode::kResourceExhausted && pages.size() > 1) {
     const size_t half = pages.size() / 2;
     RETURN_IF_ERROR(
@@ -207,11 +209,13 @@ Result<Extraction> Extract(std::shared_ptr<const Case> source, const ExtractOpti
                               " empty pages");
   }
   result.kind_by = "asked";
-  Result<Kind> kind = options.kind == kAutoKind
+  Result<Kind> kind = !options.schema.empty() ? CustomKind("document", options.schema)
+                      : options.kind == kAutoKind
                           ? RecogniseKind(reader, *source, pages, options, &result.kind_by)
                           : FindKind(options.kind);
   if (!kind.ok()) return kind.status();
   result.kind = std::make_shared<const Kind>(*std::move(kind));
+  if (options.on_kind) options.on_kind(*result.kind, result.kind_by);
   ASSIGN_OR_RETURN(const MergedAnswer merged,
                    ReadAll(reader, *source, pages, *result.kind, options, &result.requests));
   if (!HasValue(merged.parsed)) {
@@ -222,8 +226,10 @@ Result<Extraction> Extract(std::shared_ptr<const Case> source, const ExtractOpti
   result.answer = Check(*result.kind, *source, merged, options.today);
   result.readers.push_back(reader->identity());
   if (second != nullptr) {
+    ExtractOptions quietly = options;
+    quietly.on_text = nullptr;
     ASSIGN_OR_RETURN(const MergedAnswer other,
-                     ReadAll(second, *source, pages, *result.kind, options, &result.requests));
+                     ReadAll(second, *source, pages, *result.kind, quietly, &result.requests));
     const CheckedAnswer checked =
         Arrange(*result.kind, source->pages(), other.parsed, other.tokens);
     CompareReaders(&result.answer, checked);

@@ -19,9 +19,13 @@ inline constexpr std::string_view kAutoKind = "auto";
 
 struct ExtractOptions {
   std::string kind = std::string(kAutoKind);  // a kind, a schema file, or "auto"
-  CalendarDate today;                         // dates after it are flagged
+  std::string schema;  // JSON Schema; if there is one, `kind` is not looked at
+  CalendarDate today;  // dates after it are flagged
   // "reading" and "checking", as far as they are; may be empty.
   std::function<void(const std::string& what, int64_t done, int64_t total)> progress;
+  // The first reader's answer as it comes, group of pages by group.
+  std::function<void(std::string_view)> on_text;
+  std::function<void(const Kind& kind, const std::string& by)> on_kind;  // once it is known
   std::function<bool()> cancelled;
 };
 

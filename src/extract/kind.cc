@@ -119,12 +119,17 @@ Result<Kind> FindKind(const std::string& name) {
     return InvalidArgument("there is no kind '" + name + "'; there are " + names +
                            ", auto, and schema files ending in .json");
   }
+  ASSIGN_OR_RETURN(std::string schema, ReadFile(name, kMaxSchema));
+  return CustomKind(name, std::move(schema));
+}
+
+Result<Kind> CustomKind(std::string title, std::string text) {
+  const Result<Json> schema = ParseJson(text);
+  if (!schema.ok()) return schema.status().WithContext(title);
   Kind kind;
-  ASSIGN_OR_RETURN(kind.schema, ReadFile(name, kMaxSchema));
-  const Result<Json> schema = ParseJson(kind.schema);
-  if (!schema.ok()) return schema.status().WithContext(name);
+  kind.schema = std::move(text);
   kind.id = "custom";
-  kind.title = name;
+  kind.title = std::move(title);
   kind.instruction = "Extract the document.";
   return kind;
 }

@@ -54,6 +54,9 @@ const std::vector<Kind>& Kinds();
 // InvalidArgument: neither a kind nor a file that ends in .json; errors of the file.
 Result<Kind> FindKind(const std::string& kind_or_file);
 
+// Of a schema that a user wrote: values, dates and evidence without a meaning. DataLoss: no JSON.
+Result<Kind> CustomKind(std::string title, std::string schema);
+
 struct KindScore {
   const Kind* kind = nullptr;
   double score = 0;

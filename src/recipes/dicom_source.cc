@@ -177,7 +177,13 @@ Status AddDicomPhotos(const std::string& path, const Recipe& recipe, const Media
         const std::string name = FileName(path, set, slice.file);
         AddWarnings(name, file.warnings(), &input->warnings);
         RenderReport report;
-        Result<Image> image = file.Render(slice.frame, {}, &report);
+        RenderOptions render;
+        if (options.window) {
+          render.window.emplace();
+          render.window->center = (*options.window)[0];
+          render.window->width = (*options.window)[1];
+        }
+        Result<Image> image = file.Render(slice.frame, render, &report);
         if (!image.ok()) return image.status().WithContext(name);
         AddWarnings(name, report.warnings, &input->warnings);
         SeenImage seen;

@@ -14,8 +14,8 @@ namespace {
 constexpr size_t kDicomAt = 128;
 constexpr size_t kHead = 1024;
 
-bool HasEnding(const std::string& path, std::initializer_list<std::string_view> endings) {
-  std::string lower = path;
+bool HasEnding(std::string_view path, std::initializer_list<std::string_view> endings) {
+  std::string lower(path);
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return std::any_of(endings.begin(), endings.end(), [&](std::string_view end) {
@@ -32,6 +32,17 @@ std::string_view MediaKindName(MediaKind kind) {
   return kNames[static_cast<size_t>(kind)];
 }
 
+MediaKind DetectKind(std::string_view name, std::string_view bytes) {
+  const std::string_view head = bytes.substr(0, kHead);
+  if (head.find("%PDF-") != head.npos) return MediaKind::kPdf;
+  if (head.size() >= kDicomAt + 4 && head.compare(kDicomAt, 4, "DICM") == 0) {
+    return MediaKind::kDicom;
+  }
+  if (HasEnding(name, {".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img.gz"})) return MediaKind::kVolume;
+  if (HasEnding(name, {".dcm", ".zip", ".tar", ".tgz", ".tar.gz"})) return MediaKind::kDicom;
+  return MediaKind::kImage;
+}
+
 Result<MediaKind> DetectKind(const std::string& path) {
   if (path == "-" || path.substr(0, 5) == "data:") return MediaKind::kImage;
   if (IsDirectory(path)) return MediaKind::kDicom;
@@ -40,12 +51,7 @@ Result<MediaKind> DetectKind(const std::string& path) {
   std::string head(kHead, '\0');
   file.read(head.data(), static_cast<std::streamsize>(head.size()));
   head.resize(static_cast<size_t>(std::max<std::streamsize>(0, file.gcount())));
-  if (head.find("%PDF-") != head.npos) return MediaKind::kPdf;
-  if (head.size() >= kDicomAt + 4 && head.compare(kDicomAt, 4, "DICM") == 0) {
-    return MediaKind::kDicom;
-  }
-  if (HasEnding(path, {".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img.gz"})) return MediaKind::kVolume;
-  if (HasEnding(path, {".dcm", ".zip", ".tar", ".tgz", ".tar.gz"})) return MediaKind::kDicom;
+  if (const MediaKind kind = DetectKind(path, head); kind != MediaKind::kImage) return kind;
   // Any tiled TIFF may be a slide; without a maker's marks it is taken for an image, unless the
   // user says otherwise.
   if (const auto format = DetectSlideFormat(path); format && *format != "generic-tiff") {

@@ -1,9 +1,11 @@
 // Files that a user names, and what they are.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/status.h"
 #include "media/document/pdf.h"
@@ -22,12 +24,15 @@ struct MediaFile {
 
 struct MediaOptions {
   std::string question;
-  std::string pages;              // of PDF files, as ParsePageRange; empty: all
-  double dpi = 0;                 // of pages; 0: the recipe's
-  int64_t max_images = 0;         // 0: the recipe's
-  uint64_t seed = 0;              // for the choice of patches
-  Plane plane = Plane::kAxial;    // of volumes
-  int64_t frame = 0;              // of volumes with a fourth dimension
+  std::string pages;            // of PDF files, as ParsePageRange; empty: all
+  double dpi = 0;               // of pages; 0: the recipe's
+  int64_t max_images = 0;       // 0: the recipe's
+  uint64_t seed = 0;            // for the choice of patches
+  Plane plane = Plane::kAxial;  // of volumes
+  int64_t frame = 0;            // of volumes with a fourth dimension
+  // {centre, width} in units of the values, instead of the recipe's or the file's own.
+  std::optional<std::array<double, 2>> window;
+  std::string slices;             // of a series, in the order shown, as ParsePageRange; empty: all
   std::optional<int64_t> series;  // number of the DICOM series, where a folder holds several
   bool allow_mixed_patients = false;
   bool keep_identity = false;  // of DICOM: who and when, as facts for people; never for the model
@@ -39,5 +44,7 @@ struct MediaOptions {
 // By the first bytes, the ending, and whether it is a folder; never kAuto. What nothing else claims
 // is an image.
 Result<MediaKind> DetectKind(const std::string& path);
+// By the first bytes and the ending of a name alone, of what is in memory.
+MediaKind DetectKind(std::string_view name, std::string_view bytes);
 
 }  // namespace galen

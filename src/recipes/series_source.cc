@@ -8,6 +8,7 @@
 #include <new>
 
 #include "base/threads.h"
+#include "media/document/page_range.h"
 #include "recipes/sources.h"
 #include "recipes/values.h"
 
@@ -88,6 +89,17 @@ void CheckFit(const Recipe& recipe, const SliceStack& stack, MediaInput* input) 
   }
 }
 
+// Which of n slices are shown: of those asked for, as many as may be.
+Result<std::vector<int64_t>> IndicesOf(int64_t n, int64_t most, const MediaOptions& options) {
+  if (options.slices.empty()) return SpreadIndices(n, most);
+  Result<std::vector<int64_t>> asked = ParsePageRange(options.slices, n, n);
+  if (!asked.ok()) return asked.status().WithContext("slices");
+  std::vector<int64_t> indices;
+  for (const int64_t k : SpreadIndices(static_cast<int64_t>(asked->size()), most))
+    indices.push_back((*asked)[static_cast<size_t>(k)] - 1);
+  return indices;
+}
+
 }  // namespace
 
 Result<SliceStack> OpenVolumeStack(const std::string& path, const MediaOptions& options) {
@@ -150,22 +162,27 @@ Status AddSeries(const MediaFile& file, const Recipe& recipe, const MediaOptions
   input->warnings.insert(input->warnings.end(), stack.warnings.begin(), stack.warnings.end());
   CheckFit(recipe, stack, input);
   const int64_t most = options.max_images > 0 ? options.max_images : recipe.max_images;
-  const std::vector<int64_t> indices = SpreadIndices(stack.count, most);
+  ASSIGN_OR_RETURN(const std::vector<int64_t> indices, IndicesOf(stack.count, most, options));
   std::vector<SeenImage> images(indices.size());
   std::vector<std::array<double, 2>> windows = recipe.windows;
-  std::vector<SliceStack::Slice> slices(recipe.percentiles ? indices.size() : 0);
+  const bool percentiles = recipe.percentiles && !options.window;
+  if (options.window) {
+    const auto& [centre, width] = *options.window;
+    windows = {{centre - width / 2, centre + width / 2}};
+  }
+  std::vector<SliceStack::Slice> slices(percentiles ? indices.size() : 0);
   RETURN_IF_ERROR(ForEach(indices.size(), [&](size_t k) -> Status {
     ASSIGN_OR_RETURN(SliceStack::Slice slice, stack.read(indices[k]));
     images[k].source = stack.name(indices[k]);
     images[k].recipe = recipe.Id();
-    if (recipe.percentiles) {
+    if (percentiles) {
       slices[k] = std::move(slice);
     } else {
       SetPixels(slice, windows, &images[k]);
     }
     return OkStatus();
   }));
-  if (recipe.percentiles) {
+  if (percentiles) {
     windows = PercentileWindows(slices, *recipe.percentiles);
     for (size_t k = 0; k < slices.size(); ++k) SetPixels(slices[k], windows, &images[k]);
   }

@@ -71,6 +71,7 @@ Result<std::unique_ptr<ModelHost>> ModelHost::Open(const HostOptions& options, T
       std::min(options.session.context, session.files().config.max_position_embeddings);
   engine.max_sequences = options.session.max_sequences;
   engine.prefix_cache = options.prefix_cache;
+  engine.forced_drafts = true;
   SetAdapters(session, &engine);
   ASSIGN_OR_RETURN(host->engine_,
                    Engine::Create(session.model(), *session.kernels, *session.threads, engine));
@@ -341,7 +342,9 @@ void ModelHost::Pump() {
   if (engine_->idle()) return;
   {
     const std::lock_guard turn(turns_);
+    const Clock::time_point begin = Clock::now();
     engine_->Step();
+    counters_.step_nanoseconds += (Clock::now() - begin) / std::chrono::nanoseconds(1);
   }
   CountEngine();
 }

@@ -64,6 +64,7 @@ struct HostCounters {
   std::atomic<int64_t> requests{0}, cancelled{0}, failed{0}, refused{0};
   std::atomic<int64_t> prompt_tokens{0}, cached_tokens{0}, answer_tokens{0}, steps{0},
       preemptions{0}, images{0}, scored_tokens{0}, embedded_tokens{0};
+  std::atomic<int64_t> step_nanoseconds{0};  // of the steps
 };
 
 class ModelHost {

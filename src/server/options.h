@@ -15,10 +15,13 @@ struct ServerOptions {
   RegistryOptions registry;
   std::string version;          // of galen
   std::string api_keys;         // file of hashed keys; empty: no keys
+  std::string jobs;             // database of jobs; empty: none are kept
+  int64_t keep_jobs = 3600;     // seconds that a job stays when it is over
   std::string audit;            // file of the audit log (audit/audit_log.h); empty: none
   bool allow_insecure = false;  // another address than loopback without keys or without TLS
   bool load_on_demand = false;  // else all models are loaded at start
   int workers = 4;              // threads that prepare prompts and wait for models to load
+  int document_workers = 4;     // documents at work at a time
 
   // Limits of one request.
   int max_json_depth = 64;
@@ -28,6 +31,8 @@ struct ServerOptions {
   int64_t max_image_pixels = int64_t{64} << 20;
   int64_t max_tokens = 0;  // of an answer; 0: what the context has room for
   int64_t max_messages = 4096;
+  int64_t max_files = 32;   // of one case
+  int64_t max_pages = 200;  // of one case
 };
 
 }  // namespace galen::server

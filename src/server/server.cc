@@ -10,7 +10,9 @@
 #include "engine/memory_plan.h"
 #include "server/api/audit.h"
 #include "server/api/errors.h"
+#include "server/documents/document_pool.h"
 #include "server/endpoints.h"
+#include "server/jobs/job_board.h"
 #include "server/security/api_keys.h"
 #include "server/security/browser_guard.h"
 #include "server/server_log.h"
@@ -39,10 +41,12 @@ class Server::Impl : public HttpHandler {
       : options_(options),
         log_(log),
         router_(AllEndpoints()),
-        workers_(static_cast<size_t>(options.workers)) {}
+        workers_(static_cast<size_t>(options.workers)),
+        documents_(std::in_place, options.document_workers, options.registry.host.max_queue) {}
   ~Impl() override {
     http_ = nullptr;  // no requests come any more, and those that run are cancelled
     workers_.join();
+    documents_.reset();
     models_ = nullptr;
   }
 
@@ -54,11 +58,14 @@ class Server::Impl : public HttpHandler {
     if (!options_.audit.empty()) {
       ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.audit));
     }
+    if (!options_.jobs.empty()) {
+      ASSIGN_OR_RETURN(jobs_, JobBoard::Open(options_.jobs, options_.keep_jobs));
+    }
     ASSIGN_OR_RETURN(models_, ModelRegistry::Create(options_.registry, models));
     ASSIGN_OR_RETURN(http_, HttpServer::Create(options_.http, this));
     services_.emplace(Services{options_, *models_, metrics_, audit_.get(), router_.endpoints(),
                                [this] { return draining_.load(); },
-                               [this] { return http_->connections(); }});
+                               [this] { return http_->connections(); }, *documents_, jobs_.get()});
     if (options_.load_on_demand) return OkStatus();
     for (const ModelInfo* info : models_->models()) {
       double seconds = 0;
@@ -163,10 +170,12 @@ class Server::Impl : public HttpHandler {
   const Router router_;
   std::optional<ApiKeys> keys_;
   std::unique_ptr<AuditLog> audit_;  // outlives what writes it
+  std::unique_ptr<JobBoard> jobs_;   // outlives the work on documents
   std::unique_ptr<ModelRegistry> models_;
   std::optional<Services> services_;
   std::atomic<bool> draining_{false};
   boost::asio::thread_pool workers_;
+  std::optional<DocumentPool> documents_;
   std::unique_ptr<HttpServer> http_;
 };
 

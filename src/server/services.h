@@ -14,6 +14,8 @@ class AuditLog;
 
 namespace galen::server {
 
+class DocumentPool;
+class JobBoard;
 class Metrics;
 
 struct Services {
@@ -24,6 +26,8 @@ struct Services {
   const std::vector<Endpoint>& endpoints;
   std::function<bool()> draining;
   std::function<int64_t()> connections;
+  DocumentPool& documents;
+  JobBoard* jobs;  // null: none are kept
 };
 
 }  // namespace galen::server

@@ -6,11 +6,9 @@
 #include <memory>
 #include <string>
 
-#include "engine/chat_prompt.h"
 #include "engine/engine.h"
-#include "engine/generation.h"
 #include "engine/session.h"
-#include "extract/answer/reader.h"
+#include "extract/answer/page_question.h"
 
 namespace galen::extract {
 
@@ -36,9 +34,6 @@ class ModelReader : public Reader {
   ModelReader(std::unique_ptr<Session> session, ModelReaderOptions options)
       : session_(std::move(session)), options_(std::move(options)) {}
   Result<std::shared_ptr<const grammar::Constraint>> ConstraintOf(const std::string& schema);
-  Result<EncodedPrompt> Encode(const ReadRequest& request,
-                               std::span<const PreparedViews> images) const;
-  Result<std::vector<PreparedViews>> Prepare(const ReadRequest& request) const;
 
   std::unique_ptr<Session> session_;
   ModelReaderOptions options_;

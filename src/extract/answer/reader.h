@@ -20,6 +20,7 @@ struct ReadRequest {
   std::string instruction;        // what to do; never text of the document
   std::string schema;             // JSON Schema that the answer satisfies
   std::function<bool()> cancelled;
+  std::function<void(std::string_view)> on_text;  // pieces of the answer; may be empty
 };
 
 // The bytes [begin, end) of an answer's text that one token brought, and its natural logarithm of

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <span>
 
+#include "base/base64.h"
 #include "base/sha256.h"
 #include "extract/output/fhir_values.h"
 #include "extract/output/output.h"
@@ -31,22 +32,6 @@ small{color:#555}
 @media(max-width:60rem){.page{grid-template-columns:1fr}.source{position:static}}
 )css";
 
-std::string Base64(std::span<const uint8_t> bytes) {
-  constexpr char kLetters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const uint32_t b1 = i + 1 < bytes.size() ? bytes[i + 1] : 0;
-    const uint32_t b2 = i + 2 < bytes.size() ? bytes[i + 2] : 0;
-    const uint32_t group = uint32_t{bytes[i]} << 16 | b1 << 8 | b2;
-    out += kLetters[group >> 18];
-    out += kLetters[group >> 12 & 63];
-    out += i + 1 < bytes.size() ? kLetters[group >> 6 & 63] : '=';
-    out += i + 2 < bytes.size() ? kLetters[group & 63] : '=';
-  }
-  return out;
-}
-
 // The digest that a Content-Security-Policy names an allowed style by.
 std::string StyleDigest() {
   const std::string hex =
@@ -55,7 +40,7 @@ std::string StyleDigest() {
   for (size_t i = 0; i < hex.size(); i += 2) {
     bytes.push_back(static_cast<uint8_t>(std::stoul(hex.substr(i, 2), nullptr, 16)));
   }
-  return Base64(bytes);
+  return EncodeBase64(bytes);
 }
 
 std::string Escaped(std::string_view text) { return fhir::EscapeXhtml(text); }
@@ -181,7 +166,7 @@ class HtmlWriter {
       ASSIGN_OR_RETURN(const Case::Picture drawn, e_.source->Draw(index, html_.dpi));
       ASSIGN_OR_RETURN(const std::vector<uint8_t> png, EncodePng(drawn.image));
       out_ += "<image width=\"" + Number(page.width) + "\" height=\"" + Number(page.height) +
-              "\" href=\"data:image/png;base64," + Base64(png) + "\"/>";
+              "\" href=\"data:image/png;base64," + EncodeBase64(png) + "\"/>";
     }
     std::vector<size_t> rows;
     for (size_t i = 0; i < e_.answer.values.size(); ++i) {

@@ -54,7 +54,7 @@ Json ReaderJson(const ReaderIdentity& reader) {
 
 }  // namespace
 
-std::string ToJson(const Extraction& e, const OutputOptions& options) {
+Json Report(const Extraction& e, const OutputOptions& options) {
   Json json;
   json["galen"] = options.version;
   json["written"] = options.written;
@@ -88,7 +88,11 @@ std::string ToJson(const Extraction& e, const OutputOptions& options) {
                      {"flagged", e.Count(Level::kFlag)},
                      {"noted", e.Count(Level::kNote)}};
   json["warnings"] = e.warnings;
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json;
+}
+
+std::string ToJson(const Extraction& e, const OutputOptions& options) {
+  return Report(e, options).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace galen::extract

@@ -13,7 +13,13 @@ struct OutputOptions {
   std::string written;  // RFC 3339 time of writing: "2026-01-31T12:00:00Z"
 };
 
+// With the time of now.
+OutputOptions OutputNow(std::string version);
+CalendarDate Today();  // UTC
+
 // Everything: document, values with evidence and verdicts, pages, readers.
+Json Report(const Extraction& extraction, const OutputOptions& options);
+// The same as text, indented.
 std::string ToJson(const Extraction& extraction, const OutputOptions& options);
 
 // One row per value, with a heading.
@@ -27,6 +33,21 @@ struct HtmlOptions {
   double dpi = 96;
   int64_t max_pictures = 40;  // pages with evidence first; others are named
 };
+// "json", "csv", "fhir" or "html". InvalidArgument: another.
+Result<std::string> Write(const std::string& format, const Extraction& extraction,
+                          const OutputOptions& options);
+
+// Pictures of the pages for who draws the boxes of the evidence over them.
+struct PictureOptions {
+  double dpi = 96;            // of PDF pages
+  int64_t side = 1600;        // pixels of the longer side at most
+  int64_t max_pictures = 40;  // the pages behind them have none
+};
+// Adds to each of report["pages"] its number ("page", from 1) and its picture ("image", a data URL
+// of a PNG; null behind the last one). Boxes are in units of the page's width and height, whatever
+// the picture's size is. Errors: of drawing pages.
+Status AddPictures(const Extraction& extraction, const PictureOptions& options, Json* report);
+
 // One page, without scripts and without anything to load. Errors: of drawing pages.
 Result<std::string> ToHtml(const Extraction& extraction, const OutputOptions& options,
                            const HtmlOptions& html = {});

@@ -7,6 +7,7 @@
 #include "extract/source/tesseract.h"
 #include "media/document/page_range.h"
 #include "media/image/decode.h"
+#include "recipes/files.h"
 #include "recipes/sources.h"
 
 namespace galen::extract {
@@ -79,7 +80,7 @@ Result<Case::Picture> Case::Draw(size_t page, double dpi) const {
     picture.scale = drawn.dpi / 72;
     return picture;
   }
-  DecodeOptions decode;
+  DecodeOptions decode = decode_;
   decode.frame = place.frame;
   Result<Image> image = DecodeImage(Bytes(*place.bytes), decode);
   if (!image.ok()) return image.status().WithContext(PageName(pages_[page]));
@@ -119,30 +120,52 @@ Status Case::ReadWords(size_t index, const CaseOptions& options) {
   return OkStatus();
 }
 
-Result<Case> Case::Open(std::span<const std::string> files, const CaseOptions& options) {
+Status Case::Add(NamedBytes file, const CaseOptions& options) {
+  const MediaKind kind = DetectKind(file.name, file.bytes);
+  if (kind != MediaKind::kPdf && kind != MediaKind::kImage) {
+    return InvalidArgument(file.name + " is a " + std::string(MediaKindName(kind)) +
+                           "; documents are PDF files and pictures");
+  }
+  if (file.bytes.empty()) return DataLoss(file.name + " is empty");
+  files_.push_back({file.name, Sha256Hex(Bytes(file.bytes)),
+                    kind == MediaKind::kPdf ? "pdf" : "image",
+                    static_cast<int64_t>(file.bytes.size())});
+  return kind == MediaKind::kPdf ? AddPdf(file.name, std::move(file.bytes), options)
+                                 : AddPicture(file.name, std::move(file.bytes), options);
+}
+
+Status Case::ReadPages(const CaseOptions& options) {
+  const auto total = static_cast<int64_t>(pages_.size());
+  for (size_t i = 0; i < pages_.size(); ++i) {
+    if (options.cancelled && options.cancelled()) return Cancelled("reading was stopped");
+    RETURN_IF_ERROR(ReadWords(i, options));
+    if (options.progress) options.progress(static_cast<int64_t>(i) + 1, total);
+  }
+  return OkStatus();
+}
+
+Result<Case> Case::FromBytes(std::vector<NamedBytes> files, const CaseOptions& options) {
   if (files.empty()) return InvalidArgument("no file was given");
   Case opened;
+  opened.decode_ = options.image;
+  for (NamedBytes& file : files) RETURN_IF_ERROR(opened.Add(std::move(file), options));
+  RETURN_IF_ERROR(opened.ReadPages(options));
+  return opened;
+}
+
+Result<Case> Case::Open(std::span<const std::string> files, const CaseOptions& options) {
+  std::vector<NamedBytes> read;
   for (const std::string& path : files) {
+    // Before it is read: what else it may be can be large, or a folder.
     ASSIGN_OR_RETURN(const MediaKind kind, DetectKind(path));
     if (kind != MediaKind::kPdf && kind != MediaKind::kImage) {
       return InvalidArgument(path + " is a " + std::string(MediaKindName(kind)) +
                              "; documents are PDF files and pictures");
     }
     ASSIGN_OR_RETURN(std::string bytes, ReadFile(path, options.pdf.file_bytes));
-    if (bytes.empty()) return DataLoss(path + " is empty");
-    opened.files_.push_back({path, Sha256Hex(Bytes(bytes)),
-                             kind == MediaKind::kPdf ? "pdf" : "image",
-                             static_cast<int64_t>(bytes.size())});
-    RETURN_IF_ERROR(kind == MediaKind::kPdf ? opened.AddPdf(path, std::move(bytes), options)
-                                            : opened.AddPicture(path, std::move(bytes), options));
+    read.push_back({path, std::move(bytes)});
   }
-  const auto total = static_cast<int64_t>(opened.pages_.size());
-  for (size_t i = 0; i < opened.pages_.size(); ++i) {
-    if (options.cancelled && options.cancelled()) return Cancelled("reading was stopped");
-    RETURN_IF_ERROR(opened.ReadWords(i, options));
-    if (options.progress) options.progress(static_cast<int64_t>(i) + 1, total);
-  }
-  return opened;
+  return FromBytes(std::move(read), options);
 }
 
 }  // namespace galen::extract

@@ -11,8 +11,8 @@
 
 #include "extract/source/page.h"
 #include "media/document/pdf.h"
+#include "media/image/decode.h"
 #include "media/image/image.h"
-#include "recipes/files.h"
 
 namespace galen::extract {
 
@@ -25,14 +25,22 @@ struct CaseOptions {
   OcrUse ocr = OcrUse::kAuto;  // Tesseract: for pages without text where it is installed, or never,
                                // or for these as a must
   PdfLimits pdf;
+  DecodeOptions image;  // of pictures; the frame is the case's own
   std::function<void(int64_t done, int64_t total)> progress;  // pages
   std::function<bool()> cancelled;
+};
+
+// A file that is in memory; the name is used in messages and as evidence's file, never opened.
+struct NamedBytes {
+  std::string name;
+  std::string bytes;
 };
 
 class Case {
  public:
   // Fails if a file cannot be read or is neither PDF nor picture, or if there are too many pages.
   static Result<Case> Open(std::span<const std::string> files, const CaseOptions& options);
+  static Result<Case> FromBytes(std::vector<NamedBytes> files, const CaseOptions& options);
 
   const std::vector<SourcePage>& pages() const { return pages_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
@@ -57,6 +65,8 @@ class Case {
     std::shared_ptr<const std::string> bytes;
     int64_t frame = 0;
   };
+  Status Add(NamedBytes file, const CaseOptions& options);
+  Status ReadPages(const CaseOptions& options);
   Status AddPdf(const std::string& path, std::string bytes, const CaseOptions& options);
   Status AddPicture(const std::string& path, std::string bytes, const CaseOptions& options);
   Status CheckCount(size_t more, const CaseOptions& options) const;
@@ -66,6 +76,7 @@ class Case {
   std::vector<Place> places_;
   std::vector<File> files_;
   std::vector<std::string> warnings_;
+  DecodeOptions decode_;
 };
 
 }  // namespace galen::extract

@@ -13,12 +13,7 @@ std::span<const uint8_t> BytesOf(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-}  // namespace
-
-bool RecordStart(const Services& services, const HttpRequest& request, const ModelForRequest& model,
-                 std::span<const PreparedPrompt> prompts, ApiError* error) {
-  AuditLog* log = services.audit;
-  if (log == nullptr) return true;
+Json StartOf(const Services& services, const HttpRequest& request, const ModelForRequest& model) {
   const ModelInfo& info = *model.info;
   Json record = {{"event", "start"},
                  {"id", request.id},
@@ -27,8 +22,28 @@ bool RecordStart(const Services& services, const HttpRequest& request, const Mod
                  {"model", info.spec.name},
                  {"weights", info.content},
                  {"arithmetic", Fingerprint(services)},
-                 {"request", log->Digest(BytesOf(request.body.Reveal()))}};
+                 {"request", services.audit->Digest(BytesOf(request.body.Reveal()))}};
   if (!info.adapter_digest.empty()) record["adapter"] = info.adapter_digest;
+  return record;
+}
+
+bool Write(AuditLog* log, Json record, ApiError* error) {
+  const Status status = log->Append(std::move(record));
+  if (status.ok()) return true;
+  *error = {};
+  error->status = 503;
+  error->message = "the audit record cannot be written; nothing is computed without one";
+  error->retry_after = 10;
+  return false;
+}
+
+}  // namespace
+
+bool RecordStart(const Services& services, const HttpRequest& request, const ModelForRequest& model,
+                 std::span<const PreparedPrompt> prompts, ApiError* error) {
+  AuditLog* log = services.audit;
+  if (log == nullptr) return true;
+  Json record = StartOf(services, request, model);
   Json digests = Json::array(), media = Json::array();
   int64_t tokens = 0;
   for (const PreparedPrompt& prompt : prompts) {
@@ -41,13 +56,23 @@ bool RecordStart(const Services& services, const HttpRequest& request, const Mod
   record["prompts"] = std::move(digests);
   record["prompt_tokens"] = tokens;
   if (!media.empty()) record["media"] = std::move(media);
-  const Status status = log->Append(std::move(record));
-  if (status.ok()) return true;
-  *error = {};
-  error->status = 503;
-  error->message = "the audit record cannot be written; nothing is computed without one";
-  error->retry_after = 10;
-  return false;
+  return Write(log, std::move(record), error);
+}
+
+bool RecordDocuments(const Services& services, const HttpRequest& request,
+                     const ModelForRequest& model, const ModelInfo* second,
+                     const std::vector<std::string>& digests, ApiError* error) {
+  AuditLog* log = services.audit;
+  if (log == nullptr) return true;
+  Json record = StartOf(services, request, model);
+  if (second != nullptr) {
+    record["second_model"] = second->spec.name;
+    record["second_weights"] = second->content;
+    if (!second->adapter_digest.empty()) record["second_adapter"] = second->adapter_digest;
+  }
+  record["media"] = Json::array();
+  for (const std::string& digest : digests) record["media"].push_back(log->Digest(digest));
+  return Write(log, std::move(record), error);
 }
 
 void RecordEnd(AuditLog* log, const Exchange& exchange, const char* route) {

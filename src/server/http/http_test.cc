@@ -29,6 +29,14 @@ TEST(Router, PathParametersAreDecodedOnce) {
   EXPECT_EQ(PathParameter("/v1/models/*", "/v1/models/%zz"), "");
 }
 
+TEST(Query, ValuesByName) {
+  EXPECT_EQ(QueryValue("n=3&job=true", "job"), "true");
+  EXPECT_EQ(QueryValue("n=3&job=true", "n"), "3");
+  EXPECT_EQ(QueryValue("nn=3&n=", "n"), "");
+  EXPECT_EQ(QueryValue("", "n"), "");
+  EXPECT_EQ(QueryValue("&&n", "n"), "");
+}
+
 TEST(Reply, WhatIsWrittenIsTakenInOrderAndWakesOnce) {
   Reply reply;
   int wakes = 0;

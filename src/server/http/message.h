@@ -16,6 +16,7 @@ struct Tenant {
   std::string name = "local";
   // Of the prefix cache: tenants share no computed prompts.
   uint64_t cache_salt = 0;
+  bool admin = false;  // its key says so
 };
 
 // What is known before the body is read.
@@ -27,6 +28,8 @@ struct RequestHead {
   std::string origin;
   std::string authorization;
   std::string content_type;
+  std::string accept;
+  std::string if_none_match;
   int64_t content_length = -1;  // -1: not said
 };
 
@@ -36,6 +39,9 @@ struct HttpRequest : RequestHead {
   Tenant tenant;
 };
 
+// The value of NAME=VALUE in a query, as sent; empty if it is not there.
+std::string QueryValue(std::string_view query, std::string_view name);
+
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpResponse {
@@ -43,6 +49,9 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body;
   Headers headers;
+  // Answers are about patients and for programs: nothing may keep or frame or run them.
+  std::string cache_control = "no-store";
+  std::string content_policy = "default-src 'none'; frame-ancestors 'none'";
 };
 
 }  // namespace galen::server

@@ -48,6 +48,9 @@ Status ReadHead(const http::request_header<>& header, RequestHead* head) {
   RETURN_IF_ERROR(Single(header, http::field::origin, &head->origin));
   RETURN_IF_ERROR(Single(header, http::field::authorization, &head->authorization));
   RETURN_IF_ERROR(Single(header, http::field::content_type, &head->content_type));
+  // Lists, which may come in pieces; the first is enough to tell a browser.
+  head->accept = std::string(header[http::field::accept]);
+  head->if_none_match = std::string(header[http::field::if_none_match]);
   std::string length;
   RETURN_IF_ERROR(Single(header, http::field::content_length, &length));
   std::from_chars(length.data(), length.data() + length.size(), head->content_length);
@@ -60,15 +63,15 @@ std::string HeadBytes(const HttpResponse& response, const Framing& framing) {
                     std::string(http::obsolete_reason(status)) +
                     "\r\nServer: galen\r\nDate: " + DateNow() + "\r\n";
   if (!response.content_type.empty()) out += "Content-Type: " + response.content_type + "\r\n";
-  // Answers are about patients and for programs: nothing may keep or frame or run them.
-  out +=
-      "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
-      "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
-      "Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n";
+  out += "Cache-Control: " + response.cache_control +
+         "\r\nContent-Security-Policy: " + response.content_policy +
+         "\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
+         "Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n";
   for (const auto& [name, value] : response.headers) out += name + ": " + value + "\r\n";
-  if (!framing.streamed)
+  // "Not modified" has no body, and the length would be that of the body it stands for.
+  if (!framing.streamed && response.status != 304)
     out += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
-  else if (framing.chunked)
+  else if (framing.streamed && framing.chunked)
     out += "Transfer-Encoding: chunked\r\n";
   out += framing.keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n";
   return out + "\r\n";

@@ -1,6 +1,7 @@
 // POST /v1/embeddings.
 #include <bit>
 
+#include "base/base64.h"
 #include "server/api/embed.h"
 #include "server/api/write_json.h"
 #include "server/endpoints.h"
@@ -12,18 +13,8 @@ namespace {
 // Little-endian fp32 in base64, as OpenAI's clients ask for it.
 std::string Base64(const std::vector<float>& vector) {
   static_assert(std::endian::native == std::endian::little);
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const auto* bytes = reinterpret_cast<const uint8_t*>(vector.data());
-  const size_t size = vector.size() * sizeof(float);
-  std::string text;
-  text.reserve((size + 2) / 3 * 4);
-  for (size_t i = 0; i < size; i += 3) {
-    uint32_t three = 0;
-    for (size_t k = 0; k < 3; ++k) three = three << 8 | (i + k < size ? bytes[i + k] : 0);
-    for (size_t k = 0; k < 4; ++k)
-      text += i + k <= size ? kDigits[three >> (18 - 6 * k) & 63] : '=';
-  }
-  return text;
+  return EncodeBase64(
+      {reinterpret_cast<const uint8_t*>(vector.data()), vector.size() * sizeof(float)});
 }
 
 Status ReadEmbeddings(const OrderedJson& body, EmbedCall* call, bool* base64, std::string* failed) {

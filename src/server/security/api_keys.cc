@@ -12,6 +12,7 @@ namespace galen::server {
 namespace {
 
 constexpr size_t kMaxNameBytes = 64;
+constexpr std::string_view kAdmin = " admin";
 constexpr std::string_view kDigestPrefix = "sha256:";
 constexpr size_t kDigestDigits = 64;
 
@@ -57,6 +58,8 @@ Result<ApiKeys> ApiKeys::Parse(std::string_view text) {
     if (!IsName(name)) return bad("has a name that is none (letters, digits, - _ .)");
     if (!digest.starts_with(kDigestPrefix)) return bad("has no sha256: digest");
     digest.remove_prefix(kDigestPrefix.size());
+    const bool admin = digest.ends_with(kAdmin);
+    if (admin) digest.remove_suffix(kAdmin.size());
     if (digest.size() != kDigestDigits ||
         digest.find_first_not_of("0123456789abcdef") != digest.npos) {
       return bad("has a digest that is not 64 lower-case hexadecimal digits");
@@ -65,7 +68,7 @@ Result<ApiKeys> ApiKeys::Parse(std::string_view text) {
       if (known.name == name) return bad("repeats a name");
       if (known.digest == digest) return bad("repeats a key");
     }
-    keys.keys_.push_back({std::string(name), std::string(digest)});
+    keys.keys_.push_back({std::string(name), std::string(digest), admin});
   }
   if (keys.keys_.empty()) return DataLoss("the file of API keys holds none");
   return keys;
@@ -88,7 +91,7 @@ std::optional<Tenant> ApiKeys::Find(std::string_view authorization) const {
   }
   if (!bearer || found == nullptr) return std::nullopt;
   const auto* bytes = reinterpret_cast<const uint8_t*>(found->name.data());
-  return Tenant{found->name, SipHash128(salt_, {bytes, found->name.size()}).low};
+  return Tenant{found->name, SipHash128(salt_, {bytes, found->name.size()}).low, found->admin};
 }
 
 Result<NewKey> MakeKey(const std::string& name) {

@@ -15,8 +15,9 @@ namespace galen::server {
 
 class ApiKeys {
  public:
-  // Lines of "NAME sha256:HEX"; empty lines and those that begin with # are passed over. DataLoss
-  // with the number of the line, never with its text.
+  // Lines of "NAME sha256:HEX", with " admin" behind it for who may read the audit log; empty lines
+  // and those that begin with # are passed over. DataLoss with the number of the line, never with
+  // its text.
   static Result<ApiKeys> Parse(std::string_view text);
   static Result<ApiKeys> Read(const std::string& path);
 
@@ -28,6 +29,7 @@ class ApiKeys {
  private:
   struct Key {
     std::string name, digest;
+    bool admin = false;
   };
   std::vector<Key> keys_;
   SipKey salt_{};

@@ -30,6 +30,16 @@ TEST(ApiKeys, AKeyThatWasMadeIsFound) {
   }
 }
 
+TEST(ApiKeys, AdministratorsAreThoseThatTheFileNames) {
+  const Result<NewKey> a = MakeKey("chief"), b = MakeKey("lab");
+  const Result<ApiKeys> keys = ApiKeys::Parse(a->line + " admin\n" + b->line + "\n");
+  ASSERT_TRUE(keys.ok()) << keys.status().message();
+  EXPECT_TRUE(keys->Find("Bearer " + a->key)->admin);
+  EXPECT_FALSE(keys->Find("Bearer " + b->key)->admin);
+  EXPECT_FALSE(ApiKeys::Parse(a->line + " owner").ok());
+  EXPECT_FALSE(ApiKeys::Parse(a->line + " admin admin").ok());
+}
+
 TEST(ApiKeys, BadFilesAreRefusedWithoutQuotingThem) {
   const std::string good = MakeKey("x")->line;
   for (const std::string& text :

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/documents/document_pool.h"
+
 namespace galen::server {
 namespace {
 
@@ -112,6 +114,17 @@ std::string Metrics::Text(const Services& services) const {
              std::to_string(r.count) + "\n";
     }
   }
+  const DocumentCounters& documents = services.documents.counters();
+  const auto count = [&](const char* name, const char* type, const char* help, int64_t value) {
+    Header(&out, name, type, help);
+    out += std::string(name) + " " + std::to_string(value) + "\n";
+  };
+  count("galen_documents_waiting", "gauge", "Cases that wait for a thread", documents.waiting);
+  count("galen_documents_running", "gauge", "Cases at work", documents.running);
+  count("galen_documents_total", "counter", "Cases taken in", documents.requests);
+  count("galen_documents_refused_total", "counter", "Refused since too many waited",
+        documents.refused);
+  count("galen_pages_total", "counter", "Pages opened of documents", documents.pages);
   const std::vector<ModelRegistry::Loaded> loaded = services.models.loaded();
   for (const HostMetric& metric : kHostMetrics) {
     if (loaded.empty()) break;

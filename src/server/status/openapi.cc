@@ -4,6 +4,7 @@
 #include "server/api/write_json.h"
 #include "server/endpoints.h"
 #include "server/services.h"
+#include "server/status/openapi_own.h"
 
 namespace galen::server {
 namespace {
@@ -130,16 +131,24 @@ Json BodyOf(std::string_view path, const ServerOptions& options) {
   return Type("object");
 }
 
-Json Responses(bool open) {
-  Json responses = {{"200", {{"description", "The answer"}}},
-                    {"400", {{"description", "The request is wrong; the message names the field"}}},
-                    {"403", {{"description", "The request of a web page from elsewhere"}}},
-                    {"404", {{"description", "No such model"}}},
-                    {"413", {{"description", "The body is too large"}}},
-                    {"429", {{"description", "The queue is full; see Retry-After"}}},
-                    {"501", {{"description", "Not implemented"}}},
-                    {"503", {{"description", "Not now; see Retry-After"}}}};
-  if (!open) responses["401"] = {{"description", "No valid API key"}};
+Json Responses(const Endpoint& endpoint, bool keys) {
+  const char* schema = DialectOf(endpoint.path) == Dialect::kOllama ? "OllamaError" : "Error";
+  const Json content = {{"application/json",
+                         {{"schema", {{"$ref", std::string("#/components/schemas/") + schema}}}}}};
+  Json responses = {{"200", {{"description", "The answer"}}}};
+  const auto error = [&](const char* status, const char* what) {
+    responses[status] = {{"description", what}, {"content", content}};
+  };
+  error("400", "The request is wrong; the message names the field");
+  error("403", "The request of a web page from elsewhere, or a key without the right");
+  error("404", "No such model, or nothing there");
+  error("413", "The body, or something in it, is too large");
+  error("429", "The queue is full; see Retry-After");
+  error("431", "The headers are too large");
+  error("500", "An error of this server");
+  error("501", "Not implemented");
+  error("503", "Not now; see Retry-After");
+  if (keys && !endpoint.open) error("401", "No valid API key");
   return responses;
 }
 
@@ -147,27 +156,30 @@ Json Responses(bool open) {
 
 void OpenApi(const Services& services, std::shared_ptr<const HttpRequest>,
              std::shared_ptr<Reply> reply) {
+  const bool keys = !services.options.api_keys.empty();
   Json paths = Json::object();
   for (const Endpoint& endpoint : services.endpoints) {
     std::string path = endpoint.path, method = endpoint.method;
     for (char& c : method) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    Json operation = {{"summary", endpoint.summary}, {"responses", Responses(endpoint.open)}};
+    Json operation = {{"summary", endpoint.summary}, {"responses", Responses(endpoint, keys)}};
     if (path.ends_with('*')) {
       path.replace(path.size() - 1, 1, "{name}");
       operation["parameters"] = {
           {{"name", "name"}, {"in", "path"}, {"required", true}, {"schema", Type("string")}}};
     }
-    if (method == "post" || method == "delete") {
+    if (method == "post" || path == "/api/delete") {
       operation["requestBody"]["content"]["application/json"]["schema"] =
           BodyOf(endpoint.path, services.options);
     }
-    if (!endpoint.open) operation["security"] = Json::array({{{"key", Json::array()}}});
+    DescribeOwn(endpoint.path, services.options, &operation);
+    if (keys && !endpoint.open) operation["security"] = Json::array({{{"key", Json::array()}}});
     paths[path][method] = std::move(operation);
   }
   Json json = {{"openapi", "3.1.0"},
                {"info", {{"title", "galen"}, {"version", services.options.version}}},
                {"paths", paths}};
-  json["components"]["securitySchemes"]["key"] = {{"type", "http"}, {"scheme", "bearer"}};
+  if (keys) json["components"]["securitySchemes"]["key"] = {{"type", "http"}, {"scheme", "bearer"}};
+  json["components"]["schemas"] = OwnSchemas();
   HttpResponse response;
   response.body = WriteJson(json);
   reply->Send(std::move(response));

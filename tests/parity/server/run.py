@@ -6,10 +6,11 @@ embeddings and log-likelihoods against transformers.
 
 The versions are those of tools/oracle_requirements.txt. GALEN_BIN names the program. Tiny random models are served, and the
 real ones of $GALEN_MODELS where tools need a vocabulary that spells JSON and where log-likelihoods are compared (with what
-tests/parity/models has computed). --all: lm-evaluation-harness, too.
+tests/parity/models has computed). --all: lm-evaluation-harness and schemathesis, too.
 """
 
 import base64
+import importlib
 import importlib.util
 import json
 import os
@@ -17,7 +18,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-CASES = HERE.parents[1] / "cases/server/run.py"
+sys.path.insert(0, str(HERE.parents[1] / "cases/server"))
+import serving as cases  # noqa: E402
+import tool_checks  # noqa: E402
 
 try:
     import ollama
@@ -109,16 +112,16 @@ def get_lab_value(patient: int, test: str) -> str:
     return f"{test} of {patient}: 139 mmol/L"
 
 
-def check_tools(server, cases):
+def check_tools(server):
     """The loop that agents run, through both clients, in each form of calls."""
     client = openai.OpenAI(base_url=f"http://127.0.0.1:{server.port}/v1", api_key="none", max_retries=0)
     for model in ("words", "tagged", "llama"):
         messages = [{"role": "user", "content": "What is the sodium of patient 7?"}]
-        ask = dict(model=model, temperature=0, max_tokens=80, tools=cases.TOOLS)
+        ask = dict(model=model, temperature=0, max_tokens=80, tools=tool_checks.TOOLS)
         first = client.chat.completions.create(**ask, messages=messages, tool_choice="required").choices[0]
         assert first.message.content is None
         call = first.message.tool_calls[0]
-        cases.expect_call(call.function.name, json.loads(call.function.arguments))
+        tool_checks.expect_call(call.function.name, json.loads(call.function.arguments))
         with client.chat.completions.stream(**ask, messages=messages, tool_choice="required") as stream:
             events = list(stream)
         assert any(e.type == "tool_calls.function.arguments.done" for e in events)
@@ -141,7 +144,7 @@ def check_tools(server, cases):
     print(f"tools: three forms; the model called a Python function {calls} times of its own accord")
 
 
-def check_embeddings(cases):
+def check_embeddings():
     """Vectors of tiny models against transformers in fp32."""
     import torch
     import transformers
@@ -163,7 +166,7 @@ def check_embeddings(cases):
         print(f"embeddings of tiny {name}: within {worst:.1e} of transformers")
 
 
-def check_scores(cases):
+def check_scores():
     """Echoed log-probabilities of token ids, as lm-evaluation-harness asks for them, in one batch."""
     models = load("parity_models", HERE.parent / "models/run.py")
     from safetensors import safe_open
@@ -187,20 +190,20 @@ def check_scores(cases):
 
 
 def main():
-    cases = load("server_cases", CASES)
     with cases.Server() as server:
         check_openai(server, cases.png())
         print(f"openai {openai.__version__}: as expected")
         check_ollama(server, cases.png())
         print("ollama: as expected")
-    check_embeddings(cases)
-    check_scores(cases)
+    check_embeddings()
+    check_scores()
     if cases.SMOLLM.is_file():
-        with cases.tool_models() as server:
-            check_tools(server, cases)
+        with tool_checks.tool_models() as server:
+            check_tools(server)
     if "--all" in sys.argv[1:]:
         sys.path.insert(0, str(HERE))
-        load("harness", HERE / "harness.py").check(cases)
+        for name in ("harness", "described"):
+            importlib.import_module(name).check(cases)
     return 0
 
 

@@ -1,0 +1,56 @@
+// Threads for work on documents, which waits long for children and for models. Bounded; clients
+// take turns.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/admission_queue.h"
+
+namespace galen::server {
+
+struct DocumentCounters {
+  std::atomic<int64_t> waiting{0}, running{0}, requests{0}, refused{0}, pages{0};
+};
+
+class DocumentPool {
+ public:
+  // capacity: of those that wait.
+  DocumentPool(int threads, int64_t capacity);
+  // Asks what runs to stop and waits for it; what waits is asked to stop before it runs, too.
+  ~DocumentPool();
+
+  // work must end soon after stop was requested; it is called also if that was before its turn. 0:
+  // the queue is full. From any thread.
+  int64_t Submit(const std::string& client, std::stop_source stop, std::function<void()> work);
+  // What still waits goes without being called.
+  void Drop(int64_t id);
+
+  DocumentCounters& counters() { return counters_; }
+
+ private:
+  struct Item {
+    std::stop_source stop;
+    std::function<void()> work;
+  };
+  void Loop();
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  AdmissionQueue<Item> queue_;
+  std::map<int64_t, std::stop_source> running_;
+  int64_t next_ = 1;
+  bool stop_ = false;
+  DocumentCounters counters_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace galen::server

@@ -1,0 +1,284 @@
+// POST /extract: documents in, checked values out, as `galen extract` gives them.
+#include <charconv>
+
+#include "extract/output/output.h"
+#include "server/api/audit.h"
+#include "server/api/write_json.h"
+#include "server/documents/document_pool.h"
+#include "server/documents/event_stream.h"
+#include "server/documents/extract_call.h"
+#include "server/documents/host_reader.h"
+#include "server/documents/run_on_documents.h"
+#include "server/endpoints.h"
+#include "server/jobs/job_board.h"
+
+namespace galen::server {
+namespace {
+
+constexpr int64_t kMostKeep = 7 * 24 * 3600;
+
+struct Run {
+  const Services& services;
+  ExtractCall call;
+  std::vector<extract::NamedBytes> files;
+  ModelForRequest model, second;  // second.info: null where there is none
+  Tenant tenant;
+  std::stop_source stop;
+  std::shared_ptr<Reply> reply;
+};
+
+const char* ContentTypeOf(const std::string& format) {
+  return format == "fhir"   ? "application/fhir+json; charset=utf-8"
+         : format == "csv"  ? "text/csv; charset=utf-8"
+         : format == "html" ? "text/html; charset=utf-8"
+                            : "application/json";
+}
+
+// Files and pages: what breaks a limit is 413, what cannot be read 400.
+ApiError ErrorOfCase(const Status& status) {
+  ApiError error = ErrorOf(status, "file");
+  if (status.code() == StatusCode::kResourceExhausted) error.status = 413;
+  if (status.code() == StatusCode::kNotFound) error.status = 400;
+  if (status.code() == StatusCode::kCancelled) error.status = 503;
+  return error;
+}
+
+ApiError ErrorOfReading(const Status& status, const HostReader& reader, const HostReader* second) {
+  if (reader.refusal()) return *reader.refusal();
+  if (second != nullptr && second->refusal()) return *second->refusal();
+  ApiError error = ErrorOf(status);
+  // "no medical document found": of the files, not of the address.
+  if (status.code() == StatusCode::kNotFound) error.status = 400;
+  if (status.code() == StatusCode::kCancelled) error.status = 503;
+  return error;
+}
+
+Json SummaryOf(const extract::Extraction& extraction) {
+  Json values = Json::array();
+  for (const extract::Value& value : extraction.answer.values) {
+    const auto level = value.Has(extract::Level::kFlag)   ? extract::Level::kFlag
+                       : value.Has(extract::Level::kNote) ? extract::Level::kNote
+                                                          : extract::Level::kOk;
+    values.push_back({{"path", value.leaf.path}, {"level", extract::LevelName(level)}});
+  }
+  return {{"summary",
+           {{"values", values.size()},
+            {"flagged", extraction.Count(extract::Level::kFlag)},
+            {"noted", extraction.Count(extract::Level::kNote)}}},
+          {"values", std::move(values)}};
+}
+
+// What a stream tells on the way.
+void TellProgress(Run* run, EventSink* events) {
+  run->call.source.progress = [&counters = run->services.documents.counters(), events](
+                                  int64_t done, int64_t total) {
+    ++counters.pages;
+    if (events != nullptr) events->Send("page", WriteJson(Json{{"done", done}, {"total", total}}));
+  };
+  if (events == nullptr) return;
+  run->call.options.progress = [events](const std::string&, int64_t done, int64_t total) {
+    events->Send("reading", WriteJson(Json{{"done", done}, {"total", total}}));
+  };
+  run->call.options.on_kind = [events](const extract::Kind& kind, const std::string& by) {
+    events->Send("kind", WriteJson(Json{{"kind", kind.id}, {"title", kind.title}, {"by", by}}));
+  };
+  run->call.options.on_text = [events](std::string_view text) {
+    events->Send("token", "{\"text\":" + Quoted(text) + "}");
+  };
+}
+
+Result<std::string> Written(const Run& run, const extract::Extraction& extraction) {
+  const extract::OutputOptions output = extract::OutputNow(run.services.options.version);
+  if (!run.call.pictures) return extract::Write(run.call.format, extraction, output);
+  Json report = extract::Report(extraction, output);
+  RETURN_IF_ERROR(extract::AddPictures(extraction, {}, &report));
+  return WriteJson(report);
+}
+
+// Errors are ready to be sent.
+bool Extract(Run* run, EventSink* events, std::string* text, ApiError* error) {
+  const std::stop_token stop = run->stop.get_token();
+  run->call.source.cancelled =
+      run->call.options.cancelled = [stop] { return stop.stop_requested(); };
+  TellProgress(run, events);
+  Result<extract::Case> opened = extract::Case::FromBytes(std::move(run->files), run->call.source);
+  if (!opened.ok()) {
+    *error = ErrorOfCase(opened.status());
+    return false;
+  }
+  const auto source = std::make_shared<const extract::Case>(*std::move(opened));
+  const HostReaderOptions options{run->call.max_tokens, run->call.source.dpi};
+  auto reader = HostReader::Create(run->model, run->tenant, options, stop);
+  Result<std::unique_ptr<HostReader>> second(std::unique_ptr<HostReader>{});
+  if (reader.ok() && run->second.info != nullptr)
+    second = HostReader::Create(run->second, run->tenant, options, stop);
+  if (!reader.ok() || !second.ok()) {
+    *error = ErrorOf(reader.ok() ? second.status() : reader.status());
+    return false;
+  }
+  const auto extraction = extract::Extract(source, run->call.options, reader->get(), second->get());
+  if (!extraction.ok()) {
+    *error = ErrorOfReading(extraction.status(), **reader, second->get());
+    return false;
+  }
+  if (events != nullptr) events->Send("verdicts", WriteJson(SummaryOf(*extraction)));
+  Result<std::string> written = Written(*run, *extraction);
+  if (!written.ok()) {
+    *error = ErrorOf(written.status());
+    return false;
+  }
+  *text = *std::move(written);
+  return true;
+}
+
+// The last event's data: of one line.
+std::string ResultLine(const Run& run, std::string text) {
+  if (run.call.format != "json")
+    return WriteJson(Json{{"format", run.call.format}, {"text", text}});
+  std::erase(text, '\n');
+  return text;
+}
+
+void Stream(Run* run) {
+  EventStream events(run->reply);
+  std::string text;
+  ApiError error;
+  if (!Extract(run, &events, &text, &error)) return events.Fail(error);
+  events.Send("result", ResultLine(*run, std::move(text)));
+  events.End();
+}
+
+void Answer(Run* run) {
+  std::string text;
+  ApiError error;
+  if (!Extract(run, nullptr, &text, &error))
+    return run->reply->Send(ErrorResponse(Dialect::kOpenAi, error));
+  HttpResponse response;
+  response.content_type = ContentTypeOf(run->call.format);
+  // A page of its own: nothing of this server's origin is to run or show it.
+  if (run->call.format == "html")
+    response.headers.emplace_back("Content-Disposition",
+                                  "attachment; filename=\"extraction.html\"");
+  response.body = std::move(text);
+  run->reply->Send(std::move(response));
+}
+
+void Work(Run* run, DocumentJob* job) {
+  const auto fail = [&](const ApiError& error) {
+    const std::string body = ErrorBody(Dialect::kOpenAi, error);
+    job->Finish("failed", "error", body, "application/json", body);
+  };
+  ApiError error;
+  try {
+    job->Begin();
+    std::string text;
+    const bool good = Extract(run, job, &text, &error);
+    // Whoever asked has deleted it, or the server ends.
+    if (run->stop.stop_requested()) return job->Abandon();
+    if (!good) return fail(error);
+    job->Finish("done", "result", ResultLine(*run, text), ContentTypeOf(run->call.format), text);
+  } catch (const std::exception&) {
+    error.message = "an internal error";
+    fail(error);
+  }
+}
+
+// Answers 202; the work goes on without the connection.
+void StartJob(const std::shared_ptr<Run>& run, int64_t keep) {
+  ApiError error;
+  const auto fail = [&](int status, const char* message, int retry_after) {
+    error.status = status;
+    error.message = message;
+    error.retry_after = retry_after;
+    run->reply->Send(ErrorResponse(Dialect::kOpenAi, error));
+  };
+  JobBoard* board = run->services.jobs;
+  const Result<std::shared_ptr<DocumentJob>> job = board->Start(run->tenant, keep);
+  if (!job.ok()) return fail(503, "the job cannot be written down", 10);
+  run->stop = (*job)->stop();
+  const int64_t place =
+      run->services.documents.Submit(run->tenant.name, run->stop, [run, job = *job] {
+        run->stop.stop_requested() ? job->Abandon() : Work(run.get(), job.get());
+      });
+  if (place == 0) {
+    (*job)->Abandon();
+    (void)board->store().Remove((*job)->id());
+    return fail(429, "too many documents wait; try later", 5);
+  }
+  HttpResponse response;
+  response.status = 202;
+  response.headers.emplace_back("Location", "/jobs/" + (*job)->id());
+  response.body = WriteJson(Json{{"id", (*job)->id()},
+                                 {"state", "queued"},
+                                 {"url", "/jobs/" + (*job)->id()},
+                                 {"events", "/jobs/" + (*job)->id() + "/events"}});
+  run->reply->Send(std::move(response));
+}
+
+// ?job=true&keep=SECONDS. 422 for other values.
+bool ReadJobQuery(const Services& services, const std::string& query, bool* job, int64_t* keep,
+                  ApiError* error) {
+  const std::string asked = QueryValue(query, "job"), seconds = QueryValue(query, "keep");
+  *job = asked == "true";
+  const auto wrong = [&](const char* field, const char* message) {
+    *error = ErrorOfField(InvalidArgument(message), field);
+    return false;
+  };
+  if (!asked.empty() && asked != "true" && asked != "false")
+    return wrong("job", "'job' must be true or false");
+  *keep = -1;
+  if (!seconds.empty()) {
+    const auto [end, code] =
+        std::from_chars(seconds.data(), seconds.data() + seconds.size(), *keep);
+    if (code != std::errc() || end != seconds.data() + seconds.size() || *keep < 0 ||
+        *keep > kMostKeep) {
+      return wrong("keep", "'keep' must be seconds from 0 to 604800");
+    }
+  }
+  if (*job && services.jobs == nullptr) {
+    error->status = 501;
+    error->message = "this server keeps no jobs (--jobs FILE)";
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void ExtractDocuments(const Services& services, std::shared_ptr<const HttpRequest> request,
+                      std::shared_ptr<Reply> reply) {
+  const auto fail = [&](const ApiError& error) {
+    reply->Send(ErrorResponse(Dialect::kOpenAi, error));
+  };
+  ApiError error;
+  Upload upload;
+  auto run = std::make_shared<Run>(Run{services, {}, {}, {}, {}, request->tenant, {}, reply});
+  bool job = false;
+  int64_t keep = -1;
+  if (!ReadJobQuery(services, request->query, &job, &keep, &error) ||
+      !ReadUpload(services, *request, ExtractFormFields(), &upload, &error) ||
+      !ReadExtractCall(services, upload, &run->call, &error) ||
+      !FindNamedModel(services, run->call.model, "model", &run->model.info, &error)) {
+    return fail(error);
+  }
+  if (!run->call.second_model.empty() &&
+      !FindNamedModel(services, run->call.second_model, "second_model", &run->second.info,
+                      &error)) {
+    return fail(error);
+  }
+  if (!AcquireModel(services, *run->model.info, &run->model, &error)) return fail(error);
+  if (run->second.info != nullptr &&
+      !AcquireModel(services, *run->second.info, &run->second, &error)) {
+    return fail(error);
+  }
+  if (!RecordDocuments(services, *request, run->model, run->second.info,
+                       DigestsOf(services, upload), &error)) {
+    return fail(error);
+  }
+  run->files = std::move(upload.files);
+  if (job) return StartJob(run, keep);
+  RunOnDocuments(services, *request, reply, run->stop,
+                 [run] { run->call.stream ? Stream(run.get()) : Answer(run.get()); });
+}
+
+}  // namespace galen::server

@@ -1,0 +1,28 @@
+// The fields of /extract.
+#pragma once
+
+#include <string>
+
+#include "extract/extraction.h"
+#include "server/documents/upload.h"
+
+namespace galen::server {
+
+struct ExtractCall {
+  std::string model, second_model;
+  extract::ExtractOptions options;  // without callbacks
+  extract::CaseOptions source;
+  std::string format = "json";
+  bool pictures = false;  // "pages": the pages' pictures beside the answer
+  bool stream = false;
+  int64_t max_tokens = 0;
+};
+
+// 422 for what is wrong.
+bool ReadExtractCall(const Services& services, const Upload& upload, ExtractCall* call,
+                     ApiError* error);
+
+// Of a form's texts, those that are something else.
+std::span<const FormField> ExtractFormFields();
+
+}  // namespace galen::server

@@ -1,0 +1,48 @@
+// A reader of pages whose model serves others, too: its requests go through the model's queue and
+// batch.
+#pragma once
+
+#include <optional>
+#include <stop_token>
+
+#include "extract/answer/reader.h"
+#include "server/api/generate.h"
+
+namespace galen::server {
+
+struct HostReaderOptions {
+  int64_t max_tokens = 0;  // of one answer; 0: what the context leaves
+  double dpi = 200;        // of page pictures
+};
+
+// Used by one thread, which waits in Read.
+class HostReader : public extract::Reader {
+ public:
+  static Result<std::unique_ptr<HostReader>> Create(const ModelForRequest& model,
+                                                    const Tenant& tenant,
+                                                    const HostReaderOptions& options,
+                                                    std::stop_token stop);
+
+  extract::ReaderIdentity identity() const override { return identity_; }
+  Result<extract::Answer> Read(const extract::ReadRequest& request) override;
+  // Why the model took no request: its queue was full, it is being closed.
+  const std::optional<ApiError>& refusal() const { return refusal_; }
+
+ private:
+  HostReader(const ModelForRequest& model, const Tenant& tenant, const HostReaderOptions& options,
+             std::stop_token stop)
+      : model_(model), tenant_(tenant), options_(options), stop_(std::move(stop)) {}
+  // Waits for a place in the queue, but not for the first request of a document: whoever asks is
+  // told to come back.
+  Result<int64_t> Submit(const GenerateJob& job);
+
+  const ModelForRequest model_;
+  const Tenant tenant_;
+  const HostReaderOptions options_;
+  const std::stop_token stop_;
+  extract::ReaderIdentity identity_;
+  bool admitted_ = false;
+  std::optional<ApiError> refusal_;
+};
+
+}  // namespace galen::server

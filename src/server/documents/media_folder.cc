@@ -1,0 +1,184 @@
+#include "server/documents/media_folder.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "base/files.h"
+#include "recipes/recipe.h"
+
+namespace galen::server {
+namespace {
+
+// Readers tell some formats by the name's ending.
+std::string EndingOf(const std::string& name) {
+  std::string lower(name.substr(name.size() - std::min<size_t>(name.size(), 16)));
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const char* ending : {".nii.gz", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".dcm", ".zip",
+                             ".tar.gz", ".tgz", ".tar", ".svs", ".ndpi", ".mrxs", ".scn", ".bif"}) {
+    if (lower.ends_with(ending)) return ending;
+  }
+  return "";
+}
+
+void ReplaceAll(std::string* text, const std::string& what, const std::string& by) {
+  for (size_t at = 0; (at = text->find(what, at)) != text->npos; at += by.size())
+    text->replace(at, what.size(), by);
+}
+
+bool IsSeries(const Recipe& recipe) { return recipe.input == Recipe::Input::kSeries; }
+
+// A recipe by name alone: no file is opened for a request.
+Result<Recipe> BuiltinRecipe(const std::string& name) {
+  const auto& all = BuiltinRecipes();
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const Recipe& recipe) { return recipe.name == name; });
+  if (found != all.end()) return *found;
+  std::string names;
+  for (const Recipe& recipe : all) names += (names.empty() ? "" : ", ") + recipe.name;
+  return InvalidArgument("must be one of " + names);
+}
+
+Result<Recipe> ChooseRecipe(const MediaFolder& folder, const MediaCall& call,
+                            std::vector<MediaFile>* files) {
+  if (!call.recipe.empty()) {
+    ASSIGN_OR_RETURN(Recipe recipe, BuiltinRecipe(call.recipe));
+    *files = folder.Files(IsSeries(recipe));
+    return recipe;
+  }
+  // Slices of one series, or pictures that stand side by side.
+  *files = folder.Files(true);
+  ASSIGN_OR_RETURN(Recipe recipe, DefaultRecipe(*files, call.options));
+  if (!folder.several_dicom() || IsSeries(recipe)) return recipe;
+  *files = folder.Files(false);
+  return DefaultRecipe(*files, call.options);
+}
+
+}  // namespace
+
+Result<MediaFolder> MediaFolder::Make(std::vector<extract::NamedBytes> files) {
+  ASSIGN_OR_RETURN(TemporaryFolder made, TemporaryFolder::Make());
+  MediaFolder folder(std::move(made));
+  for (extract::NamedBytes& file : files) {
+    if (file.bytes.empty()) return DataLoss(file.name + " is empty");
+    char number[32];
+    std::snprintf(number, sizeof(number), "/%06zu", folder.names_.size());
+    const std::string path = folder.folder_.path() + number + EndingOf(file.name);
+    RETURN_IF_ERROR(WriteFileAtomically(path, file.bytes));
+    const bool dicom = DetectKind(file.name, file.bytes) == MediaKind::kDicom;
+    folder.all_dicom_ = folder.all_dicom_ && dicom;
+    folder.names_.emplace_back(path, std::move(file.name));
+    file.bytes = {};
+  }
+  return folder;
+}
+
+std::vector<MediaFile> MediaFolder::Files(bool series) const {
+  if (series && several_dicom()) return {{folder_.path(), MediaKind::kDicom}};
+  std::vector<MediaFile> files;
+  for (const auto& [path, name] : names_) files.push_back({path, MediaKind::kAuto});
+  return files;
+}
+
+std::string MediaFolder::Named(std::string text) const {
+  for (const auto& [path, name] : names_) ReplaceAll(&text, path, name);
+  ReplaceAll(&text, folder_.path(), "the files");
+  return text;
+}
+
+void MediaFolder::Rename(MediaInput* input) const {
+  for (SeenImage& seen : input->images) seen.source = Named(std::move(seen.source));
+  for (SeenImage& seen : input->overviews) seen.source = Named(std::move(seen.source));
+  for (std::string& warning : input->warnings) warning = Named(std::move(warning));
+  for (auto& [name, value] : input->facts) value = Named(std::move(value));
+}
+
+std::span<const FormField> MediaFormFields() {
+  static constexpr std::array<FormField, 13> kFields = {{{"stream", FormValue::kBool},
+                                                         {"window_center", FormValue::kNumber},
+                                                         {"window_width", FormValue::kNumber},
+                                                         {"max_images", FormValue::kNumber},
+                                                         {"dpi", FormValue::kNumber},
+                                                         {"frame", FormValue::kNumber},
+                                                         {"series", FormValue::kNumber},
+                                                         {"allow_mixed_patients", FormValue::kBool},
+                                                         {"keep_identity", FormValue::kBool},
+                                                         {"seed", FormValue::kNumber},
+                                                         {"max_tokens", FormValue::kNumber},
+                                                         {"temperature", FormValue::kNumber},
+                                                         {"top_p", FormValue::kNumber}}};
+  return kFields;
+}
+
+Status ReadMediaFields(const ServerOptions& server, Fields* fields, MediaCall* call) {
+  MediaOptions& o = call->options;
+  RETURN_IF_ERROR(fields->String("recipe", &call->recipe));
+  if (!call->recipe.empty()) {
+    const Result<Recipe> recipe = BuiltinRecipe(call->recipe);
+    if (!recipe.ok()) return fields->Fail("recipe", recipe.status().message());
+  }
+  RETURN_IF_ERROR(fields->String("question", &o.question));
+  RETURN_IF_ERROR(fields->String("page_range", &o.pages));
+  RETURN_IF_ERROR(fields->String("slices", &o.slices));
+  if (o.pages.size() > 1000) return fields->Fail("page_range", "is too long");
+  if (o.slices.size() > 1000) return fields->Fail("slices", "is too long");
+  constexpr double kMost = 1e6;
+  float centre = 0, width = 0, dpi = 0;
+  const bool has_centre = fields->Any("window_center") != nullptr;
+  const bool has_width = fields->Any("window_width") != nullptr;
+  RETURN_IF_ERROR(fields->Number("window_center", -kMost, kMost, &centre));
+  RETURN_IF_ERROR(fields->Number("window_width", 1e-6, kMost, &width));
+  if (has_centre != has_width)
+    return fields->Fail(has_centre ? "window_width" : "window_center",
+                        "is missing beside the other");
+  if (has_centre) o.window = {centre, width};
+  RETURN_IF_ERROR(fields->Int("max_images", 1, 1000, &o.max_images));
+  RETURN_IF_ERROR(fields->Number("dpi", 1, 600, &dpi));
+  o.dpi = dpi;
+  std::string plane = "axial";
+  RETURN_IF_ERROR(fields->String("plane", &plane));
+  const Result<Plane> parsed = ParsePlane(plane);
+  if (!parsed.ok()) return fields->Fail("plane", "must be axial, coronal or sagittal");
+  o.plane = *parsed;
+  RETURN_IF_ERROR(fields->Int("frame", 0, 1 << 20, &o.frame));
+  int64_t series = -1;
+  RETURN_IF_ERROR(fields->Int("series", 0, int64_t{1} << 31, &series));
+  if (series >= 0) o.series = series;
+  RETURN_IF_ERROR(fields->Bool("allow_mixed_patients", &o.allow_mixed_patients));
+  RETURN_IF_ERROR(fields->Bool("keep_identity", &o.keep_identity));
+  int64_t seed = 0;
+  RETURN_IF_ERROR(fields->Int("seed", 0, int64_t{1} << 53, &seed));
+  o.seed = static_cast<uint64_t>(seed);
+  o.image.max_pixels = server.max_image_pixels;
+  return OkStatus();
+}
+
+Result<MediaInput> BuildUploaded(const ServerOptions& server, const MediaFolder& folder,
+                                 const MediaCall& call) {
+  std::vector<MediaFile> files;
+  const Result<Recipe> recipe = ChooseRecipe(folder, call, &files);
+  if (!recipe.ok()) return folder.Named(recipe.status());
+  Result<MediaInput> input = ApplyRecipe(*recipe, files, call.options);
+  if (!input.ok()) return folder.Named(input.status());
+  folder.Rename(&*input);
+  int64_t pixels = 0;
+  for (const auto* images : {&input->images, &input->overviews}) {
+    for (const SeenImage& seen : *images) pixels += seen.image.width * seen.image.height;
+  }
+  if (pixels > server.max_image_pixels) {
+    return ResourceExhausted(
+        "the images have " + std::to_string(pixels) + " pixels together; this server takes " +
+        std::to_string(server.max_image_pixels) + ": choose fewer slices, pages or max_images");
+  }
+  return input;
+}
+
+ApiError ErrorOfMedia(const Status& status) {
+  ApiError error = ErrorOf(status, "file");
+  if (status.code() == StatusCode::kResourceExhausted) error.status = 413;
+  if (status.code() == StatusCode::kNotFound) error.status = 400;
+  return error;
+}
+
+}  // namespace galen::server

@@ -1,0 +1,53 @@
+// Uploaded files where recipes can open them: in a folder of this process alone that goes with the
+// object. Their names there are made up; what is said of them has the names that were sent.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/child.h"
+#include "recipes/apply.h"
+#include "server/documents/upload.h"
+
+namespace galen::server {
+
+class MediaFolder {
+ public:
+  static Result<MediaFolder> Make(std::vector<extract::NamedBytes> files);
+
+  // As recipes take them: several DICOM files are one folder where `series` says so, which they are
+  // sorted in by position.
+  std::vector<MediaFile> Files(bool series) const;
+  bool several_dicom() const { return all_dicom_ && names_.size() > 1; }
+  // The text with the names that were sent in place of paths.
+  std::string Named(std::string text) const;
+  Status Named(const Status& status) const { return {status.code(), Named(status.message())}; }
+  void Rename(MediaInput* input) const;
+
+ private:
+  explicit MediaFolder(TemporaryFolder folder) : folder_(std::move(folder)) {}
+
+  TemporaryFolder folder_;
+  std::vector<std::pair<std::string, std::string>> names_;  // path, name
+  bool all_dicom_ = true;
+};
+
+// The fields of media: recipe (of the built-in ones), question, window, slices, ...
+struct MediaCall {
+  std::string recipe;
+  MediaOptions options;
+};
+Status ReadMediaFields(const ServerOptions& server, Fields* fields, MediaCall* call);
+// Of a form's texts, those that are something else.
+std::span<const FormField> MediaFormFields();
+
+// As BuildInput, with names. What it draws is bounded by ServerOptions::max_image_pixels in all:
+// ResourceExhausted.
+Result<MediaInput> BuildUploaded(const ServerOptions& server, const MediaFolder& folder,
+                                 const MediaCall& call);
+
+// Files that cannot be read, recipes that do not fit them: 400; limits: 413.
+ApiError ErrorOfMedia(const Status& status);
+
+}  // namespace galen::server

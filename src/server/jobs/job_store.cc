@@ -1,0 +1,88 @@
+#include "server/jobs/job_store.h"
+
+#include <array>
+
+namespace galen::server {
+namespace {
+
+std::string TextOf(const SqlValue& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  return text == nullptr ? "" : *text;
+}
+
+int64_t NumberOf(const SqlValue& value) {
+  const auto* number = std::get_if<int64_t>(&value);
+  return number == nullptr ? 0 : *number;
+}
+
+}  // namespace
+
+std::span<const std::vector<const char*>> JobMigrations() {
+  static const std::array<std::vector<const char*>, 1> kSteps = {{
+      {"CREATE TABLE jobs (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, state TEXT NOT NULL, "
+       "created INTEGER NOT NULL, expires INTEGER NOT NULL, content_type TEXT NOT NULL, "
+       "answer TEXT NOT NULL) WITHOUT ROWID",
+       "CREATE INDEX jobs_by_expiry ON jobs (expires)"},
+  }};
+  return kSteps;
+}
+
+Result<std::unique_ptr<JobStore>> JobStore::Open(const std::string& path, int64_t expires) {
+  ASSIGN_OR_RETURN(Database database, Database::Open(path));
+  if (Status status = Migrate(&database, JobMigrations()); !status.ok())
+    return status.WithContext(path);
+  std::unique_ptr<JobStore> store(new JobStore(std::move(database)));
+  RETURN_IF_ERROR(store->database_.Run(
+      "UPDATE jobs SET state = 'interrupted', expires = ? WHERE state IN ('queued', 'running')",
+      {expires}));
+  return store;
+}
+
+Status JobStore::Add(const JobRecord& job) {
+  const std::lock_guard lock(mutex_);
+  return database_.Run(
+      "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?)",
+      {job.id, job.tenant, job.state, job.created, job.expires, job.content_type, job.answer});
+}
+
+Status JobStore::SetState(const std::string& id, const std::string& state) {
+  const std::lock_guard lock(mutex_);
+  return database_.Run("UPDATE jobs SET state = ? WHERE id = ? AND state IN ('queued', 'running')",
+                       {state, id});
+}
+
+Status JobStore::Finish(const std::string& id, const std::string& state,
+                        const std::string& content_type, const std::string& answer,
+                        int64_t expires) {
+  const std::lock_guard lock(mutex_);
+  return database_.Run(
+      "UPDATE jobs SET state = ?, content_type = ?, answer = ?, expires = ? WHERE id = ? AND state "
+      "IN ('queued', 'running')",
+      {state, content_type, answer, expires, id});
+}
+
+Result<std::optional<JobRecord>> JobStore::Find(const std::string& id, const std::string& tenant) {
+  const std::lock_guard lock(mutex_);
+  std::optional<JobRecord> found;
+  RETURN_IF_ERROR(database_.Run(
+      "SELECT id, tenant, state, created, expires, content_type, answer FROM jobs WHERE id = ? AND "
+      "tenant = ?",
+      {id, tenant}, [&](const std::vector<SqlValue>& row) {
+        found = {TextOf(row[0]),   TextOf(row[1]), TextOf(row[2]), NumberOf(row[3]),
+                 NumberOf(row[4]), TextOf(row[5]), TextOf(row[6])};
+      }));
+  return found;
+}
+
+Status JobStore::Remove(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  return database_.Run("DELETE FROM jobs WHERE id = ?", {id});
+}
+
+Status JobStore::RemoveExpired(int64_t now) {
+  const std::lock_guard lock(mutex_);
+  return database_.Run("DELETE FROM jobs WHERE expires <= ? AND state NOT IN ('queued', 'running')",
+                       {now});
+}
+
+}  // namespace galen::server

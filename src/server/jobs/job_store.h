@@ -1,0 +1,50 @@
+// Jobs on the disk: what became of each, and its answer, until it expires. A job that a server
+// left unfinished is interrupted for the next one. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "server/jobs/database.h"
+
+namespace galen::server {
+
+struct JobRecord {
+  std::string id;
+  std::string tenant;   // whose key asked; others do not see it
+  std::string state;    // queued, running, done, failed, cancelled, interrupted
+  int64_t created = 0;  // seconds since 1970
+  int64_t expires = 0;
+  std::string content_type;  // of the answer
+  std::string answer;        // of a job that is done, else the error's JSON, or empty
+};
+
+// From each version of the tables to the next.
+std::span<const std::vector<const char*>> JobMigrations();
+
+class JobStore {
+ public:
+  // What a server before this one left running or queued becomes interrupted, and expires then.
+  static Result<std::unique_ptr<JobStore>> Open(const std::string& path, int64_t expires);
+
+  Status Add(const JobRecord& job);
+  // Nothing happens to a job that is over or gone.
+  Status SetState(const std::string& id, const std::string& state);
+  Status Finish(const std::string& id, const std::string& state, const std::string& content_type,
+                const std::string& answer, int64_t expires);
+  // Null: there is none of this tenant.
+  Result<std::optional<JobRecord>> Find(const std::string& id, const std::string& tenant);
+  Status Remove(const std::string& id);
+  // Jobs that are over alone.
+  Status RemoveExpired(int64_t now);
+
+ private:
+  explicit JobStore(Database database) : database_(std::move(database)) {}
+  std::mutex mutex_;
+  Database database_;
+};
+
+}  // namespace galen::server

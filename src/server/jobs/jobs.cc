@@ -1,0 +1,112 @@
+// GET /jobs/ID, GET /jobs/ID/events, DELETE /jobs/ID.
+#include "server/api/errors.h"
+#include "server/api/write_json.h"
+#include "server/endpoints.h"
+#include "server/jobs/job_board.h"
+#include "server/services.h"
+
+namespace galen::server {
+namespace {
+
+constexpr std::string_view kEvents = "/events";
+
+void Fail(int status, const char* message, Reply* reply) {
+  ApiError error;
+  error.status = status;
+  error.message = message;
+  reply->Send(ErrorResponse(Dialect::kOpenAi, error));
+}
+
+// Another tenant's job is none. False with an answer sent.
+bool FindRecord(const Services& services, const std::string& id, const Tenant& tenant,
+                JobRecord* record, Reply* reply) {
+  if (services.jobs == nullptr) {
+    Fail(404, "this server keeps no jobs (--jobs FILE)", reply);
+    return false;
+  }
+  Result<std::optional<JobRecord>> found = services.jobs->store().Find(id, tenant.name);
+  if (!found.ok()) {
+    Fail(503, "the jobs cannot be read", reply);
+    return false;
+  }
+  if (!*found) {
+    Fail(404, "there is no such job", reply);
+    return false;
+  }
+  *record = **std::move(found);
+  return true;
+}
+
+bool IsOver(const JobRecord& record) {
+  return record.state != "queued" && record.state != "running";
+}
+
+// The record as the answer; what is JSON already goes in as it is.
+std::string StatusText(const JobRecord& record, const std::string& progress) {
+  Json json = {{"id", record.id}, {"state", record.state}, {"created", record.created}};
+  if (IsOver(record)) json["expires"] = record.expires;
+  std::string text = WriteJson(json);
+  text.pop_back();
+  if (!progress.empty()) text += ",\"progress\":" + progress;
+  if (record.state == "failed") {
+    text += ",\"error\":" + record.answer;
+  } else if (record.state == "done" && record.content_type.find("json") != std::string::npos) {
+    text += ",\"result\":" + record.answer;
+  } else if (record.state == "done") {
+    text +=
+        ",\"content_type\":" + Quoted(record.content_type) + ",\"text\":" + Quoted(record.answer);
+  }
+  return text + "}";
+}
+
+// What a job told is gone once it is over: its end is told again.
+void TellEnd(const JobRecord& record, const std::shared_ptr<Reply>& reply) {
+  EventStream events(reply);
+  if (record.state == "done" && record.content_type == "application/json") {
+    std::string line = record.answer;
+    std::erase(line, '\n');
+    events.Send("result", line);
+  } else if (record.state == "done") {
+    events.Send("result",
+                WriteJson(Json{{"content_type", record.content_type}, {"text", record.answer}}));
+  } else if (record.state == "failed") {
+    events.Send("error", record.answer);
+  } else {
+    events.Send("interrupted", "{}");
+  }
+  events.End();
+}
+
+}  // namespace
+
+void ShowJob(const Services& services, std::shared_ptr<const HttpRequest> request,
+             std::shared_ptr<Reply> reply) {
+  std::string id = PathParameter("/jobs/*", request->path);
+  const bool events = id.ends_with(kEvents);
+  if (events) id.resize(id.size() - kEvents.size());
+  const std::shared_ptr<DocumentJob> job =
+      services.jobs == nullptr ? nullptr : services.jobs->Find(id, request->tenant.name);
+  if (events && job != nullptr) return job->Listen(reply);
+  JobRecord record;
+  if (!FindRecord(services, id, request->tenant, &record, reply.get())) return;
+  if (events) return TellEnd(record, reply);
+  HttpResponse response;
+  response.body = StatusText(record, job == nullptr ? "" : job->progress());
+  reply->Send(std::move(response));
+}
+
+void DeleteJob(const Services& services, std::shared_ptr<const HttpRequest> request,
+               std::shared_ptr<Reply> reply) {
+  const std::string id = PathParameter("/jobs/*", request->path);
+  JobRecord record;
+  if (!FindRecord(services, id, request->tenant, &record, reply.get())) return;
+  if (const std::shared_ptr<DocumentJob> job = services.jobs->Find(id, request->tenant.name))
+    job->stop().request_stop();
+  if (!services.jobs->store().Remove(id).ok())
+    return Fail(503, "the job could not be deleted", reply.get());
+  HttpResponse response;
+  response.body = WriteJson(Json{{"id", id}, {"state", "deleted"}});
+  reply->Send(std::move(response));
+}
+
+}  // namespace galen::server

@@ -1,0 +1,104 @@
+"""Jobs: /extract?job=true, what /jobs/ID says on the way and at the end, deleting, expiry, and servers that are killed."""
+
+import json
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from document_checks import LIMITS, REAL, REPORT, events, extractor, lab, refused, send
+from serving import GALEN, PLANTED, Server
+
+
+def ask(server, fields=LIMITS, file=None, query="", code=202, headers=None):
+    status, got, data = send(server, fields, [file or ("a.pdf", lab(139))], "/extract?job=true" + query, headers)
+    assert status == code, data
+    answer = json.loads(data)
+    if code == 202:
+        assert re.fullmatch("[0-9a-f]{32}", answer["id"]) and got["Location"] == answer["url"] == f"/jobs/{answer['id']}"
+    return answer
+
+
+def wait(server, url, states):
+    deadline = time.monotonic() + 120
+    while (job := server.get(url))["state"] not in states:
+        assert time.monotonic() < deadline, job
+        time.sleep(0.05)
+    return job
+
+
+def check_no_jobs(server):
+    refused(server, 501, None, path="/extract?job=true")
+    for query, param in (("job=yes", "job"), ("job=true&keep=soon", "keep"), ("job=true&keep=700000", "keep")):
+        refused(server, 422, param, path="/extract?" + query)
+    assert server.get("/jobs/0123", 404) and server.call("DELETE", "/jobs/0123")[0] == 404
+
+
+def check_failing_jobs(_):
+    """Without a model that can read: jobs that fail, others' jobs, expiry."""
+    made = [subprocess.run([GALEN, "serve", "--new-key", name], capture_output=True, text=True, check=True).stdout for name in ("ward", "lab")]
+    keys = [{"Authorization": "Bearer " + re.search(r"gk_[0-9a-f]{64}", text)[0]} for text in made]
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "keys").write_text("".join(re.search(r"\w+ sha256:.*", text)[0] + "\n" for text in made))
+        with Server("--jobs", f"{folder}/jobs.db", "--api-keys", f"{folder}/keys", "--keep-jobs", 2) as server:
+            url = ask(server, {}, ("a.pdf", b"%PDF-1.4 broken"), headers=keys[0])["url"]
+            deadline = time.monotonic() + 60
+            while (job := server.get(url, headers=keys[0]))["state"] in ("queued", "running"):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            assert job["state"] == "failed" and job["error"]["error"]["param"] == "file" and job["expires"] > job["created"], job
+            assert events(server.call("GET", url + "/events", headers=keys[0])[2])[-1][0] == "error"
+            for method, path in (("GET", url), ("GET", url + "/events"), ("DELETE", url)):
+                assert server.call(method, path, headers=keys[1])[0] == 404, "another key's job is none"
+            deadline = time.monotonic() + 60
+            while server.call("GET", url, headers=keys[0])[0] != 404:
+                assert time.monotonic() < deadline, "an expired job stays"
+                time.sleep(0.2)
+
+
+def check_jobs(_):
+    if not REAL:
+        print("     jobs: left out, as extract")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "jobs.db"
+        server = extractor("--jobs", path, "--document-workers", 1)
+        with server:
+            whole = json.loads(send(server, LIMITS, [("a.pdf", lab(139, PLANTED[0]))])[2])
+            url = ask(server, file=("a.pdf", lab(139, PLANTED[0])))["url"]
+            told = events(server.call("GET", url + "/events")[2])
+            names = [name for name, _ in told]
+            assert names[0] == "page" and names[-1] == "result" and "token" in names, names
+            job = wait(server, url, ("done",))
+            for answer in (job["result"], told[-1][1]):
+                assert {k: v for k, v in answer.items() if k != "written"} == {k: v for k, v in whole.items() if k != "written"}
+            assert events(server.call("GET", url + "/events")[2])[-1] == told[-1], "told again"
+            assert server.call("DELETE", url)[0] == 200 and server.get(url, 404)
+            assert PLANTED[0].encode() not in path.read_bytes(), "what is deleted stays in the file"
+            csv = ask(server, {**LIMITS, "format": "csv"})["url"]
+            assert wait(server, csv, ("done",))["text"].startswith("path,")
+            # One at work, one behind it: the latter is deleted before its turn, the former in its middle.
+            long = {"schema": "lab_report", "ocr": "never"}
+            first, second = (ask(server, long, ("a.pdf", REPORT))["url"] for _ in range(2))
+            wait(server, first, ("running",))
+            for url in (second, first):
+                assert server.call("DELETE", url)[0] == 200
+            deadline = time.monotonic() + 30
+            while server.metric("galen_documents_running") + server.metric("galen_requests_running") > 0:
+                assert time.monotonic() < deadline, "a deleted job goes on"
+                time.sleep(0.05)
+            # Killed in the middle of one.
+            left = ask(server, long, ("a.pdf", REPORT))["url"]
+            wait(server, left, ("running",))
+            server.kill()
+            server.stop(-signal.SIGKILL)
+            server.stop = lambda: None
+        with extractor("--jobs", path) as again:
+            assert again.get(left)["state"] == "interrupted" and again.get(csv)["state"] == "done"
+            assert events(again.call("GET", left + "/events")[2]) == [("interrupted", {})]
+            unfinished = ask(again, long, ("a.pdf", REPORT))["url"]
+            wait(again, unfinished, ("running",))
+        with extractor("--jobs", path) as again:  # stopped, not killed
+            assert again.get(unfinished)["state"] == "interrupted"

@@ -1,0 +1,50 @@
+"""Ollama's interface."""
+
+import gzip
+import json
+import time
+
+from serving import SLOW, chat
+
+
+def check_ollama(server):
+    status, _, data = server.call("GET", "/")
+    assert (status, data) == (200, b"Ollama is running") and server.call("HEAD", "/")[0] == 200
+    # Browsers ask for HTML and get the page (tests/cases/web).
+    status, headers, data = server.call("GET", "/", headers={"Accept": "text/html,application/xhtml+xml"})
+    assert status == 200 and b"/ui/app.js" in gzip.decompress(data) and "script-src 'self'" in headers["Content-Security-Policy"]
+    status, headers, data = server.call("GET", "/ui/app.js", headers={"If-None-Match": server.call("GET", "/ui/app.js")[1]["ETag"]})
+    assert (status, data) == (304, b"") and "Content-Length" not in headers and server.call("GET", "/ui/nothing")[0] == 404
+    assert "version" in server.get("/api/version")
+    tags = server.get("/api/tags")["models"][0]
+    assert tags["name"] == "tiny" and "vision" in tags["capabilities"] and tags["size"] > 0
+    shown = server.post("/api/show", {"model": "tiny", "verbose": True})
+    assert shown["details"]["family"] == "gemma3" and shown["template"] and shown["tensors"]
+    options = {"temperature": 0, "num_predict": 12, "num_ctx": 4096}
+    body = {"model": "tiny:latest", "messages": [{"role": "user", "content": "Hello"}], "options": options}
+    whole = server.post("/api/chat", {**body, "stream": False})
+    assert whole["done"] and whole["done_reason"] in ("stop", "length") and whole["eval_count"] > 0
+    for field in ("total_duration", "load_duration", "prompt_eval_duration", "eval_duration", "prompt_eval_count"):
+        assert isinstance(whole[field], int) and whole[field] >= 0, field
+    status, headers, data = server.call("POST", "/api/chat", body)
+    lines = [json.loads(x) for x in data.splitlines()]
+    assert headers["Content-Type"] == "application/x-ndjson" and lines[-1]["done"] and not lines[0]["done"]
+    assert "".join(x["message"]["content"] for x in lines) == whole["message"]["content"]
+    same = server.post("/v1/chat/completions", chat("Hello", max_tokens=12))
+    assert same["choices"][0]["message"]["content"] == whole["message"]["content"]
+    generated = server.post("/api/generate", {"model": "tiny", "prompt": "Hello", "options": options, "stream": False})
+    assert generated["response"] == whole["message"]["content"]
+    assert server.post("/api/generate", {"model": "tiny", "stream": False})["done_reason"] == "load"
+    assert [m["name"] for m in server.get("/api/ps")["models"]] == ["tiny"]
+    for method, path in (("POST", "/api/pull"), ("POST", "/api/create"), ("DELETE", "/api/delete"), ("POST", "/api/copy")):
+        status, _, data = server.call(method, path, {"model": "x"})
+        assert status == 501 and "galen serve" in json.loads(data)["error"]
+
+
+def check_unload(server):
+    assert server.post("/api/generate", {"model": "tiny", "keep_alive": 0})["done_reason"] == "unload"
+    deadline = time.monotonic() + 10 * SLOW
+    while server.get("/api/ps")["models"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert server.post("/v1/chat/completions", chat("back"))["choices"]

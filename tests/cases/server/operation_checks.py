@@ -1,0 +1,136 @@
+"""Keys, logs, the audit record, status, several models."""
+
+import base64
+import json
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from serving import TINY, GALEN, SLOW, PLANTED, Server, chat, png, raw, together, audit
+
+
+def check_keys(_):
+    made = subprocess.run([GALEN, "serve", "--new-key", "ward"], capture_output=True, text=True, check=True).stdout
+    key = re.search(r"gk_[0-9a-f]{64}", made)[0]
+    other = re.search(r"gk_[0-9a-f]{64}", subprocess.run([GALEN, "serve", "--new-key", "lab"], capture_output=True, text=True).stdout)
+    with tempfile.NamedTemporaryFile("w", suffix=".keys") as file:
+        file.write(re.search(r"ward sha256:.*", made)[0] + "\n")
+        file.flush()
+        with Server("--api-keys", file.name) as server:
+            assert server.get("/health/live")["status"] == "ok"
+            for header in ({}, {"Authorization": "Bearer " + other[0]}, {"Authorization": key}, {"Authorization": "Bearer"}):
+                assert server.get("/v1/models", 401, header)["error"]["type"] == "authentication_error"
+            # Refused before the body is read.
+            assert b" 401 " in raw(server, b"POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+            assert server.get("/v1/models", 200, {"Authorization": "Bearer " + key})["data"]
+            assert server.get("/nothing", 401)["error"]
+            assert key not in server.read_log() and other[0] not in server.read_log()
+    for args in (["--host", "0.0.0.0"], ["--api-keys", "/nonexistent"], ["--tls-cert", "/nonexistent"]):
+        done = subprocess.run([GALEN, "serve", str(TINY / "gemma3/q8_0.gguf"), "--context", "64", "--port", "0", *args],
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and done.stderr.startswith("galen: "), done
+
+
+def check_log_is_clean(server):
+    name, date, key = PLANTED
+    for body in (chat(name), {**chat("x"), "messages": name}, {**chat("x"), name: date}, {**chat("x"), "model": name}):
+        server.call("POST", "/v1/chat/completions", body, {"Authorization": "Bearer " + key})
+    server.call("POST", "/v1/chat/completions", f'{{"{name}": {date}'.encode(), raw=True)
+    server.call("GET", f"/{name}?birth={date}")
+    server.call("POST", "/api/generate", {"model": "tiny", "prompt": name, "system": date, "options": {name: 1, "num_predict": 8}})
+    log = server.read_log()
+    assert '"route":"/v1/chat/completions"' in log and '"status":404' in log
+    for text in PLANTED:
+        assert text not in log, f"the log holds {text}"
+
+
+def check_audit(_):
+    name, date, key = PLANTED
+    made = subprocess.run([GALEN, "serve", "--new-key", "ward"], capture_output=True, text=True, check=True).stdout
+    good = {"Authorization": "Bearer " + re.search(r"gk_[0-9a-f]{64}", made)[0]}
+    with tempfile.TemporaryDirectory() as folder:
+        log, keys, picture = Path(folder) / "audit.log", Path(folder) / "keys", Path(folder) / "x.png"
+        keys.write_text(re.search(r"ward sha256:.*", made)[0] + "\n")
+        picture.write_bytes(png())
+        options = ("--audit", log, "--api-keys", keys)
+        body = chat(f"{name} born {date}")
+        body["messages"][0]["content"] = [{"type": "text", "text": f"{name} born {date}"}, {"type": "image_url", "image_url": {
+            "url": "data:image/png;base64," + base64.b64encode(png()).decode()}}]
+        with Server(*options) as server:
+            server.post("/v1/chat/completions", body, headers=good)
+            server.post("/v1/embeddings", {"input": name}, headers=good)
+            server.post("/v1/completions", {"prompt": [name, date], "max_tokens": 2}, headers=good)
+            server.post("/api/generate", {"model": "tiny", "prompt": name, "stream": False, "options": {"num_predict": 2}}, headers=good)
+            server.post("/v1/chat/completions", {**chat("x"), name: date}, 400, headers=good)
+            server.post("/v1/chat/completions", body, 401, headers={"Authorization": "Bearer " + key})
+            second = subprocess.run([GALEN, "serve", str(TINY / "gemma3/q8_0.gguf"), "--port", "0", "--context", "64", "--audit", str(log)],
+                                    capture_output=True, text=True, timeout=60)
+            assert second.returncode == 1 and "another process" in second.stderr, second
+            server_log = server.read_log()
+        for text in PLANTED:
+            assert text not in log.read_text() and text not in server_log, f"{text} was recorded"
+        records = [json.loads(line) for line in audit("tail", log, "-n", 1000).splitlines()]
+        starts, ends = ([r for r in records if r["event"] == e] for e in ("start", "end"))
+        assert [r["route"] for r in starts] == ["/v1/chat/completions", "/v1/embeddings", "/v1/completions", "/api/generate"]
+        assert {r["key"] for r in starts} == {"ward"} and len(starts[2]["prompts"]) == 2
+        assert all(len(r["weights"]) == 64 and r["model"] == "tiny" and r["prompt_tokens"] > 0 for r in starts)
+        assert sorted(r["outcome"] for r in ends) == ["answered"] * 4 + ["denied", "refused"]
+        assert {r["id"] for r in starts} <= {r["id"] for r in ends}
+        assert starts[0]["media"] == [audit("digest", log, picture).strip()], "an image is known by its file"
+        head = json.loads(audit("verify", log, "--json"))["head"]
+        # Killed while it answers: what was acknowledged is there, what is torn is cut off and said.
+        with Server(*options) as server:
+            s = socket.create_connection(("127.0.0.1", server.port))
+            data = json.dumps(chat(name, max_tokens=4000, stream=True, logit_bias={"2": -100, "5": -100})).encode()
+            s.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n"
+                      % (good["Authorization"].encode(), len(data)) + data)
+            assert s.recv(12) == b"HTTP/1.1 200"
+            server.kill()
+            s.close()
+            server.stop(-signal.SIGKILL)
+            server.stop = lambda: None
+        assert audit("verify", log, "--head", head).startswith(str(len(records) + 2) + " records"), "opened, start"
+        with log.open("a") as file:
+            file.write('{"seq":99,"time":"20')
+        assert json.loads(audit("verify", log, "--json"))["torn_bytes"] == 20
+        with Server(*options):
+            pass
+        assert "1 torn lines" in audit("verify", log, "--head", head)
+        assert '"torn_bytes":20' in log.read_text()
+        log.write_text(log.read_text().replace('"status":200', '"status":201', 1))
+        assert "was changed" in subprocess.run([GALEN, "audit", "verify", log], capture_output=True, text=True).stderr
+        audit("verify", log, code=1)
+
+
+def check_status(server):
+    assert server.get("/health/ready")["models"] == {"tiny": "loaded"} and server.get("/health")["status"] == "ok"
+    _, headers, data = server.call("GET", "/metrics")
+    assert headers["Content-Type"].startswith("text/plain")
+    for line in data.decode().splitlines():
+        assert re.fullmatch(r"# (HELP|TYPE) .*|[a-z_]+(\{([a-z]+=\"[^\"]*\",?)*\})? [0-9.e+-]+(Inf)?", line), line
+    described = server.get("/openapi.json")
+    assert described["openapi"].startswith("3.") and "/v1/chat/completions" in described["paths"]
+    for name in ("Content-Security-Policy", "X-Content-Type-Options", "Cache-Control", "X-Request-Id"):
+        assert name in headers, name
+    assert not any(h.lower().startswith("access-control") for h in headers)
+
+
+def check_two_models(_):
+    models = [f"a={TINY / 'gemma3/q8_0.gguf'}", f"b={TINY / 'gemma3-vision'}"]
+    with Server("--on-demand", "--keep-alive", "1", models=models) as server:
+        assert server.get("/api/ps")["models"] == []
+        bodies = [{**chat("x", max_tokens=4), "model": m} for m in "abab"]
+        assert all(r[0] in (200, 400) for r in together(server, bodies))
+        assert {m["name"] for m in server.get("/api/ps")["models"]} <= {"a", "b"}
+        assert "'model' is missing" in server.post("/v1/chat/completions", {"messages": []}, 400)["error"]["message"]
+        deadline = time.monotonic() + 20 * SLOW
+        while server.get("/api/ps")["models"]:
+            assert time.monotonic() < deadline, "idle models stay"
+            time.sleep(0.1)
+    with Server("--on-demand", "--memory", "0.000001", models=models) as server:
+        status, headers, data = server.call("POST", "/v1/chat/completions", {**chat("x"), "model": "b"})
+        assert status == 503 and "needs" in json.loads(data)["error"]["message"] and "Retry-After" in headers, data
