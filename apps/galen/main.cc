@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
   galen::cli::AddAudit(app, &action);
   galen::cli::AddExtract(app, &action);
   galen::cli::AddData(app, &action);
+  galen::cli::AddManual(app, &action);
   try {
     if (argc > 1 && argv[1][0] != '-') {
       std::string verbs;

@@ -105,14 +105,17 @@ Status Serve(const ServeOptions& o) {
 
 void AddSecurityOptions(CLI::App& verb, ServeOptions* o) {
   verb.add_option("--api-keys", o->server.api_keys,
-                  "File of hashed API keys, a line 'NAME sha256:HEX' each; requests then need one");
+                  "File of hashed API keys, a line 'NAME sha256:HEX' each; requests then need one")
+      ->type_name("FILE");
   verb.add_option("--new-key", o->new_key, "Make a key with this name, print it, and end");
-  verb.add_option("--tls-cert", o->server.http.tls_certificate, "Certificate chain, PEM");
-  verb.add_option("--tls-key", o->server.http.tls_key, "Its private key, PEM");
+  verb.add_option("--tls-cert", o->server.http.tls_certificate, "Certificate chain, PEM")
+      ->type_name("FILE");
+  verb.add_option("--tls-key", o->server.http.tls_key, "Its private key, PEM")->type_name("FILE");
   verb.add_option(
-      "--audit", o->server.audit,
-      "File of the audit log: who asked which model when, without any text; the weights "
-      "are read at the start for their digest");
+          "--audit", o->server.audit,
+          "File of the audit log: who asked which model when, without any text; the weights "
+          "are read at the start for their digest")
+      ->type_name("FILE");
   verb.add_flag("--allow-insecure", o->server.allow_insecure,
                 "Listen where others reach it without keys or TLS");
 }
@@ -162,7 +165,8 @@ void AddServe(CLI::App& app, Action* action) {
   CLI::App* verb = app.add_subcommand(
       "serve", "Serve models over HTTP to clients of OpenAI's and Ollama's interfaces");
   verb->add_option("models", o->models,
-                   "[NAME=]MODEL: GGUF files, Hugging Face directories, or ollama:NAME[:TAG]");
+                   "[NAME=]MODEL: GGUF files, Hugging Face directories, or ollama:NAME[:TAG]")
+      ->type_name("MODEL");
   verb->add_option("--adapter", o->adapters,
                    "[MODEL:]NAME=DIR: serve MODEL with this low-rank adapter as MODEL:NAME beside "
                    "it; may be repeated");
