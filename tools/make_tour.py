@@ -28,7 +28,8 @@ NEEDED = ("SmolLM2-135M-Instruct.Q4_1.gguf", "gemma-3-270m-q4_k_m.gguf", "fhir/p
 # (pattern, what the page shows instead)
 SECONDS = (r"\b\d+(\.\d+)? (s|ms)\b", r"N \2")
 RATES = (r"\b\d+(\.\d+)?( ?(tokens|pages|documents)/s)", r"N\2")
-DIGITS = (r"\d+(\.\d+)?", "N")
+HASH = (r"\b[0-9a-f]{64}\b", "HASH")
+TIME = (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME")
 
 
 def step(command, *masks, code=0, head=None):
@@ -75,6 +76,14 @@ stream = client.chat.completions.create(model="smollm2", temperature=0, max_toke
 print("".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices))
 END"""
 
+COUNT = """cat > count.py <<'END'
+import collections, json
+resources = [entry["resource"] for entry in json.load(open("bundle.json"))["entry"]]
+print(dict(collections.Counter(r["resourceType"] for r in resources)))
+for issue in next(r for r in resources if r["resourceType"] == "OperationOutcome")["issue"][:4]:
+    print(issue["severity"], issue.get("diagnostics"))
+END"""
+
 TASKS = [
     ("Is it there, and what can this machine do",
      "Installed as [DEPLOY.md](DEPLOY.md) says, or built by `make build`. `doctor` measures the limits of the machine; `verify` replays the "
@@ -87,8 +96,8 @@ TASKS = [
      [step('galen run models/SmolLM2-135M-Instruct.Q4_1.gguf "What is the main diagnosis? Answer in one sentence." '
            "--file examples/notes/clinical_note.txt")]),
     ("An answer that a program can read",
-     "Every token is held to the schema: the answer satisfies it. That makes it valid, not true: the note is about a woman of another age "
-     "if the model says so, and no schema can know.",
+     "Every token is held to the schema: the answer satisfies it. That makes it valid, not true: the model says 17, the note 71. "
+     "`galen extract`, below, looks each value up.",
      [step(SMALL_SCHEMA), step("galen run models/SmolLM2-135M-Instruct.Q4_1.gguf \"Summarise the patient's case as JSON.\" "
                                "--file examples/notes/clinical_note.txt --schema findings.json --whitespace compact"),
       step("grep -n -i 'year' examples/notes/clinical_note.txt | head -3")]),
@@ -112,7 +121,7 @@ TASKS = [
     ("What is in an adapter",
      "A tiny one with Google's recipe: all linear layers, and embeddings that are replaced whole. A key that fits nothing is an error, not a shrug.",
      [step("galen adapter inspect tiny/gemma3-google --base tiny/gemma3-multimodal", head=9),
-      step("galen adapter inspect tiny/gemma3-google --base tiny/llama", code=1)]),
+      step("galen run tiny/llama hello --raw --adapter tiny/gemma3-google", head=3, code=1)]),
     ("Train a little",
      "Eight steps on forty made-up notes, an adapter of rank 8 on the 4-bit file: enough to see the loss fall, not to learn the task "
      "([TRAINING.md](TRAINING.md) has the long run).",
@@ -144,23 +153,23 @@ END"""),
            (r'"id":"[^"]+"', '"id":"…"'), (r'"created":\d+', '"created":N'), (r'"system_fingerprint":"[^"]+"', '"system_fingerprint":"…"')),
       step(ASK), step("python3 ask.py $(sed -n 's/.*shown this once: //p' key.txt)"),
       STOP,
-      step("galen audit verify audit.jsonl", (r"[0-9a-f]{64}", "HASH")),
-      step("galen audit tail audit.jsonl -n 1 | python3 -c \"import json, sys; r = json.loads(sys.stdin.read()); "
-           "print({k: r[k] for k in ('kind', 'status', 'outcome') if k in r})\"")]),
+      step("galen audit verify audit.jsonl", HASH, TIME),
+      step("galen audit tail audit.jsonl -n 1", HASH, TIME, (r'"id":"[^"]+"', '"id":"…"'), (r'"seconds":[\d.]+', '"seconds":N'))]),
     ("Values of a PDF with their places, and a planted fault",
-     "A schema of our own with three values. Each is looked for on the page: where it stands, its box; where it does not, a flag. Then the "
-     "schema is changed so that the model *must* answer 19.0 instead of 10.9: valid JSON, and found out.",
+     "A schema of our own with three values. Each is looked for on the page: where it stands, its box; where it does not, a flag. The model "
+     "is wrong about ferritin, which is 6: 10.9 stands in another row, and of a schema of our own galen does not know what a field means. The "
+     "kinds that it knows (`--schema lab_report`) are held to the row ([EXTRACTION.md](EXTRACTION.md)). Then the schema is changed so that the "
+     "model *must* answer 19.0 for haemoglobin: valid JSON, and found out.",
      [step(LAB_SCHEMA), step(SHOW_VALUES),
       step("galen extract examples/documents/lab_report.pdf --model models/SmolLM2-135M-Instruct.Q4_1.gguf --schema anaemia.json | python3 values.py"),
       step("sed 's/\"haemoglobin\": {\"type\": \"number\"}/\"haemoglobin\": {\"const\": 19.0}/' anaemia.json > planted.json"),
       step("galen extract examples/documents/lab_report.pdf --model models/SmolLM2-135M-Instruct.Q4_1.gguf --schema planted.json | python3 values.py")]),
     ("FHIR out, validated",
-     "A made-up diagnosis letter, as a bundle of FHIR R4, by a model that was never trained for it: what stands nowhere on the page is left out and "
-     "named in the OperationOutcome. FHIR.js is another project's validator.",
-     [step("galen data synth --kind diagnosis --count 1 --seed 1 --format pdf --out letters", SECONDS, RATES, (r"[\d.]+ MB", "N MB")),
-      step("galen extract letters/*.pdf --model models/SmolLM2-135M-Instruct.Q4_1.gguf --max-tokens 400 --format fhir --out bundle.json"),
-      step("python3 -c \"import json, collections; b = json.load(open('bundle.json')); "
-           "print(dict(collections.Counter(e['resource']['resourceType'] for e in b['entry'])))\""),
+     "The same page under the kind's own schema, as a bundle of FHIR R4. This model was never trained for it and invents most of what it says: what stands "
+     "nowhere on the page is left out, and named in the OperationOutcome. FHIR.js, another project's validator, lists its errors: none.",
+     [step("galen extract examples/documents/lab_report.pdf --model models/SmolLM2-135M-Instruct.Q4_1.gguf --schema lab_report --max-tokens 400 "
+           "--format fhir --out bundle.json"),
+      step(COUNT), step("python3 count.py"),
       step("python3 -c \"import json; print(json.dumps(json.load(open('bundle.json'))))\" | node validate.js $PWD/models/fhir/package")]),
 ]
 
