@@ -13,7 +13,7 @@ build="g++ make git ca-certificates cmake ninja-build ccache pkg-config python3 
 test="$build npm dcmtk man-db zsh fish"
 lint="$build clang-format clang-tidy"
 package="$build dpkg-dev"
-package_test="$package debootstrap systemd-container lintian"
+package_test="$package debootstrap systemd-container lintian curl"
 cross="$build g++-aarch64-linux-gnu qemu-user"
 
 wanted=

@@ -14,8 +14,6 @@ struct ManualOptions {
 };
 
 Status WriteManPages(const ManualVerb& root, const std::string& folder) {
-  if (folder.empty())
-    return InvalidArgument("--format man wants the folder --out: it is many files");
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) return InvalidArgument("cannot make the folder " + folder + ": " + error.message());
@@ -49,8 +47,11 @@ void AddManual(CLI::App& app, Action* action) {
       ->check(CLI::IsMember({"markdown", "man", "bash", "zsh", "fish"}))
       ->capture_default_str();
   verb->add_option("--out", o->out, "File to write, or folder of the man pages")->type_name("FILE");
-  verb->callback(
-      [o, action, &app] { *action = [o, &app] { return WriteManual(*o, ReadManual(app)); }; });
+  verb->callback([o, action, &app] {
+    if (o->format == "man" && o->out.empty())
+      RequireUsage(InvalidArgument("--format man wants the folder --out: it is many files"));
+    *action = [o, &app] { return WriteManual(*o, ReadManual(app)); };
+  });
 }
 
 }  // namespace galen::cli

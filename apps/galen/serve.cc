@@ -84,7 +84,6 @@ Status PrintNewKey(const std::string& name) {
 
 Status Serve(const ServeOptions& o) {
   if (!o.new_key.empty()) return PrintNewKey(o.new_key);
-  if (o.models.empty()) return InvalidArgument("name at least one model: galen serve [NAME=]PATH");
   ASSIGN_OR_RETURN(const server::ServerOptions options, ServerOptionsOf(o));
   std::vector<server::ModelSpec> models;
   for (const std::string& argument : o.models) {
@@ -196,7 +195,11 @@ void AddServe(CLI::App& app, Action* action) {
   AddComputeOptions(*verb, o.get());
   AddSecurityOptions(*verb, o.get());
   AddLimitOptions(*verb, o.get());
-  verb->callback([o, action] { *action = [o] { return Serve(*o); }; });
+  verb->callback([o, action] {
+    if (o->models.empty() && o->new_key.empty())
+      RequireUsage(InvalidArgument("name at least one model: galen serve [NAME=]MODEL"));
+    *action = [o] { return Serve(*o); };
+  });
 }
 
 }  // namespace galen::cli

@@ -220,7 +220,26 @@ def check_nginx(bare):
     shutil.rmtree(bare.folder / "etc/ssl/galen")
 
 
+def check_make_install():
+    """`make install` into another prefix: the program runs from anywhere, the unit names that prefix."""
+    with tempfile.TemporaryDirectory() as stage:
+        subprocess.run(["cmake", "--install", str(ROOT / "build/release"), "--prefix", "/opt/galen"], check=True, capture_output=True,
+                       env=os.environ | {"DESTDIR": stage})
+        at = Path(stage) / "opt/galen"
+        unit = (at / "lib/systemd/system/galen.service").read_text()
+        assert "ExecStart=/opt/galen/bin/galen serve" in unit and "EnvironmentFile=/opt/galen/etc/galen/galen.env" in unit and "@" not in unit.replace(
+            "@system-service", "").replace("@privileged", "").replace("@resources", ""), unit
+        assert (at / "etc/galen/galen.env").exists() and (at / "share/man/man1/galen-serve.1").exists()
+        (at / "etc/galen/galen.env").write_text("# mine\n")
+        subprocess.run(["cmake", "--install", str(ROOT / "build/release"), "--prefix", "/opt/galen"], check=True, capture_output=True,
+                       env=os.environ | {"DESTDIR": stage})
+        assert (at / "etc/galen/galen.env").read_text() == "# mine\n", "a second install changed the settings"
+        done = subprocess.run([str(at / "bin/galen"), "look", "--recipes"], cwd="/", capture_output=True, text=True, check=True)
+        assert "xray" in done.stdout, done.stdout
+
+
 def check(bare, deb):
+    check_make_install()
     if shutil.which("lintian"):
         done = subprocess.run(["lintian", "--fail-on", "error", "--allow-root", str(deb)], capture_output=True, text=True, timeout=300)
         print(done.stdout.strip())
