@@ -16,7 +16,7 @@ int Fail(const std::string& message) {
 
 std::string DidYouMean(const std::string& wrong, const std::vector<std::string>& names) {
   const std::string nearest = galen::NearestName(wrong, names);
-  const bool alike = !nearest.empty() && galen::EditDistance(wrong, nearest, 4) <= 3;
+  const bool alike = !nearest.empty() && 2 * galen::EditDistance(wrong, nearest, 8) <= wrong.size();
   return alike ? "; did you mean " + nearest + "?" : "";
 }
 
@@ -41,7 +41,7 @@ int ReportUsage(const CLI::App& app, const CLI::ParseError& error) {
     verb = verb->get_subcommands().front();
     path += " " + verb->get_name();
   }
-  const bool extras = error.get_name() == "ExtrasError";
+  const bool extras = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
   if (!extras && verb->get_subcommands().empty() && !verb->get_subcommands({}).empty()) {
     std::cerr << verb->help();  // a verb is missing: these are they
     return 2;

@@ -202,6 +202,15 @@ def check_service(bare):
         assert system.run("galen audit verify /var/lib/galen/audit.jsonl"), "no audit"
         log = system.run("journalctl -u galen --no-pager")
         assert "human heart" not in log and "heart" not in (bare.folder / "var/lib/galen/audit.jsonl").read_text(), "a prompt in the log"
+
+        # The readers of PDF, children under limits, work under the same hardening.
+        once = bare.folder / "etc/systemd/system/galen-once.service"
+        unit = (bare.folder / "lib/systemd/system/galen.service").read_text().replace("Type=exec", "Type=oneshot").replace("Restart=on-failure", "")
+        once.write_text(re.sub(r"(?m)^ExecStart=.*", "ExecStart=/usr/bin/galen extract /usr/share/doc/galen/examples/documents/lab_report.pdf "
+                               "--model /var/lib/galen/models/smollm2.gguf --max-tokens 30 --out /var/lib/galen/once.json", unit))
+        system.run("systemctl daemon-reload && systemctl start galen-once || { journalctl -u galen-once --no-pager; exit 1; }")
+        once.unlink()
+        assert json.loads((bare.folder / "var/lib/galen/once.json").read_text())["kind"] == "lab_report"
         print(f"service: exposure {figure}, drained in {seconds:.1f} s")
     finally:
         system.close()
