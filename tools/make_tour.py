@@ -27,7 +27,8 @@ NEEDED = ("SmolLM2-135M-Instruct.Q4_1.gguf", "gemma-3-270m-q4_k_m.gguf", "fhir/p
 
 # (pattern, what the page shows instead)
 SECONDS = (r"\b\d+(\.\d+)? (s|ms)\b", r"N \2")
-RATES = (r"\b\d+(\.\d+)?( ?(tokens|pages|documents)/s)", r"N\2")
+RATES = (r"\b\d+(\.\d+)?( ?(tokens|pages|documents|tok|[GT]FLOP)/s)", r"N\2")
+LEFT = (r"\d+ min \d+ s left", "N left")
 HASH = (r"\b[0-9a-f]{64}\b", "HASH")
 TIME = (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME")
 
@@ -81,7 +82,7 @@ import collections, json
 resources = [entry["resource"] for entry in json.load(open("bundle.json"))["entry"]]
 print(dict(collections.Counter(r["resourceType"] for r in resources)))
 for issue in next(r for r in resources if r["resourceType"] == "OperationOutcome")["issue"][:4]:
-    print(issue["severity"], issue.get("diagnostics"))
+    print(issue["severity"], issue.get("diagnostics", "-"), issue["details"]["text"])
 END"""
 
 TASKS = [
@@ -140,7 +141,7 @@ lora:
   lora_alpha: 16
   target_modules: all-linear
 END"""),
-      step("galen train run.yaml", SECONDS, RATES),
+      step("galen train run.yaml", LEFT, SECONDS, RATES),
       step("galen adapter inspect run/adapter | head -5", (r"digest +\w+", "digest     …"))]),
     ("Serve, ask with curl and with OpenAI's client, and look into the audit record",
      "Keys are kept as hashes. The record has no text in it; `verify` says whether its chain is whole.",
