@@ -6,6 +6,8 @@
 #   make test-all   also ThreadSanitizer, long fuzzing, aarch64 under qemu
 #   make bench      speed beside llama.cpp and OpenVINO, as shares of this machine's limits
 #   make lint       format, layers, clang-tidy
+#   make install    program, man pages, completions, unit, samples under PREFIX (/usr/local); DESTDIR is respected
+#   make deb        a Debian package in build/deb
 JOBS ?= $(shell nproc)
 GALEN_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/galen
 GALEN_MODELS ?= $(GALEN_CACHE)/models
@@ -14,9 +16,10 @@ export GALEN_CACHE GALEN_MODELS
 release := build/release
 galen := $(release)/galen
 oracle := build/.venv-oracle/bin/python
+PREFIX ?= /usr/local
 note := examples/notes/clinical_note.txt
 
-.PHONY: all build program demo demo-text gallery test test-all bench lint format clean deps models oracle asan tsan aarch64
+.PHONY: all build program demo demo-text gallery test test-all bench lint format clean deps models oracle asan tsan aarch64 install deb cli
 all: build
 
 deps:
@@ -67,6 +70,8 @@ test-all:
 	@$(MAKE) --no-print-directory asan
 	@$(MAKE) --no-print-directory tsan
 	@$(MAKE) --no-print-directory aarch64
+	@tools/install_deps.sh package-test
+	@$(MAKE) --no-print-directory deb
 	@ctest --preset release -C All
 
 aarch64:
@@ -74,6 +79,20 @@ aarch64:
 	@tools/aarch64_sysroot.sh build/aarch64-sysroot
 	@cmake --preset aarch64 >/dev/null
 	@cmake --build --preset aarch64 -j $(JOBS)
+
+install:
+	@[ -x $(galen) ] || $(MAKE) --no-print-directory program
+	@cmake --build --preset release -j $(JOBS) --target manual
+	@cmake --install $(release) --prefix $(PREFIX) --strip
+
+deb: program
+	@tools/install_deps.sh package
+	@cmake --build --preset release -j $(JOBS) --target manual
+	@tools/make_deb.sh $(release) build/deb
+
+# docs/CLI.md, after options have changed.
+cli: program
+	@$(galen) manual --out docs/CLI.md
 
 bench: build models
 	@bench/run.py --galen $(galen) --models $(GALEN_MODELS) --out build/bench

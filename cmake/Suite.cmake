@@ -88,3 +88,8 @@ foreach(path ${cases})
   galen_suite_test(asan.cases.${name} COMMAND ${Python3_EXECUTABLE} ${path} LABELS asan TIMEOUT 1800
                    ENVIRONMENT "GALEN_BIN=${build_root}/asan/galen;GALEN_SLOW=1")
 endforeach()
+
+# The Debian package in a bare system (root, debootstrap, systemd-nspawn); `make test-all` builds it first. The tour's commands again.
+galen_suite_test(package ALL COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/package/run.py LABELS package TIMEOUT 3600)
+galen_suite_test(tour ALL COMMAND ${oracle} ${PROJECT_SOURCE_DIR}/tools/make_tour.py --check LABELS tour TIMEOUT 3600
+                 ENVIRONMENT "GALEN_BIN=$<TARGET_FILE:galen>")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that a task needs, says which, and asks nothing.
-# usage: install_deps.sh build|test|lint|cross...   (several may be given)
+# usage: install_deps.sh build|test|lint|cross|package|package-test...   (several may be given)
 # Quick when everything is there. Without root it uses sudo if that asks for no password, else it names the command to run.
 set -eu
 
@@ -10,8 +10,10 @@ build="g++ make git ca-certificates cmake ninja-build ccache pkg-config python3 
  libarchive-dev libnifti-dev libopenslide-dev libboost1.81-dev libssl-dev libsqlite3-dev openssl libyaml-cpp-dev
  nodejs npm poppler-utils libcairo2-dev libpango1.0-dev fonts-dejavu-core fonts-liberation fonts-freefont-ttf fonts-open-sans
  fonts-crosextra-carlito fonts-crosextra-caladea fonts-lato fonts-linuxlibertine fonts-courier-prime fonts-roboto-unhinted"
-test="$build dcmtk curl chromium"
+test="$build dcmtk curl chromium man-db zsh fish"
 lint="$build clang-format clang-tidy"
+package="$build dpkg-dev"
+package_test="$package debootstrap systemd-container lintian curl"
 cross="$build g++-aarch64-linux-gnu qemu-user"
 
 wanted=
@@ -20,8 +22,10 @@ for group in "$@"; do
     build) wanted="$wanted $build" ;;
     test) wanted="$wanted $test" ;;
     lint) wanted="$wanted $lint" ;;
+    package) wanted="$wanted $package" ;;
+    package-test) wanted="$wanted $package_test" ;;
     cross) wanted="$wanted $cross" ;;
-    *) echo "install_deps.sh: unknown group '$group' (build, test, lint, cross)" >&2; exit 2 ;;
+    *) echo "install_deps.sh: unknown group '$group' (build, test, lint, cross, package, package-test)" >&2; exit 2 ;;
   esac
 done
 

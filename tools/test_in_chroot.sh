@@ -10,33 +10,16 @@ at=${AT:-/root/galen}
 [ $# -gt 0 ] || set -- demo test
 tree=$(cd "$(dirname "$0")/.." && pwd)
 [ "$(id -u)" = 0 ] || { echo "test_in_chroot.sh: chroot and debootstrap need root" >&2; exit 1; }
-command -v debootstrap >/dev/null || apt-get install -y -q --no-install-recommends debootstrap
+. "$tree/tools/bare_system.sh"
 
 if [ ! -d "$root" ]; then
-  echo "== debootstrap bookworm into $root"
-  debootstrap --variant=minbase bookworm "$root" "${MIRROR:-http://deb.debian.org/debian}" >"$root.debootstrap.log" 2>&1 ||
-    { tail -20 "$root.debootstrap.log" >&2; exit 1; }
-  # The settings with which this machine reaches its mirrors: sources, keys, proxies, certificates. No packages.
-  rm -rf "$root/etc/apt/sources.list.d" "$root/etc/apt/sources.list"
-  cp -a /etc/apt/. "$root/etc/apt/"
-  for path in /usr/share/keyrings /usr/local/share/ca-certificates /etc/ssl/certs /etc/pip.conf /etc/xdg/pip /etc/npmrc /etc/resolv.conf /etc/hosts; do
-    if [ -e "$path" ]; then
-      mkdir -p "$root$(dirname "$path")"
-      cp -aL "$path" "$root$(dirname "$path")/"
-    fi
-  done
-  [ -f "$HOME/.config/pip/pip.conf" ] && mkdir -p "$root/root/.config/pip" && cp "$HOME/.config/pip/pip.conf" "$root/root/.config/pip/"
-  [ -f "$HOME/.npmrc" ] && cp "$HOME/.npmrc" "$root/root/"
+  make_bare "$root"
 elif [ "${KEEP:-}" != 1 ]; then
   echo "test_in_chroot.sh: $root exists; remove it, or KEEP=1 to use it again" >&2
   exit 1
 fi
 
-mounts="proc sys dev"
-for name in $mounts; do
-  mkdir -p "$root/$name"
-  mountpoint -q "$root/$name" || mount --rbind "/$name" "$root/$name" && mount --make-rslave "$root/$name"
-done
+mount_bare "$root"
 # Extra folders that this machine's pip settings name (a local wheel folder, say): EXTRA="/path /path".
 for path in ${EXTRA:-}; do
   mkdir -p "$root$path"
@@ -50,20 +33,14 @@ if [ "${CCACHE:-}" = 1 ]; then
 fi
 finish() {
   umount -l "$root/root/.cache/ccache" 2>/dev/null || true
-  for name in $mounts; do umount -R -l "$root/$name" 2>/dev/null || true; done
+  unmount_bare "$root"
   for path in ${EXTRA:-}; do umount -l "$root$path" 2>/dev/null || true; done
 }
 trap finish EXIT INT TERM
 
 rm -rf "${root:?}$at" "$root/root/galen.git"
 git clone -q --bare "$tree" "$root/root/galen.git"
-# The settings of pip, npm and TLS that come from the environment; nothing else of it.
-settings=$(env | grep -E '^(PIP_[A-Z_]+|(SSL|REQUESTS|CURL|NODE|GIT)_[A-Z_]*(CERT|CA)[A-Z_]*|[a-zA-Z_]*_proxy|[A-Z_]*_PROXY|npm_config_[a-z_]+)=' || true)
-inside() {
-  # shellcheck disable=SC2086
-  env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 $settings \
-    chroot "$root" /bin/sh -c "$1"
-}
+inside() { in_bare "$root" "$1"; }
 echo "== the bare system: git make g++ ca-certificates"
 inside "apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends git make g++ \
   ca-certificates >/dev/null && git clone -q /root/galen.git $at"

@@ -154,16 +154,18 @@ void AddAdapter(CLI::App& app, Action* action) {
   verb->require_subcommand(1);
   auto i = std::make_shared<InspectOptions>();
   CLI::App* inspect = verb->add_subcommand("inspect", "What an adapter changes, and how much");
-  inspect->add_option("adapter", i->path, "A directory of PEFT or a GGUF adapter")->required();
-  inspect->add_option("--base", i->base, "A model: does the adapter fit it?");
+  inspect->add_option("adapter", i->path, "A directory of PEFT or a GGUF adapter")
+      ->type_name("PATH")
+      ->required();
+  inspect->add_option("--base", i->base, "A model: does the adapter fit it?")->type_name("MODEL");
   inspect->add_flag("--json", i->json, "One JSON object");
   inspect->callback([i, action] { *action = [i] { return Inspect(*i); }; });
   auto m = std::make_shared<MergeVerbOptions>();
   CLI::App* merge = verb->add_subcommand(
       "merge", "Add an adapter into a Hugging Face directory of dense weights");
-  merge->add_option("base", m->base, "The model")->required();
-  merge->add_option("adapter", m->path, "The adapter")->required();
-  merge->add_option("out", m->out, "The directory to make")->required();
+  merge->add_option("base", m->base, "The model")->type_name("MODEL")->required();
+  merge->add_option("adapter", m->path, "The adapter")->type_name("PATH")->required();
+  merge->add_option("out", m->out, "The directory to make")->type_name("DIR")->required();
   merge->add_option("--adapter-scale", m->scale, "How much the adapter counts")
       ->capture_default_str();
   merge->add_option("--type", m->type, "Of changed tensors: same as the base's, or f32")

@@ -5,6 +5,7 @@ namespace galen::cli {
 void AddAdapterOptions(CLI::App& verb, AdapterCliOptions* o) {
   verb.add_option("--adapter", o->paths,
                   "A low-rank adapter: a directory of PEFT or a GGUF adapter; may be repeated")
+      ->type_name("PATH")
       ->allow_extra_args(false);
   verb.add_option("--adapter-scale", o->scales,
                   "How much the adapter before it counts (1: as it was trained)")

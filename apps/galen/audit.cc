@@ -74,21 +74,25 @@ void AddAudit(CLI::App& app, Action* action) {
   CLI::App* verb = app.add_subcommand("audit", "The record that 'galen serve --audit' keeps");
   verb->require_subcommand(1);
   CLI::App* verify = verb->add_subcommand("verify", "Is its chain whole?");
-  verify->add_option("log", o->log, "The log")->required();
+  verify->add_option("log", o->log, "The log")->type_name("FILE")->required();
   verify->add_option("--head", o->head,
                      "SEQ:HASH that an earlier verify printed: it must still be there");
   verify->add_flag("--json", o->json, "The result as JSON");
   verify->callback([o, action] { *action = [o] { return Verify(*o); }; });
   CLI::App* tail = verb->add_subcommand("tail", "Its last records, a line of JSON each");
-  tail->add_option("log", o->log, "The log")->required();
+  tail->add_option("log", o->log, "The log")->type_name("FILE")->required();
   tail->add_option("-n", o->count, "How many")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 30))
       ->capture_default_str();
   tail->callback([o, action] { *action = [o] { return Tail(*o); }; });
   CLI::App* digest = verb->add_subcommand(
       "digest", "The digest by which the log names a file (an image, the body of a request)");
-  digest->add_option("log", o->log, "The log; its key must lie beside it")->required();
-  digest->add_option("file", o->file, "The file, or - for standard input")->required();
+  digest->add_option("log", o->log, "The log; its key must lie beside it")
+      ->type_name("FILE")
+      ->required();
+  digest->add_option("file", o->file, "The file, or - for standard input")
+      ->type_name("FILE")
+      ->required();
   digest->callback([o, action] { *action = [o] { return Digest(*o); }; });
 }
 

@@ -246,7 +246,8 @@ Status RunBench(const BenchOptions& o) {
 void AddBench(CLI::App& app, Action* action) {
   auto o = std::make_shared<BenchOptions>();
   CLI::App* verb = app.add_subcommand("bench", "Speed as a share of this machine's own limits");
-  verb->add_option("model", o->model, "A GGUF file or a Hugging Face directory");
+  verb->add_option("model", o->model, "A GGUF file or a Hugging Face directory")
+      ->type_name("MODEL");
   verb->add_option(
       "--shape", o->shape,
       "Random weights of a published shape: medgemma-4b, gemma3-270m, smollm2-135m, ...; or of an "
@@ -266,9 +267,11 @@ void AddBench(CLI::App& app, Action* action) {
   verb->add_option("--context", o->long_context,
                    "Also decode at the end of a context of so many tokens");
   verb->add_option("--repeated", o->repeated_file,
-                   "Also speculate on the text of this file, which the prompt holds twice");
+                   "Also speculate on the text of this file, which the prompt holds twice")
+      ->type_name("FILE");
   verb->add_option("--image", o->image,
-                   "Instead: a question about this image, new and asked again (model with images)");
+                   "Instead: a question about this image, new and asked again (model with images)")
+      ->type_name("FILE");
   AddProjectorOption(*verb, o.get());
   verb->add_option("--repeat", o->repeat, "Runs, of which the median counts")
       ->check(CLI::Range(1, 100))

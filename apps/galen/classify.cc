@@ -201,6 +201,7 @@ void AddClassify(CLI::App& app, Action* action) {
   CLI::Option* labels =
       verb->add_option("--labels", o->labels, "Classes in words, parted by commas");
   verb->add_option("--labels-file", o->labels_file, "Classes in words, one a line")
+      ->type_name("FILE")
       ->excludes(labels);
   verb->add_option("--template", o->pattern, "Text of a class; {} is the label")
       ->capture_default_str();
@@ -211,7 +212,8 @@ void AddClassify(CLI::App& app, Action* action) {
       ->check(CLI::Range(0.0, 1.0));
   CLI::Option* csv = verb->add_flag("--csv", o->csv, "One row an image");
   verb->add_flag("--json", o->json, "One JSON object")->excludes(csv);
-  CLI::Option* out = verb->add_option("--out", o->out, "Write --csv or --json to this file");
+  CLI::Option* out =
+      verb->add_option("--out", o->out, "Write --csv or --json to this file")->type_name("FILE");
   verb->add_flag("--resume", o->resume,
                  "Keep the rows that the file of --out has already, if they were made alike")
       ->needs(csv)

@@ -35,5 +35,6 @@ void AddQuantize(CLI::App& app, Action* action);
 void AddAudit(CLI::App& app, Action* action);
 void AddExtract(CLI::App& app, Action* action);
 void AddData(CLI::App& app, Action* action);
+void AddManual(CLI::App& app, Action* action);
 
 }  // namespace galen::cli

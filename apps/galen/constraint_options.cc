@@ -23,12 +23,15 @@ Result<std::shared_ptr<const grammar::Constraint>> Compile(
 }  // namespace
 
 void AddConstraintOptions(CLI::App& verb, ConstraintOptions* o) {
-  CLI::Option* schema = verb.add_option(
-      "--schema", o->schema, "JSON Schema file: the answer is a document that satisfies it");
+  CLI::Option* schema =
+      verb.add_option("--schema", o->schema,
+                      "JSON Schema file: the answer is a document that satisfies it")
+          ->type_name("FILE");
   CLI::Option* regex =
       verb.add_option("--regex", o->regex, "Regular expression that the whole answer matches");
   CLI::Option* grammar =
-      verb.add_option("--grammar", o->grammar, "GBNF grammar file that the answer follows");
+      verb.add_option("--grammar", o->grammar, "GBNF grammar file that the answer follows")
+          ->type_name("FILE");
   schema->excludes(regex)->excludes(grammar);
   regex->excludes(grammar);
   verb.add_option("--whitespace", o->whitespace,

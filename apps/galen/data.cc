@@ -98,11 +98,16 @@ void AddSynth(CLI::App* data, Action* action) {
       ->delimiter(',')
       ->required();
   verb->add_option("--count", s.count, "Documents")->required();
-  verb->add_option("--out", o->output.directory, "A new or empty folder")->required();
+  verb->add_option("--out", o->output.directory, "A new or empty folder")
+      ->type_name("DIR")
+      ->required();
   verb->add_option("--seed", s.seed, "Document i of a seed is always the same")
       ->capture_default_str();
-  verb->add_option("--language", s.language, "en, fr, de or all")->capture_default_str();
+  verb->add_option("--language", s.language, "en, fr, de or all")
+      ->type_name("en|fr|de|all")
+      ->capture_default_str();
   verb->add_option("--units", s.units, "Of analytes: conventional, si or all")
+      ->type_name("conventional|si|all")
       ->capture_default_str();
   const std::map<std::string, SynthLevel> levels = {{"clean", SynthLevel::kClean},
                                                     {"scan", SynthLevel::kScan},
@@ -110,19 +115,23 @@ void AddSynth(CLI::App* data, Action* action) {
                                                     {"photo", SynthLevel::kPhoto},
                                                     {"mixed", SynthLevel::kMixed}};
   verb->add_option("--level", s.level, "How hard to read: clean, scan, fax, photo, mixed")
-      ->transform(CLI::CheckedTransformer(levels));
+      ->transform(CLI::CheckedTransformer(levels).description(""))
+      ->type_name("clean|scan|fax|photo|mixed");
   const std::map<std::string, SynthFormat> formats = {{"png", SynthFormat::kPng},
                                                       {"jpeg", SynthFormat::kJpeg},
                                                       {"jpg", SynthFormat::kJpeg},
                                                       {"pdf", SynthFormat::kPdf}};
   verb->add_option("--format", s.format, "png, jpeg or pdf (with its text at level clean)")
-      ->transform(CLI::CheckedTransformer(formats));
+      ->transform(CLI::CheckedTransformer(formats).description(""))
+      ->type_name("png|jpeg|pdf");
   const std::map<std::string, SynthSet> sets = {
       {"train", SynthSet::kTrain}, {"heldout", SynthSet::kHeldOut}, {"all", SynthSet::kAll}};
   verb->add_option("--fonts", s.fonts, "train (default), heldout or all")
-      ->transform(CLI::CheckedTransformer(sets));
+      ->transform(CLI::CheckedTransformer(sets).description(""))
+      ->type_name("train|heldout|all");
   verb->add_option("--layouts", s.layouts, "train (default), heldout or all")
-      ->transform(CLI::CheckedTransformer(sets));
+      ->transform(CLI::CheckedTransformer(sets).description(""))
+      ->type_name("train|heldout|all");
   verb->add_option("--long-side", s.long_side, "Pixels of the longer side")->capture_default_str();
   verb->add_option("--size", o->size, "WIDTHxHEIGHT in pixels instead: one page of that shape");
   verb->add_flag("--gray", s.gray, "Grey pictures");

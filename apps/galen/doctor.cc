@@ -145,7 +145,7 @@ void AddDoctor(CLI::App& app, Action* action) {
   auto o = std::make_shared<ModelOptions>();
   CLI::App* verb = app.add_subcommand(
       "doctor", "This machine: instruction sets, memory, measured limits, what fits");
-  verb->add_option("model", o->model, "A model to look at, too");
+  verb->add_option("model", o->model, "A model to look at, too")->type_name("MODEL");
   verb->add_option("--threads", o->threads, "Threads that compute (0: all processors)")
       ->check(CLI::Range(0, 1024));
   verb->add_flag("--json", o->json, "One line of JSON");

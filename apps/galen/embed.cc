@@ -129,7 +129,8 @@ void AddEmbed(CLI::App& app, Action* action) {
   CLI::App* verb = app.add_subcommand("embed", "Vectors of images or of texts");
   AddImageTextOptions(*verb, o.get());
   verb->add_option("--text", o->texts, "Texts");
-  verb->add_option("--out", o->out, "Write a .npy file, one row an image or text, in their order");
+  verb->add_option("--out", o->out, "Write a .npy file, one row an image or text, in their order")
+      ->type_name("FILE");
   verb->add_flag("--raw", o->raw, "Vectors as the tower gives them, not of length 1");
   verb->add_flag("--json", o->json, "One JSON object");
   verb->callback([o, action] {

@@ -129,18 +129,23 @@ void AddExtract(CLI::App& app, Action* action) {
   auto o = std::make_shared<ExtractCliOptions>();
   CLI::App* verb = app.add_subcommand(
       "extract", "Checked values of a medical document: PDF files and pictures, one case");
-  verb->add_option("files", o->files, "PDF files and pictures, pages in this order")->required();
+  verb->add_option("files", o->files, "PDF files and pictures, pages in this order")
+      ->type_name("FILE")
+      ->required();
   verb->add_option("--schema", o->schema,
                    "The kind of document, a JSON Schema file, or auto (the pages say which kind)")
+      ->type_name("auto|KIND|FILE")
       ->capture_default_str();
   verb->add_option("--model", o->model,
-                   "What reads: a GGUF file, a Hugging Face directory, or ollama:NAME[:TAG]");
+                   "What reads: a GGUF file, a Hugging Face directory, or ollama:NAME[:TAG]")
+      ->type_name("MODEL");
   verb->add_option("--second-model", o->second_model,
-                   "A second reader; where the two disagree, values are flagged");
+                   "A second reader; where the two disagree, values are flagged")
+      ->type_name("MODEL");
   verb->add_option("--format", o->format, "json, csv, fhir (an R4 bundle), or html (side by side)")
       ->check(CLI::IsMember({"json", "csv", "fhir", "html"}))
       ->capture_default_str();
-  verb->add_option("--out", o->out, "File to write (default: standard output)");
+  verb->add_option("--out", o->out, "File to write (default: standard output)")->type_name("FILE");
   verb->add_option("--pages", o->source.pages, "Pages of the PDF or TIFF: 1-3,7 or 2-");
   verb->add_option("--max-pages", o->source.max_pages, "Of the whole case")
       ->check(CLI::Range(int64_t{1}, int64_t{10000}))

@@ -73,8 +73,10 @@ std::string SkippedText(const std::vector<fs::path>& skipped) {
 
 void AddImageTextOptions(CLI::App& verb, ImageTextOptions* o) {
   verb.add_option("model", o->model, "The Hugging Face directory of a SigLIP or CLIP model")
+      ->type_name("MODEL")
       ->required();
-  verb.add_option("--image", o->images, "Image files and folders of them (- is standard input)");
+  verb.add_option("--image", o->images, "Image files and folders of them (- is standard input)")
+      ->type_name("PATH");
   verb.add_option("--preprocessing", o->preprocessing,
                   "What comes before the processor's own steps: plain, pad_to_square, center_crop")
       ->check(CLI::IsMember({"plain", "pad_to_square", "center_crop"}));

@@ -201,18 +201,20 @@ void AddLook(CLI::App& app, Action* action) {
   auto o = std::make_shared<LookOptions>();
   CLI::App* verb =
       app.add_subcommand("look", "What a model will see of files: images, words, windows, order");
-  verb->add_option("files", o->files, "Files and folders of any kind");
+  verb->add_option("files", o->files, "Files and folders of any kind")->type_name("PATH");
   AddMediaOptions(*verb, o.get());
   verb->add_option("--question", o->media.question, "Instead of the recipe's default question");
   verb->add_option("--seed", o->media.seed, "For the choice of a slide's patches");
   verb->add_option(
-      "--model", o->model.model,
-      "Also what this model makes of it: its own resizing and the tokens of the prompt");
+          "--model", o->model.model,
+          "Also what this model makes of it: its own resizing and the tokens of the prompt")
+      ->type_name("MODEL");
   AddProjectorOption(*verb, &o->model);
   AddImageOptions(*verb, &o->image);
   verb->add_option(
-      "--out", o->out,
-      "Folder for the images (PNG), prompt.txt and look.json; files of an earlier look go");
+          "--out", o->out,
+          "Folder for the images (PNG), prompt.txt and look.json; files of an earlier look go")
+      ->type_name("DIR");
   verb->add_flag("--gallery", o->gallery, "Also index.html, to check by eye");
   verb->add_flag("--recipes", o->list, "List the recipes");
   verb->add_flag("--json", o->json, "One JSON object");

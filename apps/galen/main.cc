@@ -1,8 +1,10 @@
 // galen: one program, one verb per job. Exit codes: 0 ok, 1 failed, 2 usage.
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <new>
 
+#include "base/nearest_name.h"
 #include "commands.h"
 
 namespace {
@@ -10,6 +12,44 @@ namespace {
 int Fail(const std::string& message) {
   std::cerr << "galen: " << message << "\n";
   return 1;
+}
+
+std::string DidYouMean(const std::string& wrong, const std::vector<std::string>& names) {
+  const std::string nearest = galen::NearestName(wrong, names);
+  const bool alike = !nearest.empty() && 2 * galen::EditDistance(wrong, nearest, 8) <= wrong.size();
+  return alike ? "; did you mean " + nearest + "?" : "";
+}
+
+std::string UnknownArgument(const CLI::App& verb, const std::vector<std::string>& extras) {
+  for (const std::string& extra : extras) {
+    if (!extra.starts_with("-")) continue;
+    const std::string name = extra.substr(0, extra.find('='));
+    std::vector<std::string> names;
+    for (const CLI::Option* option : verb.get_options())
+      for (const std::string& known : option->get_lnames()) names.push_back("--" + known);
+    return "there is no option " + name + DidYouMean(name, names);
+  }
+  return "unexpected: '" + (extras.empty() ? "" : extras.front()) + "'";
+}
+
+// Prints what is wrong with the command line, or the help that was asked for; the exit code.
+int ReportUsage(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == 0) return app.exit(error);
+  const CLI::App* verb = &app;
+  std::string path = "galen";
+  while (!verb->get_subcommands().empty()) {
+    verb = verb->get_subcommands().front();
+    path += " " + verb->get_name();
+  }
+  const bool extras = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
+  if (!extras && verb->get_subcommands().empty() && !verb->get_subcommands({}).empty()) {
+    std::cerr << verb->help();  // a verb is missing: these are they
+    return 2;
+  }
+  std::cerr << "galen: " << (extras ? UnknownArgument(*verb, app.remaining(true)) : error.what())
+            << "\n"
+            << path << " --help lists what there is\n";
+  return 2;
 }
 
 }  // namespace
@@ -36,22 +76,28 @@ int main(int argc, char** argv) {
   galen::cli::AddAudit(app, &action);
   galen::cli::AddExtract(app, &action);
   galen::cli::AddData(app, &action);
+  galen::cli::AddManual(app, &action);
   try {
     if (argc > 1 && argv[1][0] != '-') {
-      std::string verbs;
-      bool known = false;
-      for (const CLI::App* verb : app.get_subcommands({})) {
-        known |= verb->get_name() == argv[1];
-        verbs += " " + verb->get_name();
-      }
-      if (!known) {
-        std::cerr << "galen: unknown verb '" << argv[1] << "'; known:" << verbs << "\n";
+      std::vector<std::string> verbs;
+      for (const CLI::App* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
+      if (argv[1] == std::string("help")) {
+        std::vector<std::string> words(argv + 2, argv + argc);
+        words.push_back("--help");
+        std::reverse(words.begin(), words.end());  // as CLI11 wants them
+        app.parse(std::move(words));
+      } else if (std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end()) {
+        const std::string meant = DidYouMean(argv[1], verbs);
+        std::cerr << "galen: unknown verb '" << argv[1] << "'" << (meant.empty() ? ";" : meant)
+                  << " known:";
+        for (const std::string& verb : verbs) std::cerr << " " << verb;
+        std::cerr << "\n";
         return 2;
       }
     }
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return ReportUsage(app, error);
   }
   try {
     const galen::Status status = action();

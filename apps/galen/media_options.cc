@@ -4,14 +4,15 @@ namespace galen::cli {
 
 void AddMediaOptions(CLI::App& verb, MediaCliOptions* o) {
   verb.add_option("--image", o->images,
-                  "An image file (JPEG, PNG, WebP, TIFF, GIF, BMP), - or a data URL");
-  verb.add_option("--dicom", o->dicom, "A DICOM file, folder or archive");
-  verb.add_option("--pdf", o->pdf, "A PDF file");
-  verb.add_option("--volume", o->volumes, "A NIfTI volume");
-  verb.add_option("--slide", o->slides, "A whole slide");
-  verb.add_option(
-      "--recipe", o->recipe,
-      "How files become images and words: a name or a file (default: by what they are)");
+                  "An image file (JPEG, PNG, WebP, TIFF, GIF, BMP), - or a data URL")
+      ->type_name("FILE");
+  verb.add_option("--dicom", o->dicom, "A DICOM file, folder or archive")->type_name("PATH");
+  verb.add_option("--pdf", o->pdf, "A PDF file")->type_name("FILE");
+  verb.add_option("--volume", o->volumes, "A NIfTI volume")->type_name("FILE");
+  verb.add_option("--slide", o->slides, "A whole slide")->type_name("FILE");
+  verb.add_option("--recipe", o->recipe,
+                  "How files become images and words: a name or a file (default: by what they are)")
+      ->type_name("NAME|FILE");
   verb.add_option("--pages", o->media.pages, "Pages of the PDF: 1-3,7 or 2-");
   verb.add_option("--dpi", o->media.dpi, "Resolution of pages")->check(CLI::Range(1.0, 2400.0));
   verb.add_option("--max-images", o->media.max_images, "At most so many (default: the recipe's)")

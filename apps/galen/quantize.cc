@@ -228,9 +228,11 @@ void AddQuantize(CLI::App& app, Action* action) {
   CLI::App* verb = app.add_subcommand(
       "quantize", "A checkpoint in another type: bitsandbytes (nf4, int8) or GGUF");
   verb->add_option("source", o->source, "A Hugging Face directory, a GGUF file, or ollama:NAME")
+      ->type_name("MODEL")
       ->required();
   verb->add_option("destination", o->destination,
                    "The directory (nf4, int8) or file (other types) to make")
+      ->type_name("PATH")
       ->required();
   std::vector<std::string> types;
   for (const std::string_view name : QuantizeTypeNames()) types.emplace_back(name);
@@ -251,14 +253,16 @@ void AddQuantize(CLI::App& app, Action* action) {
       ->check(CLI::Range(0.001, 1000.0))
       ->capture_default_str();
   verb->add_option(
-      "--calibration", o->calibration,
-      "GGUF types: a text that the source is run over; errors are weighed by how large "
-      "each input of a matrix is there");
+          "--calibration", o->calibration,
+          "GGUF types: a text that the source is run over; errors are weighed by how large "
+          "each input of a matrix is there")
+      ->type_name("FILE");
   verb->add_option("--calibration-tokens", o->calibration_tokens, "At most so many tokens of it")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
   verb->add_option("--evaluate", o->evaluate,
-                   "A text: perplexity of result and source, and KL divergence between them");
+                   "A text: perplexity of result and source, and KL divergence between them")
+      ->type_name("FILE");
   verb->add_option("--evaluate-tokens", o->evaluate_tokens, "At most so many tokens of it")
       ->check(CLI::Range(2, 1 << 24))
       ->capture_default_str();

@@ -291,13 +291,15 @@ void AddRun(CLI::App& app, Action* action) {
       app.add_subcommand("run", "Answer a prompt; without one, at a terminal, hold a conversation");
   AddModelArgument(*verb, o.get());
   verb->add_option("prompt", o->prompt, "What to ask");
-  verb->add_option("--file", o->file, "Text that goes before the prompt (- is standard input)");
+  verb->add_option("--file", o->file, "Text that goes before the prompt (- is standard input)")
+      ->type_name("FILE");
   verb->add_option("--system", o->system, "System text");
   AddMediaOptions(*verb, &o->media);
   AddImageOptions(*verb, &o->image);
   verb->add_option("--box", o->box,
                    "PNG file for the image with the boxes of the answer (asks with the recipe "
-                   "'localise' unless --recipe names another)");
+                   "'localise' unless --recipe names another)")
+      ->type_name("FILE");
   AddProjectorOption(*verb, o.get());
   AddConstraintOptions(*verb, &o->constraint);
   verb->add_option("--think", o->think,
@@ -331,7 +333,8 @@ void AddRun(CLI::App& app, Action* action) {
   verb->add_option("--logprobs", o->sampling.logprobs,
                    "Report each token's log-probability and K alternatives (--json)");
   verb->add_option("--speculate", o->speculate,
-                   "off, ngram, or a smaller model of the same vocabulary");
+                   "off, ngram, or a smaller model of the same vocabulary")
+      ->type_name("off|ngram|MODEL");
   AddAdapterOptions(*verb, &o->adapters);
   AddComputeOptions(*verb, o.get());
   verb->add_flag("--json", o->json, "One JSON object instead of text");

@@ -89,7 +89,9 @@ void AddScore(CLI::App& app, Action* action) {
   CLI::App* verb = app.add_subcommand(
       "score", "Log-probabilities of a text; --against measures what a mode costs");
   AddModelArgument(*verb, o.get());
-  verb->add_option("--file", o->file, "The text (- is standard input)")->required();
+  verb->add_option("--file", o->file, "The text (- is standard input)")
+      ->type_name("FILE")
+      ->required();
   verb->add_option("--against", o->against, "Reference mode to compare with: bf16, fp32 or int8")
       ->check(CLI::IsMember({"bf16", "fp32", "int8"}));
   AddAdapterOptions(*verb, &o->adapters);

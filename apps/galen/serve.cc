@@ -84,7 +84,6 @@ Status PrintNewKey(const std::string& name) {
 
 Status Serve(const ServeOptions& o) {
   if (!o.new_key.empty()) return PrintNewKey(o.new_key);
-  if (o.models.empty()) return InvalidArgument("name at least one model: galen serve [NAME=]PATH");
   ASSIGN_OR_RETURN(const server::ServerOptions options, ServerOptionsOf(o));
   std::vector<server::ModelSpec> models;
   for (const std::string& argument : o.models) {
@@ -105,14 +104,17 @@ Status Serve(const ServeOptions& o) {
 
 void AddSecurityOptions(CLI::App& verb, ServeOptions* o) {
   verb.add_option("--api-keys", o->server.api_keys,
-                  "File of hashed API keys, a line 'NAME sha256:HEX' each; requests then need one");
+                  "File of hashed API keys, a line 'NAME sha256:HEX' each; requests then need one")
+      ->type_name("FILE");
   verb.add_option("--new-key", o->new_key, "Make a key with this name, print it, and end");
-  verb.add_option("--tls-cert", o->server.http.tls_certificate, "Certificate chain, PEM");
-  verb.add_option("--tls-key", o->server.http.tls_key, "Its private key, PEM");
+  verb.add_option("--tls-cert", o->server.http.tls_certificate, "Certificate chain, PEM")
+      ->type_name("FILE");
+  verb.add_option("--tls-key", o->server.http.tls_key, "Its private key, PEM")->type_name("FILE");
   verb.add_option(
-      "--audit", o->server.audit,
-      "File of the audit log: who asked which model when, without any text; the weights "
-      "are read at the start for their digest");
+          "--audit", o->server.audit,
+          "File of the audit log: who asked which model when, without any text; the weights "
+          "are read at the start for their digest")
+      ->type_name("FILE");
   verb.add_flag("--allow-insecure", o->server.allow_insecure,
                 "Listen where others reach it without keys or TLS");
 }
@@ -177,7 +179,8 @@ void AddServe(CLI::App& app, Action* action) {
   CLI::App* verb = app.add_subcommand(
       "serve", "Serve models over HTTP to clients of OpenAI's and Ollama's interfaces");
   verb->add_option("models", o->models,
-                   "[NAME=]MODEL: GGUF files, Hugging Face directories, or ollama:NAME[:TAG]");
+                   "[NAME=]MODEL: GGUF files, Hugging Face directories, or ollama:NAME[:TAG]")
+      ->type_name("MODEL");
   verb->add_option("--adapter", o->adapters,
                    "[MODEL:]NAME=DIR: serve MODEL with this low-rank adapter as MODEL:NAME beside "
                    "it; may be repeated");
@@ -207,7 +210,11 @@ void AddServe(CLI::App& app, Action* action) {
   AddComputeOptions(*verb, o.get());
   AddSecurityOptions(*verb, o.get());
   AddLimitOptions(*verb, o.get());
-  verb->callback([o, action] { *action = [o] { return Serve(*o); }; });
+  verb->callback([o, action] {
+    if (o->models.empty() && o->new_key.empty())
+      RequireUsage(InvalidArgument("name at least one model: galen serve [NAME=]MODEL"));
+    *action = [o] { return Serve(*o); };
+  });
 }
 
 }  // namespace galen::cli

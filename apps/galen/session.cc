@@ -15,12 +15,14 @@ double Now() {
 void AddModelArgument(CLI::App& verb, ModelOptions* options) {
   verb.add_option("model", options->model,
                   "A GGUF file, a Hugging Face directory, or ollama:NAME[:TAG]")
+      ->type_name("MODEL")
       ->required();
 }
 
 void AddProjectorOption(CLI::App& verb, ModelOptions* options) {
   verb.add_option("--mmproj", options->mmproj,
-                  "Image projector file of a GGUF model (default: the one beside it that fits)");
+                  "Image projector file of a GGUF model (default: the one beside it that fits)")
+      ->type_name("FILE");
 }
 
 Status ResolveModel(ModelOptions* options) {

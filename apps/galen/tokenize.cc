@@ -34,7 +34,9 @@ void AddTokenize(CLI::App& app, Action* action) {
   auto o = std::make_shared<TokenizeOptions>();
   CLI::App* verb = app.add_subcommand("tokenize", "Token ids of a text, without BOS");
   AddModelArgument(*verb, o.get());
-  verb->add_option("--file", o->file, "The text (- is standard input)")->required();
+  verb->add_option("--file", o->file, "The text (- is standard input)")
+      ->type_name("FILE")
+      ->required();
   verb->add_flag("--special", o->special, "Text that spells a control token becomes it");
   verb->add_flag("--json", o->json, "One JSON object");
   verb->callback([o, action] {

@@ -195,7 +195,8 @@ Status RunTrain(const TrainVerbOptions& o) {
 void AddTrain(CLI::App& app, Action* action) {
   auto o = std::make_shared<TrainVerbOptions>();
   CLI::App* verb = app.add_subcommand("train", "Fine-tune a model on conversations");
-  verb->add_option("config", o->config, "The run's options in YAML (docs/TRAINING.md)");
+  verb->add_option("config", o->config, "The run's options in YAML (docs/TRAINING.md)")
+      ->type_name("FILE");
   verb->add_option("--set", o->sets, "NAME=VALUE over the file's; a list with commas")
       ->allow_extra_args(false);
   verb->add_flag("--resume", o->resume, "Go on from the last checkpoint in output_dir");

@@ -97,7 +97,9 @@ void AddVerify(CLI::App& app, Action* action) {
   CLI::App* verb = app.add_subcommand("verify",
                                       "Replay the reference's activations of a tiny model of the "
                                       "same architecture, layer by layer");
-  verb->add_option("model", o->model, "A model, the name of golden vectors, or all")->required();
+  verb->add_option("model", o->model, "A model, the name of golden vectors, or all")
+      ->type_name("all|MODEL")
+      ->required();
   AddProjectorOption(*verb, o.get());
   verb->add_option("--threads", o->threads, "Threads that compute (0: all processors)")
       ->check(CLI::Range(0, 1024))
