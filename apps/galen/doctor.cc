@@ -160,8 +160,7 @@ void AddDoctor(CLI::App& app, Action* action) {
   auto token_file = std::make_shared<std::string>();
   CLI::App* verb = app.add_subcommand(
       "doctor", "This machine: instruction sets, memory, measured limits, what fits");
-  verb->add_option("model", o->model,
-                   "A model to look at, too; hf:ORG/NAME: whether it can be had")
+  verb->add_option("model", o->model, "A model to look at, too; hf:ORG/NAME: whether it can be had")
       ->type_name("MODEL");
   verb->add_option("--token-file", *token_file, "Of hf:ORG/NAME: file with the hub's token")
       ->type_name("FILE");
