@@ -1,6 +1,4 @@
 // galen extract: documents in, checked values out.
-#include <atomic>
-#include <csignal>
 #include <iostream>
 #include <memory>
 
@@ -12,6 +10,7 @@
 #include "formats/model_digest.h"
 #include "progress.h"
 #include "session.h"
+#include "stop_signal.h"
 
 namespace galen::cli {
 namespace {
@@ -28,8 +27,6 @@ struct ExtractCliOptions : ModelOptions {
   int64_t max_tokens = 0;
   extract::CaseOptions source;
 };
-
-std::atomic<bool> interrupted = false;
 
 Result<std::unique_ptr<extract::Reader>> OpenReader(ExtractCliOptions o, const std::string& model) {
   o.model = model;
@@ -69,10 +66,8 @@ void Summarise(const extract::Extraction& extraction) {
 }
 
 Status RunExtract(ExtractCliOptions o) {
-  interrupted = false;
-  const auto previous = std::signal(SIGINT, [](int) { interrupted = true; });
-  const std::shared_ptr<void> restore(nullptr, [&](void*) { std::signal(SIGINT, previous); });
-  o.source.cancelled = [] { return interrupted.load(); };
+  const InterruptScope scope;
+  o.source.cancelled = InterruptScope::Interrupted;
   o.source.ocr = o.ocr == "never"    ? extract::OcrUse::kNever
                  : o.ocr == "always" ? extract::OcrUse::kAlways
                                      : extract::OcrUse::kAuto;

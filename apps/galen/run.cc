@@ -1,8 +1,6 @@
 // galen run: one answer, or a conversation when a person sits there.
 #include <unistd.h>
 
-#include <atomic>
-#include <csignal>
 #include <filesystem>
 #include <iostream>
 
@@ -16,6 +14,7 @@
 #include "media_report.h"
 #include "prompt_media.h"
 #include "session.h"
+#include "stop_signal.h"
 #include "text/template/text_util.h"
 
 namespace galen::cli {
@@ -37,23 +36,6 @@ struct RunOptions : ModelOptions {
   SamplingParams sampling;
   std::vector<std::string> stop;
   std::vector<std::string> bias;
-};
-
-std::atomic<bool> interrupted = false;
-
-// While alive, Ctrl-C sets `interrupted` instead of ending the program.
-class InterruptScope {
- public:
-  InterruptScope() {
-    interrupted = false;
-    previous_ = std::signal(SIGINT, [](int) { interrupted = true; });
-  }
-  ~InterruptScope() { std::signal(SIGINT, previous_); }
-  InterruptScope(const InterruptScope&) = delete;
-  InterruptScope& operator=(const InterruptScope&) = delete;
-
- private:
-  void (*previous_)(int);
 };
 
 Status ParseBias(const std::vector<std::string>& items, SamplingParams* sampling) {
@@ -189,7 +171,7 @@ TextRequest RequestOf(const RunOptions& o) {
   request.sampling = o.sampling;
   request.stop_strings = o.stop;
   request.think = ThinkOf(o);
-  request.cancelled = [] { return interrupted.load(); };
+  request.cancelled = InterruptScope::Interrupted;
   if (o.json) return request;
   request.on_text = [](std::string_view piece) { ShowText(true, piece); };
   request.on_thinking = [](std::string_view piece) { ShowText(false, piece); };
@@ -278,7 +260,7 @@ Status Chat(RunOptions o) {
   // For the whole conversation: a Ctrl-C that comes a moment after the answer must not end it.
   const InterruptScope scope;
   return Converse(chat, [](const std::function<Status()>& answer) {
-    interrupted = false;
+    InterruptScope::Forget();
     return answer();
   });
 }

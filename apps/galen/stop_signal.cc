@@ -5,7 +5,7 @@
 namespace galen::cli {
 namespace {
 
-std::atomic<bool> g_stop{false};
+std::atomic<bool> g_stop{false}, g_interrupted{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 }  // namespace
@@ -18,5 +18,16 @@ const std::atomic<bool>& CatchStopSignals() {
   ::sigaction(SIGINT, &action, nullptr);
   return g_stop;
 }
+
+InterruptScope::InterruptScope() {
+  Forget();
+  previous_ = std::signal(SIGINT, [](int) { g_interrupted = true; });
+}
+
+InterruptScope::~InterruptScope() { std::signal(SIGINT, previous_); }
+
+bool InterruptScope::Interrupted() { return g_interrupted.load(); }
+
+void InterruptScope::Forget() { g_interrupted = false; }
 
 }  // namespace galen::cli

@@ -9,4 +9,20 @@ namespace galen::cli {
 // the program at once: what is saved stays whole.
 const std::atomic<bool>& CatchStopSignals();
 
+// For verbs that only stop what they are at: while one is alive, Ctrl-C is noted instead of ending
+// the program. One at a time.
+class InterruptScope {
+ public:
+  InterruptScope();
+  ~InterruptScope();
+  InterruptScope(const InterruptScope&) = delete;
+  InterruptScope& operator=(const InterruptScope&) = delete;
+
+  static bool Interrupted();  // since the scope began, or since Forget
+  static void Forget();
+
+ private:
+  void (*previous_)(int);
+};
+
 }  // namespace galen::cli

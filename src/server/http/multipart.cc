@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "server/http/percent.h"
+
 namespace galen::server {
 namespace {
 
@@ -40,30 +42,13 @@ bool IsBoundary(std::string_view text) {
          });
 }
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = Lower(c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 // UTF-8''percent%20encoded (RFC 8187), as some libraries send names beyond ASCII.
 bool DecodeExtended(std::string_view text, std::string* value) {
   constexpr std::string_view kCharset = "utf-8'";
   if (Lowered(text.substr(0, kCharset.size())) != kCharset) return false;
   const size_t quote = text.find('\'', kCharset.size());
   if (quote == text.npos) return false;
-  for (size_t i = quote + 1; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      *value += text[i];
-      continue;
-    }
-    if (i + 2 >= text.size()) return false;
-    const int high = HexDigit(text[i + 1]), low = HexDigit(text[i + 2]);
-    if (high < 0 || low < 0) return false;
-    *value += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return true;
+  return PercentDecode(text.substr(quote + 1), value);
 }
 
 // "form-data; name=\"file\"; filename=\"a b.pdf\"": the first word, and the parameters.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/http/percent.h"
+
 namespace galen::server {
 namespace {
 
@@ -9,13 +11,6 @@ bool Matches(std::string_view pattern, std::string_view path) {
   if (!pattern.ends_with('*')) return pattern == path;
   pattern.remove_suffix(1);
   return path.size() > pattern.size() && path.starts_with(pattern);
-}
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 }  // namespace
@@ -47,18 +42,9 @@ std::string PathParameter(std::string_view pattern, std::string_view path) {
   if (!Matches(pattern, path) || !pattern.ends_with('*')) return "";
   path.remove_prefix(pattern.size() - 1);
   std::string text;
-  for (size_t i = 0; i < path.size(); ++i) {
-    char c = path[i];
-    if (c == '%') {
-      if (i + 2 >= path.size()) return "";
-      const int high = HexDigit(path[i + 1]), low = HexDigit(path[i + 2]);
-      if (high < 0 || low < 0) return "";
-      c = static_cast<char>(high * 16 + low);
-      i += 2;
-    }
-    if (static_cast<unsigned char>(c) < 0x20) return "";
-    text += c;
-  }
+  if (!PercentDecode(path, &text)) return "";
+  const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20; };
+  if (std::any_of(text.begin(), text.end(), control)) return "";
   return text;
 }
 

@@ -11,13 +11,13 @@
 namespace galen::server {
 namespace {
 
-constexpr size_t kMaxNameBytes = 64;
+constexpr size_t kMaxKeyNameBytes = 64;
 constexpr std::string_view kAdmin = " admin";
 constexpr std::string_view kDigestPrefix = "sha256:";
 constexpr size_t kDigestDigits = 64;
 
 bool IsName(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxNameBytes &&
+  return !name.empty() && name.size() <= kMaxKeyNameBytes &&
          std::all_of(name.begin(), name.end(), [](unsigned char c) {
            return std::isalnum(c) || c == '-' || c == '_' || c == '.';
          });
@@ -97,7 +97,7 @@ std::optional<Tenant> ApiKeys::Find(std::string_view authorization) const {
 Result<NewKey> MakeKey(const std::string& name) {
   if (!IsName(name)) {
     return InvalidArgument("'" + name + "' cannot be the name of a key (letters, digits, - _ ., " +
-                           std::to_string(kMaxNameBytes) + " at most)");
+                           std::to_string(kMaxKeyNameBytes) + " at most)");
   }
   std::array<unsigned char, 32> random;
   if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))

@@ -16,7 +16,7 @@ std::string Label(const std::string& text) {
   return out;
 }
 
-std::string Number(double x) {
+std::string Decimal(double x) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.9g", x);
   return text;
@@ -106,12 +106,12 @@ std::string Metrics::Text(const Services& services) const {
       int64_t sum = 0;
       for (size_t i = 0; i < kBounds.size(); ++i) {
         sum += r.buckets[i];
-        out += name + Number(kBounds[i]) + "\"} " + std::to_string(sum) + "\n";
+        out += name + Decimal(kBounds[i]) + "\"} " + std::to_string(sum) + "\n";
       }
       out += name + "+Inf\"} " + std::to_string(r.count) + "\n";
-      out += "galen_http_request_seconds_sum{route=\"" + Label(route) + "\"} " + Number(r.seconds) +
-             "\ngalen_http_request_seconds_count{route=\"" + Label(route) + "\"} " +
-             std::to_string(r.count) + "\n";
+      out += "galen_http_request_seconds_sum{route=\"" + Label(route) + "\"} " +
+             Decimal(r.seconds) + "\ngalen_http_request_seconds_count{route=\"" + Label(route) +
+             "\"} " + std::to_string(r.count) + "\n";
     }
   }
   const DocumentCounters& documents = services.documents.counters();
