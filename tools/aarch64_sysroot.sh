@@ -12,6 +12,7 @@ packages="libgtest-dev libicu-dev libicu72 libpcre2-dev libpcre2-8-0 libsentence
  libnifticdf-dev libnifticdf2 libniftiio-dev libniftiio2 libznz-dev libznz3 libopenslide-dev
  libopenslide0 liblcms2-dev liblcms2-2 libdeflate0 libjbig0 liblerc4 libzstd1
  libarchive-dev libarchive13 libxml2 libnettle8 libacl1 liblz4-1 libbz2-1.0 libssl-dev libssl3 libboost1.81-dev
+ libcurl4-openssl-dev libcurl4
  libcairo2-dev libcairo2 libpango1.0-dev libpango-1.0-0 libpangocairo-1.0-0 libpangoft2-1.0-0 libglib2.0-dev libglib2.0-0
  libharfbuzz-dev libharfbuzz0b libblkid-dev libbrotli-dev libdatrie-dev libexpat1-dev libffi-dev libfontconfig-dev
  libfreetype-dev libfribidi-dev libgraphite2-dev libmount-dev libpixman-1-dev libselinux1-dev libsepol-dev libthai-dev

@@ -8,6 +8,7 @@ build="g++ make git ca-certificates cmake ninja-build ccache pkg-config python3 
  libicu-dev libpcre2-dev libsentencepiece-dev libedit-dev libcli11-dev nlohmann-json3-dev
  libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev libgif-dev liblcms2-dev zlib1g-dev libdcmtk-dev libopenjp2-7-dev
  libarchive-dev libnifti-dev libopenslide-dev libboost1.81-dev libssl-dev openssl libyaml-cpp-dev
+ libcurl4-openssl-dev
  poppler-utils libcairo2-dev libpango1.0-dev fonts-dejavu-core fonts-liberation fonts-freefont-ttf fonts-open-sans
  fonts-crosextra-carlito fonts-crosextra-caladea fonts-lato fonts-linuxlibertine fonts-courier-prime fonts-roboto-unhinted"
 test="$build npm dcmtk"

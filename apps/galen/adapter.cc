@@ -85,7 +85,8 @@ Result<Json> Report(const InspectOptions& o) {
                {"changes_nothing", !changes},
                {"modules", modules}};
   if (!o.base.empty()) {
-    ASSIGN_OR_RETURN(json["base"], FitOf(file, o.base));
+    ASSIGN_OR_RETURN(const std::string base, PathOfModel(o.base));
+    ASSIGN_OR_RETURN(json["base"], FitOf(file, base));
   }
   return json;
 }
@@ -130,7 +131,8 @@ Status Merge(const MergeVerbOptions& o) {
   MergeOptions options;
   options.scale = o.scale;
   options.float32 = o.type == "f32";
-  ASSIGN_OR_RETURN(const MergeReport report, MergeAdapter(o.base, file, options, o.out));
+  ASSIGN_OR_RETURN(const std::string base, PathOfModel(o.base));
+  ASSIGN_OR_RETURN(const MergeReport report, MergeAdapter(base, file, options, o.out));
   if (o.json) {
     std::cout << Json{{"out", o.out},
                       {"changed", report.changed},

@@ -208,7 +208,8 @@ Status CheckUsage(const BenchOptions& o) {
   return ComputeOf(o).status();
 }
 
-Status RunBench(const BenchOptions& o) {
+Status RunBench(BenchOptions o) {
+  if (!o.model.empty()) RETURN_IF_ERROR(ResolveModel(&o));
   ASSIGN_OR_RETURN(const Json json, o.train                 ? MeasureTrainStep(o)
                                     : IsTowerShape(o.shape) ? MeasureTower(o)
                                     : o.image.empty()       ? Bench(o).Run()
@@ -246,7 +247,8 @@ Status RunBench(const BenchOptions& o) {
 void AddBench(CLI::App& app, Action* action) {
   auto o = std::make_shared<BenchOptions>();
   CLI::App* verb = app.add_subcommand("bench", "Speed as a share of this machine's own limits");
-  verb->add_option("model", o->model, "A GGUF file or a Hugging Face directory");
+  verb->add_option("model", o->model,
+                   "A GGUF file, a Hugging Face directory, or a name of galen list");
   verb->add_option(
       "--shape", o->shape,
       "Random weights of a published shape: medgemma-4b, gemma3-270m, smollm2-135m, ...; or of an "

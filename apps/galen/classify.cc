@@ -7,6 +7,7 @@
 #include "image_text_session.h"
 #include "label_list.h"
 #include "run_record.h"
+#include "session.h"
 
 namespace galen::cli {
 namespace {
@@ -133,7 +134,8 @@ Status CheckRequest(const ClassifyOptions& o) {
   return OkStatus();
 }
 
-Status Classify(const ClassifyOptions& o) {
+Status Classify(ClassifyOptions o) {
+  ASSIGN_OR_RETURN(o.model, PathOfModel(o.model));
   RETURN_IF_ERROR(CheckRequest(o));
   ClassifyHeader header;
   ASSIGN_OR_RETURN(std::vector<std::string> paths, ExpandImagePaths(o.images, &header.notes));

@@ -35,5 +35,9 @@ void AddQuantize(CLI::App& app, Action* action);
 void AddAudit(CLI::App& app, Action* action);
 void AddExtract(CLI::App& app, Action* action);
 void AddData(CLI::App& app, Action* action);
+void AddPull(CLI::App& app, Action* action);
+void AddImport(CLI::App& app, Action* action);
+void AddList(CLI::App& app, Action* action);
+void AddRm(CLI::App& app, Action* action);
 
 }  // namespace galen::cli

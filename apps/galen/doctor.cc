@@ -4,11 +4,13 @@
 #include <iostream>
 
 #include "commands.h"
+#include "doctor_hub.h"
 #include "engine/memory_plan.h"
 #include "kernels/machine_limits.h"
 #include "models/dual_encoder/open_dual_encoder.h"
 #include "models/random_model.h"
 #include "session.h"
+#include "store/model_name.h"
 
 namespace galen::cli {
 namespace {
@@ -120,9 +122,21 @@ void Print(const Json& json) {
     std::cout << "  " << part << ": " << model[part].get<std::string>() << "\n";
 }
 
-Status Doctor(ModelOptions o) {
+// Quick: nothing is measured.
+Status DoctorOfHub(const ModelOptions& o, const std::string& token_file, int64_t available) {
+  ASSIGN_OR_RETURN(const Json hub, LookAtHub(o.model, token_file, available));
+  if (o.json)
+    std::cout << Json{{"hub", hub}}.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+  else
+    PrintHub(hub);
+  if (!hub.contains("access") || hub["access"]["granted"].get<bool>()) return OkStatus();
+  return InvalidArgument(o.model + " cannot be fetched; see above");
+}
+
+Status Doctor(ModelOptions o, const std::string& token_file) {
   ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
   const int64_t available = AvailableMemory();
+  if (IsHubName(o.model)) return DoctorOfHub(o, token_file, available);
   Json model;
   if (!o.model.empty()) {  // first: what is wrong with it is known at once
     RETURN_IF_ERROR(ResolveModel(&o));
@@ -143,13 +157,17 @@ Status Doctor(ModelOptions o) {
 
 void AddDoctor(CLI::App& app, Action* action) {
   auto o = std::make_shared<ModelOptions>();
+  auto token_file = std::make_shared<std::string>();
   CLI::App* verb = app.add_subcommand(
       "doctor", "This machine: instruction sets, memory, measured limits, what fits");
-  verb->add_option("model", o->model, "A model to look at, too");
+  verb->add_option("model", o->model,
+                   "A model to look at, too; hf:ORG/NAME: whether it can be had");
+  verb->add_option("--token-file", *token_file, "Of hf:ORG/NAME: file with the hub's token");
   verb->add_option("--threads", o->threads, "Threads that compute (0: all processors)")
       ->check(CLI::Range(0, 1024));
   verb->add_flag("--json", o->json, "One line of JSON");
-  verb->callback([o, action] { *action = [o] { return Doctor(*o); }; });
+  verb->callback(
+      [o, token_file, action] { *action = [o, token_file] { return Doctor(*o, *token_file); }; });
 }
 
 }  // namespace galen::cli

@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "formats/npy.h"
 #include "image_text_session.h"
+#include "session.h"
 
 namespace galen::cli {
 namespace {
@@ -97,7 +98,8 @@ void Print(const EmbedOptions& o, const ImageTextSession& session, const Embedde
   }
 }
 
-Status Embed(const EmbedOptions& o) {
+Status Embed(EmbedOptions o) {
+  ASSIGN_OR_RETURN(o.model, PathOfModel(o.model));
   const bool images = !o.images.empty();
   ASSIGN_OR_RETURN(const auto session, OpenImageTextSession(o, images, !images));
   Embedded result;

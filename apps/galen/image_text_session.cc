@@ -72,7 +72,8 @@ std::string SkippedText(const std::vector<fs::path>& skipped) {
 }  // namespace
 
 void AddImageTextOptions(CLI::App& verb, ImageTextOptions* o) {
-  verb.add_option("model", o->model, "The Hugging Face directory of a SigLIP or CLIP model")
+  verb.add_option("model", o->model,
+                  "The Hugging Face directory of a SigLIP or CLIP model, or its name in the store")
       ->required();
   verb.add_option("--image", o->images, "Image files and folders of them (- is standard input)");
   verb.add_option("--preprocessing", o->preprocessing,

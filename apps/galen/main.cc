@@ -36,6 +36,10 @@ int main(int argc, char** argv) {
   galen::cli::AddAudit(app, &action);
   galen::cli::AddExtract(app, &action);
   galen::cli::AddData(app, &action);
+  galen::cli::AddPull(app, &action);
+  galen::cli::AddImport(app, &action);
+  galen::cli::AddList(app, &action);
+  galen::cli::AddRm(app, &action);
   try {
     if (argc > 1 && argv[1][0] != '-') {
       std::string verbs;

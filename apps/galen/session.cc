@@ -4,7 +4,7 @@
 #include <chrono>
 #include <iostream>
 
-#include "store/ollama_store.h"
+#include "store/resolve.h"
 
 namespace galen::cli {
 
@@ -13,8 +13,10 @@ double Now() {
 }
 
 void AddModelArgument(CLI::App& verb, ModelOptions* options) {
-  verb.add_option("model", options->model,
-                  "A GGUF file, a Hugging Face directory, or ollama:NAME[:TAG]")
+  verb.add_option(
+          "model", options->model,
+          "A GGUF file, a Hugging Face directory, or a name: hf:ORG/NAME, ollama:NAME[:TAG], "
+          "or one of galen list")
       ->required();
 }
 
@@ -24,12 +26,21 @@ void AddProjectorOption(CLI::App& verb, ModelOptions* options) {
 }
 
 Status ResolveModel(ModelOptions* options) {
-  if (!IsOllamaName(options->model)) return OkStatus();
-  ASSIGN_OR_RETURN(const OllamaModel found, FindOllamaModel(options->model));
-  options->model = found.model;
+  ASSIGN_OR_RETURN(const ModelLocation found, LocateModel(options->model));
+  options->model = found.path;
   options->default_system = found.system;
   if (options->mmproj.empty()) options->mmproj = found.projector;
+  for (SessionAdapter& adapter : options->adapters.chosen) {
+    if (!IsHubName(adapter.path)) continue;
+    ASSIGN_OR_RETURN(const ModelLocation location, LocateModel(adapter.path));
+    adapter.path = location.path;
+  }
   return OkStatus();
+}
+
+Result<std::string> PathOfModel(const std::string& argument) {
+  ASSIGN_OR_RETURN(const ModelLocation found, LocateModel(argument));
+  return found.path;
 }
 
 ReadModelOptions ReadOptionsOf(const ModelOptions& options) {
@@ -119,7 +130,9 @@ Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_
   ASSIGN_OR_RETURN(open.kv_type, KvTypeOf(options, open.runner.compute));
   open.threads = ThreadsOf(options.threads);
   open.context = context;
-  if (options.speculate != "off" && options.speculate != "ngram") open.draft = options.speculate;
+  if (options.speculate != "off" && options.speculate != "ngram") {
+    ASSIGN_OR_RETURN(open.draft, PathOfModel(options.speculate));
+  }
   if (options.weights != "file") {
     ASSIGN_OR_RETURN(open.encode, DTypeFromName(options.weights));
   }

@@ -36,8 +36,10 @@ struct ModelOptions {
 
 void AddModelArgument(CLI::App& verb, ModelOptions* options);
 void AddProjectorOption(CLI::App& verb, ModelOptions* options);
-// Replaces the name of a model in Ollama's store by the paths of its files.
+// Replaces the name of a model (store/resolve.h) by the paths of its files.
 Status ResolveModel(ModelOptions* options);
+// The path alone, for verbs that open the files themselves.
+Result<std::string> PathOfModel(const std::string& argument);
 ReadModelOptions ReadOptionsOf(const ModelOptions& options);
 void AddComputeOptions(CLI::App& verb, ModelOptions* options);
 

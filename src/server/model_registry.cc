@@ -11,7 +11,7 @@
 #include "engine/tool_use.h"
 #include "formats/adapter_file.h"
 #include "server/security/file_digest.h"
-#include "store/ollama_store.h"
+#include "store/resolve.h"
 #include "tensor/dtype.h"
 
 namespace galen::server {
@@ -31,7 +31,7 @@ bool IsName(const std::string& name) {
 }
 
 std::string NameOf(const std::string& path) {
-  if (IsOllamaName(path)) return path.substr(path.find(':') + 1);
+  if (IsOllamaName(path) || IsHubName(path)) return path.substr(path.find(':') + 1);
   fs::path p = fs::path(path).lexically_normal();
   if (p.filename().empty()) p = p.parent_path();
   return p.extension() == ".gguf" || p.extension() == ".safetensors" ? p.stem().string()
@@ -136,12 +136,10 @@ Result<ModelSpec> ParseModelSpec(const std::string& argument) {
                            "give one as NAME=" +
                            spec.path);
   }
-  if (IsOllamaName(spec.path)) {
-    ASSIGN_OR_RETURN(const OllamaModel found, FindOllamaModel(spec.path));
-    spec.path = found.model;
-    spec.mmproj = found.projector;
-    spec.system = found.system;
-  }
+  ASSIGN_OR_RETURN(const ModelLocation found, LocateModel(spec.path));
+  spec.path = found.path;
+  spec.mmproj = found.projector;
+  spec.system = found.system;
   return spec;
 }
 

@@ -30,8 +30,8 @@ struct ModelSpec {
 };
 
 // "PATH" or "NAME=PATH"; the name of a path is that of the file without its ending, of the
-// directory, or of the model in Ollama's store. InvalidArgument: a name with characters that no
-// client sends.
+// directory, or the name in a store without its prefix. InvalidArgument: a name with characters
+// that no client sends.
 Result<ModelSpec> ParseModelSpec(const std::string& argument);
 // "[MODEL:]NAME=PATH" goes to the model that it names, or to the only one. InvalidArgument.
 Status AddAdapterSpec(const std::string& argument, std::vector<ModelSpec>* models);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "store/model_name.h"
 
 namespace galen {
 
@@ -16,8 +17,8 @@ struct OllamaModel {
   std::string system;     // system text, empty if none
 };
 
-// "ollama:" begins the names of such models.
-bool IsOllamaName(std::string_view name);
+// $OLLAMA_MODELS or ~/.ollama/models.
+std::string OllamaRoot();
 
 // name: "ollama:[host/][namespace/]model[:tag]"; absent parts are registry.ollama.ai, library and
 // latest. InvalidArgument: a malformed name. NotFound: no such manifest or blob, with the path

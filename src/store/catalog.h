@@ -1,0 +1,42 @@
+// Every model that a name can mean on this machine: galen's store, Ollama's, the cache of Hugging
+// Face's tools.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "store/digest.h"
+#include "store/store.h"
+
+namespace galen {
+
+struct CatalogFile {
+  std::string path;    // where it lies
+  std::string digest;  // 64 digits: SHA-256; 40: git's SHA-1; empty: none is known
+  int64_t size = 0;    // as the manifest says
+};
+
+struct CatalogEntry {
+  std::string name;     // as a MODEL argument
+  std::string place;    // "store", "ollama", "hf-cache"
+  std::string format;   // "gguf", "safetensors"
+  std::string license;  // one line; empty: not known
+  std::string revision;
+  int64_t bytes = 0;
+  int64_t time = 0;  // seconds since 1970
+  std::vector<CatalogFile> files;
+};
+
+// faults: manifests that cannot be read, and why. May be null.
+std::vector<CatalogEntry> ListModels(const ModelStore& store,
+                                     std::vector<std::string>* faults = nullptr);
+
+// The first line of the licence that comes with an Ollama model; empty: none does.
+std::string LicenseOfOllama(const ModelStore& store, const OllamaManifest& manifest);
+
+// Hashes every file of an entry. Empty: all are what they should be. Else what is wrong with each.
+Result<std::vector<std::string>> CheckEntry(const CatalogEntry& entry,
+                                            const OnBytes& on_bytes = {});
+
+}  // namespace galen
