@@ -112,8 +112,15 @@ Result<ModelLocation> LocateModel(const std::string& argument, const ModelStore&
   ModelLocation location;
   location.path = argument;
   if (argument.empty() || Exists(argument)) return location;
-  if (!IsLocalName(argument) || argument.ends_with(".gguf") || argument.ends_with(".safetensors"))
-    return location;
+  const bool file = argument.ends_with(".gguf") || argument.ends_with(".safetensors");
+  if (!file && std::count(argument.begin(), argument.end(), '/') == 1 &&
+      ParseHubName("hf:" + argument).ok()) {
+    return NotFound(argument +
+                    ": no such file or directory; name a GGUF file or the directory of a Hugging "
+                    "Face checkpoint, or hf:" +
+                    argument + " for a model of the hub, which `galen pull` fetches");
+  }
+  if (file || !IsLocalName(argument)) return location;
   const Result<StoredModel> model = store.FindLocal(argument);
   if (model.ok()) return FromStored(store, *model);
   if (model.status().code() != StatusCode::kNotFound) return model.status();

@@ -50,7 +50,7 @@ TEST(SelectFiles, Gguf) {
   EXPECT_EQ(SelectFiles(files, "m-IQ4_K_M.gguf", "hf:a/b")->entry, "m-IQ4_K_M.gguf");
   const Status several = SelectFiles(files, "", "hf:a/b").status();
   EXPECT_EQ(several.code(), StatusCode::kInvalidArgument);
-  EXPECT_NE(several.message().find("m-Q4_K_S.gguf (10"), std::string::npos) << several.message();
+  EXPECT_NE(several.message().find("m-Q4_K_S.gguf ("), std::string::npos) << several.message();
   EXPECT_EQ(SelectFiles(files, "q8_0", "hf:a/b").status().code(), StatusCode::kNotFound);
   EXPECT_EQ(Paths(SelectFiles(Files({"only.gguf"}), "", "hf:a/b")), Set{"only.gguf"});
   EXPECT_EQ(SelectFiles(Files({"m-00001-of-00002.gguf"}), "", "hf:a/b").status().code(),
