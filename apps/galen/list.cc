@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <set>
 
 #include "base/memory.h"
 #include "base/nearest_name.h"
@@ -42,14 +43,19 @@ Json EntryJson(const CatalogEntry& e) {
 Status CheckAll(const std::vector<CatalogEntry>& list, Json* models, int64_t* damaged) {
   const std::atomic<bool>& stop = CatchStopSignals();
   int64_t total = 0;
-  for (const CatalogEntry& entry : list) total += entry.bytes;
+  std::set<std::string> paths, sound;
+  for (const CatalogEntry& entry : list) {
+    for (const CatalogFile& file : entry.files)
+      total += paths.insert(file.path).second ? file.size : 0;
+  }
   Progress bar("MB", total / 1'000'000);
   int64_t bytes = 0;
   for (size_t i = 0; i < list.size(); ++i) {
-    ASSIGN_OR_RETURN(const std::vector<std::string> faults, CheckEntry(list[i], [&](int64_t n) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> faults,
+                     CheckEntry(list[i], &sound, [&](int64_t n) {
                        const int64_t before = bytes / 1'000'000;
                        bytes += n;
-                       bar.Add(bytes / 1'000'000 - before);
+                       if (bytes / 1'000'000 > before) bar.Add(bytes / 1'000'000 - before);
                        return !stop.load();
                      }));
     (*models)[i]["check"] = faults.empty() ? "ok" : "damaged";

@@ -84,7 +84,8 @@ std::vector<CatalogEntry> ListModels(const ModelStore& store, std::vector<std::s
   return list;
 }
 
-Result<std::vector<std::string>> CheckEntry(const CatalogEntry& entry, const OnBytes& on_bytes) {
+Result<std::vector<std::string>> CheckEntry(const CatalogEntry& entry, std::set<std::string>* sound,
+                                            const OnBytes& on_bytes) {
   std::vector<std::string> faults;
   for (const CatalogFile& file : entry.files) {
     struct stat info;
@@ -97,7 +98,7 @@ Result<std::vector<std::string>> CheckEntry(const CatalogEntry& entry, const OnB
                        std::to_string(file.size));
       continue;
     }
-    if (file.digest.empty()) continue;
+    if (file.digest.empty() || sound->contains(file.path)) continue;
     const Result<std::string> found = file.digest.size() == 64
                                           ? Sha256OfFile(file.path, on_bytes)
                                           : GitBlobOfFile(file.path, file.size, on_bytes);
@@ -106,6 +107,8 @@ Result<std::vector<std::string>> CheckEntry(const CatalogEntry& entry, const OnB
       faults.push_back(found.status().message());
     else if (*found != file.digest)
       faults.push_back(file.path + " is damaged: its digest is another");
+    else
+      sound->insert(file.path);
   }
   return faults;
 }

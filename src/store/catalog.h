@@ -2,7 +2,7 @@
 // Face's tools.
 #pragma once
 
-#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,7 +36,8 @@ std::vector<CatalogEntry> ListModels(const ModelStore& store,
 std::string LicenseOfOllama(const ModelStore& store, const OllamaManifest& manifest);
 
 // Hashes every file of an entry. Empty: all are what they should be. Else what is wrong with each.
-Result<std::vector<std::string>> CheckEntry(const CatalogEntry& entry,
+// sound: paths that were found to be right, which are not hashed again.
+Result<std::vector<std::string>> CheckEntry(const CatalogEntry& entry, std::set<std::string>* sound,
                                             const OnBytes& on_bytes = {});
 
 }  // namespace galen

@@ -182,10 +182,12 @@ HttpClient::HttpClient(HttpOptions options)
 HttpClient::~HttpClient() = default;
 
 HttpResult HttpClient::Once(const HttpGet& request, const std::string& url, bool with_token,
+                            const std::map<std::string, std::string>& first_headers,
                             const OnBegin& begin, const Sink& sink) {
   CURL* curl = curl_.get();
   curl_easy_reset(curl);
   Transfer transfer{&request, &begin, &sink, &options_, curl, {}, {}, 0, 0, false};
+  transfer.response.first_headers = first_headers;
   curl_slist* list = nullptr;
   for (const std::string& header : request.headers) list = curl_slist_append(list, header.c_str());
   if (with_token)
@@ -250,9 +252,8 @@ HttpResult HttpClient::Get(const HttpGet& request, const OnBegin& begin, const S
   std::map<std::string, std::string> first;
   for (int hop = 0; hop <= kMaxRedirects; ++hop) {
     const bool with_token = !request.token.empty() && OriginOf(url) == origin;
-    result = Once(request, url, with_token, begin, sink);
+    result = Once(request, url, with_token, first, begin, sink);
     if (hop == 0) first = result.response.headers;
-    result.response.first_headers = first;
     const int code = result.response.code;
     const std::string location = result.response.Header("location");
     if (!result.status.ok() || !request.follow || code < 300 || code >= 400 || location.empty())

@@ -30,7 +30,7 @@ struct HttpGet {
 struct HttpResponse {
   int code = 0;                                // 200, 404, ...
   std::map<std::string, std::string> headers;  // names in lower case; of the last response
-  // Of the first response that had it, for what a hub says before it redirects.
+  // Of the first response where the request was redirected: what a hub says before.
   std::map<std::string, std::string> first_headers;
   std::string url;   // where it came from in the end
   std::string body;  // of errors, and where there is no sink; cut after max_bytes
@@ -79,7 +79,8 @@ class HttpClient {
  private:
   struct Transfer;
   HttpResult Once(const HttpGet& request, const std::string& url, bool with_token,
-                  const OnBegin& begin, const Sink& sink);
+                  const std::map<std::string, std::string>& first_headers, const OnBegin& begin,
+                  const Sink& sink);
 
   const HttpOptions options_;
   std::unique_ptr<void, void (*)(void*)> curl_;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/files.h"
@@ -20,19 +21,20 @@ bool Exists(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0;
 }
 
-// "; nearest: hf:..., and `galen pull` ...".
+// "; near it: hf:...; `galen list` ...".
 std::string Hint(const ModelStore& store, const std::string& wrong) {
   std::vector<std::string> names;
   for (const CatalogEntry& entry : ListModels(store)) names.push_back(entry.name);
-  std::vector<std::string> near;
-  for (int i = 0; i < 3; ++i) {
-    const std::string name = NearestName(wrong, names);
-    if (name.empty()) break;
-    near.push_back(name);
-    names.erase(std::find(names.begin(), names.end(), name));
+  std::vector<std::pair<size_t, std::string>> near;
+  const size_t limit = wrong.size() / 3 + 1;
+  for (const std::string& name : names) {
+    const size_t distance = EditDistance(wrong, name, limit);
+    if (distance <= limit) near.emplace_back(distance, name);
   }
+  std::sort(near.begin(), near.end());
+  if (near.size() > 3) near.resize(3);
   std::string hint;
-  for (const std::string& name : near) hint += (hint.empty() ? "; near it: " : ", ") + name;
+  for (const auto& [distance, name] : near) hint += (hint.empty() ? "; near it: " : ", ") + name;
   return hint + "; `galen list` shows what is here";
 }
 

@@ -47,7 +47,7 @@ class Place:
     def run(self, *args, code=0, says=(), env=None, **more):
         child = self.start(*args, env=env, **more)
         out, err = child.communicate(timeout=120 * SLOW)
-        assert child.returncode == code, f"{args} ended with {child.returncode}, not {code}: {out[-800:]} {err[-1500:]}"
+        assert child.returncode == code, f"{args} ended with {child.returncode}, not {code} ({says}): {out[-800:]} {err[-1500:]}"
         for text in [says] if isinstance(says, str) else says:
             assert text in out + err, f"{args} does not say {text!r}: {out[-800:]} {err[-1500:]}"
         assert TOKEN not in out + err, f"{args} prints the token"
@@ -239,7 +239,7 @@ def check_liars(place):
         assert not (place.store / "models/hf").exists(), "a model that is not whole has a name"
         good = {"sha256-" + sha256(b"{}")}
         assert {b for b in place.blobs() if not b.endswith(".partial")} <= good, place.blobs()
-        shutil.rmtree(place.store)
+        shutil.rmtree(place.store, ignore_errors=True)
 
     def with_length(size, chunked=False):
         def fault(handler, data, begin):
@@ -453,9 +453,10 @@ def check_full_disk(place):
 
 
 def check_names(place):
+    verbs = ("pull", "rm", "show") if SLOW == 1 else ("pull",)
     for name in ("hf:../x", "hf:a/../b", "hf:a/b/c", "hf:a/b@../x", "hf:a/b:../../x", "hf:", "hf:/x", "hf:a/b@", "hf:-x", "ollama:../x",
                  "ollama:a/b/c/d", "ollama:a:..", "ollama:x:y:z", "ollama:a//b", "hf:a\nb/c", "ollama:" + "a" * 300):
-        for verb in ("pull", "rm", "show"):
+        for verb in verbs:
             place.run(verb, name, code=1, says="is no name of")
     place.run("pull", "medgemma", code=1, says="does not say where from")
     place.run("import", TINY / "gemma3/q8_0.gguf", "--name", "../x", code=1, says="cannot be the name of a model")
@@ -627,8 +628,12 @@ def check_tls(folder):
     place.site.stop()
 
 
+# With sanitizers: what reads the network's and the disk's bytes, and what threads and signals meet.
+SANITIZED = ["hub_model", "liars", "lying_registry", "resume", "killed_anywhere", "other_stores", "import", "interrupt"]
+
+
 def main():
-    words = sys.argv[1:]
+    words = sys.argv[1:] or (SANITIZED if SLOW > 1 else [])
     failed = 0
     for name, check in list(globals().items()):
         if not name.startswith("check_") or (words and not any(word in name for word in words)):
