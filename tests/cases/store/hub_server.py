@@ -40,6 +40,15 @@ class Repo:
         return {"id": "x", "sha": self.commit, "gated": self.gated, "private": False, "siblings": siblings,
                 "cardData": self.card or {"license": self.license}, "tags": ["license:" + self.license]}
 
+    def tree(self):
+        entries = []
+        for path, data in self.files.items():
+            entry = {"type": "file", "path": path, "size": len(data), "oid": git_sha1(data)}
+            if path in self.lfs:
+                entry["lfs"] = {"oid": sha256(data), "size": len(data), "pointerSize": 134}
+            entries.append(entry)
+        return entries
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -109,8 +118,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             repo = site.repos.get(name)
             if repo is None:
                 return self.answer(401 if not token else 404, b"{}", {"X-Error-Code": "RepoNotFound"})
-            if parts[5] not in ("main", repo.commit, "v2"):
+            if (parts[4:] + ["", "main"])[1] not in ("main", repo.commit, "v2"):
                 return self.answer(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
+            if parts[4:5] == ["tree"]:  # as Hugging Face's own client asks
+                return self.answer(200, json.dumps(repo.tree()).encode())
             return self.answer(200, json.dumps(repo.model()).encode())
         name, file = "/".join(parts[:2]), "/".join(parts[4:])
         repo = site.repos[name]
