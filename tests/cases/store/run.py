@@ -169,7 +169,7 @@ def partial_size(place):
 def check_killed(place):
     """kill -9 in the middle of a pull; what had come is not fetched again."""
     place.site.repos["acme/big"] = big_repo()
-    place.site.faults[("bytes", "model.safetensors")] = slowly(64 << 10, 0.02)
+    place.site.faults[("bytes", "model.safetensors")] = slowly(64 << 10, 0.05)
     child = place.start("pull", "hf:acme/big")
     wait_for(lambda: partial_size(place) >= 1 << 20, "a megabyte")
     child.kill()
@@ -221,7 +221,7 @@ def check_interrupted_removal(place):
 
 def check_two_at_once(place):
     place.site.repos["acme/big"] = big_repo()
-    place.site.faults[("bytes", "model.safetensors")] = slowly(256 << 10, 0.02)
+    place.site.faults[("bytes", "model.safetensors")] = slowly(128 << 10, 0.05)
     first = place.start("pull", "hf:acme/big")
     wait_for(lambda: partial_size(place) > 0, "the first pull")
     place.run("pull", "hf:acme/big", says="another galen is fetching")
