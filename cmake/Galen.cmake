@@ -1,9 +1,18 @@
-# galen_folder(NAME [USES folder...] [LIBS lib...] [FOREIGN_BYTES])
+# Sanitized builds, which are made once and whole, compile eight files of the target as one: where headers cost more than the
+# code, that takes a quarter of the time. Its files must not have names in common.
+function(galen_compile_together target)
+  if(GALEN_SANITIZE)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+  endif()
+endfunction()
+
+# galen_folder(NAME [USES folder...] [LIBS lib...] [FOREIGN_BYTES] [TOGETHER])
 # Declares the folder src/NAME as one static library. Its link line is its permission to include: USES lists the folders of
 # src/ that it may use (tools/check_layers.py holds the same table). Every *_test.cc beside the code goes into NAME_test.
-# FOREIGN_BYTES: it reads files or requests, so sanitized builds check the alignment of each access.
+# FOREIGN_BYTES: it reads files or requests, so sanitized builds check the alignment of each access. TOGETHER:
+# galen_compile_together.
 function(galen_folder name)
-  cmake_parse_arguments(ARG "FOREIGN_BYTES" "" "USES;LIBS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "FOREIGN_BYTES;TOGETHER" "" "USES;LIBS;EXCLUDE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
@@ -22,6 +31,9 @@ function(galen_folder name)
   endif()
   if(ARG_FOREIGN_BYTES AND GALEN_SANITIZE MATCHES undefined)
     target_compile_options(galen_${name} PRIVATE -fsanitize=alignment)
+  endif()
+  if(ARG_TOGETHER)
+    galen_compile_together(galen_${name})
   endif()
   target_include_directories(galen_${name} ${scope} ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(galen_${name} ${scope} ${ARG_USES} ${ARG_LIBS} Threads::Threads)

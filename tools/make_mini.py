@@ -4,19 +4,83 @@
 
     make_mini.py [DIR]
 
-The tokenizer knows characters and no merges; what it does not know becomes bytes. Paper is 0 (image_mean 1, image_std 1): an empty
-patch is a vector of zeros.
+The tokenizer knows characters and no merges; what it does not know becomes bytes. What stands between two values in an answer
+(`","value":`) is one piece, and so is the question: the structure of configs/schemas costs a token between two values.
+Paper is 0 (image_mean 1, image_std 1): an empty patch is a vector of zeros.
 """
 
 import json
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
 CONTROL = ["<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>", "<start_of_image>", "<end_of_image>",
            "<image_soft_token>"]
 CHARACTERS = ["\n", "\u2581"] + [chr(c) for c in range(33, 127)] + list("ÀÂÄÇÈÉÊËÎÏÔÖÙÛÜßàâäçèéêëîïôöùûüÿœµ°±²³×–≤≥Ω€")
+
+
+def separators(schema):
+    """All texts between neighbouring values of the compact JSON documents of a schema, in which each property is required."""
+    found = set()
+
+    def resolved(node):
+        while "$ref" in node:
+            target = schema
+            for name in node["$ref"].removeprefix("#/").split("/"):
+                target = target[name]
+            node = target
+        return node
+
+    def ends(node):
+        """How the texts of a value's documents begin and end, up to and from their first and last contents."""
+        node = resolved(node)
+        kinds = node.get("type", "string")
+        begins, closes = set(), set()
+        for kind in [kinds] if isinstance(kinds, str) else kinds:
+            if kind == "string":
+                begins.add('"')
+                closes.add('"')
+            elif kind == "array":
+                first, last = ends(node["items"])
+                begins |= {"[" + x for x in first} | {"[]"}
+                closes |= {x + "]" for x in last} | {""}
+                found.update(x + "," + y for x in last for y in first)
+            elif kind == "object":
+                last = None
+                for name, child in node["properties"].items():
+                    first, after = ends(child)
+                    if last is None:
+                        begins |= {f'{{"{name}":{x}' for x in first}
+                    else:
+                        found.update(f'{x},"{name}":{y}' for x in last for y in first)
+                    # A line of a page prints some of the values.
+                    found.update(f'{{"{name}":{x}' for x in first)
+                    found.update(f',"{name}":{x}' for x in first)
+                    last = after
+                closes |= {x + "}" for x in last}
+            else:
+                begins |= {"null": {"null"}, "boolean": {"true", "false"}}.get(kind, {""})
+                closes.add("")
+        return begins, closes
+
+    for side in ends(schema):
+        found |= side
+    return found
+
+
+def structure():
+    schemas = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "configs/schemas").glob("*.json"))}
+    found = {"{}", '"]}', '"}]}'}
+    for schema in schemas.values():
+        found |= separators(schema)
+    what = [*schemas, *(f"line of a {kind}" for kind in schemas)]
+    prompts = [f"Extract this {kind} as JSON." for kind in what]
+    return sorted(x for x in found if len(x) > 1) + prompts + ["user\n", "model\n"]
+
+
 PIECES = CONTROL + [f"<0x{b:02X}>" for b in range(256)] + CHARACTERS
-VOCABULARY = 448  # a multiple of 64
+STRUCTURE = structure()
+VOCABULARY = -(-(len(PIECES) + len(STRUCTURE)) // 64) * 64
 
 TEMPLATE = """{{ bos_token }}{% for m in messages %}<start_of_turn>{{ 'model' if m.role == 'assistant' else 'user' }}
 {% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}{% if p.type == 'image' %}<start_of_image>{% else %}{{ p.text }}{% endif %}{% endfor %}{% endif %}<end_of_turn>
@@ -43,8 +107,8 @@ def config():
 
 
 def tokenizer():
-    added = [dict(id=i, content=piece, single_word=False, lstrip=False, rstrip=False, normalized=False, special=True)
-             for i, piece in enumerate(CONTROL)]
+    added = [dict(id=i, content=piece, single_word=False, lstrip=False, rstrip=False, normalized=False, special=i < len(CONTROL))
+             for i, piece in enumerate(PIECES + STRUCTURE) if i < len(CONTROL) or i >= len(PIECES)]
     return dict(version="1.0", truncation=None, padding=None, added_tokens=added,
                 normalizer=dict(type="Replace", pattern={"String": " "}, content="\u2581"),
                 pre_tokenizer=None, post_processor=None,
@@ -56,9 +120,8 @@ def tokenizer():
 
 
 def main():
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parents[1] / "configs/models/mini"
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "configs/models/mini"
     folder.mkdir(parents=True, exist_ok=True)
-    assert len(PIECES) <= VOCABULARY, len(PIECES)
     write = lambda name, value: (folder / name).write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n",
                                                            encoding="utf-8")
     write("config.json", config())

@@ -37,6 +37,11 @@ struct KernelTable {
   // Converts rows [begin, end) of x (row stride ldx) into the operand.
   void (*linear_prepare)(const float* x, int64_t ldx, int64_t begin, int64_t end,
                          const LinearOperand& operand) = nullptr;
+  // linear_prepare for the plan kBf16Panels from the transpose of x: row r of the operand is column
+  // r of x [operand.k, ...]; begin is a multiple of 16. Null as
+  // linear_backward_input_bf16 is.
+  void (*linear_prepare_turned)(const float* x, int64_t ldx, int64_t begin, int64_t end,
+                                const LinearOperand& operand) = nullptr;
   // Output features come in units (16 rows of W in kTile16); a worker computes units [unit0, unit1)
   // for all m rows.
   int64_t (*linear_units)(const WeightView& w) = nullptr;

@@ -306,6 +306,11 @@ TEST_P(LinearKernels, InputGradientBf16) {
     const int64_t n = shape.rows, k = shape.cols;
     for (int64_t m : {1, 13, 34}) {
       const std::vector<float> dy = Uniform(m * n, m);
+      const int64_t ldt = m + 3;
+      std::vector<float> turned(n * ldt, std::numeric_limits<float>::quiet_NaN());
+      for (int64_t i = 0; i < m; ++i) {
+        for (int64_t r = 0; r < n; ++r) turned[r * ldt + i] = dy[i * n + r];
+      }
       std::vector<double> want(m * k), size(m * k);
       for (int64_t i = 0; i < m; ++i) {
         for (int64_t r = 0; r < n; ++r) {
@@ -326,8 +331,12 @@ TEST_P(LinearKernels, InputGradientBf16) {
           return v.data() + (-reinterpret_cast<uintptr_t>(v.data()) & 63);
         };
         operand.data = aligned(memory);
-        kernels.linear_prepare(dy.data(), n, 0, m, operand);
         for (bool accumulate : {false, true}) {
+          if (accumulate) {
+            kernels.linear_prepare_turned(turned.data(), ldt, 0, m, operand);
+          } else {
+            kernels.linear_prepare(dy.data(), n, 0, m, operand);
+          }
           std::vector<float> dx(m * k, accumulate ? 1.0f : kUntouched);
           for (int64_t col = 0; col < k; col += 96) {
             kernels.linear_backward_input_bf16(w, operand, col, std::min(col + 96, k), dx.data(),

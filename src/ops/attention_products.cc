@@ -21,7 +21,6 @@ struct Workspace {
   float *keys, *values;                     // [tokens, D] of the head
   float *dkeys, *dvalues;                   // the same: their gradients
   float *scores, *probabilities, *dscores;  // [block, tokens]
-  float* turned;                            // [tokens, block]
   float *rows, *drows, *product;            // [block, D]: queries, their outputs' gradients
   void* operand;                            // of [block, max(D, tokens)], or [tokens, block]
   void* kernel;
@@ -38,8 +37,7 @@ struct Workspace {
     const auto floats = [&](int64_t n) { return static_cast<float*>(take(n * 4)); };
     const int64_t d = shape.head_dim, block = std::min(kBlockRows, tokens);
     for (float** matrix : {&keys, &values, &dkeys, &dvalues}) *matrix = floats(tokens * d);
-    for (float** matrix : {&scores, &probabilities, &dscores, &turned})
-      *matrix = floats(block * tokens);
+    for (float** matrix : {&scores, &probabilities, &dscores}) *matrix = floats(block * tokens);
     for (float** matrix : {&rows, &drows, &product}) *matrix = floats(block * d);
     operand = take(std::max({kernels.linear_operand_bytes(kPlan, block, std::max(d, tokens)),
                              kernels.linear_operand_bytes(kPlan, tokens, block)}));
@@ -105,18 +103,9 @@ class Head {
   }
   // sum [tokens, D] += x^T [keys, rows] times `matrix` [rows, D].
   void AddTurned(const float* x, const float* matrix, float* sum) {
-    constexpr int64_t kTile = 16;
-    for (int64_t r0 = 0; r0 < rows_; r0 += kTile) {
-      for (int64_t j0 = 0; j0 < num_keys_; j0 += kTile) {
-        for (int64_t j = j0; j < std::min(j0 + kTile, num_keys_); ++j) {
-          for (int64_t r = r0; r < std::min(r0 + kTile, rows_); ++r)
-            w_.turned[j * rows_ + r] = x[r * num_keys_ + j];
-        }
-      }
-    }
     const int64_t d = shape_.head_dim;
     const LinearOperand operand{kPlan, num_keys_, rows_, w_.operand};
-    kernels_.linear_prepare(w_.turned, rows_, 0, num_keys_, operand);
+    kernels_.linear_prepare_turned(x, num_keys_, 0, num_keys_, operand);
     kernels_.linear_backward_input_bf16(Rows(matrix, rows_, d), operand, 0, d, sum + key0_ * d,
                                         true, w_.kernel);
   }

@@ -168,8 +168,12 @@ int64_t GradientPiece(int64_t k, int workers, int64_t granularity, int64_t large
   return std::clamp(share, granularity, largest);
 }
 
+// prepare(j, begin, end, operand): rows [begin, end) of weight j's operand; begin is a multiple of
+// 16. dy[j] null leaves weight j out.
+template <class Prepare>
 void InputGradientBf16(const ExecContext& ctx, std::span<const WeightView> weights,
-                       std::span<const float* const> dy, int64_t m, float* dx, bool accumulate) {
+                       std::span<const float* const> dy, int64_t m, float* dx, bool accumulate,
+                       const Prepare& prepare) {
   const KernelTable& kernels = *ctx.kernels;
   const int64_t k = weights[0].cols;
   const ArenaScope scope(ctx.arena);
@@ -192,8 +196,7 @@ void InputGradientBf16(const ExecContext& ctx, std::span<const WeightView> weigh
     int64_t begin, end;
     while (rows.Next(&begin, &end)) {
       for (size_t j = 0; j < weights.size(); ++j) {
-        if (dy[j] != nullptr)
-          kernels.linear_prepare(dy[j], weights[j].rows, begin, end, operands[j]);
+        if (dy[j] != nullptr) prepare(j, begin, end, operands[j]);
       }
     }
     ctx.pool->Barrier();
@@ -299,7 +302,11 @@ void LinearInputGradient(const ExecContext& ctx, std::span<const WeightView> wei
                          std::span<const float* const> dy, int64_t m, float* dx, bool accumulate) {
   GALEN_CHECK(!weights.empty() && weights.size() <= kMaxShared && weights.size() == dy.size());
   if (ctx.compute != Compute::kFp32 && ctx.kernels->linear_backward_input_bf16 != nullptr) {
-    return InputGradientBf16(ctx, weights, dy, m, dx, accumulate);
+    return InputGradientBf16(
+        ctx, weights, dy, m, dx, accumulate,
+        [&](size_t j, int64_t begin, int64_t end, const LinearOperand& operand) {
+          ctx.kernels->linear_prepare(dy[j], weights[j].rows, begin, end, operand);
+        });
   }
   const int64_t k = weights[0].cols;
   const ArenaScope scope(ctx.arena);
@@ -323,6 +330,14 @@ void LinearInputGradient(const ExecContext& ctx, std::span<const WeightView> wei
       }
     }
   });
+}
+
+void LinearInputGradientTurned(const ExecContext& ctx, const WeightView& w, const float* dy,
+                               int64_t stride, int64_t m, float* dx, bool accumulate) {
+  InputGradientBf16(ctx, {&w, 1}, {&dy, 1}, m, dx, accumulate,
+                    [&](size_t, int64_t begin, int64_t end, const LinearOperand& operand) {
+                      ctx.kernels->linear_prepare_turned(dy, stride, begin, end, operand);
+                    });
 }
 
 void AddScaledLinear(ExecContext& ctx, const Tensor& x, const Weight& w, const VectorParam* bias,

@@ -13,6 +13,10 @@ namespace galen {
 // out. As ctx.compute says: in bf16, dy and W are rounded to it and the sums kept in fp32.
 void LinearInputGradient(const ExecContext& ctx, std::span<const WeightView> weights,
                          std::span<const float* const> dy, int64_t m, float* dx, bool accumulate);
+// dx [m, K] (+)= dy^T W of the bf16 arithmetic: dy [N, at least m], its rows `stride` apart. Only
+// where the kernels have linear_prepare_turned.
+void LinearInputGradientTurned(const ExecContext& ctx, const WeightView& w, const float* dy,
+                               int64_t stride, int64_t m, float* dx, bool accumulate);
 // dw [N, K] += dy^T x, x [m, K], dy [m, N]. As ctx.compute says: in bf16, dy and x are rounded to
 // it and the sums kept in fp32.
 void LinearWeightGradient(const ExecContext& ctx, const float* dy, const float* x, int64_t m,

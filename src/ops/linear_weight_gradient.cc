@@ -6,32 +6,21 @@
 namespace galen {
 namespace {
 
-// Rows of dw that are worked out at a time: what is turned round stays small.
+// Rows of dw that are worked out at a time: their operand stays small.
 constexpr int64_t kBlockRows = 1024;
-// A dw of fewer columns (an adapter's second factor) is worked out as its transpose: the product's
-// few rows then need no large matrix turned.
+// A dw of fewer columns (an adapter's second factor) is worked out as its transpose: a product of
+// few rows.
 constexpr int64_t kFewColumns = 64;
 constexpr int64_t kPassRows = 512;  // rows that the product's scratch is for, at most
 
 int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
-// to [cols, rows] = from [rows, cols], rows of it `stride` apart; add: added to it.
-template <bool add>
-void Turn(const ExecContext& ctx, const float* from, int64_t stride, int64_t rows, int64_t cols,
-          float* to) {
+// to [cols, rows] += from^T, from [rows, cols].
+void AddTurned(const ExecContext& ctx, const float* from, int64_t rows, int64_t cols, float* to) {
   constexpr int64_t kTile = 16;
   ForPieces(ctx, (cols + kTile - 1) / kTile, kTile * rows, [&](int64_t begin, int64_t end) {
-    for (int64_t c0 = begin * kTile; c0 < std::min(end * kTile, cols); c0 += kTile) {
-      const int64_t c1 = std::min(c0 + kTile, cols);
-      for (int64_t r0 = 0; r0 < rows; r0 += kTile) {
-        const int64_t r1 = std::min(r0 + kTile, rows);
-        for (int64_t c = c0; c < c1; ++c) {
-          for (int64_t r = r0; r < r1; ++r) {
-            const float value = from[r * stride + c];
-            to[c * rows + r] = add ? to[c * rows + r] + value : value;
-          }
-        }
-      }
+    for (int64_t c = begin * kTile; c < std::min(end * kTile, cols); ++c) {
+      for (int64_t r = 0; r < rows; ++r) to[c * rows + r] += from[r * cols + c];
     }
   });
 }
@@ -44,24 +33,16 @@ void ThroughBf16(const ExecContext& ctx, const float* dy, const float* x, int64_
     return WeightView{reinterpret_cast<const uint8_t*>(values), DType::kF32, WeightLayout::kRows, m,
                       cols};
   };
-  const ArenaScope scope(ctx.arena);
   if (k < kFewColumns && n > k) {
-    float* rows = ctx.arena->NewTensor({k, m}).f32();
+    const ArenaScope scope(ctx.arena);
     float* product = ctx.arena->NewTensor({k, n}).f32();
-    Turn<false>(ctx, x, k, m, k, rows);
-    const WeightView views[] = {as_weight(dy, n)};
-    const float* gradients[] = {rows};
-    LinearInputGradient(ctx, views, gradients, k, product, false);
-    Turn<true>(ctx, product, n, k, n, dw);
+    LinearInputGradientTurned(ctx, as_weight(dy, n), x, k, k, product, false);
+    AddTurned(ctx, product, k, n, dw);
     return;
   }
-  float* rows = ctx.arena->NewTensor({std::min(n, kBlockRows), m}).f32();
-  const WeightView views[] = {as_weight(x, k)};
   for (int64_t n0 = 0; n0 < n; n0 += kBlockRows) {
     const int64_t count = std::min(kBlockRows, n - n0);
-    Turn<false>(ctx, dy + n0, n, m, count, rows);
-    const float* gradients[] = {rows};
-    LinearInputGradient(ctx, views, gradients, count, dw + n0 * k, true);
+    LinearInputGradientTurned(ctx, as_weight(x, k), dy + n0, n, count, dw + n0 * k, true);
   }
 }
 
@@ -70,7 +51,7 @@ void ThroughBf16(const ExecContext& ctx, const float* dy, const float* x, int64_
 void LinearWeightGradient(const ExecContext& ctx, const float* dy, const float* x, int64_t m,
                           int64_t n, int64_t k, float* dw) {
   if (m == 0) return;
-  if (ctx.compute != Compute::kFp32 && ctx.kernels->linear_backward_input_bf16 != nullptr) {
+  if (ctx.compute != Compute::kFp32 && ctx.kernels->linear_prepare_turned != nullptr) {
     ThroughBf16(ctx, dy, x, m, n, k, dw);
     return;
   }
@@ -91,9 +72,8 @@ int64_t LinearWeightGradientBytes(const KernelTable& kernels, int threads, int64
   if (kernels.linear_backward_bf16_scratch_bytes == nullptr) return 0;
   constexpr int64_t kRounding = 8 * 64;
   const int64_t rows = std::min(widest, kBlockRows);
-  return rows * m * static_cast<int64_t>(sizeof(float)) +
-         kernels.linear_operand_bytes(LinearPlan::kBf16Panels, rows, m) +
-         kFewColumns * (m + widest) * static_cast<int64_t>(sizeof(float)) +
+  return kernels.linear_operand_bytes(LinearPlan::kBf16Panels, rows, m) +
+         kFewColumns * widest * static_cast<int64_t>(sizeof(float)) +
          threads * RoundUp(kernels.linear_backward_bf16_scratch_bytes(kPassRows), 64) + kRounding;
 }
 

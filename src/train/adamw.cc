@@ -10,7 +10,6 @@ namespace {
 constexpr int64_t kBlock = 256;
 constexpr int64_t kPieceElements = 64 * kBlock;
 
-int64_t Aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 int64_t Blocks(int64_t n) { return (n + kBlock - 1) / kBlock; }
 
 // Calls fn(param, begin, end) over pieces of all parameters.
@@ -143,7 +142,7 @@ int64_t AdamW::StateBytes(std::span<const TrainParam> params, bool eight_bit) {
   int64_t bytes = 0;
   for (const TrainParam& p : params) {
     const int64_t n = p.size();
-    bytes += eight_bit ? 2 * Aligned(n) + 2 * Aligned(Blocks(n) * 4) : 2 * Aligned(n * 4);
+    bytes += eight_bit ? 2 * LineBytes(n) + 2 * LineBytes(Blocks(n) * 4) : 2 * LineBytes(n * 4);
   }
   return bytes;
 }
@@ -157,7 +156,7 @@ Result<AdamW> AdamW::Create(std::span<const TrainParam> params, const AdamWOptio
   uint8_t* at = adam.memory_.data();
   const auto take = [&at](int64_t bytes) {
     uint8_t* begin = at;
-    at += Aligned(bytes);
+    at += LineBytes(bytes);
     return begin;
   };
   for (const TrainParam& p : params) {

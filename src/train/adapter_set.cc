@@ -15,8 +15,6 @@ namespace {
 
 constexpr const char* kPeftVersion = "0.21.2";  // whose fields and file names are written
 
-int64_t Aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
-
 }  // namespace
 
 float AdapterSet::scaling() const {
@@ -110,14 +108,14 @@ Status AdapterSet::SetMagnitudes(const KernelTable& kernels, ThreadPool& pool) {
 
 Status AdapterSet::Attach(const KernelTable& kernels, ThreadPool& pool, uint64_t seed) {
   int64_t bytes = 0;
-  for (const TrainParam& p : params_) bytes += Aligned(4 * p.size());
+  for (const TrainParam& p : params_) bytes += LineBytes(4 * p.size());
   ASSIGN_OR_RETURN(values_, PageBuffer::Allocate(bytes, "adapters"));
   ASSIGN_OR_RETURN(gradients_, PageBuffer::Allocate(bytes, "gradients of adapters"));
   int64_t offset = 0;
   for (TrainParam& p : params_) {
     p.value = reinterpret_cast<float*>(values_.data() + offset);
     p.grad = reinterpret_cast<float*>(gradients_.data() + offset);
-    offset += Aligned(4 * p.size());
+    offset += LineBytes(4 * p.size());
   }
   const auto matrix = [](const TrainParam& p) {
     return Weight{{reinterpret_cast<const uint8_t*>(p.value), DType::kF32, WeightLayout::kRows,

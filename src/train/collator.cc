@@ -8,7 +8,6 @@
 namespace galen {
 namespace {
 
-constexpr int32_t kNotLabelled = -100;
 constexpr uint64_t kPackingRound = ~uint64_t{0};  // the order in which examples are packed
 
 // The sum of the `n` largest.

@@ -10,8 +10,6 @@
 namespace galen {
 namespace {
 
-constexpr int32_t kNotLabelled = -100;  // PyTorch's ignore_index
-
 // A stretch of rendered text that is encoded by itself.
 struct Piece {
   size_t begin = 0;

@@ -12,10 +12,13 @@
 
 namespace galen {
 
+// The label of a token that is not learned: PyTorch's ignore_index.
+inline constexpr int32_t kNotLabelled = -100;
+
 struct EncodedChat {
   std::vector<int32_t> tokens;
   // What the model is to say at each place: the token itself where it belongs to an answer, else
-  // -100. Image tokens have none.
+  // kNotLabelled. Image tokens have none.
   std::vector<int32_t> labels;
   std::vector<ImagePlace> places;  // of images, in the order of the tokens
 };

@@ -7,7 +7,6 @@
 namespace galen {
 namespace {
 
-constexpr int32_t kNotLabelled = -100;
 constexpr size_t kMaxNotes = 20;
 constexpr int64_t kLinesAtOnce = 64;
 

@@ -9,6 +9,9 @@
 
 namespace galen {
 
+// Bytes of a tensor that begins in a cache line of its own.
+inline int64_t LineBytes(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
 struct TrainParam {
   std::string name;  // unique within a run
   float* value = nullptr;

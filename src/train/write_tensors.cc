@@ -11,7 +11,7 @@
 namespace galen {
 namespace {
 
-Status Failed(const char* what, const std::string& path) {
+Status SystemFailure(const char* what, const std::string& path) {
   return IoError(std::string(what) + " " + path + ": " + std::strerror(errno));
 }
 
@@ -21,7 +21,7 @@ Status WriteAll(int fd, const void* data, size_t n, const std::string& path) {
     constexpr size_t kMost = size_t{1} << 30;
     const ssize_t written = ::write(fd, bytes, n < kMost ? n : kMost);
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Failed("cannot write", path);
+    if (written < 0) return SystemFailure("cannot write", path);
     bytes += written;
     n -= static_cast<size_t>(written);
   }
@@ -34,7 +34,7 @@ Status WriteContents(int fd, const std::string& header, std::span<const TensorTo
   for (const TensorToWrite& t : tensors) {
     RETURN_IF_ERROR(WriteAll(fd, t.data, static_cast<size_t>(t.bytes), path));
   }
-  return ::fsync(fd) == 0 ? OkStatus() : Failed("cannot finish writing", path);
+  return ::fsync(fd) == 0 ? OkStatus() : SystemFailure("cannot finish writing", path);
 }
 
 }  // namespace
@@ -47,9 +47,9 @@ Status WriteTensors(const std::string& path, std::span<const TensorToWrite> tens
   }
   ASSIGN_OR_RETURN(const SafetensorsLayout layout, LayOutSafetensors(&entries));
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return Failed("cannot create", path);
+  if (fd < 0) return SystemFailure("cannot create", path);
   Status status = WriteContents(fd, layout.header, tensors, path);
-  if (::close(fd) != 0 && status.ok()) status = Failed("cannot finish writing", path);
+  if (::close(fd) != 0 && status.ok()) status = SystemFailure("cannot finish writing", path);
   if (!status.ok()) ::unlink(path.c_str());
   return status;
 }

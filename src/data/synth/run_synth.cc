@@ -87,6 +87,7 @@ std::string Manifest(const SynthOptions& o, const std::vector<std::string>& font
                       {"one_page", o.one_page},
                       {"rows", {o.min_rows, o.max_rows}},
                       {"strip", o.strip},
+                      {"lines", o.lines},
                       {"font_families", fonts}})
              .dump(1) +
          "\n";

@@ -9,6 +9,7 @@
 #include "data/synth/compose.h"
 #include "data/synth/content.h"
 #include "data/synth/degrade.h"
+#include "data/synth/line_samples.h"
 #include "data/synth/render.h"
 #include "media/image/jpeg_writer.h"
 #include "media/image/png_writer.h"
@@ -93,6 +94,9 @@ Status CheckSynthOptions(const SynthOptions& o) {
   }
   if (o.strip && (o.kinds.size() != 1 || o.kinds[0] != "lab_report"))
     return InvalidArgument("--strip makes rows of laboratory reports: use --kind lab_report");
+  if (o.lines && (o.strip || o.format == SynthFormat::kPdf))
+    return InvalidArgument(
+        "--lines cuts pictures of pages: use it without --strip, as png or jpeg");
   return OkStatus();
 }
 
@@ -194,6 +198,21 @@ void AddBoxes(const PageList& page, const Transform& map, double width, double h
 
 std::string Bytes(const std::vector<uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
 
+// A line of samples.jsonl more: what the images show, asked for by `prompt` and answered.
+void AddSample(const std::vector<std::string>& images, const std::string& what,
+               const OrderedJson& fields, std::string prompt, std::string* samples) {
+  if (const size_t at = prompt.find("{kind}"); at != std::string::npos) prompt.replace(at, 6, what);
+  OrderedJson parts = OrderedJson::array();
+  for (size_t i = 0; i < images.size(); ++i) parts.push_back({{"type", "image"}});
+  parts.push_back({{"type", "text"}, {"text", prompt}});
+  if (!samples->empty()) *samples += "\n";
+  *samples += OrderedJson({{"images", images},
+                           {"messages",
+                            {{{"role", "user"}, {"content", std::move(parts)}},
+                             {{"role", "assistant"}, {"content", fields.dump()}}}}})
+                  .dump();
+}
+
 }  // namespace
 
 Result<SynthFiles> SynthGenerator::Make(int64_t index) {
@@ -237,6 +256,7 @@ Result<SynthFiles> SynthGenerator::Make(int64_t index) {
   SynthFiles out;
   out.pages = static_cast<int64_t>(pages.size());
   OrderedJson boxes = OrderedJson::object(), page_list = OrderedJson::array();
+  OrderedJson line_list = OrderedJson::array();
   std::vector<PdfPicture> pictures;
   const bool text_pdf = o.format == SynthFormat::kPdf && level == SynthLevel::kClean;
   for (size_t p = 0; p < pages.size(); ++p) {
@@ -263,19 +283,40 @@ Result<SynthFiles> SynthGenerator::Make(int64_t index) {
     }
     AddBoxes(pages[p], shot.to_pixels, width, height, 1, page_number, &boxes);
     const bool jpeg = o.format == SynthFormat::kJpeg;
-    const std::string name =
-        stem + (p == 0 ? "" : "-p" + std::to_string(page_number)) + (jpeg ? ".jpg" : ".png");
-    ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes,
-                     jpeg ? EncodeJpeg(shot.image, quality) : EncodePng(shot.image));
-    out.files.push_back({name, Bytes(bytes)});
-    page_list.push_back(
-        {{"file", name}, {"width", shot.image.width}, {"height", shot.image.height}});
+    const std::string page_stem = stem + (p == 0 ? "" : "-p" + std::to_string(page_number));
+    const auto add_file = [&](const std::string& name, const Image& image) -> Status {
+      ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes,
+                       jpeg ? EncodeJpeg(image, quality) : EncodePng(image));
+      out.files.push_back({name, Bytes(bytes)});
+      return OkStatus();
+    };
+    const char* const ending = jpeg ? ".jpg" : ".png";
+    OrderedJson entry = OrderedJson::object();
+    if (o.lines) {
+      ASSIGN_OR_RETURN(std::vector<LineSample> lines,
+                       LineSamples(shot.image, page_number, content.fields, boxes));
+      for (size_t l = 0; l < lines.size(); ++l) {
+        const std::string name = page_stem + "-l" + std::to_string(l + 1) + ending;
+        RETURN_IF_ERROR(add_file(name, lines[l].strip));
+        AddSample({name}, "line of a " + kind, lines[l].fields, o.prompt, &out.sample);
+        line_list.push_back({{"file", name},
+                             {"box", std::move(lines[l].box)},
+                             {"fields", std::move(lines[l].fields)}});
+      }
+    } else {
+      RETURN_IF_ERROR(add_file(page_stem + ending, shot.image));
+      entry["file"] = page_stem + ending;
+    }
+    entry["width"] = shot.image.width;
+    entry["height"] = shot.image.height;
+    page_list.push_back(std::move(entry));
   }
   if (o.format == SynthFormat::kPdf) {
     ASSIGN_OR_RETURN(std::string bytes, text_pdf ? RenderPdf(pages, content.document.title)
                                                  : PicturePdf(pictures, content.document.title));
     out.files.push_back({stem + ".pdf", std::move(bytes)});
   }
+  if (out.files.empty()) return NotFound("no line of print was found on " + stem);
   OrderedJson truth = {{"file", out.files[0].name},
                        {"kind", kind},
                        {"language", content_options.language},
@@ -285,21 +326,13 @@ Result<SynthFiles> SynthGenerator::Make(int64_t index) {
                        {"pages", std::move(page_list)},
                        {"fields", content.fields},
                        {"boxes", std::move(boxes)}};
+  if (o.lines) truth["lines"] = std::move(line_list);
   out.truth = truth.dump();
-  std::string prompt = o.prompt;
-  if (const size_t at = prompt.find("{kind}"); at != std::string::npos)
-    prompt.replace(at, 6, o.strip ? "lab_rows" : kind);
-  OrderedJson images = OrderedJson::array(), parts = OrderedJson::array();
-  for (const SynthFiles::File& file : out.files) {
-    images.push_back(file.name);
-    parts.push_back({{"type", "image"}});
+  if (!o.lines) {
+    std::vector<std::string> names;
+    for (const SynthFiles::File& file : out.files) names.push_back(file.name);
+    AddSample(names, o.strip ? "lab_rows" : kind, content.fields, o.prompt, &out.sample);
   }
-  parts.push_back({{"type", "text"}, {"text", prompt}});
-  out.sample = OrderedJson({{"images", std::move(images)},
-                            {"messages",
-                             {{{"role", "user"}, {"content", std::move(parts)}},
-                              {{"role", "assistant"}, {"content", content.fields.dump()}}}}})
-                   .dump();
   return out;
 }
 

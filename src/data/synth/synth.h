@@ -33,6 +33,7 @@ struct SynthOptions {
   bool one_page = false;               // smaller letters rather than a second page
   int64_t min_rows = 0, max_rows = 0;  // of the main table; 0: as usual for the kind
   bool strip = false;                  // rows of laboratory reports and nothing else
+  bool lines = false;  // instead of pages, each line of print on them as a strip (LineStrip)
   std::string prompt = "Extract this {kind} as JSON.";  // of training samples
 };
 
@@ -47,7 +48,7 @@ struct SynthFiles {
   };
   std::vector<File> files;
   std::string truth;   // a line of truth.jsonl, without its end (docs/SYNTH.md)
-  std::string sample;  // a line of samples.jsonl, for `galen train`
+  std::string sample;  // of samples.jsonl, for `galen train`: a line, or one for each line of print
   int64_t pages = 0;
 };
 

@@ -193,6 +193,43 @@ TEST(Synth, StripsHaveTheSizeAndTheRows) {
   EXPECT_EQ(truth["fields"]["results"].size(), 1u);
 }
 
+// All the results of a page are found line by line, each on the line where its box lies.
+TEST(Synth, LinesSayWhatIsPrintedOnThem) {
+  SynthOptions o = Options("lab_report");
+  o.lines = true;
+  o.one_page = true;
+  o.long_side = 1024;
+  const auto generator = Generator(o);
+  int64_t results = 0, found = 0;
+  for (int64_t i = 0; i < 8; ++i) {
+    const SynthFiles files = Make(generator.get(), i);
+    const OrderedJson truth = Truth(files);
+    ASSERT_EQ(truth["lines"].size(), files.files.size());
+    EXPECT_EQ(std::count(files.sample.begin(), files.sample.end(), '\n') + 1,
+              static_cast<int64_t>(files.files.size()));
+    OrderedJson rows = OrderedJson::array();
+    std::set<std::string> names;
+    for (const OrderedJson& line : truth["lines"]) {
+      for (const OrderedJson& row : line["fields"].value("results", OrderedJson::array()))
+        rows.push_back(row);
+      if (line["fields"].contains("patient") && line["fields"]["patient"].contains("name"))
+        names.insert(line["fields"]["patient"]["name"].get<std::string>());
+    }
+    results += static_cast<int64_t>(truth["fields"]["results"].size());
+    for (const OrderedJson& row : truth["fields"]["results"])
+      found += std::count(rows.begin(), rows.end(), row);
+    EXPECT_LE(rows.size(), truth["fields"]["results"].size() + 1);
+    for (const std::string& name : names) EXPECT_EQ(name, truth["fields"]["patient"]["name"]);
+    const std::string& bytes = files.files[0].bytes;
+    const auto strip = DecodeImage({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+    ASSERT_TRUE(strip.ok());
+  }
+  EXPECT_GT(results, 40);
+  EXPECT_GE(found * 100, results * 95);
+  o.strip = true;
+  EXPECT_NE(CheckSynthOptions(o).message().find("--lines"), std::string::npos);
+}
+
 TEST(Synth, SamplesAreConversationsForTraining) {
   const SynthFiles files = Make(Generator(Options("prescription")).get(), 0);
   const auto conversation = ToConversation(*ParseOrderedJson(files.sample));

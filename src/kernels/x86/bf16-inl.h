@@ -64,6 +64,38 @@ inline void TurnDwords(__m512i r[16]) {
   }
 }
 
+// Rows [begin, end) of an operand of k columns from the columns of x [k, ...].
+template <class Order>
+void PrepareTurnedBf16(const float* x, int64_t ldx, int64_t k, int64_t begin, int64_t end,
+                       uint16_t* operand) {
+  const PairOrder pairs;
+  const int64_t stride = Bf16Stride(k);
+  for (int64_t r0 = begin; r0 < end; r0 += 16) {
+    const int64_t count = std::min<int64_t>(16, end - r0);
+    const __mmask16 columns = static_cast<__mmask16>((1u << count) - 1);
+    for (int64_t i = 0; i < k; i += 32) {
+      const float* from = x + i * ldx + r0;
+      __m512i rows[16];
+      if (i + 32 <= k) {
+#pragma GCC unroll 16
+        for (int j = 0; j < 16; ++j) {
+          rows[j] = pairs(_mm512_maskz_loadu_ps(columns, from + 2 * j * ldx),
+                          _mm512_maskz_loadu_ps(columns, from + (2 * j + 1) * ldx));
+        }
+      } else {
+        const auto row = [&](int64_t j) {
+          return _mm512_maskz_loadu_ps(i + j < k ? columns : __mmask16{0}, from + j * ldx);
+        };
+#pragma GCC unroll 16
+        for (int j = 0; j < 16; ++j) rows[j] = pairs(row(2 * j), row(2 * j + 1));
+      }
+      TurnDwords(rows);
+      for (int64_t r = 0; r < count; ++r)
+        _mm512_storeu_si512(Order::Values(operand, r0 + r, i, stride), rows[r]);
+    }
+  }
+}
+
 // Order: where the operand keeps its values (RowOrder, RowTiles).
 template <class Order>
 struct Bf16PanelBase {
@@ -72,6 +104,10 @@ struct Bf16PanelBase {
   static int64_t Stride(int64_t k) { return Bf16Stride(k); }
   static void Prepare(const float* x, int64_t k, int64_t row, uint16_t* operand) {
     PrepareBf16<Order>(x, k, row, operand);
+  }
+  static void PrepareTurned(const float* x, int64_t ldx, int64_t k, int64_t begin, int64_t end,
+                            uint16_t* operand) {
+    PrepareTurnedBf16<Order>(x, ldx, k, begin, end, operand);
   }
   static const uint16_t* At(const uint16_t* a, int64_t row, int64_t chunk, int64_t lda) {
     return Order::At(a, row, chunk, lda);

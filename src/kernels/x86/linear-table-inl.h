@@ -46,6 +46,13 @@ inline void Prepare(const float* x, int64_t ldx, int64_t begin, int64_t end,
   }
 }
 
+#if defined(GALEN_PANEL_BF16)
+inline void PrepareTurned(const float* x, int64_t ldx, int64_t begin, int64_t end,
+                          const LinearOperand& operand) {
+  Bf16Panel::PrepareTurned(x, ldx, operand.k, begin, end, static_cast<uint16_t*>(operand.data));
+}
+#endif
+
 inline int64_t ScratchBytes(LinearPlan plan, int64_t m, int64_t) {
   switch (plan) {
     case LinearPlan::kF32Panels:
@@ -115,6 +122,7 @@ inline void AddLinear(KernelTable* table) {
   table->linear_backward_input = BackwardInput;
   table->linear_backward_weight = BackwardWeight;
 #if defined(GALEN_PANEL_BF16)
+  table->linear_prepare_turned = PrepareTurned;
   table->linear_backward_bf16_scratch_bytes = BackwardBf16ScratchBytes;
   table->linear_backward_input_bf16 = BackwardInputBf16;
 #endif

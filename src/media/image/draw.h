@@ -7,22 +7,16 @@
 
 #include "media/image/geometry.h"
 #include "media/image/image.h"
+#include "media/image/pixel_box.h"
 
 namespace galen {
-
-// Pixels; right and bottom lie outside. Parts beyond the image are not drawn.
-struct PixelBox {
-  int64_t left = 0;
-  int64_t top = 0;
-  int64_t right = 0;
-  int64_t bottom = 0;
-};
 
 // A line width and letter size for images of this size: 1 up to 640 pixels of the longer side, then
 // growing with it.
 int64_t DrawingScale(const Image& image);
 
-// The outline, 2 * scale wide, inside of the box. image has three channels.
+// The outline, 2 * scale wide, inside of the box; parts beyond the image are not drawn. image has
+// three channels.
 void DrawBox(Image* image, const PixelBox& box, Rgb color, int64_t scale);
 
 // Text with its top left corner at (left, top) on a filled ground, moved into the image where it

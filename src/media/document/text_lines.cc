@@ -1,0 +1,271 @@
+#include "media/document/text_lines.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "media/document/ink.h"
+#include "media/image/resize.h"
+
+namespace galen {
+namespace {
+
+constexpr int64_t kMaxSide = 32768;
+constexpr size_t kMaxLetters = 50'000;  // more pieces of ink are a picture or noise
+// Shares of the median height of letters.
+constexpr double kSmallest = 0.5, kLargest = 4;  // what begins a line
+constexpr double kWordGap = 0.45;                // wider gaps part words
+constexpr double kReachOfMarks = 1.0;            // dots and accents belong to a line this near
+
+PixelBox Union(const PixelBox& a, const PixelBox& b) {
+  return {std::min(a.left, b.left), std::min(a.top, b.top), std::max(a.right, b.right),
+          std::max(a.bottom, b.bottom)};
+}
+
+int64_t Overlap(int64_t a0, int64_t a1, int64_t b0, int64_t b1) {
+  return std::min(a1, b1) - std::max(a0, b0);
+}
+
+int64_t Median(std::vector<int64_t> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// Letters that stand beside each other: pieces in the order of their left edges join the line whose
+// last letters they overlap most.
+struct Growing {
+  PixelBox box;
+  int64_t top = 0, bottom = 0;  // of its tallest letters nearby
+  std::vector<PixelBox> pieces;
+};
+
+std::vector<Growing> JoinLetters(std::vector<PixelBox> letters) {
+  std::sort(letters.begin(), letters.end(), [](const PixelBox& a, const PixelBox& b) {
+    return a.left != b.left ? a.left < b.left : a.top < b.top;
+  });
+  std::vector<Growing> lines;
+  for (const PixelBox& letter : letters) {
+    Growing* best = nullptr;
+    double most = 0.5;  // of the lower one of the two
+    for (Growing& line : lines) {
+      const int64_t common = Overlap(letter.top, letter.bottom, line.top, line.bottom);
+      const double share = static_cast<double>(common) /
+                           static_cast<double>(std::min(letter.height(), line.bottom - line.top));
+      if (share > most) {
+        most = share;
+        best = &line;
+      }
+    }
+    if (best == nullptr) {
+      lines.push_back({letter, letter.top, letter.bottom, {letter}});
+      continue;
+    }
+    best->box = Union(best->box, letter);
+    best->pieces.push_back(letter);
+    // Follows a slope, and forgets a letter that stood out.
+    constexpr size_t kNear = 8;
+    const size_t first = best->pieces.size() > kNear ? best->pieces.size() - kNear : 0;
+    std::vector<int64_t> tops, bottoms;
+    for (size_t i = first; i < best->pieces.size(); ++i) {
+      tops.push_back(best->pieces[i].top);
+      bottoms.push_back(best->pieces[i].bottom);
+    }
+    best->top = Median(tops);
+    best->bottom = Median(bottoms);
+  }
+  return lines;
+}
+
+// The line next to a piece, no further away than `reach` above or below it; null: none.
+Growing* NearestLine(const PixelBox& piece, double reach, const Growing* other_than,
+                     std::vector<Growing>* lines) {
+  Growing* best = nullptr;
+  double nearest = reach;
+  for (Growing& line : *lines) {
+    if (&line == other_than || line.pieces.empty()) continue;
+    if (static_cast<double>(piece.right) < static_cast<double>(line.box.left) - 2 * reach ||
+        static_cast<double>(piece.left) > static_cast<double>(line.box.right) + 2 * reach)
+      continue;
+    const auto away = static_cast<double>(
+        std::max<int64_t>({0, line.box.top - piece.bottom, piece.top - line.box.bottom}));
+    if (away < nearest) {
+      nearest = away;
+      best = &line;
+    }
+  }
+  return best;
+}
+
+// Marks that are near no line are specks.
+void AttachMarks(const std::vector<PixelBox>& marks, double reach, std::vector<Growing>* lines) {
+  for (const PixelBox& mark : marks) {
+    Growing* line = NearestLine(mark, reach, nullptr, lines);
+    if (line != nullptr) line->pieces.push_back(mark);
+  }
+}
+
+// Commas that reach below their line have become one of their own.
+void AttachLowLines(double typical, std::vector<Growing>* lines) {
+  constexpr double kLow = 0.85, kReach = 0.3;
+  for (Growing& low : *lines) {
+    if (static_cast<double>(low.box.height()) >= kLow * typical) continue;
+    Growing* line = NearestLine(low.box, kReach * typical, &low, lines);
+    if (line == nullptr || line->box.height() <= low.box.height()) continue;
+    line->pieces.insert(line->pieces.end(), low.pieces.begin(), low.pieces.end());
+    low.pieces.clear();
+  }
+}
+
+std::vector<PixelBox> Words(std::vector<PixelBox> pieces, double gap) {
+  std::sort(pieces.begin(), pieces.end(),
+            [](const PixelBox& a, const PixelBox& b) { return a.left < b.left; });
+  std::vector<PixelBox> words;
+  for (const PixelBox& piece : pieces) {
+    if (!words.empty() && static_cast<double>(piece.left - words.back().right) < gap)
+      words.back() = Union(words.back(), piece);
+    else
+      words.push_back(piece);
+  }
+  return words;
+}
+
+}  // namespace
+
+Result<std::vector<TextLine>> FindTextLines(const Image& page) {
+  if (page.width < 1 || page.height < 1) return InvalidArgument("the page has no pixels");
+  if (page.width > kMaxSide || page.height > kMaxSide)
+    return InvalidArgument("the page has " + std::to_string(page.width) + " x " +
+                           std::to_string(page.height) + " pixels; at most " +
+                           std::to_string(kMaxSide) + " a side are read");
+  InkMap map = FindInk(Brightness(page), page.width, page.height);
+  RemoveRules(&map, std::max<int64_t>(24, std::min(page.width, page.height) / 16));
+  const std::vector<PixelBox> pieces = InkPieces(map);
+  std::vector<int64_t> heights;
+  for (const PixelBox& p : pieces) {
+    if (p.height() >= 4 && p.width() >= 2 && p.height() < page.height / 4)
+      heights.push_back(p.height());
+  }
+  if (heights.empty()) return std::vector<TextLine>{};
+  const auto typical = static_cast<double>(Median(heights));
+
+  std::vector<PixelBox> letters, marks;
+  for (const PixelBox& p : pieces) {
+    const auto height = static_cast<double>(p.height());
+    if (height > kLargest * typical) continue;
+    // Dashes are wide and low: they join a line, and begin none.
+    (height >= kSmallest * typical ? letters : marks).push_back(p);
+  }
+  if (letters.size() > kMaxLetters || marks.size() > kMaxLetters) return std::vector<TextLine>{};
+  std::vector<Growing> lines = JoinLetters(std::move(letters));
+  AttachMarks(marks, kReachOfMarks * typical, &lines);
+  AttachLowLines(typical, &lines);
+  std::vector<TextLine> found;
+  for (Growing& line : lines) {
+    if (line.pieces.empty()) continue;
+    TextLine text;
+    text.words = Words(std::move(line.pieces), kWordGap * typical);
+    text.box = text.words[0];
+    for (const PixelBox& word : text.words) text.box = Union(text.box, word);
+    if (text.box.width() < 2) continue;
+    found.push_back(std::move(text));
+  }
+  std::sort(found.begin(), found.end(), [](const TextLine& a, const TextLine& b) {
+    return a.box.top + a.box.bottom < b.box.top + b.box.bottom;
+  });
+  return found;
+}
+
+int64_t TypicalHeight(const std::vector<TextLine>& lines) {
+  std::vector<int64_t> heights;
+  for (const TextLine& line : lines) heights.push_back(line.box.height());
+  return heights.empty() ? 0 : Median(std::move(heights));
+}
+
+Image LineStrip(const Image& page, const TextLine& line, const StripShape& shape,
+                int64_t typical_height) {
+  // The band that becomes a row: the line with a pixel of air, or the page's usual height around
+  // it.
+  const int64_t most = typical_height * 8 / 5;
+  int64_t height = line.box.height() + 2;
+  if (height < typical_height + 2 || line.box.height() > most)
+    height = std::max(height, std::min(typical_height + 2, 2 * height));
+  const int64_t top = (line.box.top + line.box.bottom - height) / 2;
+  double scale = static_cast<double>(shape.row_height) / static_cast<double>(height);
+
+  // Places of the words, in rows: of a word the row and the left edge.
+  struct Place {
+    int64_t row, x, width;
+  };
+  constexpr double kNarrowest = 0.1;
+  std::vector<Place> places;
+  int64_t rows = 0, widest = 0;
+  for (double least = scale * kNarrowest;; scale *= 0.9) {
+    places.clear();
+    int64_t row = 0, x = 1;
+    widest = 0;
+    for (size_t i = 0; i < line.words.size(); ++i) {
+      const PixelBox& word = line.words[i];
+      const int64_t width = std::max<int64_t>(
+          1, static_cast<int64_t>(static_cast<double>(word.width()) * scale + 0.5));
+      if (i > 0) {
+        const double gap = static_cast<double>(word.left - line.words[i - 1].right) * scale;
+        x += static_cast<int64_t>(std::min(gap, static_cast<double>(shape.row_height)) + 0.5);
+      }
+      if (x + width + 1 > shape.row_width && x > 1) {
+        ++row;
+        x = 1;
+      }
+      places.push_back({row, x, width});
+      x += width;
+      widest = std::max(widest, x + 1);
+    }
+    rows = row + 1;
+    if (rows <= shape.max_rows && widest <= shape.row_width) break;
+    if (scale < least) {  // no writing: what fits is kept
+      rows = std::min(rows, shape.max_rows);
+      widest = std::min(widest, shape.row_width);
+      break;
+    }
+  }
+  const auto whole = [&](int64_t n) {
+    return (n + shape.row_height - 1) / shape.row_height * shape.row_height;
+  };
+  Image strip{rows > 1 ? shape.row_width : whole(widest), rows * shape.row_height, 1, {}};
+  strip.pixels.assign(static_cast<size_t>(strip.width * strip.height), 255);
+
+  // The band alone, grey, with white where it leaves the page.
+  const int64_t x0 = line.box.left;
+  Image band{line.box.width(), height, 1, {}};
+  band.pixels.assign(static_cast<size_t>(band.width * band.height), 255);
+  std::vector<int64_t> counts(256, 0);
+  for (int64_t y = std::max<int64_t>(0, -top); y < height && top + y < page.height; ++y) {
+    for (int64_t x = 0; x < band.width; ++x) {
+      const uint8_t* p = page.row(top + y) + (x0 + x) * page.channels;
+      const int value =
+          page.channels == 1 ? p[0] : (p[0] * 299 + p[1] * 587 + p[2] * 114 + 500) / 1000;
+      band.row(y)[x] = static_cast<uint8_t>(value);
+      ++counts[static_cast<size_t>(value)];
+    }
+  }
+  // Most of a band is paper: its upper quartile.
+  int64_t above = std::accumulate(counts.begin(), counts.end(), int64_t{0}) / 4, paper = 255;
+  while (paper > 1 && above >= counts[static_cast<size_t>(paper)])
+    above -= counts[static_cast<size_t>(paper--)];
+  for (uint8_t& v : band.pixels) v = static_cast<uint8_t>(std::min<int64_t>(255, v * 255 / paper));
+
+  const auto band_rows = static_cast<float>(height);
+  for (size_t i = 0; i < line.words.size(); ++i) {
+    if (places[i].row >= rows || places[i].x + places[i].width > strip.width) continue;
+    const PixelBox& word = line.words[i];
+    const Image letters = Resize(
+        band, places[i].width, shape.row_height, Filter::kBilinear,
+        {static_cast<float>(word.left - x0), 0, static_cast<float>(word.right - x0), band_rows});
+    for (int64_t y = 0; y < shape.row_height; ++y) {
+      std::copy_n(letters.row(y), places[i].width,
+                  strip.row(places[i].row * shape.row_height + y) + places[i].x);
+    }
+  }
+  return strip;
+}
+
+}  // namespace galen

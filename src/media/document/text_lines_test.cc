@@ -1,0 +1,134 @@
+#include "media/document/text_lines.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "media/image/draw.h"
+
+namespace galen {
+namespace {
+
+constexpr Rgb kInk = {20, 20, 30}, kPaper = {236, 230, 220};
+
+Image Page(int64_t width, int64_t height) {
+  Image page{width, height, 3, {}};
+  page.pixels.resize(static_cast<size_t>(width * height * 3));
+  for (size_t i = 0; i < page.pixels.size(); ++i) page.pixels[i] = kPaper[i % 3];
+  return page;
+}
+
+void Print(Image* page, int64_t left, int64_t top, const std::string& text) {
+  DrawLabel(page, left, top, text, kInk, kPaper, 2);
+}
+
+std::vector<TextLine> Lines(const Image& page) {
+  auto lines = FindTextLines(page);
+  EXPECT_TRUE(lines.ok()) << lines.status().message();
+  return std::move(lines).value();
+}
+
+void Fill(Image* page, const PixelBox& box, Rgb color) {
+  for (int64_t y = box.top; y < box.bottom; ++y) {
+    for (int64_t x = box.left; x < box.right; ++x)
+      std::copy_n(color.data(), 3, page->row(y) + 3 * x);
+  }
+}
+
+TEST(TextLines, LinesAndTheirWords) {
+  Image page = Page(600, 300);
+  Print(&page, 40, 40, "Sodium");
+  Print(&page, 240, 40, "139");
+  Print(&page, 330, 40, "mmol/l");
+  Print(&page, 40, 80, "Potassium");
+  Print(&page, 240, 80, "4.1");
+  Print(&page, 40, 200, "Dr. A. Nobody");
+  const std::vector<TextLine> lines = Lines(page);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0].words.size(), 3u);
+  EXPECT_GE(lines[1].words.size(), 2u);
+  EXPECT_LT(lines[0].box.bottom, lines[1].box.top);
+  EXPECT_NEAR(static_cast<double>(lines[0].words[1].left), 242, 4);
+  EXPECT_NEAR(static_cast<double>(lines[0].box.height()), 14, 3);
+  // The point of 4.1 lies in a word.
+  EXPECT_TRUE(std::any_of(lines[1].words.begin(), lines[1].words.end(),
+                          [](const PixelBox& w) { return w.left <= 260 && w.right > 256; }));
+}
+
+TEST(TextLines, CommasBelowTheLineBelongToIt) {
+  Image page = Page(600, 200);
+  Print(&page, 40, 40, "4 1");
+  Print(&page, 240, 40, "0 36");
+  Fill(&page, {53, 51, 56, 59}, kInk);
+  Fill(&page, {253, 51, 256, 59}, kInk);
+  const std::vector<TextLine> lines = Lines(page);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0].box.bottom, 59);
+}
+
+TEST(TextLines, FramesRulesShadesAndSpecksAreNoText) {
+  Image page = Page(600, 300);
+  // A shadow that grows towards the right.
+  for (int64_t y = 0; y < 300; ++y) {
+    for (int64_t i = 0; i < 3 * 600; ++i) {
+      uint8_t& v = page.row(y)[i];
+      v = static_cast<uint8_t>(v - v * i / (3 * 1200));
+    }
+  }
+  Fill(&page, {20, 30, 580, 32}, kInk);
+  Fill(&page, {20, 70, 580, 72}, kInk);
+  Fill(&page, {20, 30, 22, 72}, kInk);
+  Fill(&page, {578, 30, 580, 72}, kInk);
+  Fill(&page, {100, 200, 101, 201}, kInk);
+  EXPECT_TRUE(Lines(page).empty());
+  Print(&page, 40, 44, "Urea 5.5");
+  const std::vector<TextLine> lines = Lines(page);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_GE(lines[0].box.top, 40);
+  EXPECT_LE(lines[0].box.bottom, 62);
+}
+
+TEST(TextLines, AStripHasWholeRowsWhitePaperAndAllWords) {
+  Image page = Page(800, 100);
+  Print(&page, 10, 40, "Bilirubin");
+  Print(&page, 500, 40, "17");
+  std::vector<TextLine> lines = Lines(page);
+  ASSERT_EQ(lines.size(), 1u);
+  const Image one = LineStrip(page, lines[0], StripShape());
+  EXPECT_EQ(one.channels, 1);
+  EXPECT_EQ(one.height, 16);
+  EXPECT_EQ(one.width % 16, 0);
+  // The wide gap has become one of a row's height: 11 letters of 12 pixels, 16 of gap, scaled.
+  EXPECT_LE(one.width, 176);
+  EXPECT_EQ(*std::max_element(one.pixels.begin(), one.pixels.end()), 255);
+  EXPECT_LT(*std::min_element(one.pixels.begin(), one.pixels.end()), 80);
+
+  for (int i = 0; i < 12; ++i) Print(&page, 10 + 64 * i, 70, "w" + std::to_string(100 + i));
+  lines = Lines(page);
+  ASSERT_EQ(lines.size(), 2u);
+  const Image several = LineStrip(page, lines[1], StripShape());
+  EXPECT_EQ(several.width, 256);
+  EXPECT_GT(several.height, 16);
+  EXPECT_LE(several.height, 64);
+  EXPECT_EQ(several.height % 16, 0);
+}
+
+TEST(TextLines, NoiseAndEmptyPagesEnd) {
+  EXPECT_TRUE(Lines(Page(50, 50)).empty());
+  Image noise = Page(700, 700);
+  uint32_t state = 1;
+  for (uint8_t& v : noise.pixels) {
+    state = state * 1664525 + 1013904223;
+    v = static_cast<uint8_t>(state >> 24);
+  }
+  for (const TextLine& line : Lines(noise)) {
+    const Image strip = LineStrip(noise, line, StripShape());
+    EXPECT_LE(strip.width, 256);
+    EXPECT_LE(strip.height, 64);
+  }
+  EXPECT_FALSE(FindTextLines(Image{}).ok());
+}
+
+}  // namespace
+}  // namespace galen
