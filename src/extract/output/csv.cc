@@ -13,7 +13,7 @@ std::string Text(const Json& value, const std::string& raw) {
   return raw.empty() ? value.dump() : raw;
 }
 
-std::string Number(double value) {
+std::string CsvNumber(double value) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.4g", value);
   return text;
@@ -51,7 +51,7 @@ std::string ToCsv(const Extraction& e) {
                                                                   : Level::kOk)),
                   Joined(value, Level::kFlag),
                   Joined(value, Level::kNote),
-                  value.confidence ? Number(value.confidence->mean) : "",
+                  value.confidence ? CsvNumber(value.confidence->mean) : "",
                   value.unit_code,
                   value.converted,
                   value.converted_unit};
@@ -59,8 +59,8 @@ std::string ToCsv(const Extraction& e) {
       const Span& span = value.evidence->span;
       const SourcePage& page = e.source->pages()[span.page];
       for (const std::string& cell :
-           {page.file, std::to_string(page.number), Number(span.box.x0), Number(span.box.y0),
-            Number(span.box.x1), Number(span.box.y1), value.evidence->words}) {
+           {page.file, std::to_string(page.number), CsvNumber(span.box.x0), CsvNumber(span.box.y0),
+            CsvNumber(span.box.x1), CsvNumber(span.box.y1), value.evidence->words}) {
         row.push_back(cell);
       }
     } else {

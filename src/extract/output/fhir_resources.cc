@@ -7,7 +7,7 @@
 namespace galen::extract::fhir {
 namespace {
 
-constexpr const char* kLoinc = "http://loinc.org";
+constexpr const char* kLoincSystem = "http://loinc.org";
 constexpr const char* kCategory = "http://terminology.hl7.org/CodeSystem/observation-category";
 constexpr const char* kInterpretation =
     "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
@@ -93,8 +93,8 @@ Json LaboratoryObservation(const Context& context, const Record& record) {
   json["status"] = "preliminary";
   json["category"] = Json::array({Concept(kCategory, "laboratory", "", "")});
   const Analyte* analyte = value->analyte.empty() ? nullptr : AnalyteById(value->analyte);
-  json["code"] =
-      Concept(kLoinc, analyte != nullptr ? LoincOf(*analyte, value->unit_code) : "", "", name);
+  json["code"] = Concept(kLoincSystem,
+                         analyte != nullptr ? LoincOf(*analyte, value->unit_code) : "", "", name);
   if (!context.effective.empty()) json["effectiveDateTime"] = context.effective;
   if (value->leaf.value.is_number()) {
     json["valueQuantity"] = Quantity(*value, TextOf(unit), value->unit_code);
@@ -131,7 +131,7 @@ Json VitalObservation(const Context& context, const Value& value, const std::str
   const bool vital =
       value.leaf.path.starts_with("/readings/") || value.leaf.path.starts_with("/examination/");
   json["category"] = Json::array({Concept(kCategory, vital ? "vital-signs" : "exam", "", "")});
-  json["code"] = Concept(kLoinc, analyte->loinc, "", analyte->display);
+  json["code"] = Concept(kLoincSystem, analyte->loinc, "", analyte->display);
   // FHIR wants a zone with a time of day; the page states none, so the time goes into a note.
   if (!context.effective.empty()) json["effectiveDateTime"] = context.effective;
   json["valueQuantity"] =

@@ -9,7 +9,7 @@ namespace {
 
 constexpr int kOldest = 1880, kNewest = 2150;
 
-bool Digit(char c) { return c >= '0' && c <= '9'; }
+bool IsDateDigit(char c) { return c >= '0' && c <= '9'; }
 
 bool Leap(int year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
 
@@ -50,7 +50,7 @@ std::vector<Piece> Pieces(const SourcePage& page) {
     size_t last_end = 0;
     bool first = true;
     for (size_t i = 0; i < text.size();) {
-      const bool digit = Digit(text[i]);
+      const bool digit = IsDateDigit(text[i]);
       const auto letter = [&](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80) != 0;
       };
@@ -59,7 +59,7 @@ std::vector<Piece> Pieces(const SourcePage& page) {
         continue;
       }
       size_t end = i + 1;
-      while (end < text.size() && (digit ? Digit(text[end]) : letter(text[end]))) ++end;
+      while (end < text.size() && (digit ? IsDateDigit(text[end]) : letter(text[end]))) ++end;
       Piece piece{text.substr(i, end - i), w};
       piece.before = first && i == 0     ? ' '
                      : first             ? '?'
@@ -127,7 +127,7 @@ bool ReadIsoDate(std::string_view text, CalendarDate* date) {
   const auto number = [&](size_t at, size_t length, int* value) {
     const char* begin = text.data() + at;
     const auto [end, error] = std::from_chars(begin, begin + length, *value);
-    return error == std::errc() && end == begin + length && Digit(*begin);
+    return error == std::errc() && end == begin + length && IsDateDigit(*begin);
   };
   return number(0, 4, &date->year) && number(5, 2, &date->month) && number(8, 2, &date->day);
 }

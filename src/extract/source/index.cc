@@ -7,7 +7,7 @@
 namespace galen::extract {
 namespace {
 
-bool Digit(char c) { return c >= '0' && c <= '9'; }
+bool IsNumberDigit(char c) { return c >= '0' && c <= '9'; }
 bool Letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80) != 0; }
 
 // A letter ends in front of the byte; dashes and other general punctuation (U+2000 to U+203F,
@@ -35,7 +35,7 @@ std::vector<std::string> NumberReadings(std::string_view run) {
   const size_t last = run.find_last_of(".,");
   if (run.find_first_of(".,'") != last) {
     for (size_t i = 0; i < run.size(); ++i) {
-      if (Digit(run[i])) grouped += run[i];
+      if (IsNumberDigit(run[i])) grouped += run[i];
       if (i == last) grouped += '.';
     }
     add(grouped);
@@ -45,7 +45,7 @@ std::vector<std::string> NumberReadings(std::string_view run) {
   if (first != run.npos && first <= 3 && run.size() - first == 4) {
     std::string joined;
     for (const char c : run) {
-      if (Digit(c)) joined += c;
+      if (IsNumberDigit(c)) joined += c;
     }
     add(joined);
   }
@@ -106,17 +106,17 @@ std::vector<Span> PageIndex::FindText(std::string_view text) const {
 void PageIndex::AddNumbers(size_t word) {
   const std::string& text = page_->words[word].text;
   bool plain = !text.empty();
-  for (const char c : text) plain = plain && (Digit(c) || c == '.' || c == ',');
+  for (const char c : text) plain = plain && (IsNumberDigit(c) || c == '.' || c == ',');
   if (!plain && !UnitCode(text).empty()) return;
   for (size_t i = 0; i < text.size();) {
-    if (!Digit(text[i])) {
+    if (!IsNumberDigit(text[i])) {
       ++i;
       continue;
     }
     size_t end = i;
-    while (end < text.size() &&
-           (Digit(text[end]) || ((text[end] == '.' || text[end] == ',' || text[end] == '\'') &&
-                                 end + 1 < text.size() && Digit(text[end + 1])))) {
+    while (end < text.size() && (IsNumberDigit(text[end]) ||
+                                 ((text[end] == '.' || text[end] == ',' || text[end] == '\'') &&
+                                  end + 1 < text.size() && IsNumberDigit(text[end + 1])))) {
       ++end;
     }
     const std::string_view run = std::string_view(text).substr(i, end - i);
@@ -124,7 +124,8 @@ void PageIndex::AddNumbers(size_t word) {
     const bool named = LetterBefore(text, i) && (i > 1 || text[0] != 'x');
     if (!named) {
       Number number{word, NumberReadings(run)};
-      if (i > 0 && (text[i - 1] == '.' || text[i - 1] == ',') && (i < 2 || !Digit(text[i - 2]))) {
+      if (i > 0 && (text[i - 1] == '.' || text[i - 1] == ',') &&
+          (i < 2 || !IsNumberDigit(text[i - 2]))) {
         number.readings = {CanonicalNumber("." + std::string(run))};
       }
       if (i == 1 && text[0] == '-') {

@@ -12,7 +12,7 @@ namespace {
 constexpr size_t kMostName = 200;
 constexpr size_t kMostFormText = size_t{1} << 20;
 
-bool Fail(int status, std::string message, const std::string& param, ApiError* error) {
+bool Refuse(int status, std::string message, const std::string& param, ApiError* error) {
   error->status = status;
   error->message = std::move(message);
   error->param = param;
@@ -32,10 +32,10 @@ std::string CleanName(std::string_view name, size_t number) {
 
 bool TooMany(const Services& services, const Upload& upload, ApiError* error) {
   if (static_cast<int64_t>(upload.files.size()) < services.options.max_files) return false;
-  Fail(413,
-       "more than the " + std::to_string(services.options.max_files) +
-           " files that this server takes in a request",
-       "file", error);
+  Refuse(413,
+         "more than the " + std::to_string(services.options.max_files) +
+             " files that this server takes in a request",
+         "file", error);
   return true;
 }
 
@@ -60,11 +60,11 @@ bool ReadForm(const Services& services, const HttpRequest& request,
   const auto parts = ParseForm(request.content_type, request.body.Reveal(), limits);
   if (!parts.ok()) {
     const bool limit = parts.status().code() == StatusCode::kResourceExhausted;
-    return Fail(limit ? 413 : 400, parts.status().message(), "", error);
+    return Refuse(limit ? 413 : 400, parts.status().message(), "", error);
   }
   for (const FormPart& part : *parts) {
     if (part.name == "file" || part.name == "files") {
-      if (!part.is_file) return Fail(422, "'file' must be a file", "file", error);
+      if (!part.is_file) return Refuse(422, "'file' must be a file", "file", error);
       // A form whose file was not chosen sends an empty one.
       if (part.filename.empty() && part.body.empty()) continue;
       if (TooMany(services, *upload, error)) return false;
@@ -73,11 +73,11 @@ bool ReadForm(const Services& services, const HttpRequest& request,
       continue;
     }
     const std::string name = part.name.substr(0, 64);
-    if (part.is_file) return Fail(422, "'" + name + "' must not be a file", name, error);
+    if (part.is_file) return Refuse(422, "'" + name + "' must not be a file", name, error);
     if (part.body.size() > kMostFormText)
-      return Fail(413, "'" + name + "' is longer than 1 MiB", name, error);
+      return Refuse(413, "'" + name + "' is longer than 1 MiB", name, error);
     if (upload->fields.contains(part.name))
-      return Fail(422, "'" + name + "' comes more than once", name, error);
+      return Refuse(422, "'" + name + "' comes more than once", name, error);
     upload->fields[part.name] = ValueOf(part, typed);
   }
   return true;
@@ -95,12 +95,12 @@ bool AddFile(const OrderedJson& json, const std::string& where, size_t most, Upl
     RETURN_IF_ERROR(fields.String("data", &data));
     return fields.Finish();
   }();
-  if (!read.ok()) return Fail(422, read.message(), failed, error);
+  if (!read.ok()) return Refuse(422, read.message(), failed, error);
   const bool url = data.starts_with("data:");
   const auto bytes = DecodeDataUrl(url ? data : "data:;base64," + data, most);
   if (!bytes.ok()) {
-    return Fail(400, "'" + where + ".data' is neither base64 nor a data URL", where + ".data",
-                error);
+    return Refuse(400, "'" + where + ".data' is neither base64 nor a data URL", where + ".data",
+                  error);
   }
   upload->files.push_back(
       {CleanName(name, upload->files.size() + 1),
@@ -111,14 +111,14 @@ bool AddFile(const OrderedJson& json, const std::string& where, size_t most, Upl
 bool ReadJson(const Services& services, const HttpRequest& request, Upload* upload,
               ApiError* error) {
   Result<OrderedJson> body = ParseBody(request.body.Reveal(), services.options.max_json_depth);
-  if (!body.ok()) return Fail(400, body.status().message(), "", error);
+  if (!body.ok()) return Refuse(400, body.status().message(), "", error);
   if (!body->is_object()) {
-    return Fail(422, std::string("the body must be a JSON object, not ") + body->type_name(), "",
-                error);
+    return Refuse(422, std::string("the body must be a JSON object, not ") + body->type_name(), "",
+                  error);
   }
   const auto files = body->find("files");
   if (files == body->end() || !files->is_array())
-    return Fail(422, "'files' must be an array of {\"name\", \"data\"}", "files", error);
+    return Refuse(422, "'files' must be an array of {\"name\", \"data\"}", "files", error);
   for (size_t i = 0; i < files->size(); ++i) {
     if (TooMany(services, *upload, error)) return false;
     if (!AddFile((*files)[i], "files[" + std::to_string(i) + "]",
@@ -148,9 +148,9 @@ bool ReadUpload(const Services& services, const HttpRequest& request,
   } else if (IsJson(request.content_type)) {
     if (!ReadJson(services, request, upload, error)) return false;
   } else {
-    return Fail(415, "the body must be multipart/form-data or application/json", "", error);
+    return Refuse(415, "the body must be multipart/form-data or application/json", "", error);
   }
-  if (upload->files.empty()) return Fail(422, "no file was given", "file", error);
+  if (upload->files.empty()) return Refuse(422, "no file was given", "file", error);
   return true;
 }
 
@@ -179,10 +179,10 @@ bool FindNamedModel(const Services& services, const std::string& name, const std
       *info = services.models.models()[0];
       return true;
     }
-    return Fail(422, "'" + field + "' is missing", field, error);
+    return Refuse(422, "'" + field + "' is missing", field, error);
   }
   *info = services.models.Find(name);
-  return *info != nullptr || Fail(404, services.models.Unknown(name), field, error);
+  return *info != nullptr || Refuse(404, services.models.Unknown(name), field, error);
 }
 
 }  // namespace galen::server

@@ -40,7 +40,7 @@ bool IsBoundary(std::string_view text) {
          });
 }
 
-int HexDigit(char c) {
+int HexValue(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   c = Lower(c);
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -58,7 +58,7 @@ bool DecodeExtended(std::string_view text, std::string* value) {
       continue;
     }
     if (i + 2 >= text.size()) return false;
-    const int high = HexDigit(text[i + 1]), low = HexDigit(text[i + 2]);
+    const int high = HexValue(text[i + 1]), low = HexValue(text[i + 2]);
     if (high < 0 || low < 0) return false;
     *value += static_cast<char>(high * 16 + low);
     i += 2;

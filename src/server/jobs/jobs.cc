@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kEvents = "/events";
 
-void Fail(int status, const char* message, Reply* reply) {
+void FailJobRequest(int status, const char* message, Reply* reply) {
   ApiError error;
   error.status = status;
   error.message = message;
@@ -21,16 +21,16 @@ void Fail(int status, const char* message, Reply* reply) {
 bool FindRecord(const Services& services, const std::string& id, const Tenant& tenant,
                 JobRecord* record, Reply* reply) {
   if (services.jobs == nullptr) {
-    Fail(404, "this server keeps no jobs (--jobs FILE)", reply);
+    FailJobRequest(404, "this server keeps no jobs (--jobs FILE)", reply);
     return false;
   }
   Result<std::optional<JobRecord>> found = services.jobs->store().Find(id, tenant.name);
   if (!found.ok()) {
-    Fail(503, "the jobs cannot be read", reply);
+    FailJobRequest(503, "the jobs cannot be read", reply);
     return false;
   }
   if (!*found) {
-    Fail(404, "there is no such job", reply);
+    FailJobRequest(404, "there is no such job", reply);
     return false;
   }
   *record = **std::move(found);
@@ -103,7 +103,7 @@ void DeleteJob(const Services& services, std::shared_ptr<const HttpRequest> requ
   if (const std::shared_ptr<DocumentJob> job = services.jobs->Find(id, request->tenant.name))
     job->stop().request_stop();
   if (!services.jobs->store().Remove(id).ok())
-    return Fail(503, "the job could not be deleted", reply.get());
+    return FailJobRequest(503, "the job could not be deleted", reply.get());
   HttpResponse response;
   response.body = WriteJson(Json{{"id", id}, {"state", "deleted"}});
   reply->Send(std::move(response));

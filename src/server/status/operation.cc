@@ -17,7 +17,7 @@ namespace {
 
 constexpr int64_t kMostRecords = 1000;
 
-void Fail(int status, const std::string& message, const std::string& param, Reply* reply) {
+void FailStatus(int status, const std::string& message, const std::string& param, Reply* reply) {
   ApiError error;
   error.status = status;
   error.message = message;
@@ -50,19 +50,20 @@ const Json& Machine() {
 void AuditTail(const Services& services, std::shared_ptr<const HttpRequest> request,
                std::shared_ptr<Reply> reply) {
   if (!services.options.api_keys.empty() && !request->tenant.admin)
-    return Fail(403, "this key is not one of an administrator", "", reply.get());
+    return FailStatus(403, "this key is not one of an administrator", "", reply.get());
   if (services.audit == nullptr)
-    return Fail(404, "this server keeps no audit log (--audit FILE)", "", reply.get());
+    return FailStatus(404, "this server keeps no audit log (--audit FILE)", "", reply.get());
   int64_t count = 10;
   if (const std::string text = QueryValue(request->query, "n"); !text.empty()) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
     if (error != std::errc() || end != text.data() + text.size() || count < 1 ||
         count > kMostRecords) {
-      return Fail(422, "'n' must be from 1 to " + std::to_string(kMostRecords), "n", reply.get());
+      return FailStatus(422, "'n' must be from 1 to " + std::to_string(kMostRecords), "n",
+                        reply.get());
     }
   }
   const auto lines = TailAuditLog(services.options.audit, count);
-  if (!lines.ok()) return Fail(500, "the audit log cannot be read", "", reply.get());
+  if (!lines.ok()) return FailStatus(500, "the audit log cannot be read", "", reply.get());
   HttpResponse response;
   response.body = "{\"records\":[";
   for (size_t i = 0; i < lines->size(); ++i) response.body += (i > 0 ? "," : "") + (*lines)[i];
