@@ -8,9 +8,9 @@ namespace {
 constexpr std::string_view kSpaces = " \t\r\n";
 constexpr size_t kMaxLeaves = 200000;
 
-class Reader {
+class LeafReader {
  public:
-  Reader(std::string_view text, int max_depth, ParsedAnswer* answer)
+  LeafReader(std::string_view text, int max_depth, ParsedAnswer* answer)
       : text_(text), max_depth_(max_depth), answer_(answer) {}
 
   // kEnd: the text stopped in the middle.
@@ -156,13 +156,13 @@ class Reader {
 
 Result<ParsedAnswer> ParseAnswer(std::string_view text, int max_depth) {
   ParsedAnswer answer;
-  Reader reader(text, max_depth, &answer);
-  const Reader::Outcome outcome = reader.Value("", &answer.document, 0);
-  const bool fault = outcome == Reader::Outcome::kFault || !answer.document.is_object() ||
-                     (outcome == Reader::Outcome::kOk && !reader.AtEnd());
+  LeafReader reader(text, max_depth, &answer);
+  const LeafReader::Outcome outcome = reader.Value("", &answer.document, 0);
+  const bool fault = outcome == LeafReader::Outcome::kFault || !answer.document.is_object() ||
+                     (outcome == LeafReader::Outcome::kOk && !reader.AtEnd());
   // The answer may quote the document, so the message does not quote it.
   if (fault) return DataLoss("the model's answer is no JSON object");
-  answer.whole = outcome == Reader::Outcome::kOk;
+  answer.whole = outcome == LeafReader::Outcome::kOk;
   return answer;
 }
 
