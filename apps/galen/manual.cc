@@ -13,7 +13,7 @@
 namespace galen::cli {
 namespace {
 
-std::vector<std::string> Split(const std::string& text, char at) {
+std::vector<std::string> SplitAt(const std::string& text, char at) {
   std::vector<std::string> parts;
   size_t begin = 0;
   for (size_t end; (end = text.find(at, begin)) != std::string::npos; begin = end + 1)
@@ -48,7 +48,7 @@ void ReadType(const std::string& type, ManualOption* o) {
   if (colon != std::string::npos) {
     const std::string check = type.substr(colon + 1);
     if (check.starts_with('{') && check.ends_with('}')) {
-      o->words = Split(check.substr(1, check.size() - 2), ',');
+      o->words = SplitAt(check.substr(1, check.size() - 2), ',');
       o->only_words = true;
       o->value.clear();
       for (const std::string& word : o->words) o->value += (o->value.empty() ? "" : "|") + word;
@@ -57,7 +57,7 @@ void ReadType(const std::string& type, ManualOption* o) {
     o->range = RangeOf(check);
   }
   o->only_words = true;
-  for (const std::string& part : Split(o->value, '|')) {
+  for (const std::string& part : SplitAt(o->value, '|')) {
     if (IsWord(part)) {
       o->words.push_back(part);
       continue;
