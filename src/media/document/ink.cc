@@ -1,7 +1,6 @@
 #include "media/document/ink.h"
 
 #include <algorithm>
-#include <numeric>
 
 namespace galen {
 namespace {
@@ -27,25 +26,39 @@ size_t Root(std::vector<Run>* runs, size_t i) {
   return i;
 }
 
-// Where a run of ink along a line of the map (row or column) is long, and most of it is thin:
-// `thickness(i)` is the extent across at place i.
-template <class At, class Thickness, class Clear>
-void ClearLongRuns(int64_t length, int64_t longest, const At& at, const Thickness& thickness,
-                   const Clear& clear) {
+// Marks with `flag` in `flags` the places of ink that belong to runs of at least `longest` along
+// the rows (or columns) of the map, and with 4 * flag where the ink there is thin across, too.
+constexpr uint8_t kAlongRow = 1, kAlongColumn = 2, kThin = 4;
+
+void MarkLongRuns(const InkMap& map, bool rows, int64_t longest, std::vector<uint8_t>* flags) {
   constexpr int64_t kThickest = 6;
-  for (int64_t i = 0; i < length;) {
-    if (!at(i)) {
-      ++i;
-      continue;
-    }
-    int64_t end = i;
-    while (end < length && at(end)) ++end;
-    if (end - i >= longest) {
-      for (int64_t j = i; j < end; ++j) {
-        if (thickness(j) <= kThickest) clear(j);
+  const int64_t lines = rows ? map.height : map.width, length = rows ? map.width : map.height;
+  const int64_t step = rows ? 1 : map.width, across = rows ? map.width : 1;
+  const uint8_t* ink = map.ink.data();
+  for (int64_t line = 0; line < lines; ++line) {
+    const int64_t base = line * across;
+    for (int64_t i = 0; i < length;) {
+      if (!ink[base + i * step]) {
+        ++i;
+        continue;
       }
+      int64_t end = i;
+      while (end < length && ink[base + end * step]) ++end;
+      for (int64_t j = i; end - i >= longest && j < end; ++j) {
+        const int64_t at = base + j * step;
+        int64_t thickness = 1;
+        for (int64_t n = line - 1;
+             n >= 0 && thickness <= kThickest && ink[at - (line - n) * across]; --n)
+          ++thickness;
+        for (int64_t n = line + 1;
+             n < lines && thickness <= kThickest && ink[at + (n - line) * across]; ++n)
+          ++thickness;
+        uint8_t& flag = (*flags)[static_cast<size_t>(at)];
+        flag |= rows ? kAlongRow : kAlongColumn;
+        if (thickness <= kThickest) flag |= kThin;
+      }
+      i = end;
     }
-    i = end;
   }
 }
 
@@ -91,26 +104,12 @@ InkMap FindInk(const std::vector<uint8_t>& gray, int64_t width, int64_t height) 
 }
 
 void RemoveRules(InkMap* map, int64_t longest) {
-  const InkMap before = *map;
-  const auto extent = [&](int64_t x, int64_t y, int64_t dx, int64_t dy) {
-    int64_t n = 1;
-    for (int64_t sign : {-1, 1}) {
-      for (int64_t i = 1;; ++i, ++n) {
-        const int64_t u = x + sign * i * dx, v = y + sign * i * dy;
-        if (u < 0 || v < 0 || u >= before.width || v >= before.height || !before.row(v)[u]) break;
-      }
-    }
-    return n;
-  };
-  for (int64_t y = 0; y < map->height; ++y) {
-    ClearLongRuns(
-        map->width, longest, [&](int64_t x) { return before.row(y)[x] != 0; },
-        [&](int64_t x) { return extent(x, y, 0, 1); }, [&](int64_t x) { map->row(y)[x] = 0; });
-  }
-  for (int64_t x = 0; x < map->width; ++x) {
-    ClearLongRuns(
-        map->height, longest, [&](int64_t y) { return before.row(y)[x] != 0; },
-        [&](int64_t y) { return extent(x, y, 1, 0); }, [&](int64_t y) { map->row(y)[x] = 0; });
+  std::vector<uint8_t> flags(map->ink.size(), 0);
+  MarkLongRuns(*map, true, longest, &flags);
+  MarkLongRuns(*map, false, longest, &flags);
+  // Where two rules cross, neither is thin; the same goes for the middle of a dark area.
+  for (size_t i = 0; i < flags.size(); ++i) {
+    if ((flags[i] & kThin) != 0 || flags[i] == (kAlongRow | kAlongColumn)) map->ink[i] = 0;
   }
 }
 

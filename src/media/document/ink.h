@@ -22,8 +22,8 @@ struct InkMap {
 std::vector<uint8_t> Brightness(const Image& page);
 // The paper's brightness around each pixel of `gray`: the mean of what is not ink itself.
 InkMap FindInk(const std::vector<uint8_t>& gray, int64_t width, int64_t height);
-// Takes away straight strokes of more than `longest` pixels along rows or columns that are thin
-// across: rules and frames.
+// Takes away straight strokes of at least `longest` pixels along rows or columns that are thin
+// across, and where they cross: rules and frames.
 void RemoveRules(InkMap* map, int64_t longest);
 // Boxes of the pieces of ink that touch, corners included.
 std::vector<PixelBox> InkPieces(const InkMap& map);

@@ -1,6 +1,7 @@
 #include "media/document/text_lines.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 
 #include "media/document/ink.h"
@@ -96,6 +97,39 @@ Growing* NearestLine(const PixelBox& piece, double reach, const Growing* other_t
   return best;
 }
 
+// Takes away rows of equal marks in equal distances: dotted and dashed rules. Dots of letters and
+// points of numbers do not keep distances.
+void RemoveDottedRules(double typical, std::vector<PixelBox>* marks) {
+  constexpr size_t kLeast = 10;
+  constexpr double kRegular = 0.6;
+  std::sort(marks->begin(), marks->end(), [](const PixelBox& a, const PixelBox& b) {
+    return a.top != b.top ? a.top < b.top : a.left < b.left;
+  });
+  std::vector<PixelBox> kept;
+  for (size_t i = 0; i < marks->size();) {
+    size_t end = i;
+    while (end < marks->size() && (*marks)[end].top <= (*marks)[i].top + 1) ++end;
+    std::sort(marks->begin() + static_cast<std::ptrdiff_t>(i),
+              marks->begin() + static_cast<std::ptrdiff_t>(end),
+              [](const PixelBox& a, const PixelBox& b) { return a.left < b.left; });
+    std::vector<int64_t> steps;
+    for (size_t j = i + 1; j < end; ++j) steps.push_back((*marks)[j].left - (*marks)[j - 1].left);
+    bool rule = end - i >= kLeast;
+    if (rule) {
+      const int64_t step = Median(steps);
+      const auto regular = std::count_if(steps.begin(), steps.end(),
+                                         [step](int64_t s) { return std::abs(s - step) <= 1; });
+      rule = static_cast<double>(regular) >= kRegular * static_cast<double>(steps.size()) &&
+             static_cast<double>(step) < 2 * typical;
+    }
+    if (!rule)
+      kept.insert(kept.end(), marks->begin() + static_cast<std::ptrdiff_t>(i),
+                  marks->begin() + static_cast<std::ptrdiff_t>(end));
+    i = end;
+  }
+  *marks = std::move(kept);
+}
+
 // Marks that are near no line are specks.
 void AttachMarks(const std::vector<PixelBox>& marks, double reach, std::vector<Growing>* lines) {
   for (const PixelBox& mark : marks) {
@@ -157,6 +191,7 @@ Result<std::vector<TextLine>> FindTextLines(const Image& page) {
   }
   if (letters.size() > kMaxLetters || marks.size() > kMaxLetters) return std::vector<TextLine>{};
   std::vector<Growing> lines = JoinLetters(std::move(letters));
+  RemoveDottedRules(typical, &marks);
   AttachMarks(marks, kReachOfMarks * typical, &lines);
   AttachLowLines(typical, &lines);
   std::vector<TextLine> found;

@@ -80,13 +80,17 @@ TEST(TextLines, FramesRulesShadesAndSpecksAreNoText) {
   Fill(&page, {20, 70, 580, 72}, kInk);
   Fill(&page, {20, 30, 22, 72}, kInk);
   Fill(&page, {578, 30, 580, 72}, kInk);
+  Fill(&page, {200, 30, 202, 72}, kInk);  // crosses both rules
   Fill(&page, {100, 200, 101, 201}, kInk);
   EXPECT_TRUE(Lines(page).empty());
+  for (int64_t x = 30; x < 570; x += 6) Fill(&page, {x, 64, x + 2, 66}, kInk);
   Print(&page, 40, 44, "Urea 5.5");
   const std::vector<TextLine> lines = Lines(page);
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_GE(lines[0].box.top, 40);
   EXPECT_LE(lines[0].box.bottom, 62);
+  EXPECT_GE(lines[0].box.left, 38);
+  EXPECT_LE(lines[0].box.right, 142);
 }
 
 TEST(TextLines, AStripHasWholeRowsWhitePaperAndAllWords) {
