@@ -194,10 +194,11 @@ const std::vector<OptionRow>& OptionRows() {
        &T::image_fit,
        0,
        0,
-       {"page", "part"},
+       {"page", "part", "strip"},
        "page: each image is resized as the model does. part: images keep their pixels and are "
        "parts "
-       "of a page, at a place that changes from step to step"},
+       "of a page, at a place that changes from step to step. strip: the same, always at its top "
+       "left corner"},
       {"",
        "freeze_vision_tower",
        &T::freeze_vision_tower,
@@ -395,8 +396,9 @@ Status CheckTrainOptions(const TrainOptions& o) {
   if (o.init == "random" && o.lora.enabled) {
     return InvalidArgument("init: random trains all parameters; leave the lora: section out");
   }
-  if (o.image_fit == "part" && o.image_tokens > 0) {
-    return InvalidArgument("image_fit: part keeps the pixels of images; leave image_tokens out");
+  if (o.image_fit != "page" && o.image_tokens > 0) {
+    return InvalidArgument("image_fit: " + o.image_fit +
+                           " keeps the pixels of images; leave image_tokens out");
   }
   if (o.lora.use_dora && o.lora.lora_dropout > 0) {
     return InvalidArgument("lora.use_dora and lora.lora_dropout do not go together here");

@@ -34,7 +34,7 @@ struct TrainOptions {
   int64_t max_seq_length = 1024;
   bool packing = false;
   int64_t image_tokens = 0;         // of each image; 0: the model's number
-  std::string image_fit = "page";   // page, part
+  std::string image_fit = "page";   // page, part, strip
   bool freeze_vision_tower = true;  // projector included
 
   int64_t per_device_train_batch_size = 1;

@@ -17,7 +17,8 @@ Result<TrainImages> TrainImages::Create(const ModelFiles& files, const TrainOpti
   images.processor_ = files.image_processor;
   images.shape_ = files.architecture->vision->make_tower(files.vision);
   images.options_.tokens = options.image_tokens;
-  images.parts_ = options.image_fit == "part";
+  images.parts_ = options.image_fit != "page";
+  images.wander_ = options.image_fit == "part";
   return images;
 }
 
@@ -35,10 +36,10 @@ Result<PreparedViews> TrainImages::Read(const std::string& path) const {
   PreparedImage view;
   view.grid = {image->height / patch, image->width / patch};
   if (image->height % patch != 0 || image->width % patch != 0) {
-    return InvalidArgument("an image of " + std::to_string(image->width) + " x " +
-                           std::to_string(image->height) +
-                           " pixels; with image_fit: part its sides are multiples of a patch of " +
-                           std::to_string(patch));
+    return InvalidArgument(
+        "an image of " + std::to_string(image->width) + " x " + std::to_string(image->height) +
+        " pixels; with image_fit: part and strip its sides are multiples of a patch of " +
+        std::to_string(patch));
   }
   RETURN_IF_ERROR(shape_->CheckPart(view.grid));
   view.tokens = shape_->Tokens(view.grid);
@@ -60,6 +61,7 @@ void TrainImages::Remember(const std::string& path, PreparedViews views) {
 }
 
 GridCorner TrainImages::Corner(const PreparedImage& view, uint64_t key) const {
+  if (!wander_) return {0, 0};
   const int64_t side = shape_->config().patches_per_side();
   int64_t square = 1;  // side of the square of patches that becomes one token
   while (square * square * view.tokens < view.grid.patches()) ++square;

@@ -18,8 +18,8 @@ class TrainImages {
   // galen train does not learn from.
   static Result<TrainImages> Create(const ModelFiles& files, const TrainOptions& options);
 
-  // The views of a file, decoded as galen run does. With image_fit: part the image as it is, or
-  // InvalidArgument where its sides do not fit the patches. Errors do not name the file. Any
+  // The views of a file, decoded as galen run does. With image_fit: part or strip the image as it
+  // is, or InvalidArgument where its sides do not fit the patches. Errors do not name the file. Any
   // thread.
   Result<PreparedViews> Read(const std::string& path) const;
 
@@ -32,6 +32,7 @@ class TrainImages {
 
   bool parts() const { return parts_; }
   // A place on the page for a part of it, the same for the same key; tokens keep their squares.
+  // With image_fit: strip always the first.
   GridCorner Corner(const PreparedImage& view, uint64_t key) const;
   bool bidirectional() const { return processor_->bidirectional(); }
   const ImageProcessor& processor() const { return *processor_; }
@@ -42,6 +43,7 @@ class TrainImages {
   std::unique_ptr<ImageTower> shape_;  // without weights
   ImageOptions options_;
   bool parts_ = false;
+  bool wander_ = false;
   std::unordered_map<std::string, PreparedViews> known_;
   std::vector<const std::string*> order_;
 };

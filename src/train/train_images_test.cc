@@ -86,6 +86,18 @@ TEST_F(TrainImagesTest, PartsKeepTheirPixelsAndFitThePatches) {
   EXPECT_TRUE(seen[0] && seen[1]);
 }
 
+TEST_F(TrainImagesTest, StripsKeepTheirPixelsAndThePagesCorner) {
+  const TrainImages images = Make("strip");
+  const auto strip = images.Read(Write("strip.png", Noise(28, 14, 1)));
+  ASSERT_TRUE(strip.ok()) << strip.status().message();
+  EXPECT_EQ((*strip)[0].pixels.pixels, Noise(28, 14, 1).pixels);
+  for (uint64_t key = 0; key < 16; ++key) {
+    const GridCorner corner = images.Corner((*strip)[0], key);
+    EXPECT_EQ(corner.left, 0);
+    EXPECT_EQ(corner.top, 0);
+  }
+}
+
 TEST_F(TrainImagesTest, ErrorsDoNotNameTheFile) {
   const auto none = Make("page").Read(folder_ + "/jane-doe.png");
   ASSERT_FALSE(none.ok());

@@ -69,7 +69,8 @@ Status SynthSink::Take(MadeDocument document) {
   waiting_[index] = std::move(document);
   for (auto at = waiting_.find(written_); at != waiting_.end(); at = waiting_.find(written_)) {
     RETURN_IF_ERROR(truth_.Write(at->second.truth + "\n"));
-    if (output_.samples) RETURN_IF_ERROR(samples_.Write(at->second.sample + "\n"));
+    const std::string& sample = at->second.sample;
+    if (output_.samples && !sample.empty()) RETURN_IF_ERROR(samples_.Write(sample + "\n"));
     waiting_.erase(at);
     ++written_;
   }

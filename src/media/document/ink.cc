@@ -12,6 +12,8 @@ constexpr int64_t kReach = 20;
 constexpr double kShare = 0.85;
 constexpr double kLeastContrast = 24;
 
+constexpr size_t kMaxRuns = 4'000'000;  // more are a picture or noise
+
 // A run of ink in a row.
 struct Run {
   int64_t y, x0, x1;
@@ -128,6 +130,7 @@ std::vector<PixelBox> InkPieces(const InkMap& map) {
       Run run{y, x, x, runs.size()};
       while (run.x1 < map.width && row[run.x1]) ++run.x1;
       x = run.x1;
+      if (runs.size() >= kMaxRuns) return {};
       runs.push_back(run);
       while (touching < first && runs[touching].x1 < run.x0) ++touching;
       for (size_t i = touching; i < first && runs[i].x0 <= run.x1; ++i)

@@ -25,7 +25,8 @@ InkMap FindInk(const std::vector<uint8_t>& gray, int64_t width, int64_t height);
 // Takes away straight strokes of at least `longest` pixels along rows or columns that are thin
 // across, and where they cross: rules and frames.
 void RemoveRules(InkMap* map, int64_t longest);
-// Boxes of the pieces of ink that touch, corners included.
+// Boxes of the pieces of ink that touch, corners included. Empty, too, for what has millions of
+// them.
 std::vector<PixelBox> InkPieces(const InkMap& map);
 
 }  // namespace galen
