@@ -41,10 +41,11 @@ class ModelStore {
   // True: there, and of that size.
   bool HasBlob(const std::string& sha256, int64_t size) const;
 
-  // Makes the folders, and finishes removals that a crash cut short.
+  // Makes the folders, and finishes removals that a crash cut short, where that can be.
   Status Prepare() const;
 
-  // Everything in the store. Manifests that cannot be read are named in `faults`.
+  // Everything in the store. Manifests, and folders of them, that cannot be read are named in
+  // `faults`: what they need is unknown.
   std::vector<StoredModel> Models(std::vector<std::string>* faults = nullptr) const;
   struct OllamaEntry {
     OllamaName name;
