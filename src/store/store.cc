@@ -190,6 +190,7 @@ bool ModelStore::Has(const OllamaName& name) const {
 }
 
 Status ModelStore::Commit(const StoredModel& model, const Cancel& cancelled) const {
+  RETURN_IF_ERROR(CheckStorable(model));
   RETURN_IF_ERROR(Prepare());
   ASSIGN_OR_RETURN(const Fd lock, Lock(cancelled));
   for (const StoredFile& file : model.files) {

@@ -77,8 +77,9 @@ class ModelStore {
   // Takes the manifest away, and what nothing else uses. NotFound.
   Result<Removed> Remove(const StoredModel& model) const;
   Result<Removed> Remove(const OllamaName& name) const;
-  // Blobs and partial files of no model, and views that are not needed; spares what another process
-  // is fetching. dry_run: says what would go.
+  // Blobs and partial files of no model, and views that are not needed; spares the file that
+  // another process is fetching, not those that its pull has finished: it fetches them again.
+  // dry_run: says what would go.
   Result<Removed> RemoveUnused(bool dry_run) const;
 
   // Paths of manifests, below the root.

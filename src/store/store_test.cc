@@ -68,6 +68,30 @@ TEST_F(StoreTest, AManifestNeedsItsBlobs) {
   EXPECT_TRUE(store_.Models().empty());
 }
 
+TEST_F(StoreTest, WhatCouldNotBeReadIsNotWritten) {
+  const StoredFile file = Blob("a", "x");
+  ASSERT_TRUE(store_.Commit(Model("m", {file})).ok());
+  const std::string before = WriteStoredModel(*store_.FindLocal("m"));
+  std::vector<StoredModel> bad(6, Model("m", {file}));
+  bad[0].files.push_back(file);
+  bad[1].files[0].path = "a\\b";
+  bad[2].files[0].path = "\xff";
+  bad[3].license.id = std::string(kMaxManifest, 'x');
+  bad[4].entry = "b";
+  for (int i = 0; i < 4096; ++i) {
+    bad[5].files.push_back(file);
+    bad[5].files.back().path = std::to_string(i);
+  }
+  for (const StoredModel& model : bad)
+    EXPECT_EQ(store_.Commit(model).code(), StatusCode::kDataLoss) << &model - bad.data();
+  EXPECT_EQ(WriteStoredModel(*store_.FindLocal("m")), before);
+  StoredModel large = Model("m", {});
+  for (const char* path : {"a", "b", "c"}) large.files.push_back({path, "", "", int64_t{1} << 50});
+  EXPECT_EQ(CheckStorable(large).code(), StatusCode::kDataLoss);
+  large.files.resize(1);
+  EXPECT_TRUE(CheckStorable(large).ok());
+}
+
 TEST_F(StoreTest, SharedBlobsStayUntilTheLastUserGoes) {
   const StoredFile shared = Blob("w", "shared"), one = Blob("c", "one"), two = Blob("c", "two");
   ASSERT_TRUE(store_.Commit(Model("one", {shared, one})).ok());
