@@ -138,6 +138,14 @@ const std::vector<ManualVariable>& Variables() {
        "Instruction set that is used at most: ref, avx2, avx512, avx512_bf16 or amx; without it, "
        "the "
        "best that the processor has."},
+      {"GALEN_STORE",
+       "Where the store of models lies; $XDG_DATA_HOME/galen/store or ~/.local/share/galen/store "
+       "without it."},
+      {"HF_ENDPOINT", "A mirror of the hub, instead of https://huggingface.co."},
+      {"HF_HUB_OFFLINE", "1: nothing is fetched, as with --offline. GALEN_OFFLINE does the same."},
+      {"HF_TOKEN",
+       "The hub's token, for what is gated or private; sent to the hub alone, and printed "
+       "nowhere."},
       {"OLLAMA_MODELS", "Where Ollama's store lies, for models named ollama:NAME."},
       {"PATH", "Where pdfinfo, pdftoppm, pdftotext and tesseract are looked for."},
       {"TMPDIR", "Where they may write while they work on a page; /tmp without it."}};

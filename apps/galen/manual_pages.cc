@@ -138,8 +138,10 @@ std::string ManPage(const ManualVerb& root, const ManualVerb& verb, const std::s
                     Roff(Synopsis(verb)) + "\n.SH DESCRIPTION\n" + Roff(help) + ".\n";
   if (verb.path.empty()) {
     out +=
-        "No patient text or image leaves the machine: nothing is sent anywhere.\n"
-        "A model is a GGUF file, a Hugging Face directory, or the name of one in Ollama's store.\n"
+        "No patient text or image leaves the machine. Only \\fBgalen pull\\fR and\n"
+        "\\fBgalen doctor hf:...\\fR make connections: they fetch models, and ask about them.\n"
+        "A model is a GGUF file, a Hugging Face directory, or the name of one in the store of\n"
+        "galen, of Hugging Face's tools or of Ollama.\n"
         ".PP\ngalen is not a medical device; its answers are to be checked.\n";
   }
   std::vector<ManualOption> verbs;

@@ -106,6 +106,7 @@ struct HttpClient::Transfer {
   size_t header_bytes = 0;
   int64_t received = 0;
   bool begun = false;
+  bool enough = false;  // of an error's body: the rest is not waited for
 
   bool succeeded() const { return response.code >= 200 && response.code < 300; }
 
@@ -125,6 +126,7 @@ struct HttpClient::Transfer {
       const size_t room = kMaxErrorBody - std::min(kMaxErrorBody, response.body.size());
       response.body.append(reinterpret_cast<const char*>(bytes.data()),
                            std::min(room, bytes.size()));
+      enough = bytes.size() > room;
       return OkStatus();
     }
     if (received > request->max_bytes) {
@@ -139,7 +141,7 @@ struct HttpClient::Transfer {
   static size_t OnBody(char* data, size_t, size_t size, void* self) {
     auto* t = static_cast<Transfer*>(self);
     t->status = t->Take({reinterpret_cast<const uint8_t*>(data), size});
-    return t->status.ok() ? size : CURL_WRITEFUNC_ERROR;
+    return t->status.ok() && !t->enough ? size : CURL_WRITEFUNC_ERROR;
   }
 
   static size_t OnHeader(char* data, size_t, size_t size, void* self) {
@@ -186,7 +188,7 @@ HttpResult HttpClient::Once(const HttpGet& request, const std::string& url, bool
                             const OnBegin& begin, const Sink& sink) {
   CURL* curl = curl_.get();
   curl_easy_reset(curl);
-  Transfer transfer{&request, &begin, &sink, &options_, curl, {}, {}, 0, 0, false};
+  Transfer transfer{&request, &begin, &sink, &options_, curl, {}, {}, 0, 0, false, false};
   transfer.response.first_headers = first_headers;
   curl_slist* list = nullptr;
   for (const std::string& header : request.headers) list = curl_slist_append(list, header.c_str());
@@ -200,6 +202,9 @@ HttpResult HttpClient::Once(const HttpGet& request, const std::string& url, bool
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, options_.user_agent.c_str());
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+  // Only this machine gets a token without TLS: no proxy may read it.
+  if (with_token && !OriginOf(url).starts_with("https://"))
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
   curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_NOBODY, request.head ? 1L : 0L);
@@ -226,7 +231,7 @@ HttpResult HttpClient::Once(const HttpGet& request, const std::string& url, bool
   result.response.url = url;
   if (!transfer.status.ok()) {
     result.status = std::move(transfer.status);
-  } else if (code != CURLE_OK) {
+  } else if (code != CURLE_OK && !transfer.enough) {
     const char* what = *error != 0 ? error : curl_easy_strerror(code);
     result.status = IoError(Place(url) + ": " + what + Advice(code));
     result.transient = IsTransient(code);

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "store/digest.h"
+#include "store/shown.h"
 
 namespace galen {
 namespace {
@@ -15,13 +16,6 @@ constexpr int64_t kMaxSize = int64_t{1} << 50;
 std::string Environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
-}
-
-// Text of the network, fit to be printed.
-std::string Shown(std::string_view text) {
-  const std::string quoted =
-      Json(std::string(text.substr(0, 300))).dump(-1, ' ', true, Json::error_handler_t::replace);
-  return quoted.substr(1, quoted.size() - 2);
 }
 
 std::string TextOf(const Json& object, const char* key) {
@@ -173,7 +167,10 @@ Result<HubModel> Hub::Model(const HubName& name) const {
   const HttpResult result = http_->GetPatiently(get);
   RETURN_IF_ERROR(result.status);
   if (result.response.code != 200) return Explain(name, result.response);
-  return ParseHubModel(result.response.body, name.text());
+  ASSIGN_OR_RETURN(HubModel model, ParseHubModel(result.response.body, name.text()));
+  if (IsHex(name.branch(), 40) && model.commit != name.branch())
+    return DataLoss(name.text() + ": the hub answers with another commit, " + model.commit);
+  return model;
 }
 
 HttpGet Hub::File(const HubName& name, const std::string& commit, const std::string& path) const {

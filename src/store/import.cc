@@ -140,6 +140,7 @@ Result<StoredModel> ImportModel(const ModelStore& store, ImportPlan plan,
                            "' cannot be the name of a model (letters, digits and . _ -, beginning "
                            "with a letter or digit); give one with --name");
   }
+  RETURN_IF_ERROR(CheckStorable(model));
   RETURN_IF_ERROR(store.Prepare());
   RETURN_IF_ERROR(CheckRoom(store, model.bytes()));
   for (size_t i = 0; i < model.files.size(); ++i) {

@@ -7,12 +7,12 @@
 #include "base/rfc3339.h"
 #include "store/digest.h"
 #include "store/model_name.h"
+#include "store/shown.h"
 
 namespace galen {
 namespace {
 
 constexpr int kVersion = 1;
-constexpr size_t kMaxFiles = 4096;
 constexpr int64_t kMaxBytes = int64_t{1} << 50;  // of one model: far from overflow in a sum
 constexpr int64_t kMaxTime = 253402300799;       // the year 9999
 constexpr std::string_view kMediaType = "application/vnd.ollama.image.";
@@ -75,10 +75,7 @@ std::string License::text() const {
   std::string text = id.empty() ? "not stated" : id;
   if (!name.empty()) text += " (" + name + ")";
   if (!link.empty()) text += ", " + link;
-  // As JSON writes it: no control characters of a hostile card reach a terminal.
-  const std::string quoted =
-      Json(text.substr(0, 300)).dump(-1, ' ', true, Json::error_handler_t::replace);
-  return quoted.substr(1, quoted.size() - 2);
+  return Shown(text);
 }
 
 int64_t StoredModel::bytes() const {
@@ -118,7 +115,8 @@ Result<StoredModel> ParseStoredModel(std::string_view text, const std::string& w
       IsHubName(model.name) ? ParseHubName(model.name).ok() : IsLocalName(model.name);
   if (!named) return DataLoss(where + ": its name is none of a model");
   const auto files = json->find("files");
-  if (files == json->end() || !files->is_array() || files->empty() || files->size() > kMaxFiles)
+  if (files == json->end() || !files->is_array() || files->empty() ||
+      files->size() > kMaxModelFiles)
     return DataLoss(where + ": 'files' is missing, empty or has more than 4096 entries");
   std::set<std::string> seen;
   for (const Json& entry : *files) {
@@ -152,6 +150,28 @@ std::string WriteStoredModel(const StoredModel& model) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+Status CheckStorable(StoredModel model) {
+  for (StoredFile& file : model.files) {
+    if (!IsSafeRelativePath(file.path)) {
+      return DataLoss(model.name + ": a file of the store cannot have the name '" +
+                      Shown(file.path) + "'");
+    }
+    if (file.sha256.empty()) file.sha256 = std::string(64, '0');
+  }
+  const std::string text = WriteStoredModel(model);
+  if (text.size() > kMaxManifest) {
+    return DataLoss(model.name + ": its manifest (file names, licence) would have " +
+                    std::to_string(text.size()) + " bytes, more than " +
+                    std::to_string(kMaxManifest));
+  }
+  ASSIGN_OR_RETURN(const StoredModel read, ParseStoredModel(text, model.name));
+  for (size_t i = 0; i < read.files.size(); ++i) {
+    if (read.files[i].path != model.files[i].path)
+      return DataLoss(model.name + ": the name '" + Shown(model.files[i].path) + "' is not UTF-8");
+  }
+  return OkStatus();
+}
+
 int64_t OllamaManifest::bytes() const {
   int64_t sum = config.size;
   for (const OllamaLayer& layer : layers) sum += layer.size;
@@ -170,7 +190,7 @@ Result<OllamaManifest> ParseOllamaManifest(std::string_view text, const std::str
   if (!json.ok()) return json.status().WithContext(where);
   if (!json->is_object() || !json->contains("layers") || !(*json)["layers"].is_array())
     return DataLoss(where + ": no manifest with layers");
-  if ((*json)["layers"].size() > kMaxFiles) return DataLoss(where + ": more than 4096 layers");
+  if ((*json)["layers"].size() > kMaxModelFiles) return DataLoss(where + ": more than 4096 layers");
   OllamaManifest manifest;
   if (const auto config = json->find("config"); config != json->end() && config->is_object()) {
     ASSIGN_OR_RETURN(manifest.config, Layer(*config, where));

@@ -13,6 +13,8 @@ namespace galen {
 
 // Bytes that a manifest may have.
 constexpr size_t kMaxManifest = size_t{4} << 20;
+// Files of a model, or layers.
+constexpr size_t kMaxModelFiles = 4096;
 
 struct StoredFile {
   std::string path;      // below the model's directory; safe (IsSafeRelativePath)
@@ -48,6 +50,9 @@ struct StoredModel {
 // where: for messages. DataLoss: no manifest, with what is wrong.
 Result<StoredModel> ParseStoredModel(std::string_view json, const std::string& where);
 std::string WriteStoredModel(const StoredModel& model);
+// Whether what is written of the model could be read again. Digests may still be missing.
+// DataLoss: no, with why.
+Status CheckStorable(StoredModel model);
 
 // A layer of an Ollama model.
 struct OllamaLayer {

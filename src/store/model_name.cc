@@ -104,13 +104,21 @@ Result<OllamaName> ParseOllamaName(std::string_view name) {
     rest = rest.substr(0, colon);
   }
   const std::vector<std::string_view> parts = Split(rest);
-  good = good && parts.size() <= 3 && IsPlain(parsed.tag);
+  good = good && parts.size() <= 3 && IsPlain(parsed.tag) && !IsTemporaryName(parsed.tag);
   parsed.model = parts.back();
   if (parts.size() > 1) parsed.space = parts[parts.size() - 2];
   if (parts.size() > 2) parsed.host = parts[parts.size() - 3];
   if (!good || !IsPlain(parsed.host, true) || !IsPlain(parsed.space) || !IsPlain(parsed.model))
     return Malformed(name, "an Ollama model", "ollama:[host/][namespace/]model[:tag]");
   return parsed;
+}
+
+bool IsTemporaryName(std::string_view file) {
+  constexpr std::string_view kMark = ".tmp.";
+  const size_t mark = file.rfind(kMark);
+  if (mark == std::string_view::npos) return false;
+  const std::string_view number = file.substr(mark + kMark.size());
+  return !number.empty() && number.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 bool IsSafeRelativePath(std::string_view path) {

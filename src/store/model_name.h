@@ -36,6 +36,9 @@ bool IsLocalName(std::string_view name);
 Result<HubName> ParseHubName(std::string_view name);
 Result<OllamaName> ParseOllamaName(std::string_view name);
 
+// "NAME.tmp.PID": of a file that WriteFileAtomically has not finished.
+bool IsTemporaryName(std::string_view file);
+
 // A relative path of plain parts: no "..", no empty part, no backslash, no control character, and
 // nothing that a file system treats in its own way.
 bool IsSafeRelativePath(std::string_view path);

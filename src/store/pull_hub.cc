@@ -62,7 +62,10 @@ Result<Pulled> PullFromHub(const ModelStore& store, const HubName& name, const P
   model.time = std::time(nullptr);
   pulled.revision = remote.commit;
   pulled.license = remote.license.text();
-  for (const RepoFile& file : selection.files) pulled.bytes += file.size;
+  for (const RepoFile& file : selection.files)
+    model.files.push_back({file.path, file.sha256, file.git_sha1, file.size});
+  RETURN_IF_ERROR(CheckStorable(model));
+  pulled.bytes = model.bytes();
   Say(on_event, PullEvent::Kind::kLicense, pulled.license);
   const std::vector<StoredModel> known = store.Models();
   std::vector<BlobSource> sources;

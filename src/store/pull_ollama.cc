@@ -5,6 +5,7 @@
 #include "base/sha256.h"
 #include "store/catalog.h"
 #include "store/pull_parts.h"
+#include "store/shown.h"
 
 namespace galen {
 namespace {
@@ -42,7 +43,7 @@ Status CheckLayers(const OllamaName& name, const OllamaManifest& manifest) {
 
 BlobSource SourceOf(const OllamaLayer& layer, const std::string& base) {
   BlobSource source;
-  source.what = layer.kind.starts_with("application/") ? "config" : layer.kind;
+  source.what = layer.kind.starts_with("application/") ? "config" : Shown(layer.kind);
   source.get.url = base + "/blobs/sha256:" + layer.sha256;
   source.get.headers = {"Accept-Encoding: identity"};
   source.size = layer.size;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string_view>
 
 #include "base/memory.h"
+#include "store/manifest.h"
 
 namespace galen {
 namespace {
@@ -176,6 +178,14 @@ Result<Selection> SelectFiles(const std::vector<RepoFile>& files, const std::str
   }
   for (const RepoFile& file : files) {
     if (IsLegal(file)) selection.files.push_back(file);
+  }
+  // "LICENSE.gguf" is model and licence text at once.
+  std::set<std::string> seen;
+  std::erase_if(selection.files, [&](const RepoFile& f) { return !seen.insert(f.path).second; });
+  if (selection.files.size() > kMaxModelFiles) {
+    return Unsupported(name + " has " + std::to_string(selection.files.size()) +
+                       " files to load; galen stores " + std::to_string(kMaxModelFiles) +
+                       " of one model at most");
   }
   return selection;
 }

@@ -53,8 +53,18 @@ TEST(SelectFiles, Gguf) {
   EXPECT_NE(several.message().find("m-Q4_K_S.gguf ("), std::string::npos) << several.message();
   EXPECT_EQ(SelectFiles(files, "q8_0", "hf:a/b").status().code(), StatusCode::kNotFound);
   EXPECT_EQ(Paths(SelectFiles(Files({"only.gguf"}), "", "hf:a/b")), Set{"only.gguf"});
+  EXPECT_EQ(SelectFiles(Files({"license.gguf"}), "", "hf:a/b")->files.size(), 1u);
   EXPECT_EQ(SelectFiles(Files({"m-00001-of-00002.gguf"}), "", "hf:a/b").status().code(),
             StatusCode::kUnsupported);
+}
+
+TEST(SelectFiles, EachFileOnce) {
+  const auto files =
+      Files({"config.json", "license-w.safetensors", "w.safetensors", "config.json"});
+  EXPECT_EQ(SelectFiles(files, "", "hf:a/b")->files.size(), 3u);
+  std::vector<std::string> shards{"config.json"};
+  for (int i = 0; i < 4096; ++i) shards.push_back(std::to_string(i) + ".safetensors");
+  EXPECT_EQ(SelectFiles(Files(shards), "", "hf:a/b").status().code(), StatusCode::kUnsupported);
 }
 
 TEST(SelectFiles, Nothing) {

@@ -27,19 +27,39 @@ std::string DefaultRoot() {
   return environment("HOME") + "/.local/share/galen/store";
 }
 
-// The files below a folder, sorted; what a crash left half-written is passed over.
-std::vector<std::string> FilesBelow(const std::string& folder) {
-  std::vector<std::string> files;
+// Links may lead in a circle; the store's own folders are less deep.
+constexpr int kMaxDepth = 8;
+
+// Whatever may hide a file is a fault; what is gone is none.
+void AddFilesBelow(const std::string& folder, int depth, std::vector<std::string>* files,
+                   std::vector<std::string>* faults) {
+  const auto unread = [&](const std::string& path, const std::error_code& why) {
+    if (faults != nullptr) faults->push_back("cannot read " + path + ": " + why.message());
+  };
   std::error_code error;
-  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
-       it.increment(error)) {
-    std::error_code ignored;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const std::string path = it->path().string();
-    if (it->is_regular_file(ignored) &&
-        it->path().filename().string().find(".tmp.") == std::string::npos) {
-      files.push_back(path);
+    std::error_code unknown;
+    const bool link = it->is_symlink(unknown);
+    const fs::file_type type = it->status(unknown).type();
+    if (type == fs::file_type::not_found && !link) continue;  // removed meanwhile
+    if (type == fs::file_type::regular) {
+      if (!IsTemporaryName(it->path().filename().string())) files->push_back(path);
+    } else if (type == fs::file_type::directory && depth < kMaxDepth) {
+      AddFilesBelow(path, depth + 1, files, faults);
+    } else if (type == fs::file_type::directory) {
+      unread(path, std::make_error_code(std::errc::too_many_symbolic_link_levels));
+    } else if (unknown || link) {
+      unread(path, unknown);
     }
   }
+  if (error && error != std::errc::no_such_file_or_directory) unread(folder, error);
+}
+
+// The files below a folder, sorted; what a crash left half-written is passed over.
+std::vector<std::string> FilesBelow(const std::string& folder, std::vector<std::string>* faults) {
+  std::vector<std::string> files;
+  AddFilesBelow(folder, 0, &files, faults);
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -95,7 +115,8 @@ Status ModelStore::Prepare() const {
   std::error_code error;
   if (fs::is_empty(root_ + "/removing", error) && !error) return OkStatus();
   ASSIGN_OR_RETURN(const Fd lock, Lock({}));
-  return FinishRemovals();
+  static_cast<void>(FinishRemovals());  // a later writer tries again; removals report it
+  return OkStatus();
 }
 
 Result<Fd> ModelStore::Lock(const Cancel& cancelled) const {
@@ -120,7 +141,7 @@ std::string ModelStore::LocalManifestPath(const std::string& name) {
 
 std::vector<StoredModel> ModelStore::Models(std::vector<std::string>* faults) const {
   std::vector<StoredModel> models;
-  for (const std::string& path : FilesBelow(root_ + "/models")) {
+  for (const std::string& path : FilesBelow(root_ + "/models", faults)) {
     if (!path.ends_with(".json")) continue;
     Result<StoredModel> model = ReadStoredModel(path);
     if (model.ok())
@@ -135,7 +156,7 @@ std::vector<ModelStore::OllamaEntry> ModelStore::OllamaModels(
     std::vector<std::string>* faults) const {
   const std::string folder = root_ + "/manifests";
   std::vector<OllamaEntry> entries;
-  for (const std::string& path : FilesBelow(folder)) {
+  for (const std::string& path : FilesBelow(folder, faults)) {
     std::vector<std::string> parts;
     for (const fs::path& part : fs::path(path).lexically_relative(folder)) parts.push_back(part);
     if (parts.size() != 4) continue;
@@ -169,6 +190,7 @@ bool ModelStore::Has(const OllamaName& name) const {
 }
 
 Status ModelStore::Commit(const StoredModel& model, const Cancel& cancelled) const {
+  RETURN_IF_ERROR(CheckStorable(model));
   RETURN_IF_ERROR(Prepare());
   ASSIGN_OR_RETURN(const Fd lock, Lock(cancelled));
   for (const StoredFile& file : model.files) {

@@ -41,10 +41,11 @@ class ModelStore {
   // True: there, and of that size.
   bool HasBlob(const std::string& sha256, int64_t size) const;
 
-  // Makes the folders, and finishes removals that a crash cut short.
+  // Makes the folders, and finishes removals that a crash cut short, where that can be.
   Status Prepare() const;
 
-  // Everything in the store. Manifests that cannot be read are named in `faults`.
+  // Everything in the store. Manifests, and folders of them, that cannot be read are named in
+  // `faults`: what they need is unknown.
   std::vector<StoredModel> Models(std::vector<std::string>* faults = nullptr) const;
   struct OllamaEntry {
     OllamaName name;
@@ -76,8 +77,9 @@ class ModelStore {
   // Takes the manifest away, and what nothing else uses. NotFound.
   Result<Removed> Remove(const StoredModel& model) const;
   Result<Removed> Remove(const OllamaName& name) const;
-  // Blobs and partial files of no model, and views that are not needed; spares what another process
-  // is fetching. dry_run: says what would go.
+  // Blobs and partial files of no model, and views that are not needed; spares the file that
+  // another process is fetching, not those that its pull has finished: it fetches them again.
+  // dry_run: says what would go.
   Result<Removed> RemoveUnused(bool dry_run) const;
 
   // Paths of manifests, below the root.

@@ -67,7 +67,7 @@ Status ModelStore::Referenced(std::vector<std::string>* digests) const {
   }
   if (faults.empty()) return OkStatus();
   return DataLoss("nothing is removed, since it is not known what this manifest needs: " +
-                  faults[0] + "; delete the file or pull its model again");
+                  faults[0] + "; make it readable, delete it or pull its model again");
 }
 
 Result<ModelStore::Removed> ModelStore::Sweep(const std::vector<std::string>& candidates) const {
@@ -150,6 +150,7 @@ Result<ModelStore::Removed> ModelStore::RemoveUnused(bool dry_run) const {
   if (!dry_run) {
     RETURN_IF_ERROR(Prepare());
     ASSIGN_OR_RETURN(lock, Lock({}));
+    RETURN_IF_ERROR(FinishRemovals());
   }
   RETURN_IF_ERROR(Referenced(&list));
   const std::set<std::string> used(list.begin(), list.end());

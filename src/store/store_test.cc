@@ -68,6 +68,30 @@ TEST_F(StoreTest, AManifestNeedsItsBlobs) {
   EXPECT_TRUE(store_.Models().empty());
 }
 
+TEST_F(StoreTest, WhatCouldNotBeReadIsNotWritten) {
+  const StoredFile file = Blob("a", "x");
+  ASSERT_TRUE(store_.Commit(Model("m", {file})).ok());
+  const std::string before = WriteStoredModel(*store_.FindLocal("m"));
+  std::vector<StoredModel> bad(6, Model("m", {file}));
+  bad[0].files.push_back(file);
+  bad[1].files[0].path = "a\\b";
+  bad[2].files[0].path = "\xff";
+  bad[3].license.id = std::string(kMaxManifest, 'x');
+  bad[4].entry = "b";
+  for (int i = 0; i < 4096; ++i) {
+    bad[5].files.push_back(file);
+    bad[5].files.back().path = std::to_string(i);
+  }
+  for (const StoredModel& model : bad)
+    EXPECT_EQ(store_.Commit(model).code(), StatusCode::kDataLoss) << &model - bad.data();
+  EXPECT_EQ(WriteStoredModel(*store_.FindLocal("m")), before);
+  StoredModel large = Model("m", {});
+  for (const char* path : {"a", "b", "c"}) large.files.push_back({path, "", "", int64_t{1} << 50});
+  EXPECT_EQ(CheckStorable(large).code(), StatusCode::kDataLoss);
+  large.files.resize(1);
+  EXPECT_TRUE(CheckStorable(large).ok());
+}
+
 TEST_F(StoreTest, SharedBlobsStayUntilTheLastUserGoes) {
   const StoredFile shared = Blob("w", "shared"), one = Blob("c", "one"), two = Blob("c", "two");
   ASSERT_TRUE(store_.Commit(Model("one", {shared, one})).ok());
@@ -98,6 +122,56 @@ TEST_F(StoreTest, UnreadableManifestsKeepWhatTheyMayNeed) {
   EXPECT_EQ(store_.Remove(*store_.FindLocal("one")).status().code(), StatusCode::kDataLoss);
   EXPECT_TRUE(store_.FindLocal("one").ok());
   EXPECT_TRUE(FileExists(store_.BlobPath(file.sha256)));
+}
+
+TEST_F(StoreTest, UnreadableFoldersKeepWhatTheyMayNeed) {
+  const StoredFile file = Blob("w", "x");
+  ASSERT_TRUE(store_.Commit(Model("one", {file})).ok());
+  const std::string unused = store_.BlobPath(Blob("u", "unused").sha256);
+  for (const auto& [target, name] : std::vector<std::pair<std::string, std::string>>{
+           {"loop", "/models/loop"}, {".", "/models/circle"}, {"/gone", "/manifests/gone"}}) {
+    fs::create_symlink(target, store_.root() + name);
+    std::vector<std::string> faults;
+    EXPECT_GE(store_.Models(&faults).size(), 1u);
+    store_.OllamaModels(&faults);
+    ASSERT_FALSE(faults.empty()) << name;
+    EXPECT_NE(faults[0].find(name), std::string::npos) << faults[0];
+    EXPECT_EQ(store_.Remove(*store_.FindLocal("one")).status().code(), StatusCode::kDataLoss);
+    EXPECT_EQ(store_.RemoveUnused(false).status().code(), StatusCode::kDataLoss);
+    EXPECT_TRUE(FileExists(unused));
+    fs::remove(store_.root() + name);
+  }
+  if (::geteuid() != 0) {  // whom no mode keeps out
+    fs::create_directory(store_.root() + "/models/shut");
+    ASSERT_EQ(::chmod((store_.root() + "/models/shut").c_str(), 0), 0);
+    EXPECT_EQ(store_.RemoveUnused(false).status().code(), StatusCode::kDataLoss);
+    fs::remove(store_.root() + "/models/shut");
+  }
+  // A folder that lies elsewhere is followed.
+  fs::rename(store_.root() + "/models/local", folder_ + "/elsewhere");
+  fs::create_symlink(folder_ + "/elsewhere", store_.root() + "/models/local");
+  EXPECT_TRUE(store_.RemoveUnused(false).ok());
+  EXPECT_FALSE(FileExists(unused));
+  EXPECT_TRUE(FileExists(store_.BlobPath(file.sha256)));
+}
+
+TEST_F(StoreTest, NamesLikeTemporaryOnesAreSeen) {
+  ASSERT_TRUE(store_.Commit(Model("a.tmp.5", {Blob("w", "x")})).ok());
+  ASSERT_TRUE(store_.Commit(Model("a.tmp.b", {Blob("w", "x")})).ok());
+  std::ofstream(store_.root() + "/models/local/a.json.tmp.17") << "{";
+  std::vector<std::string> faults;
+  EXPECT_EQ(store_.Models(&faults).size(), 2u);
+  EXPECT_TRUE(faults.empty());
+  EXPECT_FALSE(ParseOllamaName("ollama:m:v.tmp.1").ok());  // its manifest would be passed over
+  EXPECT_TRUE(ParseOllamaName("ollama:m:v.tmp.1b").ok());
+}
+
+TEST_F(StoreTest, RemovalsThatCannotBeFinishedStopNoWriter) {
+  std::ofstream(store_.root() + "/removing/00") << "{}";
+  std::ofstream(store_.root() + "/models/bad.json") << "{";
+  EXPECT_TRUE(store_.Commit(Model("one", {Blob("w", "x")})).ok());
+  EXPECT_EQ(store_.RemoveUnused(false).status().code(), StatusCode::kDataLoss);
+  EXPECT_TRUE(FileExists(store_.root() + "/removing/00"));
 }
 
 TEST_F(StoreTest, FilesWithoutLinksAreCopied) {

@@ -11,12 +11,15 @@
 #include "base/memory.h"
 #include "base/output_file.h"
 #include "store/digest.h"
+#include "store/shown.h"
 
 namespace galen {
 namespace {
 
 // A try that brought so much was none in vain: the count of tries begins anew.
 constexpr int64_t kProgress = int64_t{8} << 20;
+// How often a server may say that it has nothing from where the partial file ends.
+constexpr int kMaxRestarts = 2;
 
 std::string PartialOf(const ModelStore& store, const BlobSource& source) {
   return store.PartialPath(source.sha256.empty() ? "sha1-" + source.git_sha1
@@ -33,7 +36,7 @@ class Partial {
   Result<bool> Open(const ModelStore& store, const Cancel& cancelled,
                     const std::function<void()>& on_wait) {
     while (true) {
-      file_ = Fd(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+      file_ = Fd(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
       if (file_.fd < 0) return SystemError("cannot create", path_);
       ASSIGN_OR_RETURN(const bool locked, WaitForLock(file_.fd, path_, cancelled, on_wait));
       if (!locked) return Cancelled("stopped while another galen fetched " + source_.what);
@@ -103,9 +106,11 @@ class Partial {
 
   Status Finish(const ModelStore& store, const std::string& sha256) {
     if (::fsync(file_.fd) != 0) return SystemError("cannot write", path_);
-    ::fchmod(file_.fd, 0444);  // what changed it would change every model that shares it
     const std::string blob = store.BlobPath(sha256);
     if (::rename(path_.c_str(), blob.c_str()) != 0) return SystemError("cannot name", blob);
+    // What changed it would change every model that shares it. Not before it has its name: a
+    // partial file must be opened again to be gone on with.
+    ::fchmod(file_.fd, 0444);
     return SyncDirectory(store.root() + "/blobs");
   }
 
@@ -157,15 +162,15 @@ Status CheckHeaders(const HttpResponse& response, const BlobSource& source, Part
     total += std::to_string(source.size);
     if (!range.starts_with(expected) || !(range.ends_with(total) || range.ends_with("/*"))) {
       return DataLoss(source.what + ": asked for the bytes from " + std::to_string(from) + " of " +
-                      std::to_string(source.size) + ", the server sends '" + range.substr(0, 80) +
-                      "'");
+                      std::to_string(source.size) + ", the server sends '" +
+                      Shown(range.substr(0, 80)) + "'");
     }
   }
   const std::string length = response.Header("content-length");
   if (!length.empty() && length != std::to_string(source.size - from)) {
     return DataLoss(source.what + ": " + std::to_string(source.size - from) +
-                    " bytes were announced, the server is about to send " + length.substr(0, 20) +
-                    "; try again later or from another mirror");
+                    " bytes were announced, the server is about to send " +
+                    Shown(length.substr(0, 20)) + "; try again later or from another mirror");
   }
   return OkStatus();
 }
@@ -218,7 +223,7 @@ Result<std::string> FetchBlob(const ModelStore& store, HttpClient* http, const B
   RETURN_IF_ERROR(partial.Reserve());
   progress(partial.size());
   bool second_time = false;
-  int attempt = 0;
+  int attempt = 0, restarts = 0;
   while (true) {
     if (partial.size() < source.size || source.size == 0) {
       HttpGet get = source.get;
@@ -237,7 +242,7 @@ Result<std::string> FetchBlob(const ModelStore& store, HttpClient* http, const B
       const bool good = result.status.ok() && code >= 200 && code < 300;
       if (result.status.ok() && code == 416 && partial.size() > 0) {
         RETURN_IF_ERROR(partial.Restart());  // what is there is not of this file
-        if (attempt++ < http->options().retries) continue;
+        if (restarts++ < kMaxRestarts) continue;
       }
       // A body without a length may end early without a sign.
       const bool cut = good && partial.size() < source.size;

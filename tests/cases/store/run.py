@@ -151,6 +151,7 @@ def check_resume(place):
     assert sum(v for k, v in place.site.sent.items() if "/signed/" in k) == 4 << 20
     blob = place.store / "blobs" / ("sha256-" + sha256(repo.files["model.safetensors"]))
     assert blob.read_bytes() == repo.files["model.safetensors"]
+    assert blob.stat().st_mode & 0o777 == 0o444, "a blob that can be written to"
     place.run("list", "--check")
 
 
@@ -170,8 +171,10 @@ def check_killed(place):
     """kill -9 in the middle of a pull; what had come is not fetched again."""
     place.site.repos["acme/big"] = big_repo()
     place.site.faults[("bytes", "model.safetensors")] = slowly(64 << 10, 0.05)
-    child = place.start("pull", "hf:acme/big")
+    child = place.start("pull", "hf:acme/big", umask=0o007)
     wait_for(lambda: partial_size(place) >= 1 << 20, "a megabyte")
+    (partial,) = (place.store / "blobs").glob("sha256-*.partial")
+    assert partial.stat().st_mode & 0o777 == 0o660, "another user of the store cannot go on with it"
     child.kill()
     child.communicate()
     there = partial_size(place)
@@ -254,6 +257,19 @@ def check_liars(place):
     def instead(body):
         return lambda handler, *_: handler.answer(200, body) or True
 
+    def endless(handler, *_):
+        handler.send_response(404)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        handler.close_connection = True
+        try:
+            for _ in range(1 << 12):
+                handler.wfile.write(bytes(1 << 16))
+            place.site.count("all of it", 1)
+        except OSError:
+            pass
+        return True
+
     def other_bytes(handler, data, begin):
         handler.answer(200, bytes(len(data)))
         return True
@@ -277,6 +293,8 @@ def check_liars(place):
     lie("bytes", other_bytes, ["has the digest", "twice"])
     lie("bytes", wrong_range, "asked for the bytes from")
     lie("resolve", other_etag, "contradicts itself")
+    lie("resolve", endless, "there is no such repository")
+    assert not place.site.sent.get("all of it"), "an error's body was read to its end"
     lie("resolve", other_bytes, "has the digest", file="config.json")  # the SHA-1 of git
     lie("resolve", lambda h, *_: h.answer(302, b"", {"Location": "file:///etc/passwd"}) or True, "redirects to no URL")
     lie("resolve", lambda h, *_: h.answer(302, b"", {"Location": h.path}) or True, "circle")
@@ -291,6 +309,11 @@ def check_liars(place):
         model = big_repo(100).model()
         model["siblings"][1]["lfs"]["size"] = size
         lie("api", instead(json.dumps(model).encode()), "the size of model.safetensors is none", file="acme/big")
+    model = dict(big_repo(100).model(), cardData={"license": "x" * (5 << 20)})
+    lie("api", instead(json.dumps(model).encode()), "more than 4194304", file="acme/big")
+    assert not place.blobs()
+    place.site.faults = {("api", "acme/big"): instead(json.dumps(big_repo(100).model()).encode())}
+    place.run("pull", "hf:acme/big@" + "f" * 40, code=1, says="another commit, " + COMMIT)
 
 
 def check_ignored_range(place):
@@ -301,6 +324,15 @@ def check_ignored_range(place):
     place.run("pull", "hf:acme/big")
     assert (place.store / "blobs" / ("sha256-" + sha256(repo.files["model.safetensors"]))).stat().st_size == 1 << 20
     place.run("list", "--check")
+
+
+def check_no_range_ever(place):
+    """A server that has nothing from where it broke off, however often: the pull ends."""
+    place.site.repos["acme/big"] = big_repo(10 << 20)
+    cut = cut_after(9 << 20, 99)  # more than what counts as progress
+    place.site.faults[("bytes", "")] = lambda h, data, begin: begin and h.answer(416) is None or cut(h, data, begin)
+    place.run("pull", "hf:acme/big", code=1, says="answers 416")
+    assert len(place.site.requests("/signed/", "cdn")) == 6, place.site.requests("/signed/", "cdn")
 
 
 def check_mirror(place):
@@ -329,6 +361,7 @@ def check_lying_registry(place):
     lie(lambda m: m["layers"][0].update(size=-1), "negative")
     lie(lambda m: m["layers"][0].update(size=1 << 60), "2^50")
     lie(lambda m: m["layers"][0].update(size=999), "were announced")
+    lie(lambda m: m["layers"].insert(0, dict(m["config"], mediaType="a\x1b[2Jb", size=9)), "a\\u001b[2Jb: 9 bytes were announced")
     lie(lambda m: m.update(layers=[]), "0 layers of kind 'model'")
     lie(lambda m: m["layers"][0].update(mediaType="application/vnd.ollama.image.tensor"), "tensor")
     lie(lambda m: m.pop("layers"), "no manifest with layers")
@@ -504,6 +537,10 @@ def check_import(place):
     folder = place.home / "my-model"
     shutil.copytree(TINY / "gemma3", folder, ignore=shutil.ignore_patterns("expected*", "*.gguf"))
     (folder / "README.md").write_bytes(CARD)
+    (folder / "LICENSE:odd").write_bytes(b"odd")
+    place.run("import", folder, code=1, says="cannot have the name 'LICENSE:odd'")
+    assert not place.blobs()
+    (folder / "LICENSE:odd").unlink()
     place.run("import", folder, says="other (house-terms)")
     same = tokens(place, folder)
     shutil.rmtree(folder)
@@ -589,6 +626,8 @@ def check_proxies(place):
     dead = {"http_proxy": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
     place.run("pull", "hf:acme/tiny", env=dead)
     place.run("pull", "hf:acme/tiny", "--retries", "0", env={"http_proxy": "http://127.0.0.1:9"}, code=1)
+    # What goes to this machine without TLS shows its token to no proxy.
+    place.run("pull", "hf:acme/tiny@v2", "--retries", "0", env={"http_proxy": "http://127.0.0.1:9", "HF_TOKEN": TOKEN})
 
 
 def check_served(place):
