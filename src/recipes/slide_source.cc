@@ -48,8 +48,12 @@ Status AddSlide(const MediaFile& file, const Recipe& recipe, const MediaOptions&
     return InvalidArgument("the recipe '" + recipe.name + "' takes a whole slide; " + file.path +
                            " is a " + std::string(MediaKindName(file.kind)));
   }
+  const bool dicom = IsDicomSlide(file.path);
+  // What calls itself DICOM is never handed to another reader.
+  if (file.kind == MediaKind::kDicom && !dicom)
+    return InvalidArgument(file.path + " is no slide of DICOM");
   ASSIGN_OR_RETURN(const std::unique_ptr<Slide> slide,
-                   IsDicomSlide(file.path) ? OpenDicomSlide(file.path) : OpenSlideFile(file.path));
+                   dicom ? OpenDicomSlide(file.path) : OpenSlideFile(file.path));
   const SlideInfo& info = slide->info();
   for (const std::string& warning : info.warnings)
     input->warnings.push_back(file.path + ": " + warning);

@@ -16,7 +16,7 @@ std::string EndingOf(const std::string& name) {
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   for (const char* ending : {".nii.gz", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".dcm", ".zip",
-                             ".tar.gz", ".tgz", ".tar", ".svs", ".ndpi", ".mrxs", ".scn", ".bif"}) {
+                             ".tar.gz", ".tgz", ".tar", ".svs", ".ndpi", ".scn", ".bif"}) {
     if (lower.ends_with(ending)) return ending;
   }
   return "";
@@ -25,6 +25,30 @@ std::string EndingOf(const std::string& name) {
 void ReplaceAll(std::string* text, const std::string& what, const std::string& by) {
   for (size_t at = 0; (at = text->find(what, at)) != text->npos; at += by.size())
     text->replace(at, what.size(), by);
+}
+
+// OpenSlide runs in this process: it gets TIFF files alone, classic and BigTIFF.
+bool IsTiff(std::string_view bytes) {
+  using namespace std::string_view_literals;
+  for (const std::string_view magic : {"II*\0"sv, "MM\0*"sv, "II+\0"sv, "MM\0+"sv}) {
+    if (bytes.starts_with(magic)) return true;
+  }
+  return false;
+}
+
+// Hamamatsu's VMS and VMU are lists of other files, by paths that may lead anywhere; MIRAX has a
+// folder beside it, Sakura is a database.
+bool IsOtherSlide(std::string_view name, std::string_view bytes) {
+  constexpr size_t kHead = 4096;
+  std::string ending(name.substr(name.size() - std::min<size_t>(name.size(), 8)));
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const char* other : {".vms", ".vmu", ".mrxs", ".svslide"}) {
+    if (ending.ends_with(other)) return true;
+  }
+  const std::string_view head = bytes.substr(0, kHead);
+  return head.find("Virtual Microscope Specimen]") != head.npos ||
+         head.starts_with("SQLite format 3");
 }
 
 bool IsSeries(const Recipe& recipe) { return recipe.input == Recipe::Input::kSeries; }
@@ -62,13 +86,20 @@ Result<MediaFolder> MediaFolder::Make(std::vector<extract::NamedBytes> files) {
   MediaFolder folder(std::move(made));
   for (extract::NamedBytes& file : files) {
     if (file.bytes.empty()) return DataLoss(file.name + " is empty");
+    const bool tiff = IsTiff(file.bytes);
+    if (!tiff && IsOtherSlide(file.name, file.bytes)) {
+      return InvalidArgument(file.name +
+                             " is a slide of another kind than TIFF or DICOM, which this server "
+                             "does not open");
+    }
     char number[32];
-    std::snprintf(number, sizeof(number), "/%06zu", folder.names_.size());
+    std::snprintf(number, sizeof(number), "/%06zu", folder.entries_.size());
     const std::string path = folder.folder_.path() + number + EndingOf(file.name);
     RETURN_IF_ERROR(WriteFileAtomically(path, file.bytes));
-    const bool dicom = DetectKind(file.name, file.bytes) == MediaKind::kDicom;
-    folder.all_dicom_ = folder.all_dicom_ && dicom;
-    folder.names_.emplace_back(path, std::move(file.name));
+    const MediaKind kind = DetectKind(file.name, file.bytes);
+    folder.all_dicom_ = folder.all_dicom_ && kind == MediaKind::kDicom;
+    const bool slide = tiff && kind == MediaKind::kImage;
+    folder.entries_.push_back({path, std::move(file.name), slide ? MediaKind::kAuto : kind});
     file.bytes = {};
   }
   return folder;
@@ -77,12 +108,12 @@ Result<MediaFolder> MediaFolder::Make(std::vector<extract::NamedBytes> files) {
 std::vector<MediaFile> MediaFolder::Files(bool series) const {
   if (series && several_dicom()) return {{folder_.path(), MediaKind::kDicom}};
   std::vector<MediaFile> files;
-  for (const auto& [path, name] : names_) files.push_back({path, MediaKind::kAuto});
+  for (const Entry& entry : entries_) files.push_back({entry.path, entry.kind});
   return files;
 }
 
 std::string MediaFolder::Named(std::string text) const {
-  for (const auto& [path, name] : names_) ReplaceAll(&text, path, name);
+  for (const Entry& entry : entries_) ReplaceAll(&text, entry.path, entry.name);
   ReplaceAll(&text, folder_.path(), "the files");
   return text;
 }

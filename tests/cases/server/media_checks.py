@@ -112,6 +112,19 @@ def check_look_at_series(server):
         assert look(small, {}, files, 413)["error"]["message"].startswith("the images have")
 
 
+def check_look_at_slides(server):
+    """OpenSlide opens TIFF files alone: key files of Hamamatsu name others by paths."""
+    vms = b"[Virtual Microscope Specimen]\nNoLayers=1\nNoJpegColumns=1\nNoJpegRows=1\nImageFile=../../etc/passwd\nMapFile=../..\nOptimisationFile=../..\n"
+    for name in ("a.vms", "a.svs", "a.png", "a.dcm", "a.zip", "a"):
+        for text in (vms, vms.replace(b"[Vi", b"[Uncompressed Vi"), b"# x\n" + vms):
+            for fields in ({}, {"recipe": "slide"}):
+                assert "another kind" in look(server, fields, [(name, text)], 400)["error"]["message"]
+                assert send(server, {"question": "?", **fields}, [(name, text)], "/analyze")[0] == 400
+    for name, data in (("a.mrxs", png()), ("a.svslide", b"SQLite format 3\0"), ("a.dcm", b"#" * 5000 + vms), ("a.svs", b"#" * 5000 + vms), ("a.svs", png())):
+        look(server, {"recipe": "slide"}, [(name, data)], 400)
+    assert server.call("GET", "/health")[0] == 200
+
+
 def check_analyze(server):
     picture = ("eye.png", png())
     fields = {"question": "What is this?", "max_tokens": "12", "temperature": "1", "seed": "0"}
