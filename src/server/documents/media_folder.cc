@@ -10,6 +10,11 @@
 namespace galen::server {
 namespace {
 
+// Of requests; a command may have more.
+constexpr float kMostDpi = 300;
+constexpr int64_t kMostUnpacked = int64_t{512} << 20;  // of a volume, an archive, a deflated file
+constexpr int64_t kMostFrame = int64_t{256} << 20;
+
 // Readers tell some formats by the name's ending.
 std::string EndingOf(const std::string& name) {
   std::string lower(name.substr(name.size() - std::min<size_t>(name.size(), 16)));
@@ -164,8 +169,8 @@ Status ReadMediaFields(const ServerOptions& server, Fields* fields, MediaCall* c
     return fields->Fail(has_centre ? "window_width" : "window_center",
                         "is missing beside the other");
   if (has_centre) o.window = {centre, width};
-  RETURN_IF_ERROR(fields->Int("max_images", 1, 1000, &o.max_images));
-  RETURN_IF_ERROR(fields->Number("dpi", 1, 600, &dpi));
+  RETURN_IF_ERROR(fields->Int("max_images", 1, server.max_pages, &o.max_images));
+  RETURN_IF_ERROR(fields->Number("dpi", 1, kMostDpi, &dpi));
   o.dpi = dpi;
   std::string plane = "axial";
   RETURN_IF_ERROR(fields->String("plane", &plane));
@@ -181,7 +186,10 @@ Status ReadMediaFields(const ServerOptions& server, Fields* fields, MediaCall* c
   int64_t seed = 0;
   RETURN_IF_ERROR(fields->Int("seed", 0, int64_t{1} << 53, &seed));
   o.seed = static_cast<uint64_t>(seed);
-  o.image.max_pixels = server.max_image_pixels;
+  o.image.max_pixels = o.max_all_pixels = server.max_image_pixels;
+  o.volume.file_bytes = o.volume.voxel_bytes = kMostUnpacked;
+  o.max_archive_bytes = o.dicom.max_inflated_bytes = kMostUnpacked;
+  o.dicom.max_frame_bytes = kMostFrame;
   return OkStatus();
 }
 
@@ -190,7 +198,15 @@ Result<MediaInput> BuildUploaded(const ServerOptions& server, const MediaFolder&
   std::vector<MediaFile> files;
   const Result<Recipe> recipe = ChooseRecipe(folder, call, &files);
   if (!recipe.ok()) return folder.Named(recipe.status());
-  Result<MediaInput> input = ApplyRecipe(*recipe, files, call.options);
+  MediaOptions options = call.options;
+  options.max_images =
+      std::min(options.max_images > 0 ? options.max_images : recipe->max_images, server.max_pages);
+  if (recipe->input == Recipe::Input::kSlide && call.options.max_images == 0) {
+    // As many patches as fit, with room for the overview.
+    const int64_t fit = server.max_image_pixels / (recipe->patch * recipe->patch) - 4;
+    options.max_images = std::max<int64_t>(1, std::min(options.max_images, fit));
+  }
+  Result<MediaInput> input = ApplyRecipe(*recipe, files, options);
   if (!input.ok()) return folder.Named(input.status());
   folder.Rename(&*input);
   int64_t pixels = 0;

@@ -110,6 +110,15 @@ def check_look_at_series(server):
     assert look(server, {}, [("a.dcm", ct_slice(1)[:200])], 400)
     with Server("--max-image-pixels", 300) as small:
         assert look(small, {}, files, 413)["error"]["message"].startswith("the images have")
+    with Server("--max-image-pixels", 5000, "--max-pages", 20) as small:
+        lab = ("a.pdf", (ROOT / "examples/documents/lab_report.pdf").read_bytes())
+        assert "together" in look(small, {"dpi": "50"}, [lab], 413)["error"]["message"]
+        assert len(look(small, {"recipe": "image"}, [("a.png", png())] * 4)["images"]) == 4
+        assert "together" in look(small, {"recipe": "image"}, [("a.png", png())] * 5, 413)["error"]["message"]
+        # Padded to a square, a strip is large.
+        assert look(small, {"recipe": "localise", "question": "?"}, [("a.png", png(200, 2))], 413)
+        refused(small, 422, "max_images", {"max_images": "21"}, [lab], "/look")
+        refused(small, 422, "dpi", {"dpi": "301"}, [lab], "/look")
 
 
 def check_look_at_slides(server):
