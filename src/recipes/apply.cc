@@ -9,6 +9,9 @@
 namespace galen {
 namespace {
 
+// A side of an image that is padded to a square.
+constexpr int64_t kMostSquare = int64_t{1} << 15;
+
 std::string Replace(std::string text, std::string_view what, const std::string& by) {
   const size_t at = text.find(what);
   if (at != text.npos) text.replace(at, what.size(), by);
@@ -160,6 +163,16 @@ Result<MediaInput> ApplyRecipe(const Recipe& recipe, std::span<const MediaFile> 
         "put into the order of its dates");
   }
   if (recipe.pad_square) {
+    int64_t pixels = 0;
+    for (const SeenImage& seen : input.images) {
+      const int64_t side = std::max(seen.image.width, seen.image.height);
+      if (side > kMostSquare) {
+        return ResourceExhausted(seen.source + " has a side of " + std::to_string(side) +
+                                 " pixels; padded to a square it would be too large");
+      }
+      pixels += side * side;
+    }
+    if (pixels > options.max_all_pixels) return TooManyPixels(options);
     for (SeenImage& seen : input.images) PadToSquare(&seen);
     input.facts.emplace_back("padding", "black, to a square");
   }

@@ -15,6 +15,8 @@ namespace {
 DicomSetOptions SetOptions(const MediaOptions& options) {
   DicomSetOptions set;
   set.allow_mixed_patients = options.allow_mixed_patients;
+  set.max_archive_bytes = options.max_archive_bytes;
+  set.file = options.dicom;
   set.file.keep_identity = options.keep_identity;
   return set;
 }
@@ -176,6 +178,7 @@ Status AddDicomPhotos(const std::string& path, const Recipe& recipe, const Media
         ASSIGN_OR_RETURN(const DicomFile file, OpenFile(path, set, slice.file));
         const std::string name = FileName(path, set, slice.file);
         AddWarnings(name, file.warnings(), &input->warnings);
+        RETURN_IF_ERROR(CheckPixels(*input, file.info().format.pixels(), options));
         RenderReport report;
         RenderOptions render;
         if (options.window) {

@@ -3,11 +3,13 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/status.h"
+#include "media/dicom/dicom_set.h"
 #include "media/document/pdf.h"
 #include "media/image/decode.h"
 #include "media/volume/volume.h"
@@ -38,7 +40,12 @@ struct MediaOptions {
   bool keep_identity = false;  // of DICOM: who and when, as facts for people; never for the model
   PdfLimits pdf;
   VolumeLimits volume;
+  DicomOptions dicom;  // keep_identity is set from above
+  int64_t max_archive_bytes = DicomSetOptions().max_archive_bytes;
   DecodeOptions image;
+  // Of all images together. Looked at before each is drawn, or kept where its size is known then
+  // alone.
+  int64_t max_all_pixels = std::numeric_limits<int64_t>::max();
 };
 
 // By the first bytes, the ending, and whether it is a folder; never kAuto. What nothing else claims

@@ -45,9 +45,13 @@ Status AddImageFile(const MediaFile& file, const Recipe& recipe, const MediaOpti
   for (const int64_t page : pages) {
     DecodeOptions decode = options.image;
     decode.frame = page - 1;
+    if (page == 1) {
+      RETURN_IF_ERROR(CheckPixels(*input, info->width * info->height, options));
+    }
     std::vector<std::string> warnings;
     Result<Image> image = DecodeImage(bytes, decode, &warnings);
     if (!image.ok()) return image.status().WithContext(name);
+    RETURN_IF_ERROR(CheckPixels(*input, image->width * image->height, options));
     for (const std::string& text : warnings) input->warnings.push_back(text + " (" + name + ")");
     const std::string source = info->frames > 1 ? name + " page " + std::to_string(page) : name;
     input->images.push_back(WholeImage(*std::move(image), source, recipe));
@@ -56,6 +60,16 @@ Status AddImageFile(const MediaFile& file, const Recipe& recipe, const MediaOpti
 }
 
 }  // namespace
+
+Status TooManyPixels(const MediaOptions& options) {
+  return ResourceExhausted("the images have more than " + std::to_string(options.max_all_pixels) +
+                           " pixels together: choose fewer slices, pages or images");
+}
+
+Status CheckPixels(const MediaInput& input, int64_t pixels, const MediaOptions& options) {
+  for (const SeenImage& seen : input.images) pixels += seen.image.width * seen.image.height;
+  return pixels > options.max_all_pixels ? TooManyPixels(options) : OkStatus();
+}
 
 std::string Millimetres(std::initializer_list<double> sizes) {
   std::string text;
@@ -104,6 +118,7 @@ Status AddPages(const MediaFile& file, const Recipe& recipe, const MediaOptions&
   for (const int64_t page : pages) {
     const std::string name = file.path + " page " + std::to_string(page);
     ASSIGN_OR_RETURN(PageImage drawn, pdf.Render(page, dpi));
+    RETURN_IF_ERROR(CheckPixels(*input, drawn.image.width * drawn.image.height, options));
     if (drawn.lowered) {
       char text[64];
       std::snprintf(text, sizeof(text), "%.4g", drawn.dpi);

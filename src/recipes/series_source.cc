@@ -1,5 +1,6 @@
 // Series of slices.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <iterator>
@@ -171,8 +172,11 @@ Status AddSeries(const MediaFile& file, const Recipe& recipe, const MediaOptions
     windows = {{centre - width / 2, centre + width / 2}};
   }
   std::vector<SliceStack::Slice> slices(percentiles ? indices.size() : 0);
+  std::atomic<int64_t> pixels{0};
   RETURN_IF_ERROR(ForEach(indices.size(), [&](size_t k) -> Status {
     ASSIGN_OR_RETURN(SliceStack::Slice slice, stack.read(indices[k]));
+    if ((pixels += slice.width * slice.height) > options.max_all_pixels)
+      return TooManyPixels(options);
     images[k].source = stack.name(indices[k]);
     images[k].recipe = recipe.Id();
     if (percentiles) {

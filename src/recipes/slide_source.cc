@@ -1,4 +1,5 @@
 // Whole slides.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -48,8 +49,12 @@ Status AddSlide(const MediaFile& file, const Recipe& recipe, const MediaOptions&
     return InvalidArgument("the recipe '" + recipe.name + "' takes a whole slide; " + file.path +
                            " is a " + std::string(MediaKindName(file.kind)));
   }
+  const bool dicom = IsDicomSlide(file.path);
+  // What calls itself DICOM is never handed to another reader.
+  if (file.kind == MediaKind::kDicom && !dicom)
+    return InvalidArgument(file.path + " is no slide of DICOM");
   ASSIGN_OR_RETURN(const std::unique_ptr<Slide> slide,
-                   IsDicomSlide(file.path) ? OpenDicomSlide(file.path) : OpenSlideFile(file.path));
+                   dicom ? OpenDicomSlide(file.path) : OpenSlideFile(file.path));
   const SlideInfo& info = slide->info();
   for (const std::string& warning : info.warnings)
     input->warnings.push_back(file.path + ": " + warning);
@@ -62,6 +67,8 @@ Status AddSlide(const MediaFile& file, const Recipe& recipe, const MediaOptions&
   const std::vector<SlidePatch> all = FindPatches(chosen, mask, thumbnail.downsample, recipe.patch);
   if (all.empty()) return NotFound(file.path + ": no tissue was found on the slide");
   const int64_t most = options.max_images > 0 ? options.max_images : recipe.max_images;
+  const int64_t count = std::min(most, static_cast<int64_t>(all.size()));
+  RETURN_IF_ERROR(CheckPixels(*input, count * recipe.patch * recipe.patch, options));
   const std::vector<SlidePatch> patches = ChoosePatches(all, most, options.seed);
   if (chosen.width < recipe.patch || chosen.height < recipe.patch) {
     input->warnings.push_back("the level is smaller than a patch of " +

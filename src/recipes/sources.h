@@ -50,6 +50,10 @@ Status CheckSamePatient(std::span<const MediaFile> files, const MediaOptions& op
 Result<std::vector<std::string>> DicomModalities(const std::string& path,
                                                  const MediaOptions& options);
 
+// ResourceExhausted where so many pixels are too many beside the images there are.
+Status CheckPixels(const MediaInput& input, int64_t pixels, const MediaOptions& options);
+Status TooManyPixels(const MediaOptions& options);
+
 // "0.7 x 0.7 mm".
 std::string Millimetres(std::initializer_list<double> sizes);
 // RGB from grey; RGB stays.

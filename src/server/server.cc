@@ -42,7 +42,8 @@ class Server::Impl : public HttpHandler {
         log_(log),
         router_(AllEndpoints()),
         workers_(static_cast<size_t>(options.workers)),
-        documents_(std::in_place, options.document_workers, options.registry.host.max_queue) {}
+        documents_(std::in_place, options.document_workers, options.registry.host.max_queue,
+                   options.http.max_body_total) {}
   ~Impl() override {
     http_ = nullptr;  // no requests come any more, and those that run are cancelled
     workers_.join();

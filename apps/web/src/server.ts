@@ -62,9 +62,13 @@ export async function signIn(key: string): Promise<boolean> {
   }
 }
 
+/** Nothing stays of who was here: documents, corrections, conversations, names. */
 export function signOut(): void {
   setKey("");
-  server.set({ access: "denied", models: [], endpoints: [] });
+  sessionStorage.clear();
+  // Without the question about unsaved corrections: "stay" would leave them to the next person.
+  window.addEventListener("beforeunload", (event) => event.stopImmediatePropagation(), { capture: true });
+  location.reload();
 }
 
 async function poll(): Promise<void> {

@@ -52,17 +52,21 @@ Status ReadCall(const ServerOptions& server, Fields* fields, AnalyzeCall* call) 
   return fields->Finish();
 }
 
-// Writes the answer; called on the engine's thread.
+// Writes the answer; called on the engine's thread, which may be the last to hold it: it keeps
+// nothing of the model.
 class AnalyzeAnswer : public AnswerSink {
  public:
-  AnalyzeAnswer(std::shared_ptr<Analysis> analysis, Json media, int64_t prompt_tokens)
-      : analysis_(std::move(analysis)),
+  AnalyzeAnswer(const Analysis& analysis, Json media, int64_t prompt_tokens)
+      : reply_(analysis.reply),
+        model_(analysis.model.info->spec.name),
+        stream_(analysis.call.stream),
+        show_thinking_(analysis.call.params.think == Think::kShow),
         media_(std::move(media)),
         prompt_tokens_(prompt_tokens),
-        events_(analysis_->reply) {}
+        events_(analysis.reply) {}
 
   void OnPiece(int64_t, AnswerPiece piece) override {
-    if (!analysis_->call.stream) return;
+    if (!stream_) return;
     Begin();
     const bool thinks = !piece.thinking.empty();
     events_.Send(thinks ? "thinking" : "token",
@@ -74,7 +78,7 @@ class AnalyzeAnswer : public AnswerSink {
     const auto tokens = static_cast<int64_t>(result->tokens.size());
     const double decoded = static_cast<double>(tokens) - 1;
     Json json = {{"text", result->text},
-                 {"model", analysis_->model.info->spec.name},
+                 {"model", model_},
                  {"media", media_},
                  {"finish_reason", FinishReasonName(result->finish)},
                  {"usage",
@@ -86,16 +90,15 @@ class AnalyzeAnswer : public AnswerSink {
                     static_cast<double>(prompt_tokens_) / std::max(result->prefill_seconds, 1e-9)},
                    {"decode_tokens_per_s",
                     decoded > 0 ? decoded / std::max(result->decode_seconds, 1e-9) : 0.0}}}};
-    if (!result->thinking.empty() && analysis_->call.params.think == Think::kShow)
-      json["thinking"] = result->thinking;
-    if (analysis_->call.stream) {
+    if (!result->thinking.empty() && show_thinking_) json["thinking"] = result->thinking;
+    if (stream_) {
       Begin();
       events_.Send("result", WriteJson(json));
       return events_.End();
     }
     HttpResponse response;
     response.body = WriteJson(json);
-    analysis_->reply->Send(std::move(response));
+    reply_->Send(std::move(response));
   }
 
  private:
@@ -104,7 +107,9 @@ class AnalyzeAnswer : public AnswerSink {
     if (!std::exchange(began_, true)) events_.Send("media", WriteJson(media_));
   }
 
-  const std::shared_ptr<Analysis> analysis_;
+  const std::shared_ptr<Reply> reply_;
+  const std::string model_;
+  const bool stream_, show_thinking_;
   const Json media_;
   const int64_t prompt_tokens_;
   EventStream events_;
@@ -158,7 +163,7 @@ void Analyze(const std::shared_ptr<Analysis>& analysis) {
   if (!RecordStart(services, *analysis->request, analysis->model, {&prepared->prompt, 1}, &error))
     return fail(error);
   const auto size = static_cast<int64_t>(prepared->prompt.prompt.tokens.size());
-  const auto sink = std::make_shared<AnalyzeAnswer>(analysis, std::move(prepared->media), size);
+  const auto sink = std::make_shared<AnalyzeAnswer>(*analysis, std::move(prepared->media), size);
   if (!StartAnswers(services, analysis->model, analysis->request->tenant,
                     std::move(prepared->prompt), analysis->call.params, sink, analysis->reply,
                     &error)) {

@@ -15,8 +15,6 @@
 namespace galen::server {
 namespace {
 
-constexpr int64_t kMostKeep = 7 * 24 * 3600;
-
 struct Run {
   const Services& services;
   ExtractCall call;
@@ -196,8 +194,11 @@ void StartJob(const std::shared_ptr<Run>& run, int64_t keep) {
   const Result<std::shared_ptr<DocumentJob>> job = board->Start(run->tenant, keep);
   if (!job.ok()) return fail(503, "the job cannot be written down", 10);
   run->stop = (*job)->stop();
+  int64_t bytes = 0;  // the connection, and what it counts, ends before the job
+  for (const extract::NamedBytes& file : run->files)
+    bytes += static_cast<int64_t>(file.bytes.size());
   const int64_t place =
-      run->services.documents.Submit(run->tenant.name, run->stop, [run, job = *job] {
+      run->services.documents.Submit(run->tenant.name, bytes, run->stop, [run, job = *job] {
         run->stop.stop_requested() ? job->Abandon() : Work(run.get(), job.get());
       });
   if (place == 0) {
@@ -205,6 +206,7 @@ void StartJob(const std::shared_ptr<Run>& run, int64_t keep) {
     (void)board->store().Remove((*job)->id());
     return fail(429, "too many documents wait; try later", 5);
   }
+  (*job)->set_place(place);
   HttpResponse response;
   response.status = 202;
   response.headers.emplace_back("Location", "/jobs/" + (*job)->id());
@@ -220,19 +222,20 @@ bool ReadJobQuery(const Services& services, const std::string& query, bool* job,
                   ApiError* error) {
   const std::string asked = QueryValue(query, "job"), seconds = QueryValue(query, "keep");
   *job = asked == "true";
-  const auto wrong = [&](const char* field, const char* message) {
-    *error = ErrorOfField(InvalidArgument(message), field);
+  const auto wrong = [&](const char* field, std::string message) {
+    *error = ErrorOfField(InvalidArgument(std::move(message)), field);
     return false;
   };
   if (!asked.empty() && asked != "true" && asked != "false")
     return wrong("job", "'job' must be true or false");
   *keep = -1;
+  const int64_t most = services.options.keep_jobs;
   if (!seconds.empty()) {
     const auto [end, code] =
         std::from_chars(seconds.data(), seconds.data() + seconds.size(), *keep);
     if (code != std::errc() || end != seconds.data() + seconds.size() || *keep < 0 ||
-        *keep > kMostKeep) {
-      return wrong("keep", "'keep' must be seconds from 0 to 604800");
+        *keep > most) {
+      return wrong("keep", "'keep' must be seconds from 0 to " + std::to_string(most));
     }
   }
   if (*job && services.jobs == nullptr) {

@@ -10,13 +10,18 @@
 namespace galen::server {
 namespace {
 
+// Of requests; a command may have more.
+constexpr float kMostDpi = 300;
+constexpr int64_t kMostUnpacked = int64_t{512} << 20;  // of a volume, an archive, a deflated file
+constexpr int64_t kMostFrame = int64_t{256} << 20;
+
 // Readers tell some formats by the name's ending.
 std::string EndingOf(const std::string& name) {
   std::string lower(name.substr(name.size() - std::min<size_t>(name.size(), 16)));
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   for (const char* ending : {".nii.gz", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".dcm", ".zip",
-                             ".tar.gz", ".tgz", ".tar", ".svs", ".ndpi", ".mrxs", ".scn", ".bif"}) {
+                             ".tar.gz", ".tgz", ".tar", ".svs", ".ndpi", ".scn", ".bif"}) {
     if (lower.ends_with(ending)) return ending;
   }
   return "";
@@ -25,6 +30,30 @@ std::string EndingOf(const std::string& name) {
 void ReplaceAll(std::string* text, const std::string& what, const std::string& by) {
   for (size_t at = 0; (at = text->find(what, at)) != text->npos; at += by.size())
     text->replace(at, what.size(), by);
+}
+
+// OpenSlide runs in this process: it gets TIFF files alone, classic and BigTIFF.
+bool IsTiff(std::string_view bytes) {
+  using namespace std::string_view_literals;
+  for (const std::string_view magic : {"II*\0"sv, "MM\0*"sv, "II+\0"sv, "MM\0+"sv}) {
+    if (bytes.starts_with(magic)) return true;
+  }
+  return false;
+}
+
+// Hamamatsu's VMS and VMU are lists of other files, by paths that may lead anywhere; MIRAX has a
+// folder beside it, Sakura is a database.
+bool IsOtherSlide(std::string_view name, std::string_view bytes) {
+  constexpr size_t kHead = 4096;
+  std::string ending(name.substr(name.size() - std::min<size_t>(name.size(), 8)));
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const char* other : {".vms", ".vmu", ".mrxs", ".svslide"}) {
+    if (ending.ends_with(other)) return true;
+  }
+  const std::string_view head = bytes.substr(0, kHead);
+  return head.find("Virtual Microscope Specimen]") != head.npos ||
+         head.starts_with("SQLite format 3");
 }
 
 bool IsSeries(const Recipe& recipe) { return recipe.input == Recipe::Input::kSeries; }
@@ -62,13 +91,20 @@ Result<MediaFolder> MediaFolder::Make(std::vector<extract::NamedBytes> files) {
   MediaFolder folder(std::move(made));
   for (extract::NamedBytes& file : files) {
     if (file.bytes.empty()) return DataLoss(file.name + " is empty");
+    const bool tiff = IsTiff(file.bytes);
+    if (!tiff && IsOtherSlide(file.name, file.bytes)) {
+      return InvalidArgument(file.name +
+                             " is a slide of another kind than TIFF or DICOM, which this server "
+                             "does not open");
+    }
     char number[32];
-    std::snprintf(number, sizeof(number), "/%06zu", folder.names_.size());
+    std::snprintf(number, sizeof(number), "/%06zu", folder.entries_.size());
     const std::string path = folder.folder_.path() + number + EndingOf(file.name);
     RETURN_IF_ERROR(WriteFileAtomically(path, file.bytes));
-    const bool dicom = DetectKind(file.name, file.bytes) == MediaKind::kDicom;
-    folder.all_dicom_ = folder.all_dicom_ && dicom;
-    folder.names_.emplace_back(path, std::move(file.name));
+    const MediaKind kind = DetectKind(file.name, file.bytes);
+    folder.all_dicom_ = folder.all_dicom_ && kind == MediaKind::kDicom;
+    const bool slide = tiff && kind == MediaKind::kImage;
+    folder.entries_.push_back({path, std::move(file.name), slide ? MediaKind::kAuto : kind});
     file.bytes = {};
   }
   return folder;
@@ -77,12 +113,12 @@ Result<MediaFolder> MediaFolder::Make(std::vector<extract::NamedBytes> files) {
 std::vector<MediaFile> MediaFolder::Files(bool series) const {
   if (series && several_dicom()) return {{folder_.path(), MediaKind::kDicom}};
   std::vector<MediaFile> files;
-  for (const auto& [path, name] : names_) files.push_back({path, MediaKind::kAuto});
+  for (const Entry& entry : entries_) files.push_back({entry.path, entry.kind});
   return files;
 }
 
 std::string MediaFolder::Named(std::string text) const {
-  for (const auto& [path, name] : names_) ReplaceAll(&text, path, name);
+  for (const Entry& entry : entries_) ReplaceAll(&text, entry.path, entry.name);
   ReplaceAll(&text, folder_.path(), "the files");
   return text;
 }
@@ -133,8 +169,8 @@ Status ReadMediaFields(const ServerOptions& server, Fields* fields, MediaCall* c
     return fields->Fail(has_centre ? "window_width" : "window_center",
                         "is missing beside the other");
   if (has_centre) o.window = {centre, width};
-  RETURN_IF_ERROR(fields->Int("max_images", 1, 1000, &o.max_images));
-  RETURN_IF_ERROR(fields->Number("dpi", 1, 600, &dpi));
+  RETURN_IF_ERROR(fields->Int("max_images", 1, server.max_pages, &o.max_images));
+  RETURN_IF_ERROR(fields->Number("dpi", 1, kMostDpi, &dpi));
   o.dpi = dpi;
   std::string plane = "axial";
   RETURN_IF_ERROR(fields->String("plane", &plane));
@@ -150,7 +186,10 @@ Status ReadMediaFields(const ServerOptions& server, Fields* fields, MediaCall* c
   int64_t seed = 0;
   RETURN_IF_ERROR(fields->Int("seed", 0, int64_t{1} << 53, &seed));
   o.seed = static_cast<uint64_t>(seed);
-  o.image.max_pixels = server.max_image_pixels;
+  o.image.max_pixels = o.max_all_pixels = server.max_image_pixels;
+  o.volume.file_bytes = o.volume.voxel_bytes = kMostUnpacked;
+  o.max_archive_bytes = o.dicom.max_inflated_bytes = kMostUnpacked;
+  o.dicom.max_frame_bytes = kMostFrame;
   return OkStatus();
 }
 
@@ -159,7 +198,15 @@ Result<MediaInput> BuildUploaded(const ServerOptions& server, const MediaFolder&
   std::vector<MediaFile> files;
   const Result<Recipe> recipe = ChooseRecipe(folder, call, &files);
   if (!recipe.ok()) return folder.Named(recipe.status());
-  Result<MediaInput> input = ApplyRecipe(*recipe, files, call.options);
+  MediaOptions options = call.options;
+  options.max_images =
+      std::min(options.max_images > 0 ? options.max_images : recipe->max_images, server.max_pages);
+  if (recipe->input == Recipe::Input::kSlide && call.options.max_images == 0) {
+    // As many patches as fit, with room for the overview.
+    const int64_t fit = server.max_image_pixels / (recipe->patch * recipe->patch) - 4;
+    options.max_images = std::max<int64_t>(1, std::min(options.max_images, fit));
+  }
+  Result<MediaInput> input = ApplyRecipe(*recipe, files, options);
   if (!input.ok()) return folder.Named(input.status());
   folder.Rename(&*input);
   int64_t pixels = 0;

@@ -14,12 +14,13 @@ namespace galen::server {
 
 class MediaFolder {
  public:
+  // InvalidArgument: an empty file, or a slide of several files, which names others by their paths.
   static Result<MediaFolder> Make(std::vector<extract::NamedBytes> files);
 
   // As recipes take them: several DICOM files are one folder where `series` says so, which they are
   // sorted in by position.
   std::vector<MediaFile> Files(bool series) const;
-  bool several_dicom() const { return all_dicom_ && names_.size() > 1; }
+  bool several_dicom() const { return all_dicom_ && entries_.size() > 1; }
   // The text with the names that were sent in place of paths.
   std::string Named(std::string text) const;
   Status Named(const Status& status) const { return {status.code(), Named(status.message())}; }
@@ -29,7 +30,11 @@ class MediaFolder {
   explicit MediaFolder(TemporaryFolder folder) : folder_(std::move(folder)) {}
 
   TemporaryFolder folder_;
-  std::vector<std::pair<std::string, std::string>> names_;  // path, name
+  struct Entry {
+    std::string path, name;
+    MediaKind kind;  // kAuto: a TIFF, which alone may be looked at as a slide
+  };
+  std::vector<Entry> entries_;
   bool all_dicom_ = true;
 };
 

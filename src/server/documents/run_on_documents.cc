@@ -33,7 +33,8 @@ void RunOnDocuments(const Services& services, const HttpRequest& request,
       EndWithError(500, "an internal error", reply.get());
     }
   };
-  const int64_t id = services.documents.Submit(request.tenant.name, stop, guarded);
+  const int64_t id = services.documents.Submit(
+      request.tenant.name, static_cast<int64_t>(request.body.Reveal().size()), stop, guarded);
   if (id == 0) {
     ApiError error;
     error.status = 429;

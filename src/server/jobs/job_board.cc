@@ -40,8 +40,13 @@ void DocumentJob::Send(const char* event, const std::string& data) {
   std::erase_if(listeners_, [](const auto& listener) { return listener->gone(); });
 }
 
-void DocumentJob::EndListeners() {
+void DocumentJob::EndListeners(const char* event) {
   const std::lock_guard lock(mutex_);
+  if (event != nullptr && !ended_) {
+    const std::string text = EventText(event, "{}");
+    told_ += text;
+    for (const auto& listener : listeners_) listener->Write(text);
+  }
   ended_ = true;
   for (const auto& listener : listeners_) listener->End();
   listeners_.clear();
@@ -66,7 +71,13 @@ void DocumentJob::Finish(const char* state, const char* event, const std::string
 }
 
 void DocumentJob::Abandon() {
-  EndListeners();
+  EndListeners("interrupted");
+  board_.Forget(id_);
+}
+
+void DocumentJob::Delete() {
+  stop_.request_stop();
+  EndListeners("deleted");
   board_.Forget(id_);
 }
 

@@ -1,6 +1,7 @@
 // Jobs at work: what each has told so far, and who listens; what is over lies in the store.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -29,8 +30,13 @@ class DocumentJob : public EventSink {
   // The end: event is "result" or "error", data its line, answer what GET /jobs/ID gives.
   void Finish(const char* state, const char* event, const std::string& data,
               const std::string& content_type, const std::string& answer);
-  // Gone without an answer: the server ends. The next one calls it interrupted.
+  // Gone without an answer: the server ends. The next one calls it interrupted, as listeners hear.
   void Abandon();
+  // Whoever asked wants no answer: listeners hear it, nobody finds it, and its work is to stop.
+  void Delete();
+  // In the pool of documents.
+  void set_place(int64_t place) { place_ = place; }
+  int64_t place() const { return place_; }
   // What was told so far, and what follows.
   void Listen(std::shared_ptr<Reply> reply);
   std::string progress() const;  // the last "page" or "reading" event's data; empty: none yet
@@ -39,12 +45,14 @@ class DocumentJob : public EventSink {
   friend class JobBoard;
   DocumentJob(JobBoard* board, std::string id, std::string tenant, int64_t keep)
       : board_(*board), id_(std::move(id)), tenant_(std::move(tenant)), keep_(keep) {}
-  void EndListeners();
+  // The last event, unless there was one.
+  void EndListeners(const char* event = nullptr);
 
   JobBoard& board_;
   const std::string id_, tenant_;
   const int64_t keep_;
   std::stop_source stop_;
+  std::atomic<int64_t> place_{0};
   mutable std::mutex mutex_;
   std::string told_, progress_;
   std::vector<std::shared_ptr<Reply>> listeners_;

@@ -1,5 +1,9 @@
 #include "server/jobs/job_store.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <array>
 
 namespace galen::server {
@@ -28,10 +32,14 @@ std::span<const std::vector<const char*>> JobMigrations() {
 }
 
 Result<std::unique_ptr<JobStore>> JobStore::Open(const std::string& path, int64_t expires) {
+  auto lock = std::make_unique<Unlock>(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (lock->fd < 0) return IoError("cannot open " + path);
+  if (::flock(lock->fd, LOCK_EX | LOCK_NB) != 0)
+    return IoError("another server keeps its jobs in " + path);
   ASSIGN_OR_RETURN(Database database, Database::Open(path));
   if (Status status = Migrate(&database, JobMigrations()); !status.ok())
     return status.WithContext(path);
-  std::unique_ptr<JobStore> store(new JobStore(std::move(database)));
+  std::unique_ptr<JobStore> store(new JobStore(std::move(lock), std::move(database)));
   RETURN_IF_ERROR(store->database_.Run(
       "UPDATE jobs SET state = 'interrupted', expires = ? WHERE state IN ('queued', 'running')",
       {expires}));
@@ -74,15 +82,25 @@ Result<std::optional<JobRecord>> JobStore::Find(const std::string& id, const std
   return found;
 }
 
+JobStore::Unlock::~Unlock() {
+  if (fd >= 0) ::close(fd);
+}
+
+Status JobStore::EmptyLog() { return database_.Run("PRAGMA wal_checkpoint(TRUNCATE)"); }
+
 Status JobStore::Remove(const std::string& id) {
   const std::lock_guard lock(mutex_);
-  return database_.Run("DELETE FROM jobs WHERE id = ?", {id});
+  RETURN_IF_ERROR(database_.Run("DELETE FROM jobs WHERE id = ?", {id}));
+  return EmptyLog();
 }
 
 Status JobStore::RemoveExpired(int64_t now) {
   const std::lock_guard lock(mutex_);
-  return database_.Run("DELETE FROM jobs WHERE expires <= ? AND state NOT IN ('queued', 'running')",
-                       {now});
+  int64_t changed = 0;
+  RETURN_IF_ERROR(
+      database_.Run("DELETE FROM jobs WHERE expires <= ? AND state NOT IN ('queued', 'running')",
+                    {now}, {}, &changed));
+  return changed > 0 ? EmptyLog() : OkStatus();
 }
 
 }  // namespace galen::server

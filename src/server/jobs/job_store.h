@@ -28,6 +28,7 @@ std::span<const std::vector<const char*>> JobMigrations();
 class JobStore {
  public:
   // What a server before this one left running or queued becomes interrupted, and expires then.
+  // Io: another server has the file.
   static Result<std::unique_ptr<JobStore>> Open(const std::string& path, int64_t expires);
 
   Status Add(const JobRecord& job);
@@ -42,8 +43,17 @@ class JobStore {
   Status RemoveExpired(int64_t now);
 
  private:
-  explicit JobStore(Database database) : database_(std::move(database)) {}
+  struct Unlock {
+    ~Unlock();
+    int fd;
+  };
+  JobStore(std::unique_ptr<Unlock> lock, Database database)
+      : lock_(std::move(lock)), database_(std::move(database)) {}
+  // What was removed is in the log beside the database, too, until it is emptied.
+  Status EmptyLog();
+
   std::mutex mutex_;
+  const std::unique_ptr<Unlock> lock_;  // closed after the database, whose locks would go with it
   Database database_;
 };
 

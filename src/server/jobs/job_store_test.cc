@@ -35,6 +35,16 @@ class JobStoreTest : public testing::Test {
     return !found.ok() ? "error" : *found ? (*found)->state : "none";
   }
 
+  // In the database or the log beside it.
+  bool FilesHold(const std::string& text) const {
+    for (const char* ending : {"", "-wal"}) {
+      std::ifstream file(path_ + ending, std::ios::binary);
+      const std::string bytes(std::istreambuf_iterator<char>(file), {});
+      if (bytes.find(text) != bytes.npos) return true;
+    }
+    return false;
+  }
+
   TemporaryFolder folder_ = *TemporaryFolder::Make();
   std::string path_ = folder_.path() + "/jobs.db";
 };
@@ -72,10 +82,18 @@ TEST_F(JobStoreTest, ExpiredOnesGoAndTheirTextWithThem) {
   ASSERT_TRUE(store->Finish("a", "done", "text/csv", secret, 300).ok());
   ASSERT_TRUE(store->Finish("b", "done", "text/csv", "", 301).ok());
   ASSERT_TRUE(store->RemoveExpired(300).ok());
+  EXPECT_FALSE(FilesHold(secret));
   EXPECT_EQ(StateOf(store.get(), "a"), "none");
   EXPECT_EQ(StateOf(store.get(), "b"), "done");
   EXPECT_EQ(StateOf(store.get(), "c"), "queued")
       << "who waits longer than an hour is not forgotten";
+  const std::string other = "Beispiel-Xq8";
+  JobRecord job = JobOf("d");
+  job.answer = other;
+  ASSERT_TRUE(store->Add(job).ok());
+  EXPECT_TRUE(FilesHold(other));
+  ASSERT_TRUE(store->Remove("d").ok());
+  EXPECT_FALSE(FilesHold(other));
   ASSERT_TRUE(store->Remove("b").ok());
   EXPECT_EQ(StateOf(store.get(), "b"), "none");
 }
@@ -124,6 +142,13 @@ TEST_F(JobStoreTest, FilesAreForThisUserAlone) {
     ASSERT_EQ(::stat((path_ + ending).c_str(), &st), 0) << ending;
     EXPECT_EQ(st.st_mode & 0777, 0600u) << ending;
   }
+}
+
+TEST_F(JobStoreTest, OneServerAlone) {
+  auto store = Open();
+  EXPECT_EQ(JobStore::Open(path_, 0).status().code(), StatusCode::kIo);
+  store.reset();
+  EXPECT_TRUE(JobStore::Open(path_, 0).ok());
 }
 
 TEST_F(JobStoreTest, NoDatabaseIsSaidSo) {

@@ -1,6 +1,7 @@
 // GET /jobs/ID, GET /jobs/ID/events, DELETE /jobs/ID.
 #include "server/api/errors.h"
 #include "server/api/write_json.h"
+#include "server/documents/document_pool.h"
 #include "server/endpoints.h"
 #include "server/jobs/job_board.h"
 #include "server/services.h"
@@ -59,6 +60,13 @@ std::string StatusText(const JobRecord& record, const std::string& progress) {
   return text + "}";
 }
 
+const char* FormatOf(const JobRecord& record) {
+  const auto has = [&](const char* word) {
+    return record.content_type.find(word) != std::string::npos;
+  };
+  return has("fhir") ? "fhir" : has("csv") ? "csv" : has("html") ? "html" : "json";
+}
+
 // What a job told is gone once it is over: its end is told again.
 void TellEnd(const JobRecord& record, const std::shared_ptr<Reply>& reply) {
   EventStream events(reply);
@@ -67,8 +75,7 @@ void TellEnd(const JobRecord& record, const std::shared_ptr<Reply>& reply) {
     std::erase(line, '\n');
     events.Send("result", line);
   } else if (record.state == "done") {
-    events.Send("result",
-                WriteJson(Json{{"content_type", record.content_type}, {"text", record.answer}}));
+    events.Send("result", WriteJson(Json{{"format", FormatOf(record)}, {"text", record.answer}}));
   } else if (record.state == "failed") {
     events.Send("error", record.answer);
   } else {
@@ -100,10 +107,12 @@ void DeleteJob(const Services& services, std::shared_ptr<const HttpRequest> requ
   const std::string id = PathParameter("/jobs/*", request->path);
   JobRecord record;
   if (!FindRecord(services, id, request->tenant, &record, reply.get())) return;
-  if (const std::shared_ptr<DocumentJob> job = services.jobs->Find(id, request->tenant.name))
-    job->stop().request_stop();
   if (!services.jobs->store().Remove(id).ok())
     return FailJobRequest(503, "the job could not be deleted", reply.get());
+  if (const std::shared_ptr<DocumentJob> job = services.jobs->Find(id, request->tenant.name)) {
+    job->Delete();
+    services.documents.Drop(job->place());
+  }
   HttpResponse response;
   response.body = WriteJson(Json{{"id", id}, {"state", "deleted"}});
   reply->Send(std::move(response));

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -76,15 +77,30 @@ def check_jobs(_):
                 assert {k: v for k, v in answer.items() if k != "written"} == {k: v for k, v in whole.items() if k != "written"}
             assert events(server.call("GET", url + "/events")[2])[-1] == told[-1], "told again"
             assert server.call("DELETE", url)[0] == 200 and server.get(url, 404)
-            assert PLANTED[0].encode() not in path.read_bytes(), "what is deleted stays in the file"
-            csv = ask(server, {**LIMITS, "format": "csv"})["url"]
-            assert wait(server, csv, ("done",))["text"].startswith("path,")
+            for file in (path, path.with_name("jobs.db-wal")):
+                assert not file.exists() or PLANTED[0].encode() not in file.read_bytes(), f"what is deleted stays in {file}"
+            for form in ("fhir", "html", "csv"):
+                csv = ask(server, {**LIMITS, "format": form})["url"]
+                told = events(server.call("GET", csv + "/events")[2])[-1]
+                wait(server, csv, ("done",))
+                assert events(server.call("GET", csv + "/events")[2])[-1] == told and told[0] == "result" and told[1]["format"] == form, told
+            assert server.get(csv)["text"].startswith("path,")
             # One at work, one behind it: the latter is deleted before its turn, the former in its middle.
             long = {"schema": "lab_report", "ocr": "never"}
             first, second = (ask(server, long, ("a.pdf", REPORT))["url"] for _ in range(2))
             wait(server, first, ("running",))
+            heard = []
+            listeners = [threading.Thread(target=lambda url=url: heard.append(events(server.call("GET", url + "/events")[2])[-1])) for url in (second, first)]
+            for thread in listeners:
+                thread.start()
+            time.sleep(0.5)  # until they listen
+            assert server.metric("galen_documents_waiting") == 1
             for url in (second, first):
-                assert server.call("DELETE", url)[0] == 200
+                assert server.call("DELETE", url)[0] == 200 and server.get(url, 404)
+                assert server.metric("galen_documents_waiting") == 0, "a deleted job waits"
+            for thread in listeners:
+                thread.join(30)
+            assert heard == [("deleted", {})] * 2, heard
             deadline = time.monotonic() + 30
             while server.metric("galen_documents_running") + server.metric("galen_requests_running") > 0:
                 assert time.monotonic() < deadline, "a deleted job goes on"

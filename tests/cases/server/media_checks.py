@@ -110,6 +110,28 @@ def check_look_at_series(server):
     assert look(server, {}, [("a.dcm", ct_slice(1)[:200])], 400)
     with Server("--max-image-pixels", 300) as small:
         assert look(small, {}, files, 413)["error"]["message"].startswith("the images have")
+    with Server("--max-image-pixels", 5000, "--max-pages", 20) as small:
+        lab = ("a.pdf", (ROOT / "examples/documents/lab_report.pdf").read_bytes())
+        assert "together" in look(small, {"dpi": "50"}, [lab], 413)["error"]["message"]
+        assert len(look(small, {"recipe": "image"}, [("a.png", png())] * 4)["images"]) == 4
+        assert "together" in look(small, {"recipe": "image"}, [("a.png", png())] * 5, 413)["error"]["message"]
+        # Padded to a square, a strip is large.
+        assert look(small, {"recipe": "localise", "question": "?"}, [("a.png", png(200, 2))], 413)
+        refused(small, 422, "max_images", {"max_images": "21"}, [lab], "/look")
+        refused(small, 422, "dpi", {"dpi": "301"}, [lab], "/look")
+
+
+def check_look_at_slides(server):
+    """OpenSlide opens TIFF files alone: key files of Hamamatsu name others by paths."""
+    vms = b"[Virtual Microscope Specimen]\nNoLayers=1\nNoJpegColumns=1\nNoJpegRows=1\nImageFile=../../etc/passwd\nMapFile=../..\nOptimisationFile=../..\n"
+    for name in ("a.vms", "a.svs", "a.png", "a.dcm", "a.zip", "a"):
+        for text in (vms, vms.replace(b"[Vi", b"[Uncompressed Vi"), b"# x\n" + vms):
+            for fields in ({}, {"recipe": "slide"}):
+                assert "another kind" in look(server, fields, [(name, text)], 400)["error"]["message"]
+                assert send(server, {"question": "?", **fields}, [(name, text)], "/analyze")[0] == 400
+    for name, data in (("a.mrxs", png()), ("a.svslide", b"SQLite format 3\0"), ("a.dcm", b"#" * 5000 + vms), ("a.svs", b"#" * 5000 + vms), ("a.svs", png())):
+        look(server, {"recipe": "slide"}, [(name, data)], 400)
+    assert server.call("GET", "/health")[0] == 200
 
 
 def check_analyze(server):

@@ -99,10 +99,18 @@ export async function a_wrong_key_is_said_so_and_a_right_one_opens({ browser }) 
   await records.click();
   await page.getByRole("row", { name: /denied · 401/ }).first().waitFor();
   await expectAccessible(page, "audit log");
+  const message = page.getByLabel("Message", { exact: true });
+  await page.getByRole("link", { name: "Chat" }).click();
+  await message.fill("of the one before");
   await page.getByRole("button", { name: "Sign out" }).click();
   await input.waitFor();
   await page.reload();
   await input.waitFor();
+  assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+  await input.fill(key);
+  await page.keyboard.press("Enter");
+  await message.waitFor();
+  assert.equal(await message.inputValue(), "", "what one wrote is shown to the next");
   // Chromium itself writes a line for each 401.
   page.expectNoFaults(/status of 40[13]|ERR_CONNECTION|status of 503|ERR_EMPTY|ERR_INCOMPLETE/);
   await second.stop();
