@@ -89,11 +89,11 @@ TEMPLATE = """{{ bos_token }}{% for m in messages %}<start_of_turn>{{ 'model' if
 
 
 def config():
-    sizes = dict(hidden_size=256, intermediate_size=1024, num_hidden_layers=6, num_attention_heads=4, num_key_value_heads=1,
+    sizes = dict(hidden_size=256, intermediate_size=640, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=1,
                  head_dim=64)
     text = dict(model_type="gemma3_text", vocab_size=VOCABULARY, max_position_embeddings=4096, rms_norm_eps=1e-6,
                 hidden_activation="gelu_pytorch_tanh", query_pre_attn_scalar=64, sliding_window=1024, initializer_range=0.04,
-                layer_types=["full_attention"] * 6, attention_bias=False, tie_word_embeddings=True, pad_token_id=0,
+                layer_types=["full_attention"] * sizes["num_hidden_layers"], attention_bias=False, tie_word_embeddings=True, pad_token_id=0,
                 eos_token_id=1, bos_token_id=2,
                 rope_parameters={kind: {"rope_type": "default", "rope_theta": 10000.0}
                                  for kind in ("full_attention", "sliding_attention")}, **sizes)
@@ -128,7 +128,7 @@ def main():
     write("preprocessor_config.json", dict(
         image_processor_type="Gemma3ImageProcessor", do_resize=True, do_rescale=True, do_normalize=True, do_pan_and_scan=None,
         image_mean=[1.0] * 3, image_std=[1.0] * 3, resample=2, rescale_factor=1 / 255, image_seq_length=256,
-        size=dict(height=256, width=256)))
+        size=dict(height=256, width=256), page_lines=dict(row_height=16, row_width=256, max_rows=4, long_side=1024, kinds=["lab_report"])))
     write("tokenizer.json", tokenizer())
     write("tokenizer_config.json", dict(tokenizer_class="GemmaTokenizer", bos_token="<bos>", eos_token="<eos>",
                                         unk_token="<unk>", pad_token="<pad>", add_bos_token=True, add_eos_token=False))

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "base/files.h"
+#include "builtin_models.h"
 #include "commands.h"
 #include "extract/answer/model_reader.h"
 #include "extract/extraction.h"
@@ -15,9 +16,10 @@
 namespace galen::cli {
 namespace {
 
-// The model that reads where --model names none; empty: there is none yet.
-constexpr std::string_view kDefaultModel;
 constexpr int64_t kContext = 8192;
+// Of models that read line by line: of one line and its answer, and lines read at once.
+constexpr int64_t kLineContext = 512;
+constexpr int64_t kLinesAtOnce = 32;
 
 struct ExtractCliOptions : ModelOptions {
   std::vector<std::string> files;
@@ -35,12 +37,16 @@ Result<std::unique_ptr<extract::Reader>> OpenReader(ExtractCliOptions o, const s
   o.images = files.vision_status.ok();
   o.constrained = true;
   const int64_t limit = files.config.max_position_embeddings;
-  const int64_t context = std::min(limit, o.context > 0 ? o.context : kContext);
-  ASSIGN_OR_RETURN(std::unique_ptr<Session> session, OpenSession(o, context));
+  const bool lines = o.images && files.vision.page_lines.has_value();
+  const int64_t context =
+      std::min(limit, o.context > 0 ? o.context : (lines ? kLineContext : kContext));
+  const int64_t sequences = lines ? kLinesAtOnce : 1;
+  ASSIGN_OR_RETURN(std::unique_ptr<Session> session, OpenSession(o, context, sequences));
   extract::ModelReaderOptions options;
   ASSIGN_OR_RETURN(options.engine.runner, RunnerOptionsOf(o));
   ASSIGN_OR_RETURN(options.engine.kv_type, KvTypeOf(o, options.engine.runner.compute));
   options.engine.context = context;
+  options.engine.max_sequences = sequences;
   options.max_tokens = o.max_tokens;
   options.dpi = o.source.dpi;
   options.identity.model = model;
@@ -122,6 +128,7 @@ Status RunExtract(ExtractCliOptions o) {
 
 void AddExtract(CLI::App& app, Action* action) {
   auto o = std::make_shared<ExtractCliOptions>();
+  o->model = kMiniModel;
   CLI::App* verb = app.add_subcommand(
       "extract", "Checked values of a medical document: PDF files and pictures, one case");
   verb->add_option("files", o->files, "PDF files and pictures, pages in this order")
@@ -132,8 +139,9 @@ void AddExtract(CLI::App& app, Action* action) {
       ->type_name("auto|KIND|FILE")
       ->capture_default_str();
   verb->add_option("--model", o->model,
-                   "What reads: a GGUF file, a Hugging Face directory, or ollama:NAME[:TAG]")
-      ->type_name("MODEL");
+                   "What reads: a GGUF file, a Hugging Face directory, or a name of `galen list`")
+      ->type_name("MODEL")
+      ->capture_default_str();
   verb->add_option("--second-model", o->second_model,
                    "A second reader; where the two disagree, values are flagged")
       ->type_name("MODEL");
@@ -164,13 +172,6 @@ void AddExtract(CLI::App& app, Action* action) {
   AddComputeOptions(*verb, o.get());
   verb->callback([o, action, verb] {
     RequireUsage(ReadAdapterOptions(*verb, &o->adapters));
-    if (o->model.empty()) o->model = kDefaultModel;
-    if (o->model.empty()) {
-      RequireUsage(
-          InvalidArgument("--model is missing: name a model that reads the pages, such as a GGUF "
-                          "file (a text model "
-                          "reads the text layer, an image-text model the page pictures)"));
-    }
     *action = [o] { return RunExtract(*o); };
   });
 }

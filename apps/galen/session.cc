@@ -123,7 +123,8 @@ Result<EngineOptions> EngineOptionsOf(const Session& session, const ModelOptions
 
 }  // namespace
 
-Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_t context) {
+Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_t context,
+                                             int64_t sequences) {
   SessionOptions open;
   open.model = options.model;
   open.read = ReadOptionsOf(options);
@@ -132,6 +133,7 @@ Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_
   ASSIGN_OR_RETURN(open.kv_type, KvTypeOf(options, open.runner.compute));
   open.threads = ThreadsOf(options.threads);
   open.context = context;
+  open.max_sequences = sequences;
   if (options.speculate != "off" && options.speculate != "ngram") {
     ASSIGN_OR_RETURN(open.draft, PathOfModel(options.speculate));
   }

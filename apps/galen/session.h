@@ -53,7 +53,9 @@ Result<RunnerOptions> RunnerOptionsOf(const ModelOptions& options);
 
 // Opens the model; refuses before loading if weights and `context` tokens of cache do not fit into
 // memory.
-Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_t context);
+// sequences: that hold `context` tokens each.
+Result<std::unique_ptr<Session>> OpenSession(const ModelOptions& options, int64_t context,
+                                             int64_t sequences = 1);
 // The engine for one sequence of `context` tokens.
 Result<std::unique_ptr<Engine>> OpenEngine(const Session& session, const ModelOptions& options,
                                            int64_t context);

@@ -122,6 +122,9 @@ std::vector<ImageEncoder::Embedding> ImageEncoder::Run(std::span<const PreparedI
     }
   });
   batch.grids = grids;
+  std::vector<GridCorner> corners;
+  if (images[0]->part) corners.resize(images.size());
+  batch.corners = corners;
   const Tensor rows = tower_.Forward(ctx_, batch);
   std::vector<Embedding> result;
   int64_t first = 0;
@@ -143,7 +146,7 @@ Result<std::vector<std::shared_ptr<const MediaEmbedding>>> ImageEncoder::Encode(
   std::vector<Embedding> result(images.size());
   std::vector<Digest128> digests;
   for (const PreparedImage* image : images) {
-    RETURN_IF_ERROR(tower_.CheckGrid(image->grid));
+    RETURN_IF_ERROR(image->part ? tower_.CheckPart(image->grid) : tower_.CheckGrid(image->grid));
     if (tower_.Tokens(image->grid) != image->tokens) {
       return InvalidArgument("an image was prepared for " + std::to_string(image->tokens) +
                              " tokens, the tower makes " +
@@ -165,7 +168,8 @@ Result<std::vector<std::shared_ptr<const MediaEmbedding>>> ImageEncoder::Encode(
         std::max<int64_t>(1, PassPatches(tower_.config(), options_) / grid.patches());
     size_t end = begin + 1;
     while (end < images.size() && static_cast<int64_t>(end - begin) < most &&
-           SameGrid(images[end]->grid, grid) && Find(digests[end]) == nullptr) {
+           SameGrid(images[end]->grid, grid) && images[end]->part == images[begin]->part &&
+           Find(digests[end]) == nullptr) {
       ++end;
     }
     const auto count = end - begin;

@@ -47,15 +47,16 @@ Result<std::vector<size_t>> PagesToRead(const Case& source, const Reader& reader
   return pages;
 }
 
-Result<Answer> Ask(Reader* reader, const Case& source, std::span<const size_t> pages,
-                   const std::string& instruction, const std::string& schema,
-                   const ExtractOptions& options,
+Result<std::vector<Answer>> Ask(Reader* reader, const Case& source, std::span<const size_t> pages,
+                   const std::string& kind, const std::string& instruction,
+                   const std::string& schema, const ExtractOptions& options,
                    const std::function<void(std::string_view)>& on_text = {}) {
   RETURN_IF_ERROR(AskedToStop(options));
   ReadRequest request;
   request.on_text = on_text;
   request.source = &source;
   request.pages = pages;
+  request.kind = kind;
   request.instruction = instruction;
   request.schema = schema;
   request.cancelled = options.cancelled;
@@ -66,18 +67,25 @@ Result<Answer> Ask(Reader* reader, const Case& source, std::span<const size_t> p
 Status ReadGroup(Reader* reader, const Case& source, std::span<const size_t> pages,
                  const Kind& kind, const ExtractOptions& options, MergedAnswer* merged,
                  int64_t* requests, int64_t* done) {
-  const Result<Answer> answer =
-      Ask(reader, source, pages, InstructionFor(kind), kind.schema, options, options.on_text);
-  if (answer.status().code() == StatusCode::kResourceExhausted && pages.size() > 1) {
+  const Result<std::vector<Answer>> answers = Ask(reader, source, pages, kind.id,
+                                                  InstructionFor(kind), kind.schema, options,
+                                                  options.on_text);
+  if (answers.status().code() == StatusCode::kResourceExhausted && pages.size() > 1) {
     const size_t half = pages.size() / 2;
     RETURN_IF_ERROR(
         ReadGroup(reader, source, pages.first(half), kind, options, merged, requests, done));
     return ReadGroup(reader, source, pages.subspan(half), kind, options, merged, requests, done);
   }
-  if (!answer.ok()) return answer.status();
-  ASSIGN_OR_RETURN(ParsedAnswer parsed, ParseAnswer(answer->text));
-  parsed.whole = parsed.whole && answer->complete;
-  Merge(std::move(parsed), *answer, merged);
+  if (!answers.ok()) return answers.status();
+  for (const Answer& answer : *answers) {
+    if (answer.incomplete) {
+      merged->left_out.push_back(answer.read_at.value_or(PagePart{pages[0], {}}));
+      continue;
+    }
+    ASSIGN_OR_RETURN(ParsedAnswer parsed, ParseAnswer(answer.text));
+    parsed.whole = parsed.whole && answer.complete;
+    Merge(std::move(parsed), answer, merged);
+  }
   ++*requests;
   *done += static_cast<int64_t>(pages.size());
   return OkStatus();
@@ -90,7 +98,7 @@ Result<MergedAnswer> ReadAll(Reader* reader, const Case& source, std::span<const
   const auto total = static_cast<int64_t>(pages.size());
   // Pages that the reader can take at once stay together; after the first group is known to be
   // smaller than the case, the others have its size.
-  size_t size = pages.size();
+  size_t size = std::min(pages.size(), reader->MostPages());
   for (size_t at = 0; at < pages.size();) {
     const size_t count = std::min(size, pages.size() - at);
     const int64_t before = *requests;
@@ -128,11 +136,21 @@ Result<Kind> RecogniseKind(Reader* reader, const Case& source, std::span<const s
   *by = "words";
   if (guess.certainty == KindGuess::kClear) return *guess.kind;
   if (guess.certainty == KindGuess::kNone) return NoDocument();
+  // A reader of one kind is asked for that.
+  const std::vector<std::string> known = reader->identity().kinds;
+  if (!known.empty()) {
+    if (known.size() > 1) {
+      return InvalidArgument("the pages do not say which kind of document they are, and " +
+                             reader->identity().model + " cannot tell; name it with --schema");
+    }
+    *by = "reader";
+    return FindKind(known[0]);
+  }
   // The first pages say what it is.
   const auto first = pages.first(std::min<size_t>(pages.size(), 2));
-  ASSIGN_OR_RETURN(const Answer answer,
-                   Ask(reader, source, first, KindQuestion(), KindSchema(), options));
-  ASSIGN_OR_RETURN(const ParsedAnswer parsed, ParseAnswer(answer.text));
+  ASSIGN_OR_RETURN(const std::vector<Answer> answers,
+                   Ask(reader, source, first, "", KindQuestion(), KindSchema(), options));
+  ASSIGN_OR_RETURN(const ParsedAnswer parsed, ParseAnswer(answers.at(0).text));
   *by = "model";
   const std::string name = parsed.document.value("kind", "none");
   if (name == "none") return NoDocument();
@@ -155,6 +173,22 @@ CheckedAnswer Check(const Kind& kind, const Case& source, const MergedAnswer& me
     }
   }
   return answer;
+}
+
+void AddLeftOut(const std::vector<PagePart>& lines, Extraction* result) {
+  if (lines.empty()) return;
+  const auto& pages = result->source->pages();
+  std::string where;
+  for (const PagePart& line : lines) {
+    where += (where.empty() ? "" : "; ") + pages[line.page].file + " page " +
+             std::to_string(pages[line.page].number) + " at " +
+             std::to_string(static_cast<int64_t>(line.box.y0)) + " from the top";
+  }
+  result->verdicts.push_back(
+      {"line.incomplete", Level::kFlag,
+       std::to_string(lines.size()) +
+           " lines were read in part, without a value that every entry has, and left out: " + where,
+       "", ""});
 }
 
 void AddCaseVerdicts(std::span<const size_t> read, Extraction* result) {
@@ -224,6 +258,7 @@ Result<Extraction> Extract(std::shared_ptr<const Case> source, const ExtractOpti
   result.document = merged.parsed.document;
   result.whole = merged.parsed.whole;
   result.answer = Check(*result.kind, *source, merged, options.today);
+  AddLeftOut(merged.left_out, &result);
   result.readers.push_back(reader->identity());
   if (second != nullptr) {
     ExtractOptions quietly = options;

@@ -34,7 +34,7 @@ struct Extraction {
   std::shared_ptr<const Kind> kind;
   std::shared_ptr<const Case> source;
 
-  std::string kind_by;   // "asked", "words", "model"
+  std::string kind_by;   // "asked", "words", "model", "reader" (it knows one kind)
   Json document;         // the answer; satisfies the schema where `whole`
   bool whole = true;     // false: an answer was cut off, and what it had not begun is missing
   CheckedAnswer answer;  // values with evidence and verdicts

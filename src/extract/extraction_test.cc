@@ -1,3 +1,4 @@
+#include "extract/answer/line_schema.h"
 #include "extract/extraction.h"
 
 #include <gtest/gtest.h>
@@ -26,20 +27,35 @@ class FixtureReader : public Reader {
     identity.sees_images = sees_;
     return identity;
   }
-  Result<Answer> Read(const ReadRequest& request) override {
+  Result<std::vector<Answer>> Read(const ReadRequest& request) override {
     requests.push_back(request);
     page_counts.push_back(request.pages.size());
     if (most_pages > 0 && request.pages.size() > most_pages) return ResourceExhausted("too many");
+    if (by_lines) return lines();
     Answer answer;
     answer.text = answers_[std::min(next_++, answers_.size() - 1)];
     answer.tokens = {{0, answer.text.size(), -0.5f}};
-    return answer;
+    return std::vector<Answer>{std::move(answer)};
   }
   std::vector<ReadRequest> requests;
   std::vector<size_t> page_counts;
   size_t most_pages = 0;
+  bool by_lines = false;  // all answers at once, each read in a line of its own
 
  private:
+  std::vector<Answer> lines() const {
+    std::vector<Answer> answers;
+    for (const std::string& text : answers_) {
+      Answer answer;
+      answer.text = text;
+      const auto y = static_cast<double>(10 * answers.size());
+      answer.read_at = PagePart{0, {1, y, 60, y + 8}};
+      answer.incomplete = text.find("\"value\":null") != text.npos;
+      answers.push_back(std::move(answer));
+    }
+    return answers;
+  }
+
   std::vector<std::string> answers_;
   bool sees_;
   size_t next_ = 0;
@@ -142,6 +158,39 @@ TEST(Extraction, AsksTheReaderWhereWordsDoNotSay) {
   const auto unread = Read(&empty, "lab_report", {picture});
   ASSERT_FALSE(unread.ok());
   EXPECT_EQ(unread.status().code(), StatusCode::kNotFound);
+}
+
+TEST(Extraction, MergesLinesAndSaysWhereTheyStand) {
+  const std::string unit = R"(,"unit":"mmol/L","reference_low":135,"reference_high":145,"flag":"N"}]})";
+  FixtureReader reader({*EmptyDocument(FindKind("lab_report")->schema),
+                        R"({"patient":{"name":"Jane Roe"}})",
+                        R"({"results":[{"test":"Sodium","value":139)" + unit,
+                        R"({"results":[{"test":"Potassium","value":null)" + unit,
+                        R"({"patient":{"sex":"female"}})"},
+                       true);
+  reader.by_lines = true;
+  const std::string picture = WriteImage("slip.png", 10, 30);
+  const auto result = Read(&reader, "lab_report", {picture});
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  EXPECT_EQ(reader.requests[0].kind, "lab_report");
+  EXPECT_EQ(result->document["patient"]["name"], "Jane Roe");
+  EXPECT_EQ(result->document["patient"]["sex"], "female");
+  EXPECT_TRUE(result->document["patient"]["patient_id"].is_null());
+  ASSERT_EQ(result->document["results"].size(), 1u);
+  // The place is where the reader looked; there are no words to compare with.
+  for (const Value& value : result->answer.values) {
+    if (value.leaf.path != "/results/0/value") continue;
+    ASSERT_TRUE(value.evidence.has_value());
+    EXPECT_FALSE(value.evidence->compared);
+    EXPECT_EQ(value.evidence->span.box, (Box{1, 20, 60, 28}));
+    EXPECT_NE(value.Find("source.not_checked"), nullptr);
+  }
+  const auto left_out =
+      std::find_if(result->verdicts.begin(), result->verdicts.end(),
+                   [](const Verdict& verdict) { return verdict.id == "line.incomplete"; });
+  ASSERT_NE(left_out, result->verdicts.end());
+  EXPECT_EQ(left_out->level, Level::kFlag);
+  EXPECT_NE(left_out->message.find("at 30 from the top"), std::string::npos) << left_out->message;
 }
 
 TEST(Extraction, RefusesWhatCannotBeRead) {

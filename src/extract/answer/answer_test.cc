@@ -4,6 +4,7 @@
 
 #include "extract/answer/confidence.h"
 #include "extract/answer/leaves.h"
+#include "extract/answer/line_schema.h"
 #include "extract/answer/merge.h"
 
 namespace galen::extract {
@@ -87,6 +88,48 @@ TEST(Merge, AppendsListsAndKeepsTheFirstValue) {
   }
   EXPECT_EQ(paths.count("/rows/2/n"), 1u);
   EXPECT_EQ(merged.tokens.size(), 2u);
+}
+
+constexpr char kSchema[] = R"({"type":"object","properties":{
+  "date":{"type":["string","null"],"format":"date"},
+  "who":{"$ref":"#/$defs/who"},
+  "rows":{"type":"array","items":{"type":"object","properties":{
+    "test":{"type":"string"},"flag":{"enum":["N","H"]},"unit":{"type":["string","null"]}},
+    "required":["test","flag","unit"],"additionalProperties":false}}},
+  "required":["date","who","rows"],"additionalProperties":false,
+  "$defs":{"who":{"type":"object","properties":{"name":{"type":["string","null"]}},"required":["name"],
+    "additionalProperties":false}}})";
+
+TEST(LineSchema, AllowsPartsOfTheDocument) {
+  const auto schema = LineSchema(kSchema);
+  ASSERT_TRUE(schema.ok()) << schema.status().message();
+  const Json line = Json::parse(*schema);
+  EXPECT_FALSE(line.contains("required"));
+  EXPECT_FALSE(line.contains("$defs"));
+  EXPECT_FALSE(line["properties"]["who"].contains("required"));
+  const Json& rows = line["properties"]["rows"];
+  EXPECT_EQ(rows["minItems"], 1);
+  EXPECT_EQ(rows["items"]["required"].size(), 3u);
+  EXPECT_EQ(rows["items"]["properties"]["test"]["type"], Json::parse(R"(["string","null"])"));
+  EXPECT_EQ(rows["items"]["properties"]["flag"]["enum"], Json::parse(R"(["N","H",null])"));
+  EXPECT_EQ(rows["items"]["properties"]["unit"]["type"], Json::parse(R"(["string","null"])"));
+}
+
+TEST(LineSchema, KnowsTheEmptyDocumentAndWhatAnEntryLacks) {
+  EXPECT_EQ(*EmptyDocument(kSchema), R"({"date":null,"who":{"name":null},"rows":[]})");
+  const auto lacks = [](const char* part) { return *LacksValues(kSchema, Json::parse(part)); };
+  EXPECT_FALSE(lacks(R"({"who":{"name":null}})"));
+  EXPECT_FALSE(lacks(R"({"rows":[{"test":"a","flag":"N","unit":null}]})"));
+  EXPECT_TRUE(lacks(R"({"rows":[{"test":null,"flag":"N","unit":null}]})"));
+  EXPECT_TRUE(lacks(R"({"rows":[{"test":"a","flag":null,"unit":null}]})"));
+}
+
+TEST(LineSchema, RefusesWhatItDoesNotUnderstand) {
+  const auto schema = LineSchema(R"({"type":"object","properties":{"a":{"anyOf":[{"type":"string"}]}}})");
+  EXPECT_EQ(schema.status().code(), StatusCode::kUnsupported);
+  EXPECT_NE(schema.status().message().find("anyOf"), std::string::npos);
+  EXPECT_FALSE(EmptyDocument(R"({"$ref":"#/$defs/a","$defs":{"a":{"$ref":"#/$defs/a"}}})").ok());
+  EXPECT_EQ(LineSchema("[").status().code(), StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/json.h"
 #include "base/status.h"
+#include "extract/source/page.h"
 
 namespace galen::extract {
 
@@ -18,6 +20,7 @@ struct Leaf {
   std::string raw;   // numbers as written ("5.40")
   size_t begin = 0;  // bytes of the answer, quotation marks included
   size_t end = 0;
+  std::optional<PagePart> read_at;  // Answer::read_at
 };
 
 struct ParsedAnswer {

@@ -51,6 +51,7 @@ void Merge(ParsedAnswer more, const Answer& answer, MergedAnswer* merged) {
     merged->parsed.whole = merged->parsed.whole && more.whole;
   }
   for (Leaf& leaf : more.leaves) {
+    leaf.read_at = answer.read_at;
     if (const auto at = kept.find(leaf.path); at != kept.end()) {
       if (!at->second) merged->clash.push_back(leaf.path);
       continue;

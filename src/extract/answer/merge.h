@@ -13,6 +13,7 @@ struct MergedAnswer {
   ParsedAnswer parsed;
   std::vector<TokenSpan> tokens;
   size_t bytes = 0;                // of the texts so far
+  std::vector<PagePart> left_out;  // where answers that were incomplete were read
   std::vector<std::string> clash;  // paths whose values differ between groups: the first stays
 };
 

@@ -1,5 +1,10 @@
 #include "extract/answer/model_reader.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "extract/answer/line_schema.h"
+
 namespace galen::extract {
 
 Result<std::unique_ptr<ModelReader>> ModelReader::Create(std::unique_ptr<Session> session,
@@ -7,6 +12,14 @@ Result<std::unique_ptr<ModelReader>> ModelReader::Create(std::unique_ptr<Session
   RETURN_IF_ERROR(session->files().tokenizer_status);
   std::unique_ptr<ModelReader> reader(new ModelReader(std::move(session), options));
   reader->options_.identity.sees_images = reader->session_->images != nullptr;
+  const ModelFiles& files = reader->session_->files();
+  if (!files.chat_template.empty()) {
+    ASSIGN_OR_RETURN(reader->chat_, ChatEncoder::Create(files));
+  }
+  if (reader->session_->images != nullptr && files.vision.page_lines) {
+    reader->by_lines_ = true;
+    reader->options_.identity.kinds = files.vision.page_lines->kinds;
+  }
   ASSIGN_OR_RETURN(reader->vocabulary_, ConstraintVocabulary(reader->session_->files()));
   EngineOptions engine = options.engine;
   engine.forced_drafts = true;
@@ -25,14 +38,21 @@ Result<std::shared_ptr<const grammar::Constraint>> ModelReader::ConstraintOf(
   return known;
 }
 
-Result<Answer> ModelReader::Read(const ReadRequest& request) {
+PageQuestionOptions ModelReader::QuestionOptions() const {
   PageQuestionOptions options;
   options.sees_images = options_.identity.sees_images;
   options.dpi = options_.dpi;
   options.image = options_.image;
   options.context = options_.engine.context;
   options.max_tokens = options_.max_tokens;
-  ASSIGN_OR_RETURN(PageQuestion question, AskAboutPages(session_->files(), request, options));
+  options.chat = chat_ ? &*chat_ : nullptr;
+  return options;
+}
+
+Result<std::vector<Answer>> ModelReader::Read(const ReadRequest& request) {
+  if (by_lines_) return ReadLines(request);
+  ASSIGN_OR_RETURN(PageQuestion question,
+                   AskAboutPages(session_->files(), request, QuestionOptions()));
   TextRequest& text = question.request;
   text.prompt = question.prompt.tokens;
   ASSIGN_OR_RETURN(text.constraint, ConstraintOf(request.schema));
@@ -40,7 +60,55 @@ Result<Answer> ModelReader::Read(const ReadRequest& request) {
     ASSIGN_OR_RETURN(text.media, session_->images->EncodePrompt(question.prompt, question.images));
   }
   ASSIGN_OR_RETURN(const TextResult result, Generate(*engine_, session_->files(), text));
-  return AnswerOf(result, *vocabulary_);
+  ASSIGN_OR_RETURN(Answer answer, AnswerOf(result, *vocabulary_));
+  return std::vector<Answer>{std::move(answer)};
+}
+
+Result<std::vector<Answer>> ModelReader::ReadLines(const ReadRequest& request) {
+  ASSIGN_OR_RETURN(const std::vector<LineQuestion> questions,
+                   AskAboutLines(session_->files(), request, QuestionOptions()));
+  // Strips of one size go through the tower together; AnswersTo finds them cached.
+  std::vector<const PreparedImage*> strips;
+  for (const LineQuestion& question : questions) strips.push_back(&question.images[0][0]);
+  std::sort(strips.begin(), strips.end(), [](const PreparedImage* a, const PreparedImage* b) {
+    return std::pair(a->grid.height, a->grid.width) < std::pair(b->grid.height, b->grid.width);
+  });
+  RETURN_IF_ERROR(session_->images->Encode(strips).status());
+  ASSIGN_OR_RETURN(std::vector<Answer> answers, AnswersTo(questions, request));
+  return AnswersOfLines(request.schema, questions, std::move(answers));
+}
+
+Result<std::vector<Answer>> ModelReader::AnswersTo(const std::vector<LineQuestion>& questions,
+                                                   const ReadRequest& request) {
+  ASSIGN_OR_RETURN(const std::string schema, LineSchema(request.schema));
+  ASSIGN_OR_RETURN(const std::shared_ptr<const grammar::Constraint> constraint,
+                   ConstraintOf(schema));
+  std::vector<int64_t> ids;
+  std::vector<Result<TextResult>> results(questions.size(), Cancelled("the reading was stopped"));
+  for (size_t i = 0; i < questions.size(); ++i) {
+    TextRequest text = questions[i].request;
+    text.prompt = questions[i].prompt.tokens;
+    text.constraint = constraint;
+    ASSIGN_OR_RETURN(text.media,
+                     session_->images->EncodePrompt(questions[i].prompt, questions[i].images));
+    ASSIGN_OR_RETURN(
+        const int64_t id,
+        SubmitText(*engine_, session_->files(), std::move(text),
+                   [&results, i](Result<TextResult> result) { results[i] = std::move(result); }));
+    ids.push_back(id);
+  }
+  while (engine_->Step()) {
+    if (!request.cancelled || !request.cancelled()) continue;
+    for (const int64_t id : ids) engine_->Cancel(id);
+  }
+  std::vector<Answer> answers;
+  for (const Result<TextResult>& result : results) {
+    if (!result.ok()) return result.status();
+    ASSIGN_OR_RETURN(Answer answer, AnswerOf(*result, *vocabulary_));
+    if (request.on_text && answer.text != "{}") request.on_text(answer.text + "\n");
+    answers.push_back(std::move(answer));
+  }
+  return answers;
 }
 
 }  // namespace galen::extract

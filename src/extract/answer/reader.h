@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@ namespace galen::extract {
 struct ReadRequest {
   const Case* source = nullptr;
   std::span<const size_t> pages;  // of source->pages()
+  std::string kind;               // "lab_report"; empty: the question is about something else
   std::string instruction;        // what to do; never text of the document
   std::string schema;             // JSON Schema that the answer satisfies
   std::function<bool()> cancelled;
@@ -35,6 +37,8 @@ struct Answer {
   std::string text;               // JSON; cut off where complete is false
   std::vector<TokenSpan> tokens;  // empty: the reader does not know
   bool complete = true;
+  bool incomplete = false;          // lacks values that the document's schema wants: not merged
+  std::optional<PagePart> read_at;  // all that the reader saw for this answer; nothing: its pages
 };
 
 // Who read, for provenance: never text of a document.
@@ -44,14 +48,18 @@ struct ReaderIdentity {
   std::string architecture;  // "gemma3"
   std::vector<std::string> adapters;
   bool sees_images = false;  // reads page pictures; else the words of the page
+  std::vector<std::string> kinds;  // of documents that it can read; empty: it takes any question
 };
 
 class Reader {
  public:
   virtual ~Reader() = default;
   virtual ReaderIdentity identity() const = 0;
+  // Pages that are best read at once.
+  virtual size_t MostPages() const { return SIZE_MAX; }
+  // One answer or several, in the order of the pages, which together are the document's.
   // ResourceExhausted: the pages do not fit at once; fewer may.
-  virtual Result<Answer> Read(const ReadRequest& request) = 0;
+  virtual Result<std::vector<Answer>> Read(const ReadRequest& request) = 0;
 };
 
 }  // namespace galen::extract

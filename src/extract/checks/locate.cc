@@ -40,21 +40,30 @@ class Locator {
   void Run() {
     has_words_ = std::any_of(answer_->pages.begin(), answer_->pages.end(),
                              [](const PageIndex& page) { return !page.page().words.empty(); });
-    if (!has_words_) {
-      for (Value& value : answer_->values) {
-        if (NothingToFind(value)) continue;
-        value.Add("source.not_checked", Level::kNote, "the pages have no words to compare with");
-      }
-      return;
+    if (has_words_) {
+      FindAnchors();
+      for (Record& record : answer_->records) LocateRecord(&record);
     }
-    FindAnchors();
-    for (Record& record : answer_->records) LocateRecord(&record);
     for (Value& value : answer_->values) {
-      if (owners_.count(&value) == 0 && !NothingToFind(value)) LocateAlone(&value);
+      if (NothingToFind(value)) continue;
+      if (!Comparable(value)) {
+        value.Add("source.not_checked", Level::kNote, "the pages have no words to compare with");
+      } else if (owners_.count(&value) == 0) {
+        LocateAlone(&value);
+      }
+      const std::optional<PagePart>& seen = value.leaf.read_at;
+      if (!value.evidence && seen) {
+        value.evidence = Evidence{{seen->page, 0, 0, seen->box}, "", false};
+      }
     }
   }
 
  private:
+  // There are words where the value was read; where that is not known, anywhere.
+  bool Comparable(const Value& value) const {
+    const std::optional<PagePart>& seen = value.leaf.read_at;
+    return seen ? !Page(seen->page).page().words.empty() : has_words_;
+  }
   const PageIndex& Page(size_t i) const { return answer_->pages[i]; }
 
   void Found(Value* value, const Span& span) {
@@ -217,7 +226,7 @@ class Locator {
     std::set<size_t> used;
     std::optional<Span> low;
     for (auto& [rank, value] : order) {
-      if (NothingToFind(*value)) continue;
+      if (NothingToFind(*value) || !Comparable(*value)) continue;
       if (rank == 2 && record->anchor) {
         Found(value, *record->anchor);
         continue;

@@ -30,7 +30,8 @@ struct Verdict {
 
 struct Evidence {
   Span span;
-  std::string words;  // as the page has them
+  std::string words;     // as the page has them
+  bool compared = true;  // false: span.box is what the reader saw, and no words are known there
 };
 
 struct Value {

@@ -31,6 +31,7 @@ Json ValueJson(const Value& value, const std::vector<SourcePage>& pages) {
                         {"page_of_file", page.number},
                         {"box", BoxOf(value.evidence->span.box)},
                         {"words", value.evidence->words}};
+    if (!value.evidence->compared) json["evidence"]["compared"] = false;
   }
   if (!value.unit_code.empty()) json["ucum"] = value.unit_code;
   if (!value.converted.empty()) {
@@ -49,6 +50,7 @@ Json ReaderJson(const ReaderIdentity& reader) {
                {"reads", reader.sees_images ? "pictures" : "words"}};
   if (!reader.digest.empty()) json["digest"] = reader.digest;
   if (!reader.adapters.empty()) json["adapters"] = reader.adapters;
+  if (!reader.kinds.empty()) json["kinds"] = reader.kinds;
   return json;
 }
 

@@ -23,6 +23,12 @@ struct SourcePage {
   std::vector<PageWord> words;  // reading order
 };
 
+// A part of a page of a case, in the page's units.
+struct PagePart {
+  size_t page = 0;
+  Box box;
+};
+
 // The words of a page as lines, for a model that reads text: words of one line with a space
 // between, wide gaps (columns) as two.
 std::string PageText(const SourcePage& page);

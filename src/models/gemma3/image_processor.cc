@@ -29,6 +29,8 @@ class Gemma3ImageProcessor final : public ImageProcessor {
   void FillPatches(const PreparedImage& image, float* patches) const override;
 
  private:
+  // A strip of one line of print as it is.
+  Result<std::vector<PreparedImage>> PrepareLine(const Image& image) const;
   // Side of the square, in pixels, that becomes `tokens` tokens.
   Result<int64_t> SideOf(int64_t tokens) const;
 
@@ -42,7 +44,28 @@ Gemma3ImageProcessor::Gemma3ImageProcessor(const VisionConfig& config)
     : config_(config),
       tokens_per_side_(std::lround(std::sqrt(static_cast<double>(config.tokens_per_image)))),
       normaliser_(config),
-      version_("gemma3 bilinear 1" + normaliser_.description()) {}
+      version_((config.page_lines ? "gemma3 lines 1" : "gemma3 bilinear 1") +
+               normaliser_.description()) {}
+
+Result<std::vector<PreparedImage>> Gemma3ImageProcessor::PrepareLine(const Image& image) const {
+  const PageLines& lines = *config_.page_lines;
+  const int64_t square = config_.image_size / tokens_per_side_;  // pixels of one token's side
+  if (image.height % lines.row_height != 0 || image.width % square != 0 ||
+      image.height > lines.row_height * lines.max_rows || image.width > lines.row_width) {
+    return InvalidArgument(
+        "an image of " + std::to_string(image.width) + " x " + std::to_string(image.height) +
+        " pixels (width x height): this model reads lines of print, rows of " +
+        std::to_string(lines.row_height) + " pixels, at most " + std::to_string(lines.max_rows) +
+        " below each other and " + std::to_string(lines.row_width) +
+        " wide; `galen extract` cuts pages into such lines");
+  }
+  PreparedImage view;
+  view.pixels = image;
+  view.grid = {image.height / config_.patch_size, image.width / config_.patch_size};
+  view.tokens = image.height / square * (image.width / square);
+  view.part = true;
+  return std::vector<PreparedImage>{std::move(view)};
+}
 
 Result<int64_t> Gemma3ImageProcessor::SideOf(int64_t tokens) const {
   if (tokens == 0) return config_.image_size;
@@ -73,6 +96,7 @@ Result<std::vector<PreparedImage>> Gemma3ImageProcessor::Prepare(
         "this model resizes every image to one size; limits of pixels are for "
         "models of images of any shape, --image-tokens makes images smaller");
   }
+  if (config_.page_lines) return PrepareLine(image);
   ASSIGN_OR_RETURN(const int64_t side, SideOf(options.tokens));
   const int64_t patches = side / config_.patch_size;
   const int64_t tokens = options.tokens == 0 ? config_.tokens_per_image : options.tokens;

@@ -132,6 +132,7 @@ Result<VisionConfig> Gemma3VisionFromHf(const HfConfig& file, const std::string&
     const JsonView preprocessing(preprocessor, path);
     RETURN_IF_ERROR(ReadPreprocessorConfig(preprocessing, kBilinear, &c));
     RETURN_IF_ERROR(ReadPanAndScan(preprocessing, &c));
+    RETURN_IF_ERROR(ReadPageLines(preprocessing, &c));
   }
   return WithGrid(c, directory + "/config.json");
 }

@@ -9,7 +9,8 @@ Digest128 DigestOf(const SipKey& key, const ImageProcessor& processor, const Pre
   const uint64_t numbers[] = {version.size(), static_cast<uint64_t>(image.pixels.width),
                               static_cast<uint64_t>(image.pixels.height),
                               static_cast<uint64_t>(image.pixels.channels),
-                              static_cast<uint64_t>(image.tokens)};
+                              static_cast<uint64_t>(image.tokens),
+                              static_cast<uint64_t>(image.part)};
   std::vector<uint8_t> bytes(sizeof(numbers) + version.size() + image.pixels.pixels.size());
   uint8_t* at = bytes.data();
   std::memcpy(at, numbers, sizeof(numbers));

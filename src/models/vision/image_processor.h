@@ -22,6 +22,8 @@ struct PreparedImage {
   // Rows and columns of its tokens where the text decoder turns by them (several positions for each
   // token); zeros: its tokens count on like text.
   ImageGrid token_grid;
+  // The upper left part of a page, at the page's own scale: ImageBatch::corners.
+  bool part = false;
 };
 
 struct ImageOptions {

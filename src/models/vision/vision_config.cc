@@ -126,6 +126,23 @@ Status ReadPreprocessorConfig(const JsonView& view, int64_t filter, VisionConfig
   return OkStatus();
 }
 
+Status ReadPageLines(const JsonView& view, VisionConfig* config) {
+  if (!view.Has("page_lines")) return OkStatus();
+  ASSIGN_OR_RETURN(const JsonView lines, view.Object("page_lines"));
+  PageLines c;
+  const int64_t side = config->image_size;
+  ASSIGN_OR_RETURN(c.row_height, lines.GetIntOr("row_height", c.row_height, 1, side));
+  ASSIGN_OR_RETURN(c.row_width, lines.GetIntOr("row_width", c.row_width, 1, side));
+  ASSIGN_OR_RETURN(c.max_rows, lines.GetIntOr("max_rows", c.max_rows, 1, side / c.row_height));
+  ASSIGN_OR_RETURN(c.long_side, lines.GetIntOr("long_side", c.long_side, side, kMaxImageSize));
+  ASSIGN_OR_RETURN(c.kinds, lines.GetStrings("kinds"));
+  if (c.kinds.empty()) {
+    return DataLoss(lines.Describe("kinds") + ": expected the kinds of documents that it reads");
+  }
+  config->page_lines = std::move(c);
+  return OkStatus();
+}
+
 Result<Json> ReadPreprocessorFile(const std::string& directory, std::string* path) {
   for (const char* name : {"preprocessor_config.json", "processor_config.json"}) {
     *path = directory + "/" + name;

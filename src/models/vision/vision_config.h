@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,16 @@
 #include "formats/hf_config.h"
 
 namespace galen {
+
+// A model that reads documents line by line (docs/decisions/0004-reading-by-lines.md): each image is
+// the strip of one line of print, at its own size.
+struct PageLines {
+  int64_t row_height = 16;  // pixels
+  int64_t row_width = 256;
+  int64_t max_rows = 4;
+  int64_t long_side = 1024;        // of the page's picture that lines are cut from
+  std::vector<std::string> kinds;  // of documents that it learned to read: "lab_report"
+};
 
 // Limits far above every published tower.
 inline constexpr int64_t kMaxImageSize = 1 << 14;
@@ -42,6 +53,7 @@ struct VisionConfig {
   std::array<float, 3> image_mean = {0.5f, 0.5f, 0.5f};
   std::array<float, 3> image_std = {0.5f, 0.5f, 0.5f};
   bool pan_and_scan = false;  // long images also as crops without being asked
+  std::optional<PageLines> page_lines;
 
   int64_t head_dim() const { return hidden_size / num_attention_heads; }
   int64_t patches_per_side() const { return image_size / patch_size; }
@@ -64,6 +76,9 @@ Status ValidateVisionConfig(const VisionConfig& config, const std::string& sourc
 // `filter` (Pillow's number), rescale by 1/255 and leave no step out, else Unsupported says what
 // differs.
 Status ReadPreprocessorConfig(const JsonView& view, int64_t filter, VisionConfig* config);
+
+// "page_lines" of the same file, galen's own; the sizes must fit the tower.
+Status ReadPageLines(const JsonView& view, VisionConfig* config);
 
 // preprocessor_config.json of a checkpoint, or the part "image_processor" of processor_config.json,
 // which transformers 5 writes instead; null: neither is there. `path` becomes the file's.

@@ -1,16 +1,17 @@
 #include "server/documents/host_reader.h"
 
 #include <chrono>
-#include <future>
+#include <deque>
 #include <thread>
 
-#include "extract/answer/page_question.h"
+#include "extract/answer/line_schema.h"
 #include "formats/model_digest.h"
 
 namespace galen::server {
 namespace {
 
 constexpr std::chrono::milliseconds kTryAgain{50};
+constexpr size_t kLinesAtOnce = 16;
 
 }  // namespace
 
@@ -30,6 +31,9 @@ Result<std::unique_ptr<HostReader>> HostReader::Create(const ModelForRequest& mo
       identity.adapters.push_back(adapters[i].name + " " + adapters[i].digest);
   }
   identity.sees_images = host.session().images != nullptr;
+  if (identity.sees_images && host.files().vision.page_lines) {
+    identity.kinds = host.files().vision.page_lines->kinds;
+  }
   return reader;
 }
 
@@ -49,38 +53,90 @@ Result<int64_t> HostReader::Submit(const GenerateJob& job) {
   }
 }
 
-Result<extract::Answer> HostReader::Read(const extract::ReadRequest& request) {
-  ModelHost& host = *model_.host;
+extract::PageQuestionOptions HostReader::QuestionOptions() const {
   extract::PageQuestionOptions options;
   options.sees_images = identity_.sees_images;
   options.dpi = options_.dpi;
-  options.context = host.context();
+  options.context = model_.host->context();
   options.max_tokens = options_.max_tokens;
-  options.chat = host.chat();
-  ASSIGN_OR_RETURN(extract::PageQuestion question,
-                   extract::AskAboutPages(host.files(), request, options));
-  ASSIGN_OR_RETURN(
-      const std::shared_ptr<const grammar::Constraint> constraint,
-      host.CachedConstraint("pages " + request.schema,
-                            [&](const std::shared_ptr<const grammar::Vocabulary>& vocabulary) {
-                              return extract::AnswerConstraint(request.schema, vocabulary);
-                            }));
+  options.chat = model_.host->chat();
+  return options;
+}
+
+Result<HostReader::Asked> HostReader::Ask(EncodedPrompt prompt, std::vector<PreparedViews> images,
+                                          TextRequest request, const std::string& schema) {
+  ASSIGN_OR_RETURN(constraint_,
+                   model_.host->CachedConstraint(
+                       "pages " + schema,
+                       [&](const std::shared_ptr<const grammar::Vocabulary>& vocabulary) {
+                         return extract::AnswerConstraint(schema, vocabulary);
+                       }));
   GenerateJob job;
-  job.prompt = std::move(question.prompt);
-  job.images = std::move(question.images);
-  job.request = std::move(question.request);
-  job.request.cancelled = nullptr;  // Cancel below
-  job.request.constraint = constraint;
+  job.prompt = std::move(prompt);
+  job.images = std::move(images);
+  job.request = std::move(request);
+  job.request.cancelled = nullptr;  // AnswerTo cancels
+  job.request.constraint = constraint_;
   job.request.cache_salt = tenant_.cache_salt;
   job.request.adapters = model_.info->adapters;
   const auto promise = std::make_shared<std::promise<Result<TextResult>>>();
-  std::future<Result<TextResult>> done = promise->get_future();
+  Asked asked;
+  asked.done = promise->get_future();
   job.on_done = [promise](Result<TextResult> result) { promise->set_value(std::move(result)); };
-  ASSIGN_OR_RETURN(const int64_t id, Submit(job));
-  const std::stop_callback cancel(stop_, [&host, id] { host.Cancel(id); });
-  const Result<TextResult> result = done.get();
+  ASSIGN_OR_RETURN(asked.id, Submit(job));
+  return asked;
+}
+
+Result<extract::Answer> HostReader::AnswerTo(Asked asked) {
+  const std::stop_callback cancel(stop_, [&] { model_.host->Cancel(asked.id); });
+  const Result<TextResult> result = asked.done.get();
   if (!result.ok()) return result.status();
-  return extract::AnswerOf(*result, constraint->vocabulary());
+  return extract::AnswerOf(*result, constraint_->vocabulary());
+}
+
+Result<std::vector<extract::Answer>> HostReader::Read(const extract::ReadRequest& request) {
+  if (by_lines()) return ReadLines(request);
+  ASSIGN_OR_RETURN(extract::PageQuestion question,
+                   extract::AskAboutPages(model_.host->files(), request, QuestionOptions()));
+  ASSIGN_OR_RETURN(Asked asked, Ask(std::move(question.prompt), std::move(question.images),
+                                    std::move(question.request), request.schema));
+  ASSIGN_OR_RETURN(extract::Answer answer, AnswerTo(std::move(asked)));
+  return std::vector<extract::Answer>{std::move(answer)};
+}
+
+Result<std::vector<extract::Answer>> HostReader::ReadLines(const extract::ReadRequest& request) {
+  ASSIGN_OR_RETURN(std::vector<extract::LineQuestion> questions,
+                   extract::AskAboutLines(model_.host->files(), request, QuestionOptions()));
+  ASSIGN_OR_RETURN(const std::string schema, extract::LineSchema(request.schema));
+  // A few at a time: together they are computed as a batch, and others find places in the queue.
+  std::vector<extract::Answer> answers;
+  std::deque<Asked> asked;
+  Status failed = OkStatus();
+  const auto take = [&] {
+    Result<extract::Answer> answer = AnswerTo(std::move(asked.front()));
+    asked.pop_front();
+    if (!answer.ok()) {
+      failed = answer.status();
+    } else if (failed.ok()) {
+      if (request.on_text && answer->text != "{}") request.on_text(answer->text + "\n");
+      answers.push_back(*std::move(answer));
+    }
+  };
+  for (extract::LineQuestion& question : questions) {
+    if (asked.size() == kLinesAtOnce) take();
+    if (!failed.ok()) break;
+    Result<Asked> next = Ask(std::move(question.prompt), std::move(question.images),
+                             std::move(question.request), schema);
+    if (next.ok()) {
+      asked.push_back(*std::move(next));
+    } else {
+      failed = next.status();
+    }
+  }
+  // Questions that were asked end before what they need does.
+  while (!asked.empty()) take();
+  RETURN_IF_ERROR(failed);
+  return extract::AnswersOfLines(request.schema, questions, std::move(answers));
 }
 
 }  // namespace galen::server

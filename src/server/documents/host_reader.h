@@ -2,10 +2,13 @@
 // batch.
 #pragma once
 
+#include <future>
+#include <memory>
 #include <optional>
 #include <stop_token>
+#include <vector>
 
-#include "extract/answer/reader.h"
+#include "extract/answer/line_questions.h"
 #include "server/api/generate.h"
 
 namespace galen::server {
@@ -24,7 +27,8 @@ class HostReader : public extract::Reader {
                                                     std::stop_token stop);
 
   extract::ReaderIdentity identity() const override { return identity_; }
-  Result<extract::Answer> Read(const extract::ReadRequest& request) override;
+  size_t MostPages() const override { return by_lines() ? 1 : SIZE_MAX; }
+  Result<std::vector<extract::Answer>> Read(const extract::ReadRequest& request) override;
   // Why the model took no request: its queue was full, it is being closed.
   const std::optional<ApiError>& refusal() const { return refusal_; }
 
@@ -35,12 +39,24 @@ class HostReader : public extract::Reader {
   // Waits for a place in the queue, but not for the first request of a document: whoever asks is
   // told to come back.
   Result<int64_t> Submit(const GenerateJob& job);
+  bool by_lines() const { return !identity_.kinds.empty(); }
+  extract::PageQuestionOptions QuestionOptions() const;
+  Result<std::vector<extract::Answer>> ReadLines(const extract::ReadRequest& request);
+  // A question on its way through the model.
+  struct Asked {
+    int64_t id = 0;
+    std::future<Result<TextResult>> done;
+  };
+  Result<Asked> Ask(EncodedPrompt prompt, std::vector<PreparedViews> images, TextRequest request,
+                    const std::string& schema);
+  Result<extract::Answer> AnswerTo(Asked asked);
 
   const ModelForRequest model_;
   const Tenant tenant_;
   const HostReaderOptions options_;
   const std::stop_token stop_;
   extract::ReaderIdentity identity_;
+  std::shared_ptr<const grammar::Constraint> constraint_;  // of the last question
   bool admitted_ = false;
   std::optional<ApiError> refusal_;
 };

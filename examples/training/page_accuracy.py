@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""How many fields of made-up pages a model reads exactly right: `galen extract` against truth.jsonl of `galen data synth`.
+
+    page_accuracy.py GALEN PAGES [--model MODEL] [--limit N] [--json]
+
+A field is a value of the truth that is not null. Entries of lists are matched by their first value (the name of the test), what is left
+in order. "invented" are values where the truth has none. Standard library only.
+"""
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+
+def wilson(right, total):
+    """The 95 % interval of a share."""
+    if total == 0:
+        return 0.0, 1.0
+    z, p = 1.96, right / total
+    middle, half = p + z * z / (2 * total), z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
+    return (middle - half) / (1 + z * z / total), (middle + half) / (1 + z * z / total)
+
+
+def paired(truth, read):
+    """Entries of two lists beside each other, None where one has no partner."""
+    name = lambda entry: next(iter(entry.values()), None) if isinstance(entry, dict) else entry
+    left = list(range(len(read)))
+    partner = {}
+    for i, entry in enumerate(truth):
+        for j in left:
+            if name(read[j]) == name(entry):
+                partner[i] = j
+                left.remove(j)
+                break
+    for i in range(len(truth)):
+        if i not in partner and left:
+            partner[i] = left.pop(0)
+    pairs = [(entry, read[partner[i]] if i in partner else None) for i, entry in enumerate(truth)]
+    return pairs + [(None, read[j]) for j in left]
+
+
+def compare(truth, read, path, counts):
+    if isinstance(truth, dict) or isinstance(read, dict):
+        truth, read = truth or {}, read if isinstance(read, dict) else {}
+        for key in list(truth) + [k for k in read if k not in truth]:
+            compare(truth.get(key), read.get(key), f"{path}/{key}", counts)
+    elif isinstance(truth, list) or isinstance(read, list):
+        for a, b in paired(truth or [], read if isinstance(read, list) else []):
+            compare(a, b, path + "/*", counts)
+    elif truth is not None:
+        right, total = counts.setdefault(path, [0, 0, 0])[:2]
+        counts[path][:2] = [right + (truth == read), total + 1]
+    elif read is not None:
+        counts.setdefault(path, [0, 0, 0])[2] += 1
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("galen")
+    parser.add_argument("pages", type=Path)
+    parser.add_argument("--model", default="galen-mini")
+    parser.add_argument("--limit", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    truth = [json.loads(line) for line in (args.pages / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
+    truth = truth[:args.limit] if args.limit else truth
+
+    def read(entry):
+        command = [args.galen, "extract", *(str(args.pages / page["file"]) for page in entry["pages"]), "--model", args.model, "--schema",
+                   entry["kind"], "--ocr", "never"] + (["--threads", "1"] if args.jobs > 1 else [])
+        begin = time.monotonic()
+        done = subprocess.run(command, capture_output=True, text=True)
+        return done, time.monotonic() - begin
+
+    counts, failed, whole, seconds = {}, 0, 0, []
+    with ThreadPoolExecutor(args.jobs) as pool:
+        for entry, (done, took) in zip(truth, pool.map(read, truth)):
+            document = json.loads(done.stdout)["document"] if done.returncode == 0 else {}
+            failed += done.returncode != 0
+            seconds.append(took)
+            page = {}
+            compare(entry["fields"], document, "", page)
+            whole += all(right == total and not more for right, total, more in page.values())
+            for path, (right, total, more) in page.items():
+                sums = counts.setdefault(path, [0, 0, 0])
+                counts[path] = [sums[0] + right, sums[1] + total, sums[2] + more]
+    right, total, invented = (sum(c[i] for c in counts.values()) for i in range(3))
+    low, high = wilson(right, total)
+    result = {"documents": len(truth), "failed": failed, "whole": whole, "fields": total, "right": right, "share": right / max(total, 1),
+              "interval": [low, high], "invented": invented, "median_s": sorted(seconds)[len(seconds) // 2] if seconds else None,
+              "by_field": {path: {"right": c[0], "total": c[1], "invented": c[2]} for path, c in sorted(counts.items())}}
+    if args.json:
+        print(json.dumps(result, indent=1))
+        return
+    print(f"{len(truth)} documents, {failed} without an answer, {whole} without a fault; median {result['median_s']:.2f} s")
+    print(f"fields right: {right} of {total}, {100 * right / max(total, 1):.1f} % [{100 * low:.1f}, {100 * high:.1f}]; invented: {invented}")
+    for path, (a, b, more) in sorted(counts.items()):
+        print(f"  {path:28} {a:6} of {b:6}  {100 * a / max(b, 1):5.1f} %  invented {more}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
