@@ -48,7 +48,6 @@ Result<std::shared_ptr<MappedFile>> MappedFile::Open(const std::string& path) {
     builtin->path_ = path;
     builtin->data_ = bytes->data();
     builtin->size_ = bytes->size();
-    builtin->owned_ = false;
     return builtin;
   }
   Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
@@ -68,14 +67,14 @@ Result<std::shared_ptr<MappedFile>> MappedFile::Open(const std::string& path) {
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr && owned_) ::munmap(const_cast<uint8_t*>(data_), size_);
+  if (data_ != nullptr && !IsBuiltinPath(path_)) ::munmap(const_cast<uint8_t*>(data_), size_);
 }
 
 void MappedFile::DropPages(size_t offset, size_t length) const {
   const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   const size_t first = (offset + page - 1) / page * page;
   const size_t last = (offset + length) / page * page;
-  if (data_ == nullptr || !owned_ || last <= first || last > size_) return;
+  if (data_ == nullptr || IsBuiltinPath(path_) || last <= first || last > size_) return;
   ::madvise(const_cast<uint8_t*>(data_) + first, last - first, MADV_DONTNEED);
 }
 

@@ -33,7 +33,6 @@ class MappedFile {
   std::string path_;
   const uint8_t* data_ = nullptr;
   size_t size_ = 0;
-  bool owned_ = true;  // false: the bytes are the program's own
 };
 
 // Reads a regular file, a pipe, or standard input ("-"), refusing more than max_bytes.
