@@ -10,7 +10,7 @@
 namespace galen::dicom {
 namespace {
 
-uint8_t ShareToByte(double fraction) {
+uint8_t ToByte(double fraction) {
   return static_cast<uint8_t>(std::floor(std::clamp(fraction, 0.0, 1.0) * 255.0 + 0.5));
 }
 
@@ -128,7 +128,7 @@ Result<Image> RenderGrey(const StoredFrame& frame, const DataSet& data_set, int6
   image.channels = 1;
   const bool inverted = report->inverted;
   image.pixels = MapSamples<uint8_t>(frame, [&](double stored) {
-    const uint8_t value = ShareToByte(voi(modality(stored)));
+    const uint8_t value = ToByte(voi(modality(stored)));
     return static_cast<uint8_t>(inverted ? 255 - value : value);
   });
   return image;
@@ -168,8 +168,7 @@ Result<Image> RenderColour(const StoredFrame& frame, RenderReport* report) {
     image.pixels = frame.data;
   } else {
     const double top = std::ldexp(1, frame.bits_stored) - 1;
-    image.pixels =
-        MapSamples<uint8_t>(frame, [&](double stored) { return ShareToByte(stored / top); });
+    image.pixels = MapSamples<uint8_t>(frame, [&](double stored) { return ToByte(stored / top); });
   }
   report->colour = "RGB";
   if (frame.photometric == "YBR_FULL" || frame.photometric == "YBR_FULL_422") {
