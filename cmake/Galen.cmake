@@ -1,18 +1,19 @@
-# Sanitized builds, which are made once and whole, compile eight files of the target as one: where headers cost more than the
-# code, that takes a quarter of the time. Its files must not have names in common.
+# Eight files of the target at a time are compiled as one (GALEN_TOGETHER): most of the time goes into headers, which are then
+# read once. Such files see each other's anonymous namespaces: they must not have names in common. A file with
+# SKIP_UNITY_BUILD_INCLUSION stays alone.
 function(galen_compile_together target)
-  if(GALEN_SANITIZE)
+  if(GALEN_TOGETHER)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
   endif()
 endfunction()
 
-# galen_folder(NAME [USES folder...] [LIBS lib...] [FOREIGN_BYTES] [TOGETHER])
+# galen_folder(NAME [USES folder...] [LIBS lib...] [FOREIGN_BYTES] [APART])
 # Declares the folder src/NAME as one static library. Its link line is its permission to include: USES lists the folders of
 # src/ that it may use (tools/check_layers.py holds the same table). Every *_test.cc beside the code goes into NAME_test.
-# FOREIGN_BYTES: it reads files or requests, so sanitized builds check the alignment of each access. TOGETHER:
-# galen_compile_together.
+# FOREIGN_BYTES: it reads files or requests, so sanitized builds check the alignment of each access. APART: each
+# file is compiled alone; otherwise galen_compile_together.
 function(galen_folder name)
-  cmake_parse_arguments(ARG "FOREIGN_BYTES;TOGETHER" "" "USES;LIBS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "FOREIGN_BYTES;APART" "" "USES;LIBS;EXCLUDE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
@@ -32,7 +33,7 @@ function(galen_folder name)
   if(ARG_FOREIGN_BYTES AND GALEN_SANITIZE MATCHES undefined)
     target_compile_options(galen_${name} PRIVATE -fsanitize=alignment)
   endif()
-  if(ARG_TOGETHER)
+  if(sources AND NOT ARG_APART)
     galen_compile_together(galen_${name})
   endif()
   target_include_directories(galen_${name} ${scope} ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
@@ -41,6 +42,9 @@ function(galen_folder name)
     add_executable(${name}_test ${tests})
     # GCC 12 finds overflows in the containers of tests where there are none: warnings there are shown, no errors.
     target_compile_options(${name}_test PRIVATE -Wno-error)
+    if(NOT ARG_APART)
+      galen_compile_together(${name}_test)
+    endif()
     target_link_libraries(${name}_test PRIVATE galen_${name} GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE GALEN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND ${name}_test)

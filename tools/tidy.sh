@@ -5,5 +5,5 @@
 set -eu
 cd "$(dirname "$0")/.."
 build=build/tidy
-cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER_LAUNCHER= >/dev/null
+cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Debug -DGALEN_TOGETHER=OFF -DCMAKE_CXX_COMPILER_LAUNCHER= >/dev/null
 exec python3 tools/tidy.py --build $build "$@"

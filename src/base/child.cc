@@ -18,6 +18,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/fd.h"
+
 namespace galen {
 namespace {
 
@@ -25,22 +27,6 @@ constexpr int kPollMilliseconds = 50;
 // Descriptors below this one are closed one by one where the kernel has no close_range (before
 // Linux 5.11).
 constexpr int kDescriptorsToClose = 65536;
-
-struct Fd {
-  int fd = -1;
-  Fd() = default;
-  explicit Fd(int f) : fd(f) {}
-  Fd(Fd&& other) noexcept : fd(std::exchange(other.fd, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd, other.fd);
-    return *this;
-  }
-  ~Fd() { Close(); }
-  void Close() {
-    if (fd >= 0) ::close(fd);
-    fd = -1;
-  }
-};
 
 struct Pipe {
   Fd read, write;

@@ -12,16 +12,10 @@
 
 #include "base/builtin_files.h"
 
+#include "base/fd.h"
+
 namespace galen {
 namespace {
-
-// Owns a file descriptor.
-struct Fd {
-  int fd = -1;
-  ~Fd() {
-    if (fd >= 0) ::close(fd);
-  }
-};
 
 Status SystemError(const std::string& what, const std::string& path) {
   const int error = errno;

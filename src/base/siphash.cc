@@ -7,7 +7,7 @@
 namespace galen {
 namespace {
 
-struct State {
+struct SipState {
   uint64_t v0, v1, v2, v3;
 
   void Round() {
@@ -36,8 +36,8 @@ SipKey RandomSipKey() {
 }
 
 Digest128 SipHash128(const SipKey& key, std::span<const uint8_t> bytes) {
-  State s{key.k0 ^ 0x736f6d6570736575, key.k1 ^ 0x646f72616e646f6d ^ 0xee,
-          key.k0 ^ 0x6c7967656e657261, key.k1 ^ 0x7465646279746573};
+  SipState s{key.k0 ^ 0x736f6d6570736575, key.k1 ^ 0x646f72616e646f6d ^ 0xee,
+             key.k0 ^ 0x6c7967656e657261, key.k1 ^ 0x7465646279746573};
   size_t i = 0;
   for (; i + 8 <= bytes.size(); i += 8) {
     uint64_t word;

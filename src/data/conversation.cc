@@ -51,7 +51,7 @@ Result<std::string> ImagePath(const OrderedJson& value) {
 }
 
 // The parts of a message; images that name their file are added to `images`.
-Result<OrderedJson> Content(const OrderedJson& content, std::vector<std::string>* images) {
+Result<OrderedJson> ReadContent(const OrderedJson& content, std::vector<std::string>* images) {
   if (content.is_string()) return content;
   if (!content.is_array())
     return Wrong("a message's content is neither a text nor a list of parts");
@@ -86,7 +86,7 @@ Status FromMessages(const OrderedJson& messages, Conversation* out) {
     const auto content = message.find("content");
     if (content == message.end()) return Wrong("a message has no \"content\"");
     OrderedJson copy = message;
-    ASSIGN_OR_RETURN(copy["content"], Content(*content, &out->images));
+    ASSIGN_OR_RETURN(copy["content"], ReadContent(*content, &out->images));
     out->messages.push_back(std::move(copy));
   }
   return OkStatus();

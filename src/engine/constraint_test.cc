@@ -112,7 +112,7 @@ class ConstraintTest : public testing::Test {
   TestModel model_;
 };
 
-EngineOptions Options() {
+EngineOptions ConstraintOptions() {
   EngineOptions options;
   options.context = 256;
   options.max_sequences = 4;
@@ -126,7 +126,8 @@ TEST_F(ConstraintTest, AnswersSatisfyTheirConstraints) {
   const auto regex = *Constraint::FromRegex("[a-z]{5,9}-[0-9]{3}", vocabulary_);
   const auto gbnf = *Constraint::FromGbnf("root ::= \"(\" [a-c]* root? \")\"", vocabulary_);
   for (const float temperature : {0.0f, 2.0f}) {
-    const auto answers = Run(Options(), {schema, regex, nullptr, gbnf, schema}, temperature, 200);
+    const auto answers =
+        Run(ConstraintOptions(), {schema, regex, nullptr, gbnf, schema}, temperature, 200);
     EXPECT_TRUE(Complete(*schema, Text(answers[0]))) << Text(answers[0]);
     EXPECT_TRUE(Complete(*regex, Text(answers[1]))) << Text(answers[1]);
     EXPECT_TRUE(Complete(*schema, Text(answers[4]))) << Text(answers[4]);
@@ -135,20 +136,20 @@ TEST_F(ConstraintTest, AnswersSatisfyTheirConstraints) {
     // What recursion never ends is cut off, but still a beginning of a valid text.
     EXPECT_NE(gbnf->Advance(gbnf->Start(), Text(answers[3])), grammar::kDead);
     // The one without a constraint is as if it were alone.
-    EXPECT_EQ(answers[2], Run(Options(), {schema, regex, nullptr}, temperature, 200)[2]);
+    EXPECT_EQ(answers[2], Run(ConstraintOptions(), {schema, regex, nullptr}, temperature, 200)[2]);
   }
 }
 
 // Greedy answers; under a temperature the draw is among fewer tokens.
 TEST_F(ConstraintTest, AConstraintThatHoldsAnywayChangesNothing) {
   const auto any = *Constraint::FromRegex("[^]*", vocabulary_);
-  const Answer free = Run(Options(), {nullptr}, 0.0f, 60)[0];
+  const Answer free = Run(ConstraintOptions(), {nullptr}, 0.0f, 60)[0];
   // The expression is about UTF-8, which a random model need not write: as far as it does.
   size_t good = 0;
   grammar::GrammarMatcher matcher(any, {});
   while (good < free.tokens.size() && matcher.Accept(free.tokens[good])) ++good;
   ASSERT_GT(good, 0u);
-  const Answer bound = Run(Options(), {any}, 0.0f, 60)[0];
+  const Answer bound = Run(ConstraintOptions(), {any}, 0.0f, 60)[0];
   ASSERT_GE(bound.tokens.size(), good);
   const auto end = free.tokens.begin() + static_cast<int64_t>(good);
   EXPECT_TRUE(std::equal(free.tokens.begin(), end, bound.tokens.begin()));
@@ -157,7 +158,7 @@ TEST_F(ConstraintTest, AConstraintThatHoldsAnywayChangesNothing) {
 TEST_F(ConstraintTest, ForcedStretchesAreGuessedAndChangeNothing) {
   const auto schema = *Constraint::FromSchema(kSchema, vocabulary_, grammar::Whitespace::kCompact);
   for (const float temperature : {0.0f, 1.0f}) {
-    EngineOptions options = Options();
+    EngineOptions options = ConstraintOptions();
     EngineCounters guessed, plain, spoken;
     const auto with = Run(options, {schema, schema}, temperature, 200, &guessed);
     options.forced_drafts = false;
@@ -174,9 +175,9 @@ TEST_F(ConstraintTest, ForcedStretchesAreGuessedAndChangeNothing) {
 
 TEST_F(ConstraintTest, SurvivesPreemption) {
   const auto schema = *Constraint::FromSchema(kSchema, vocabulary_, grammar::Whitespace::kCompact);
-  const Answer whole = Run(Options(), {schema})[0];
+  const Answer whole = Run(ConstraintOptions(), {schema})[0];
   Answer answer;
-  auto engine = *Engine::Create(*model_.model, *kernels_, threads_, Options());
+  auto engine = *Engine::Create(*model_.model, *kernels_, threads_, ConstraintOptions());
   const int64_t id = *engine->Submit(Make(schema, 1, 0.0f, 150, &answer));
   for (int step = 0; engine->Step(); ++step) {
     if (step % 7 == 3) engine->PreemptForTest(id);
@@ -187,7 +188,7 @@ TEST_F(ConstraintTest, SurvivesPreemption) {
 TEST_F(ConstraintTest, ThinksFirst) {
   const auto regex = *Constraint::FromRegex("abc", vocabulary_);
   Answer answer;
-  auto engine = *Engine::Create(*model_.model, *kernels_, threads_, Options());
+  auto engine = *Engine::Create(*model_.model, *kernels_, threads_, ConstraintOptions());
   Request request = Make(regex, 1, 0.0f, 40, &answer);
   request.thinking = {end_ - 2, end_ - 1, true};
   request.sampling.logit_bias = {{end_, 1000.0f}};  // wants to end inside the thought: it may not
@@ -202,7 +203,7 @@ TEST_F(ConstraintTest, ThinksFirst) {
 
 TEST_F(ConstraintTest, ErrorsAreNamed) {
   Answer answer;
-  auto engine = *Engine::Create(*model_.model, *kernels_, threads_, Options());
+  auto engine = *Engine::Create(*model_.model, *kernels_, threads_, ConstraintOptions());
   // Nothing that the vocabulary has can follow: all its tokens are banned.
   const auto regex = *Constraint::FromRegex("abc", vocabulary_);
   Request request = Make(regex, 1, 0.0f, 40, &answer);

@@ -13,12 +13,12 @@ namespace {
 constexpr int64_t kImageTokens = 40;  // more than a page, no multiple of one, as long as the window
 constexpr int32_t kSoftToken = 99;
 
-struct Answer {
+struct MediaAnswer {
   std::vector<int32_t> tokens;
   std::vector<float> logprobs;
   FinishReason finish = FinishReason::kNone;
   std::string error;
-  bool operator==(const Answer&) const = default;
+  bool operator==(const MediaAnswer&) const = default;
 };
 
 std::shared_ptr<const MediaEmbedding> MakeEmbedding(int64_t hidden, uint64_t seed,
@@ -63,7 +63,8 @@ class MediaTest : public ::testing::TestWithParam<std::string> {
     return *std::move(engine);
   }
   // Text, and an image for each seed with some text behind it.
-  Request Question(const std::vector<uint64_t>& seeds, Answer* answer, int64_t max_tokens = 8) {
+  Request Question(const std::vector<uint64_t>& seeds, MediaAnswer* answer,
+                   int64_t max_tokens = 8) {
     Request request;
     request.prompt = TestTokens(17, 5);
     for (const uint64_t seed : seeds) {
@@ -86,8 +87,8 @@ class MediaTest : public ::testing::TestWithParam<std::string> {
     };
     return request;
   }
-  Answer Ask(Engine& engine, const std::vector<uint64_t>& seeds) {
-    Answer answer;
+  MediaAnswer Ask(Engine& engine, const std::vector<uint64_t>& seeds) {
+    MediaAnswer answer;
     const auto id = engine.Submit(Question(seeds, &answer));
     EXPECT_TRUE(id.ok()) << id.status().message();
     while (engine.Step()) {
@@ -102,7 +103,7 @@ class MediaTest : public ::testing::TestWithParam<std::string> {
 
 TEST_P(MediaTest, ImagesMatterAndChunksDoNot) {
   const auto whole = Make(Options());
-  const Answer one = Ask(*whole, {1, 2});
+  const MediaAnswer one = Ask(*whole, {1, 2});
   ASSERT_EQ(one.tokens.size(), 8u) << one.error;
   EXPECT_FALSE(Ask(*Make(Options()), {1, 3}) == one);
   EXPECT_FALSE(Ask(*Make(Options()), {2, 1}) == one);
@@ -115,7 +116,7 @@ TEST_P(MediaTest, ImagesMatterAndChunksDoNot) {
 
 TEST_P(MediaTest, AnImageThatNoStepHasRoomForIsRefused) {
   if (turns()) GTEST_SKIP() << "images of this family may be cut";
-  Answer answer;
+  MediaAnswer answer;
   const auto engine = Make(Options(kImageTokens - 1));
   const auto id = engine->Submit(Question({1}, &answer));
   EXPECT_EQ(id.status().code(), StatusCode::kInvalidArgument);
@@ -139,7 +140,7 @@ TEST_P(MediaTest, EqualTokensOfDifferentImagesShareNothing) {
 
 // The cached prefix ends inside an image, whose other tokens are computed then.
 TEST_P(MediaTest, AHitGivesTheBitsOfNone) {
-  const Answer alone = Ask(*Make(Options()), {1, 2});
+  const MediaAnswer alone = Ask(*Make(Options()), {1, 2});
   const auto engine = Make(Options());
   EXPECT_TRUE(Ask(*engine, {1, 2}) == alone);
   EXPECT_TRUE(Ask(*engine, {1, 2}) == alone);
@@ -148,9 +149,9 @@ TEST_P(MediaTest, AHitGivesTheBitsOfNone) {
 }
 
 TEST_P(MediaTest, PreemptedAndResumed) {
-  const Answer alone = Ask(*Make(Options()), {1, 2});
+  const MediaAnswer alone = Ask(*Make(Options()), {1, 2});
   for (const int64_t chunk : {kImageTokens, int64_t{256}}) {
-    Answer answer;
+    MediaAnswer answer;
     EngineOptions options = Options(chunk);
     options.prefix_cache = false;
     const auto engine = Make(options);
@@ -164,11 +165,11 @@ TEST_P(MediaTest, PreemptedAndResumed) {
 }
 
 TEST_P(MediaTest, InABatch) {
-  const Answer alone = Ask(*Make(Options()), {1, 2});
+  const MediaAnswer alone = Ask(*Make(Options()), {1, 2});
   EngineOptions options = Options(kImageTokens + 8);
   options.max_sequences = 6;
   const auto engine = Make(options);
-  std::vector<Answer> answers(6);
+  std::vector<MediaAnswer> answers(6);
   for (size_t i = 0; i < answers.size(); ++i) {
     const std::vector<uint64_t> seeds =
         i % 2 == 0 ? std::vector<uint64_t>{1, 2} : std::vector<uint64_t>{i};
@@ -181,7 +182,7 @@ TEST_P(MediaTest, InABatch) {
 
 TEST_P(MediaTest, MediaThatDoNotFitTheirPromptAreRefused) {
   const auto engine = Make(Options());
-  Answer answer;
+  MediaAnswer answer;
   Request late = Question({1}, &answer), narrow = Question({1}, &answer),
           crossed = Question({1, 2}, &answer);
   late.media[0].begin = 30;

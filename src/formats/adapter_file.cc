@@ -26,7 +26,7 @@ std::string LastPart(std::string path) {
   return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
-std::string Digest(std::string_view head, const Checkpoint& checkpoint) {
+std::string DigestOf(std::string_view head, const Checkpoint& checkpoint) {
   std::string parts(head);
   for (const TensorInfo& tensor : checkpoint.tensors()) {
     parts.append(tensor.name).append(" ").append(tensor.type_name).append(ShapeText(tensor.shape));
@@ -169,7 +169,7 @@ Result<AdapterFile> OpenPeft(const std::string& path) {
   }
   if (file.modules.empty()) return DataLoss(tensors + " holds no tensor");
   RETURN_IF_ERROR(FinishPeft(&file));
-  file.digest = Digest(text, *file.checkpoint);
+  file.digest = DigestOf(text, *file.checkpoint);
   return file;
 }
 
@@ -228,7 +228,7 @@ Result<AdapterFile> OpenGguf(const std::string& path) {
   if (file.modules.empty()) return DataLoss(path + " holds no tensor");
   file.config.r = file.modules[0].a->shape[0];
   file.digest =
-      Digest(file.architecture + std::to_string(file.config.lora_alpha), *file.checkpoint);
+      DigestOf(file.architecture + std::to_string(file.config.lora_alpha), *file.checkpoint);
   return file;
 }
 

@@ -69,7 +69,7 @@ int64_t NextInteger(GgufType type, const uint8_t** p, bool* ok) {
   }
 }
 
-std::string Found(const GgufEntry& entry) {
+std::string FoundEntry(const GgufEntry& entry) {
   if (entry.type != GgufType::kArray) return std::string(GgufTypeName(entry.type));
   return "an array of " + std::to_string(entry.count) + " " +
          std::string(GgufTypeName(entry.element));
@@ -90,7 +90,7 @@ Result<const GgufEntry*> GgufFile::Expect(std::string_view key, std::string_view
 
 Status GgufFile::WrongType(const GgufEntry& entry, std::string_view expected) const {
   return DataLoss(name_ + ": metadata key " + Quoted(entry.key) + ": expected " +
-                  std::string(expected) + ", found " + Found(entry));
+                  std::string(expected) + ", found " + FoundEntry(entry));
 }
 
 Result<int64_t> GgufFile::GetInt(std::string_view key) const {

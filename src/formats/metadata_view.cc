@@ -26,7 +26,7 @@ std::string Range(T min, T max) {
 }
 
 // What a value is, short enough for a message.
-std::string Found(const Json& value) {
+std::string FoundValue(const Json& value) {
   switch (value.type()) {
     case Json::value_t::array:
       return "a list of " + std::to_string(value.size());
@@ -158,7 +158,7 @@ std::string JsonView::Describe(std::string_view key) const {
 Status JsonView::Wrong(std::string_view key, std::string_view expected) const {
   const Json* value = Get(key);
   return DataLoss(Describe(key) + ": expected " + std::string(expected) + ", found " +
-                  (value == nullptr ? "nothing" : Found(*value)));
+                  (value == nullptr ? "nothing" : FoundValue(*value)));
 }
 
 Result<JsonView> JsonView::Object(std::string_view key) const {
@@ -204,7 +204,7 @@ Result<std::vector<int64_t>> JsonView::ReadInts(std::string_view key) const {
       number = element.get<bool>() ? 1 : 0;
     } else if (!ToInt(element, &number)) {
       return DataLoss(Describe(key) + ": element " + std::to_string(result.size()) +
-                      ": expected a whole number, found " + Found(element));
+                      ": expected a whole number, found " + FoundValue(element));
     }
     result.push_back(number);
   }
@@ -218,7 +218,7 @@ Result<std::vector<std::string>> JsonView::ReadStrings(std::string_view key) con
   for (const Json& element : *value) {
     if (!element.is_string()) {
       return DataLoss(Describe(key) + ": element " + std::to_string(result.size()) +
-                      ": expected a string, found " + Found(element));
+                      ": expected a string, found " + FoundValue(element));
     }
     result.push_back(element.get<std::string>());
   }

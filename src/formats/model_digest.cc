@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kBytesOfTensor = 4096;
 
-std::string Digest(std::string_view text) {
+std::string DigestOfText(std::string_view text) {
   return Sha256Hex({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
 }
 
@@ -27,7 +27,7 @@ Result<std::string> ModelDigest(const Checkpoint& checkpoint) {
     const std::string path = checkpoint.directory() + "/" + std::string(name);
     if (!FileExists(path)) continue;
     ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-    parts.append(name).append(" ").append(Digest(text)).append("\n");
+    parts.append(name).append(" ").append(DigestOfText(text)).append("\n");
   }
   for (const TensorInfo& tensor : checkpoint.tensors()) {
     parts.append(tensor.name).append(" ").append(tensor.type_name);
@@ -36,7 +36,7 @@ Result<std::string> ModelDigest(const Checkpoint& checkpoint) {
     parts.append(" ").append(std::to_string(tensor.bytes.size()));
     parts.append(" ").append(Sha256Hex(first)).append("\n");
   }
-  return Digest(parts);
+  return DigestOfText(parts);
 }
 
 }  // namespace galen

@@ -13,7 +13,7 @@ namespace galen {
 namespace {
 
 constexpr int64_t kMaxRank = 1 << 16;
-constexpr size_t kMaxPattern = 512;  // bytes of a regular expression
+constexpr size_t kMaxRegexBytes = 512;  // bytes of a regular expression
 constexpr double kMaxAlpha = 1e9;
 
 // Read below.
@@ -89,9 +89,9 @@ Status ReadPattern(const JsonView& view, std::string_view key, Read read,
                    std::vector<std::pair<std::string, T>>* pattern) {
   ASSIGN_OR_RETURN(const JsonView object, view.Object(key));
   for (const auto& [module, value] : object.json().items()) {
-    if (module.size() > kMaxPattern) {
+    if (module.size() > kMaxRegexBytes) {
       return DataLoss(view.Describe(key) + " has a key of " + std::to_string(module.size()) +
-                      " bytes; at most " + std::to_string(kMaxPattern));
+                      " bytes; at most " + std::to_string(kMaxRegexBytes));
     }
     ASSIGN_OR_RETURN(const T number, read(object, module));
     pattern->emplace_back(module, number);

@@ -13,9 +13,9 @@
 namespace galen {
 namespace {
 
-constexpr size_t kMaxTensors = 1 << 18;
-constexpr size_t kMaxNameBytes = 1024;
-constexpr size_t kMaxDims = 16;
+constexpr size_t kMaxEntries = 1 << 18;
+constexpr size_t kMaxTensorName = 1024;
+constexpr size_t kMaxShape = 16;
 
 // The types of the format (safetensors 0.8), with their size in bits; `known` tells which of them
 // galen has.
@@ -70,8 +70,8 @@ class HeaderReader : public nlohmann::json_sax<Json> {
     if (place_ != Place::kShape && place_ != Place::kOffsets) return Unexpected("a number");
     std::vector<uint64_t>& list =
         place_ == Place::kShape ? entries.back().shape : entries.back().offsets;
-    if (list.size() >= kMaxDims)
-      return Fail(Where() + " has more than " + std::to_string(kMaxDims) + " numbers");
+    if (list.size() >= kMaxShape)
+      return Fail(Where() + " has more than " + std::to_string(kMaxShape) + " numbers");
     list.push_back(value);
     return true;
   }
@@ -98,8 +98,8 @@ class HeaderReader : public nlohmann::json_sax<Json> {
       place_ = Place::kMetadata;
       return true;
     }
-    if (entries.size() >= kMaxTensors)
-      return Fail("more than " + std::to_string(kMaxTensors) + " tensors");
+    if (entries.size() >= kMaxEntries)
+      return Fail("more than " + std::to_string(kMaxEntries) + " tensors");
     entries.emplace_back().name = field_;
     place_ = Place::kTensor;
     return true;
@@ -132,7 +132,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   bool key(string_t& name) override {
     if (place_ == Place::kTop) {
       if (!names_.insert(name).second) return Fail(Subject(name) + " occurs twice");
-      if (name.empty() || name.size() > kMaxNameBytes || !IsPlainName(name)) {
+      if (name.empty() || name.size() > kMaxTensorName || !IsPlainName(name)) {
         return Fail(Subject(name) + ": the name is empty, too long or not printable");
       }
       field_ = std::move(name);
@@ -341,8 +341,8 @@ Result<SafetensorsIndex> ParseSafetensorsIndex(std::string_view json, const std:
   }
   SafetensorsIndex index;
   const Json& map = (*root)["weight_map"];
-  if (map.size() > kMaxTensors)
-    return DataLoss(name + ": more than " + std::to_string(kMaxTensors) + " tensors");
+  if (map.size() > kMaxEntries)
+    return DataLoss(name + ": more than " + std::to_string(kMaxEntries) + " tensors");
   for (const auto& [tensor, shard] : map.items()) {
     if (!shard.is_string())
       return DataLoss(name + ": tensor " + Quoted(tensor) + ": expected the name of a shard file");

@@ -7,7 +7,7 @@
 namespace galen {
 namespace {
 
-Result<SafetensorsFile> Parse(const Bytes& bytes) {
+Result<SafetensorsFile> ParseWhole(const Bytes& bytes) {
   return ParseSafetensors(bytes.span(), "m.safetensors");
 }
 
@@ -15,7 +15,7 @@ void ExpectBad(std::string_view header, size_t buffer,
                std::initializer_list<std::string_view> parts,
                StatusCode code = StatusCode::kDataLoss) {
   const Bytes bytes = Safetensors(header, buffer);
-  Result<SafetensorsFile> file = Parse(bytes);
+  Result<SafetensorsFile> file = ParseWhole(bytes);
   ASSERT_FALSE(file.ok()) << header;
   ExpectError(file.status(), code, {"m.safetensors: "});
   ExpectError(file.status(), code, parts);
@@ -27,7 +27,7 @@ TEST(Safetensors, ReadsTensorsInTheOrderOfTheirBytes) {
       R"("a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"s":{"dtype":"F16","shape":[],"data_offsets":[20,22]},)"
       R"("e":{"dtype":"F32","shape":[0,7],"data_offsets":[22,22]},"q":{"dtype":"F8_E4M3","shape":[3],"data_offsets":[22,25]}}   )",
       25);
-  const Result<SafetensorsFile> file = Parse(bytes);
+  const Result<SafetensorsFile> file = ParseWhole(bytes);
   ASSERT_TRUE(file.ok()) << file.status().message();
   ASSERT_EQ(file->tensors.size(), 5u);
   EXPECT_EQ(file->metadata.at("format"), "pt");
@@ -60,15 +60,15 @@ TEST(Safetensors, EveryTruncationIsAnError) {
 }
 
 TEST(Safetensors, HeaderLength) {
-  ExpectError(Parse(Bytes().Raw("abc")).status(), StatusCode::kDataLoss,
+  ExpectError(ParseWhole(Bytes().Raw("abc")).status(), StatusCode::kDataLoss,
               {"3 bytes", "header length of 8"});
-  ExpectError(Parse(Bytes().Put<uint64_t>(~uint64_t{0}).Raw("{}")).status(), StatusCode::kDataLoss,
-              {"header length 18446744073709551615", "limit of 100000000"});
-  ExpectError(Parse(Bytes().Put<uint64_t>(3).Raw("{}")).status(), StatusCode::kDataLoss,
+  ExpectError(ParseWhole(Bytes().Put<uint64_t>(~uint64_t{0}).Raw("{}")).status(),
+              StatusCode::kDataLoss, {"header length 18446744073709551615", "limit of 100000000"});
+  ExpectError(ParseWhole(Bytes().Put<uint64_t>(3).Raw("{}")).status(), StatusCode::kDataLoss,
               {"header length 3 is beyond the end of the file of 10 bytes", "truncated"});
-  ExpectError(Parse(Bytes().Put<uint64_t>(0)).status(), StatusCode::kDataLoss,
+  ExpectError(ParseWhole(Bytes().Put<uint64_t>(0)).status(), StatusCode::kDataLoss,
               {"does not start with"});
-  EXPECT_TRUE(Parse(Bytes().Put<uint64_t>(2).Raw("{}")).ok());
+  EXPECT_TRUE(ParseWhole(Bytes().Put<uint64_t>(2).Raw("{}")).ok());
 }
 
 TEST(Safetensors, HeaderJson) {

@@ -11,7 +11,7 @@
 namespace galen {
 namespace {
 
-std::span<const uint8_t> Bytes(const std::string& text) {
+std::span<const uint8_t> Span(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
@@ -28,7 +28,7 @@ TEST(SafetensorsWriter, IsReadAgain) {
   std::string file = layout->header;
   file.resize(static_cast<size_t>(layout->file_bytes));
   file[static_cast<size_t>(entries[1].offset)] = 'x';
-  const auto opened = CheckpointFromBytes(Bytes(file), "f.safetensors");
+  const auto opened = CheckpointFromBytes(Span(file), "f.safetensors");
   ASSERT_TRUE(opened.ok()) << opened.status().message();
   ASSERT_EQ((*opened)->tensors().size(), 4u);
   const TensorInfo* a = *(*opened)->Find("a \"quoted\"");
@@ -63,7 +63,7 @@ TEST(GgufWriter, IsReadAgain) {
   EXPECT_EQ(layout.offsets[1] - layout.offsets[0], 128);  // 108, aligned
   std::string file = layout.header;
   file.resize(static_cast<size_t>(layout.file_bytes), '\x11');
-  const auto opened = CheckpointFromBytes(Bytes(file), "f.gguf");
+  const auto opened = CheckpointFromBytes(Span(file), "f.gguf");
   ASSERT_TRUE(opened.ok()) << opened.status().message();
   const GgufFile& gguf = *(*opened)->gguf();
   EXPECT_EQ(gguf.version(), 3u);

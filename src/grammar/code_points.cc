@@ -42,7 +42,7 @@ CodePointSet NotLineEnds() {
 }
 
 // ECMA-262, WhiteSpace and LineTerminator.
-CodePointSet Whitespace() {
+CodePointSet WhitespaceCharacters() {
   return {{'\t', '\r'},     {' ', ' '},       {0xa0, 0xa0},     {0x1680, 0x1680}, {0x2000, 0x200a},
           {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}, {0xfeff, 0xfeff}};
 }

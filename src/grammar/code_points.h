@@ -31,7 +31,7 @@ class CodePointSet {
 // \d \w \s of ECMA-262, and what `.` matches.
 CodePointSet Digits();
 CodePointSet WordCharacters();
-CodePointSet Whitespace();
+CodePointSet WhitespaceCharacters();
 CodePointSet NotLineEnds();
 // \p{name}: a Unicode property as ICU knows it ("L", "Letter", "Script=Greek", ...).
 Result<CodePointSet> UnicodeProperty(std::string_view name);

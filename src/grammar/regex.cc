@@ -9,9 +9,9 @@
 namespace galen::grammar {
 namespace {
 
-constexpr int kMaxDepth = 200;          // of groups
-constexpr int kMaxNfaStates = 400000;   // copies that {n,m} makes
-constexpr int64_t kMaxRepeat = 100000;  // n and m
+constexpr int kMaxGroups = 200;             // of groups
+constexpr int kMaxNfaStates = 400000;       // copies that {n,m} makes
+constexpr int64_t kMaxRegexCount = 100000;  // n and m
 
 // A piece of the automaton: what leads from `begin` to `end`.
 struct Piece {
@@ -19,9 +19,9 @@ struct Piece {
 };
 
 // Parses and builds at once; {n,m} parses its operand again for each copy.
-class Compiler {
+class RegexCompiler {
  public:
-  explicit Compiler(std::string_view pattern) : pattern_(pattern) {}
+  explicit RegexCompiler(std::string_view pattern) : pattern_(pattern) {}
 
   Result<Dfa> Compile(RegexMatch match) {
     ASSIGN_OR_RETURN(const Piece all, Alternatives());
@@ -77,7 +77,8 @@ class Compiler {
   }
 
   Result<Piece> Alternatives() {
-    if (++depth_ > kMaxDepth) return Bad("more than " + std::to_string(kMaxDepth) + " groups deep");
+    if (++depth_ > kMaxGroups)
+      return Bad("more than " + std::to_string(kMaxGroups) + " groups deep");
     const Piece all{nfa_.AddState(), nfa_.AddState()};
     do {
       ASSIGN_OR_RETURN(const Piece one, Sequence());
@@ -103,7 +104,7 @@ class Compiler {
     const size_t begin = pos_;
     for (; Peek() >= '0' && Peek() <= '9'; ++pos_) {
       value = value * 10 + (Peek() - '0');
-      if (value > kMaxRepeat) return Bad("a count above " + std::to_string(kMaxRepeat));
+      if (value > kMaxRegexCount) return Bad("a count above " + std::to_string(kMaxRegexCount));
     }
     if (pos_ == begin) return std::optional<int64_t>();
     return std::optional<int64_t>(value);
@@ -237,9 +238,9 @@ class Compiler {
       case 'W':
         return WordCharacters().Complement();
       case 's':
-        return Whitespace();
+        return WhitespaceCharacters();
       case 'S':
-        return Whitespace().Complement();
+        return WhitespaceCharacters().Complement();
       case 'n':
         return one('\n');
       case 'r':
@@ -348,7 +349,7 @@ class Compiler {
 Result<Dfa> CompileRegex(std::string_view pattern, RegexMatch match) {
   if (text::ValidUtf8Prefix(pattern) != pattern.size())
     return InvalidArgument("the regular expression is no UTF-8");
-  return Compiler(pattern).Compile(match);
+  return RegexCompiler(pattern).Compile(match);
 }
 
 }  // namespace galen::grammar

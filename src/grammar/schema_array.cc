@@ -7,7 +7,7 @@
 namespace galen::grammar {
 namespace {
 
-constexpr int64_t kMaxStates = 50000;
+constexpr int64_t kMaxArrayStates = 50000;
 
 }  // namespace
 
@@ -106,7 +106,8 @@ class SchemaCompiler::ArrayBuilder {
   Result<int> PlainStart() {
     Grammar& grammar = c_.grammar_;
     const int64_t first = std::max<int64_t>(prefix_, 1);  // items with nodes of their own
-    if (first > kMaxStates) return ResourceExhausted("schema: an array of too many kinds of items");
+    if (first > kMaxArrayStates)
+      return ResourceExhausted("schema: an array of too many kinds of items");
     // Behind `first` items: as many more as the bounds allow.
     ASSIGN_OR_RETURN(const Conjunction rest, Item(prefix_));
     int after = Close();
@@ -138,7 +139,8 @@ class SchemaCompiler::ArrayBuilder {
   Result<int> CountedStart() {
     const int64_t top_k = contains_->max < 0 ? contains_->min : contains_->max + 1;
     const int64_t top_i = std::max({prefix_, min_, max_ < 0 ? 0 : max_ + 1, int64_t{1}});
-    if (top_k >= kMaxStates || top_i >= kMaxStates || (top_k + 1) * (top_i + 1) > kMaxStates) {
+    if (top_k >= kMaxArrayStates || top_i >= kMaxArrayStates ||
+        (top_k + 1) * (top_i + 1) > kMaxArrayStates) {
       return ResourceExhausted("schema: \"contains\" at " + c_.document_.path(contains_->id) +
                                ": its counts take too many states");
     }

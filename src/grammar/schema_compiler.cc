@@ -9,7 +9,7 @@ namespace galen::grammar {
 namespace {
 
 constexpr size_t kMaxRules = 20000;
-constexpr int kMaxDepth = 100;  // rules made inside each other
+constexpr int kMaxOpenRules = 100;  // rules made inside each other
 constexpr double kMaxSeconds = 10;
 constexpr int kMaxIndentation = 64;
 constexpr size_t kFewValues = 12;
@@ -100,9 +100,9 @@ Result<int> SchemaCompiler::ValueRule(const Conjunction& conjunction) {
     return ResourceExhausted("schema: its combinations make more than " +
                              std::to_string(kMaxRules) + " rules");
   }
-  if (depth_ >= kMaxDepth) {
-    return ResourceExhausted("schema: values are nested deeper than " + std::to_string(kMaxDepth) +
-                             " levels of different schemas");
+  if (depth_ >= kMaxOpenRules) {
+    return ResourceExhausted("schema: values are nested deeper than " +
+                             std::to_string(kMaxOpenRules) + " levels of different schemas");
   }
   const int rule = grammar_.AddOpenSplit();
   rules_[conjunction] = rule;

@@ -9,7 +9,7 @@
 namespace galen::grammar {
 namespace {
 
-constexpr int kMaxDepth = 128;
+constexpr int kMaxJsonDepth = 128;
 constexpr size_t kMaxBytes = size_t{4} << 20;
 constexpr int64_t kMaxCount = int64_t{1} << 31;
 
@@ -245,7 +245,7 @@ Result<SchemaDocument> SchemaDocument::Parse(std::string_view text) {
   SchemaDocument document;
   bool too_deep = false;
   const auto limit = [&](int depth, OrderedJson::parse_event_t, OrderedJson&) {
-    too_deep |= depth > kMaxDepth;
+    too_deep |= depth > kMaxJsonDepth;
     return !too_deep;
   };
   try {
@@ -255,7 +255,7 @@ Result<SchemaDocument> SchemaDocument::Parse(std::string_view text) {
     return InvalidArgument(std::string("the schema is no JSON: ") + error.what());
   }
   if (too_deep) {
-    return ResourceExhausted("the schema is nested deeper than " + std::to_string(kMaxDepth) +
+    return ResourceExhausted("the schema is nested deeper than " + std::to_string(kMaxJsonDepth) +
                              " levels");
   }
   const OrderedJson& root = *document.root_;

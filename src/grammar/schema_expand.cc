@@ -8,7 +8,7 @@ namespace galen::grammar {
 namespace {
 
 constexpr size_t kMaxAlternatives = 512;
-constexpr int kMaxDepth = 150;
+constexpr int kMaxExpansions = 150;
 constexpr int64_t kMaxWork = 2000000;  // assertions made in all
 
 const std::string_view kInPlace[] = {"$ref", "allOf", "anyOf",           "oneOf",
@@ -115,7 +115,7 @@ Result<Alternatives> SchemaExpander::ExpandOne(SchemaRef ref, JsonType type) {
   if (const auto it = expanded_.find(key); it != expanded_.end()) return it->second;
   if (std::find(open_.begin(), open_.end(), key) != open_.end())
     return InvalidArgument("schema: " + document_.path(ref.id) + " refers to itself without end");
-  if (open_.size() > kMaxDepth)
+  if (open_.size() > kMaxExpansions)
     return ResourceExhausted("schema: " + document_.path(ref.id) + ": nested too deep");
   open_.push_back(key);
   Result<Alternatives> result = ref.holds ? Positive(ref.id, type) : Negative(ref.id, type);

@@ -9,7 +9,7 @@
 namespace galen::grammar {
 namespace {
 
-constexpr int kMaxDepth = 100;
+constexpr int kMaxHoldsDepth = 100;
 
 // Equal as JSON values: the order of properties does not count, 1 and 1.0 are the same.
 bool SameValue(const OrderedJson& a, const OrderedJson& b) {
@@ -21,7 +21,7 @@ bool Within(int64_t n, const Assertion& a) { return n >= a.min && (a.max < 0 || 
 }  // namespace
 
 Result<bool> SchemaExpander::Holds(SchemaRef ref, const OrderedJson& value) {
-  if (depth_ > kMaxDepth)
+  if (depth_ > kMaxHoldsDepth)
     return ResourceExhausted("schema: " + document_.path(ref.id) + ": nested too deep");
   ASSIGN_OR_RETURN(const Alternatives alternatives, Expand({ref}, TypeOf(value)));
   for (const Alternative& alternative : alternatives) {

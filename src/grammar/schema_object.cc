@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kMaxPatterns = 6;
 constexpr size_t kMaxNames = 2000;  // the nodes are made recursively
-constexpr int64_t kMaxStates = 200000;
+constexpr int64_t kMaxObjectStates = 200000;
 
 }  // namespace
 
@@ -32,7 +32,7 @@ class SchemaCompiler::ObjectBuilder {
                                  "more, unless additionalProperties is false");
     }
     top_ = std::max({int64_t{1}, min_, max_});
-    if ((top_ + 1) * static_cast<int64_t>(names_.size() + 1) > kMaxStates) {
+    if ((top_ + 1) * static_cast<int64_t>(names_.size() + 1) > kMaxObjectStates) {
       return ResourceExhausted("schema: " + c_.document_.path(count_id_) +
                                ": the counts of its properties take too many states");
     }

@@ -47,9 +47,9 @@ Result<Dfa> BeginningWith(const std::vector<std::string>& stems) {
   return nfa.Determinize(start, rest);
 }
 
-class Compiler {
+class ToolCallCompiler {
  public:
-  Compiler(const ToolCallForm& form, std::span<const ToolSchema> tools)
+  ToolCallCompiler(const ToolCallForm& form, std::span<const ToolSchema> tools)
       : form_(form), tools_(tools) {}
 
   Result<Grammar> Compile(bool text) {
@@ -122,7 +122,7 @@ class Compiler {
 
 Result<Grammar> CompileToolCalls(const ToolCallForm& form, std::span<const ToolSchema> tools,
                                  bool text) {
-  return Compiler(form, tools).Compile(text);
+  return ToolCallCompiler(form, tools).Compile(text);
 }
 
 }  // namespace galen::grammar

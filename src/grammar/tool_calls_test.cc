@@ -32,9 +32,9 @@ ToolCallForm Bare() {
           1};
 }
 
-class Language {
+class CallLanguage {
  public:
-  Language(const ToolCallForm& form, bool text) {
+  CallLanguage(const ToolCallForm& form, bool text) {
     Result<Grammar> grammar = CompileToolCalls(form, kTools, text);
     EXPECT_TRUE(grammar.ok()) << grammar.status().message();
     if (grammar.ok()) automaton_ = std::make_unique<Automaton>(*std::move(grammar));
@@ -54,7 +54,7 @@ class Language {
 std::string Call(const std::string& body) { return "<tool_call>\n" + body + "\n</tool_call>"; }
 
 TEST(ToolCalls, WordsBeforeTaggedCalls) {
-  Language language(Tagged(3), true);
+  CallLanguage language(Tagged(3), true);
   const std::string dose = Call(R"({"name": "get_dose", "arguments": {"drug": "x", "mg": 20}})");
   const std::string get = Call(R"({"name": "get", "arguments": {}})");
   EXPECT_TRUE(language.Has(""));
@@ -73,7 +73,7 @@ TEST(ToolCalls, WordsBeforeTaggedCalls) {
 }
 
 TEST(ToolCalls, NothingButCallsWhereTheyAreRequired) {
-  Language language(Tagged(1), false);
+  CallLanguage language(Tagged(1), false);
   const std::string get = Call(R"({"name": "get", "arguments": {}})");
   EXPECT_TRUE(language.Has(get));
   EXPECT_FALSE(language.Has(""));
@@ -82,7 +82,7 @@ TEST(ToolCalls, NothingButCallsWhereTheyAreRequired) {
 }
 
 TEST(ToolCalls, AnAnswerOfAnotherBeginningIsText) {
-  Language language(Bare(), true);
+  CallLanguage language(Bare(), true);
   const std::string call = R"({"name": "get_dose", "parameters": {"drug": "abc", "mg": 500}})";
   EXPECT_TRUE(language.Has(call));
   EXPECT_TRUE(language.Has("\n" + call));

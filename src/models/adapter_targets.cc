@@ -12,8 +12,8 @@ namespace galen {
 namespace {
 
 // What may stand before the names of the text model (models/param_sources.cc).
-constexpr std::string_view kTextPrefixes[] = {"model.language_model.", "language_model.model.",
-                                              "language_model.", "model.", ""};
+constexpr std::string_view kAdapterPrefixes[] = {"model.language_model.", "language_model.model.",
+                                                 "language_model.", "model.", ""};
 
 constexpr size_t kAnyDistance = size_t{1} << 30;
 
@@ -64,7 +64,7 @@ std::vector<std::string> AdapterTargets::Spellings(std::string_view name, bool g
     spellings.emplace_back(name);
     return spellings;
   }
-  for (const std::string_view prefix : kTextPrefixes) {
+  for (const std::string_view prefix : kAdapterPrefixes) {
     if (name.starts_with(prefix)) spellings.emplace_back(name.substr(prefix.size()));
   }
   return spellings;

@@ -9,7 +9,7 @@
 namespace galen {
 namespace {
 
-constexpr int64_t kFloat = sizeof(float);
+constexpr int64_t kFloatBytes = sizeof(float);
 
 // Paged attention: scratch of the workers, and partial sums over segments of keys: of spans of few
 // rows together, of longer spans for each worker (ops/paged_attention.cc).
@@ -25,7 +25,7 @@ int64_t PagedBytes(const ModelConfig& c, const KernelTable& kernels, int threads
                              ? context
                              : std::min(context, shape.window + std::max(kBlockRows, tokens));
     const int64_t segments = keys / kSegmentTokens + 2;
-    const int64_t partial_row = (c.head_dim + 2) * kFloat;
+    const int64_t partial_row = (c.head_dim + 2) * kFloatBytes;
     const int64_t few = std::min(tokens, kFewRows * sequences) * c.num_attention_heads;
     const int64_t group = c.num_attention_heads / c.num_key_value_heads;
     const int64_t own = kBlockRows * group;
@@ -42,7 +42,7 @@ int64_t PagedBytes(const ModelConfig& c, const KernelTable& kernels, int threads
 int64_t VarlenBytes(const ModelConfig& c, const KernelTable& kernels, int threads, int64_t tokens) {
   const AttentionShape shape = c.attention_shape(0, KvType::kF32);
   return threads * (VarlenAttentionBytes(kernels, shape, tokens) + 64) +
-         tokens * c.num_attention_heads * kFloat;
+         tokens * c.num_attention_heads * kFloatBytes;
 }
 
 }  // namespace
@@ -59,15 +59,15 @@ int64_t ForwardArenaBytes(const ModelConfig& config, const KernelTable& kernels,
   const int64_t kv = c.kv_size();
   const int64_t inner = c.intermediate_size;
   // Two rotary tables, spans, and the residual before and after a layer.
-  const int64_t fixed = t * (2 * c.head_dim + 2 * hidden) * kFloat + num_sequences * 128;
+  const int64_t fixed = t * (2 * c.head_dim + 2 * hidden) * kFloatBytes + num_sequences * 128;
   // A Gemma block makes the most: norm; q, k, v; their norms and rotations; heads, gathered heads;
   // o; norm; gathered residual; sum; norm; gate, up, product; down; norm; sum.
-  const int64_t block = t * (9 * hidden + 5 * q + 4 * kv + 3 * inner) * kFloat;
+  const int64_t block = t * (9 * hidden + 5 * q + 4 * kv + 3 * inner) * kFloatBytes;
   const int64_t widest = std::max({hidden, q, inner});
   const int64_t scratch = std::max({LinearArenaBytes(kernels, num_threads, t, widest),
                                     PagedBytes(c, kernels, num_threads, t, num_sequences, context),
                                     VarlenBytes(c, kernels, num_threads, t)});
-  const int64_t head = num_logit_rows * (hidden + c.vocab_size) * kFloat +
+  const int64_t head = num_logit_rows * (hidden + c.vocab_size) * kFloatBytes +
                        LinearArenaBytes(kernels, num_threads, num_logit_rows, hidden);
   constexpr int64_t kRounding = 64 * 64;  // each allocation is rounded up to 64 bytes
   return fixed + std::max(block + scratch, head) + kRounding;

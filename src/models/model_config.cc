@@ -6,43 +6,47 @@
 namespace galen {
 namespace {
 
-Status CheckRange(const char* field, int64_t value, int64_t low, int64_t high) {
+Status CheckConfigRange(const char* field, int64_t value, int64_t low, int64_t high) {
   if (value >= low && value <= high) return OkStatus();
   return DataLoss(std::string(field) + " is " + std::to_string(value) + ", expected " +
                   std::to_string(low) + ".." + std::to_string(high));
 }
 
 // Written so that NaN fails too.
-Status CheckRange(const char* field, double value, double low, double high) {
+Status CheckConfigRange(const char* field, double value, double low, double high) {
   if (value >= low && value <= high) return OkStatus();
   return DataLoss(std::string(field) + " is " + std::to_string(value) + ", expected " +
                   std::to_string(low) + ".." + std::to_string(high));
 }
 
 Status Validate(const ModelConfig& c) {
-  RETURN_IF_ERROR(CheckRange("hidden_size", c.hidden_size, 1, kMaxHiddenSize));
-  RETURN_IF_ERROR(CheckRange("intermediate_size", c.intermediate_size, 1, kMaxIntermediateSize));
-  RETURN_IF_ERROR(CheckRange("num_hidden_layers", c.num_hidden_layers, 1, kMaxLayers));
-  RETURN_IF_ERROR(CheckRange("num_attention_heads", c.num_attention_heads, 1, kMaxHeads));
+  RETURN_IF_ERROR(CheckConfigRange("hidden_size", c.hidden_size, 1, kMaxHiddenSize));
   RETURN_IF_ERROR(
-      CheckRange("num_key_value_heads", c.num_key_value_heads, 1, c.num_attention_heads));
+      CheckConfigRange("intermediate_size", c.intermediate_size, 1, kMaxIntermediateSize));
+  RETURN_IF_ERROR(CheckConfigRange("num_hidden_layers", c.num_hidden_layers, 1, kMaxLayers));
+  RETURN_IF_ERROR(CheckConfigRange("num_attention_heads", c.num_attention_heads, 1, kMaxHeads));
+  RETURN_IF_ERROR(
+      CheckConfigRange("num_key_value_heads", c.num_key_value_heads, 1, c.num_attention_heads));
   if (c.num_attention_heads % c.num_key_value_heads != 0) {
     return DataLoss("num_attention_heads (" + std::to_string(c.num_attention_heads) +
                     ") is not a multiple of num_key_value_heads (" +
                     std::to_string(c.num_key_value_heads) + ")");
   }
-  RETURN_IF_ERROR(CheckRange("head_dim", c.head_dim, 2, kMaxHeadDim));
+  RETURN_IF_ERROR(CheckConfigRange("head_dim", c.head_dim, 2, kMaxHeadDim));
   if (c.head_dim % 2 != 0) {
     return DataLoss("head_dim is " + std::to_string(c.head_dim) +
                     ", expected an even number (rotary embedding turns pairs)");
   }
-  RETURN_IF_ERROR(CheckRange("vocab_size", c.vocab_size, 1, kMaxVocabSize));
+  RETURN_IF_ERROR(CheckConfigRange("vocab_size", c.vocab_size, 1, kMaxVocabSize));
   RETURN_IF_ERROR(
-      CheckRange("max_position_embeddings", c.max_position_embeddings, 1, kMaxPositions));
-  RETURN_IF_ERROR(CheckRange("rms_norm_eps", static_cast<double>(c.rms_norm_eps), 1e-12, 1e-2));
-  RETURN_IF_ERROR(CheckRange("attention_scale", static_cast<double>(c.attention_scale), 1e-6, 1e3));
-  RETURN_IF_ERROR(CheckRange("embedding_scale", static_cast<double>(c.embedding_scale), 1e-6, 1e6));
-  RETURN_IF_ERROR(CheckRange("sliding_window", c.sliding_window, 0, kMaxPositions));
+      CheckConfigRange("max_position_embeddings", c.max_position_embeddings, 1, kMaxPositions));
+  RETURN_IF_ERROR(
+      CheckConfigRange("rms_norm_eps", static_cast<double>(c.rms_norm_eps), 1e-12, 1e-2));
+  RETURN_IF_ERROR(
+      CheckConfigRange("attention_scale", static_cast<double>(c.attention_scale), 1e-6, 1e3));
+  RETURN_IF_ERROR(
+      CheckConfigRange("embedding_scale", static_cast<double>(c.embedding_scale), 1e-6, 1e6));
+  RETURN_IF_ERROR(CheckConfigRange("sliding_window", c.sliding_window, 0, kMaxPositions));
   if (static_cast<int64_t>(c.layer_is_sliding.size()) != c.num_hidden_layers) {
     return DataLoss("layer_types names " + std::to_string(c.layer_is_sliding.size()) +
                     " layers, expected num_hidden_layers = " + std::to_string(c.num_hidden_layers));
@@ -55,7 +59,7 @@ Status Validate(const ModelConfig& c) {
   RETURN_IF_ERROR(ValidateRope(c.rope, c.head_dim));
   RETURN_IF_ERROR(ValidateRope(c.rope_local, c.head_dim).WithContext("sliding layers"));
   for (const int32_t id : c.eos_token_ids) {
-    RETURN_IF_ERROR(CheckRange("eos_token_id", int64_t{id}, 0, c.vocab_size - 1));
+    RETURN_IF_ERROR(CheckConfigRange("eos_token_id", int64_t{id}, 0, c.vocab_size - 1));
   }
   return OkStatus();
 }

@@ -16,7 +16,7 @@ namespace galen {
 namespace {
 
 constexpr int32_t kImageToken = 90;
-constexpr int kTowerRoundings = 5 * kLayerRoundings;
+constexpr int kQwenTowerRoundings = 5 * kLayerRoundings;
 
 class Qwen2_5VLParity : public testing::Test {
  protected:
@@ -150,7 +150,7 @@ TEST_F(Qwen2_5VLParity, LossAndGradients) {
     std::vector<int32_t> targets = TinyBatch(*expected_).targets();
     for (int32_t& target : targets) target = target == kImageToken ? -100 : target;
     const Tensor loss = CrossEntropy(ctx, logits, targets);
-    const int depth = kTowerRoundings + kLayerRoundings * 6;
+    const int depth = kQwenTowerRoundings + kLayerRoundings * 6;
     const std::vector<float> wanted_loss = ReadFloats(*expected_, "loss");
     EXPECT_NEAR(*loss.f32(), wanted_loss[0], wanted_loss[0] * Bound(depth));
     GradMap grads(&arena_);
@@ -189,10 +189,10 @@ TEST_F(Qwen2_5VLParity, Gguf) {
     ASSERT_TRUE(tiny.ok()) << tiny.status().message();
     ExecContext ctx = Context(KernelsFor(isa));
     const Tensor rows = Encode(ctx, *tiny, Images(*tiny, **gguf));
-    ExpectNear(rows, **gguf, "vision.projected", kTowerRoundings);
+    ExpectNear(rows, **gguf, "vision.projected", kQwenTowerRoundings);
     GoldenInputs inputs = Inputs(**gguf);
     ExpectNear(tiny->model->Forward(ctx, inputs.batch(rows)), **gguf, "logits",
-               kTowerRoundings + kLayerRoundings * 6);
+               kQwenTowerRoundings + kLayerRoundings * 6);
   }
 }
 

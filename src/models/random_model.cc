@@ -11,7 +11,7 @@ namespace galen {
 namespace {
 
 // Published sizes; facts and sources in docs/models/.
-struct Shape {
+struct DecoderShape {
   std::string_view name;
   const char* architecture;
   int64_t hidden, intermediate, layers, heads, kv_heads, head_dim, vocab, positions, window;
@@ -20,7 +20,7 @@ struct Shape {
   float eps;
 };
 
-constexpr auto kShapes = std::to_array<Shape>({
+constexpr auto kShapes = std::to_array<DecoderShape>({
     {"gemma3-270m", "gemma3", 640, 2048, 18, 4, 1, 256, 262144, 32768, 512, 1e6, 1, true, 1e-6f},
     {"gemma3-1b", "gemma3", 1152, 6912, 26, 4, 1, 256, 262144, 32768, 512, 1e6, 1, true, 1e-6f},
     {"medgemma-4b", "gemma3", 2560, 10240, 34, 8, 4, 256, 262208, 131072, 1024, 1e6, 8, true,
@@ -41,7 +41,7 @@ std::string Join(const Names& names) {
   return text;
 }
 
-ModelConfig ConfigOf(const Shape& shape) {
+ModelConfig ConfigOf(const DecoderShape& shape) {
   ModelConfig c;
   c.architecture = shape.architecture;
   c.name = shape.name;
@@ -125,12 +125,12 @@ std::vector<DType> TypesOf(const std::vector<ParamSpec>& specs, const ModelConfi
 
 std::vector<std::string_view> RandomModelShapes() {
   std::vector<std::string_view> names;
-  for (const Shape& shape : kShapes) names.push_back(shape.name);
+  for (const DecoderShape& shape : kShapes) names.push_back(shape.name);
   return names;
 }
 
 Result<ModelConfig> ShapeConfig(std::string_view name) {
-  for (const Shape& shape : kShapes) {
+  for (const DecoderShape& shape : kShapes) {
     if (shape.name == name) return ConfigOf(shape);
   }
   return InvalidArgument("unknown shape '" + std::string(name) +

@@ -13,7 +13,7 @@ namespace {
 
 // SigLIP-So400m/14 in MedGemma and in MedSigLIP, and Qwen2.5-VL's tower (7B) for an image of 64 x
 // 64 patches; docs/models/ has the sources.
-constexpr auto kShapes = std::to_array<TowerShape>({
+constexpr auto kTowerShapes = std::to_array<TowerShape>({
     {"siglip-896", 896, 1152, 4304, 27, 16},
     {"medsiglip-448", 448, 1152, 4304, 27, 16},
     {"qwen2_5-vl-7b", 896, 1280, 3420, 32, 16, 64, 8, 3584},
@@ -78,14 +78,15 @@ double TowerShape::Flops() const {
 std::string_view TowerShapeNames() {
   static const std::string names = [] {
     std::string text;
-    for (const TowerShape& s : kShapes) text += (text.empty() ? "" : ", ") + std::string(s.name);
+    for (const TowerShape& s : kTowerShapes)
+      text += (text.empty() ? "" : ", ") + std::string(s.name);
     return text;
   }();
   return names;
 }
 
 bool IsTowerShape(std::string_view name) {
-  return std::any_of(kShapes.begin(), kShapes.end(),
+  return std::any_of(kTowerShapes.begin(), kTowerShapes.end(),
                      [&](const TowerShape& s) { return s.name == name; });
 }
 
@@ -130,9 +131,9 @@ std::vector<ParamSpec> RandomTower::Specs() {
 Result<std::unique_ptr<RandomTower>> RandomTower::Make(std::string_view name,
                                                        const KernelTable& kernels,
                                                        ThreadPool& pool) {
-  const auto shape = std::find_if(kShapes.begin(), kShapes.end(),
+  const auto shape = std::find_if(kTowerShapes.begin(), kTowerShapes.end(),
                                   [&](const TowerShape& s) { return s.name == name; });
-  if (shape == kShapes.end()) {
+  if (shape == kTowerShapes.end()) {
     return InvalidArgument("no image tower has the shape '" + std::string(name) +
                            "'; known: " + std::string(TowerShapeNames()));
   }

@@ -4,12 +4,12 @@
 #include <array>
 #include <cstring>
 
+#include "models/weight_fill.h"
 #include "models/weight_store.h"
+#include "ops/round_up.h"
 
 namespace galen {
 namespace {
-
-int64_t Aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // splitmix64: https://prng.di.unimi.it/splitmix64.c (public domain).
 uint64_t NextRandom(uint64_t* state) {
@@ -38,12 +38,6 @@ std::vector<uint8_t> MakePool(DType dtype, int64_t longest_row) {
   return pool;
 }
 
-struct Piece {
-  size_t param;
-  int64_t row0;
-  int64_t row1;
-};
-
 }  // namespace
 
 WeightPlan WeightStore::PlanRandom(std::span<const ParamSpec> specs, std::span<const DType> dtypes,
@@ -51,9 +45,10 @@ WeightPlan WeightStore::PlanRandom(std::span<const ParamSpec> specs, std::span<c
   WeightPlan plan;
   for (size_t i = 0; i < specs.size(); ++i) {
     if (specs[i].is_vector()) {
-      plan.vector_bytes += Aligned(specs[i].rows * static_cast<int64_t>(sizeof(float)));
+      plan.vector_bytes += RoundUp(specs[i].rows * static_cast<int64_t>(sizeof(float)), 64);
     } else {
-      plan.matrix_bytes += Aligned(kernels.packed_bytes(dtypes[i], specs[i].rows, specs[i].cols));
+      plan.matrix_bytes +=
+          RoundUp(kernels.packed_bytes(dtypes[i], specs[i].rows, specs[i].cols), 64);
     }
   }
   return plan;
@@ -70,7 +65,7 @@ Result<WeightStore> WeightStore::Random(std::span<const ParamSpec> specs,
   int64_t longest_row = 0;
   for (const ParamSpec& spec : specs) longest_row = std::max(longest_row, spec.cols);
   std::array<std::vector<uint8_t>, kNumDTypes> pools;
-  std::vector<Piece> pieces;
+  std::vector<WeightPiece> pieces;
   std::vector<uint8_t*> addresses;
   uint8_t* address = store.weights_.data();
   for (size_t i = 0; i < specs.size(); ++i) {
@@ -81,14 +76,14 @@ Result<WeightStore> WeightStore::Random(std::span<const ParamSpec> specs,
       // Norms pass their input through; biases are zero.
       std::fill_n(values, spec.rows, spec.name.ends_with("bias") ? 0.0f : 1.0f);
       *spec.vector = {values, spec.rows, nullptr};
-      address += Aligned(spec.rows * static_cast<int64_t>(sizeof(float)));
+      address += RoundUp(spec.rows * static_cast<int64_t>(sizeof(float)), 64);
       continue;
     }
     const DType dtype = dtypes[i];
     std::vector<uint8_t>& blocks = pools[static_cast<size_t>(dtype)];
     if (blocks.empty()) blocks = MakePool(dtype, longest_row);
     *spec.matrix = {{address, dtype, kernels.weight_layout, spec.rows, spec.cols}, nullptr};
-    address += Aligned(kernels.packed_bytes(dtype, spec.rows, spec.cols));
+    address += RoundUp(kernels.packed_bytes(dtype, spec.rows, spec.cols), 64);
     constexpr int64_t kRows = 64;
     for (int64_t row = 0; row < spec.rows; row += kRows) {
       pieces.push_back({i, row, std::min(row + kRows, spec.rows)});
@@ -99,7 +94,7 @@ Result<WeightStore> WeightStore::Random(std::span<const ParamSpec> specs,
     std::vector<uint8_t> rows;
     for (int64_t first, last; queue.Next(&first, &last);) {
       for (int64_t p = first; p < last; ++p) {
-        const Piece& piece = pieces[p];
+        const WeightPiece& piece = pieces[p];
         const ParamSpec& spec = specs[piece.param];
         const DType dtype = dtypes[piece.param];
         const int64_t row_bytes = RowBytes(dtype, spec.cols);

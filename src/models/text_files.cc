@@ -9,8 +9,6 @@
 namespace galen {
 namespace {
 
-// tokenizer.json of a 262,144-token vocabulary is 33 MB.
-constexpr size_t kMaxTokenizerBytes = size_t{256} << 20;
 constexpr int64_t kMaxTokenId = (int64_t{1} << 31) - 1;
 
 std::string Join(const std::string& directory, const char* file) { return directory + "/" + file; }

@@ -9,6 +9,9 @@
 
 namespace galen {
 
+// tokenizer.json of a 262,144-token vocabulary is 33 MB.
+inline constexpr size_t kMaxTokenizerBytes = size_t{256} << 20;
+
 // From GGUF metadata, or from tokenizer.json or tokenizer.model in the directory.
 Result<std::shared_ptr<const Tokenizer>> ReadTokenizer(
     const std::shared_ptr<const Checkpoint>& checkpoint);

@@ -8,6 +8,13 @@
 
 namespace galen {
 
+// A piece of a matrix that one worker fills at a time.
+struct WeightPiece {
+  size_t param;
+  int64_t row0;
+  int64_t row1;
+};
+
 // llama.cpp's converter stores the rows of each head of q and k so that row 2i + s of a head is row
 // s * D/2 + i of Hugging Face's (s = 0, 1). The row of the file that holds Hugging Face's row `row`
 // of a matrix of heads of head_dim rows.

@@ -6,11 +6,10 @@
 
 #include "formats/bitsandbytes.h"
 #include "models/weight_fill.h"
+#include "ops/round_up.h"
 
 namespace galen {
 namespace {
-
-int64_t Aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 int64_t Elements(const ParamSpec& spec) { return spec.rows * std::max<int64_t>(spec.cols, 1); }
 
@@ -51,22 +50,15 @@ Placement Place(const ParamSource& source, WeightUse use, const KernelTable& ker
   return place;
 }
 
-// A piece of a matrix that one worker fills at a time.
-struct Piece {
-  size_t param;
-  int64_t row0;
-  int64_t row1;
-};
-
 // About 256 KiB of source: small enough to balance, large enough to stream.
 int64_t PieceRows(int64_t row_bytes) {
   constexpr int64_t kBytes = 256 << 10;
   return std::max<int64_t>(kBytes / std::max<int64_t>(row_bytes, 1) / 16 * 16, 16);
 }
 
-std::vector<Piece> CutIntoPieces(std::span<const ParamSource> params,
-                                 std::span<const Placement> places) {
-  std::vector<Piece> pieces;
+std::vector<WeightPiece> CutIntoPieces(std::span<const ParamSource> params,
+                                       std::span<const Placement> places) {
+  std::vector<WeightPiece> pieces;
   for (size_t i = 0; i < params.size(); ++i) {
     const ParamSpec& spec = *params[i].spec;
     if (places[i].bytes == 0) continue;
@@ -146,8 +138,8 @@ WeightPlan WeightStore::Plan(const Checkpoint& checkpoint, std::span<const Param
   WeightPlan plan;
   for (const ParamSource& source : params) {
     const Placement place = Place(source, use, kernels, gguf);
-    (source.spec->is_vector() ? plan.vector_bytes : plan.matrix_bytes) += Aligned(place.bytes);
-    if (place.gradient) plan.gradient_bytes += Aligned(place.bytes);
+    (source.spec->is_vector() ? plan.vector_bytes : plan.matrix_bytes) += RoundUp(place.bytes, 64);
+    if (place.gradient) plan.gradient_bytes += RoundUp(place.bytes, 64);
     if (place.bytes == 0) plan.mapped_bytes += static_cast<int64_t>(source.tensor.bytes.size());
   }
   return plan;
@@ -175,10 +167,10 @@ Result<WeightStore> WeightStore::Load(std::shared_ptr<const Checkpoint> checkpoi
     float* gradient = nullptr;
     if (place.gradient) {
       gradient = reinterpret_cast<float*>(store.gradients_.data() + gradient_offset);
-      gradient_offset += Aligned(place.bytes);
+      gradient_offset += RoundUp(place.bytes, 64);
     }
     addresses.push_back(address);
-    offset += Aligned(place.bytes);
+    offset += RoundUp(place.bytes, 64);
     if (spec.is_vector()) {
       *spec.vector = {reinterpret_cast<const float*>(address), spec.rows, gradient};
     } else {
@@ -186,13 +178,13 @@ Result<WeightStore> WeightStore::Load(std::shared_ptr<const Checkpoint> checkpoi
     }
   }
 
-  const std::vector<Piece> pieces = CutIntoPieces(params, places);
+  const std::vector<WeightPiece> pieces = CutIntoPieces(params, places);
   // One piece at a time, in file order, so that a disk reads forward.
   WorkQueue queue(static_cast<int64_t>(pieces.size()), 1);
   pool.Run([&](int) {
     std::vector<uint8_t> scratch;
     for (int64_t i, end; queue.Next(&i, &end);) {
-      const Piece& piece = pieces[i];
+      const WeightPiece& piece = pieces[i];
       const ParamSource& source = params[piece.param];
       FillPiece(source, places[piece.param], kernels, gguf, piece.row0, piece.row1,
                 addresses[piece.param], &scratch);

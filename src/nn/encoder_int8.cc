@@ -6,13 +6,13 @@
 #include <utility>
 #include <vector>
 
+#include "ops/round_up.h"
+
 namespace galen {
 namespace {
 
 constexpr int64_t kBlock = 32;
 constexpr int64_t kRows = 64;  // of a matrix at a time; whole groups of every layout
-
-int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 // Calls fn(row, values) for rows [row0, row1) of a matrix, `cols` floats each with zeros at the
 // end.

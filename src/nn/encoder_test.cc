@@ -12,7 +12,6 @@ namespace {
 
 using cases::Uniform;
 
-constexpr double kCurved = 1.0 / 16;
 constexpr float kEps = 1e-6f;
 
 // A layer with its numbers, all dense.

@@ -12,12 +12,12 @@ namespace {
 using cases::Uniform;
 
 constexpr int64_t kHidden = 32, kHeads = 2, kHeadDim = 16, kInner = 52;
-constexpr float kEps = 1e-6f;
+constexpr float kGatedEps = 1e-6f;
 
 // Weights in one format and layout, with the gradients of dense ones.
-class TestLayer {
+class GatedLayer {
  public:
-  TestLayer(const KernelTable& kernels, DType dtype, WeightLayout layout, bool train) {
+  GatedLayer(const KernelTable& kernels, DType dtype, WeightLayout layout, bool train) {
     norm_ = Uniform(kHidden, 1);
     uint64_t seed = 10;
     const auto set = [&](LinearLayer* to, int64_t rows, int64_t cols) {
@@ -67,7 +67,7 @@ INSTANTIATE_TEST_SUITE_P(AllIsas, GatedEncoderTest, ::testing::ValuesIn(Supporte
 
 TEST_P(GatedEncoderTest, Gradients) {
   const int64_t tokens = 5;
-  TestLayer test(*ctx.kernels, DType::kF32, WeightLayout::kRows, true);
+  GatedLayer test(*ctx.kernels, DType::kF32, WeightLayout::kRows, true);
   std::vector<float> x = Uniform(tokens * kHidden, 3), table = CosSin(tokens);
   const std::vector<int32_t> bounds = {0, 3, 5};
   const auto forward = [&](ExecContext& c) {
@@ -82,7 +82,7 @@ TEST_P(GatedEncoderTest, Gradients) {
 
 TEST_P(GatedEncoderTest, Bf16IsNearFp32) {
   const int64_t tokens = 150;
-  TestLayer test(*ctx.kernels, DType::kBF16, ctx.kernels->weight_layout, false);
+  GatedLayer test(*ctx.kernels, DType::kBF16, ctx.kernels->weight_layout, false);
   std::vector<float> table = CosSin(tokens);
   const std::vector<float> values = Uniform(tokens * kHidden, 3, 2.0f);
   const std::vector<int32_t> bounds = {0, 64, 64, 150};
@@ -93,7 +93,7 @@ TEST_P(GatedEncoderTest, Bf16IsNearFp32) {
     const Tensor x = ctx.arena->NewTensor({tokens, kHidden});
     std::copy(values.begin(), values.end(), x.f32());
     const Tensor y = GatedEncoderBlock(ctx, test.layer, kShape, bounds,
-                                       Wrap(table, {tokens, kHeadDim}), kEps, x);
+                                       Wrap(table, {tokens, kHeadDim}), kGatedEps, x);
     EXPECT_EQ(y.data, x.data);
     results[compute == Compute::kBf16] = Values(y);
   }

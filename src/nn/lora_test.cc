@@ -14,7 +14,6 @@ namespace {
 
 using cases::Uniform;
 
-constexpr double kLinear = 0.5;
 constexpr int64_t kIn = 32, kOut = 21;
 
 class Lora : public OpsTest {};

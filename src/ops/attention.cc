@@ -2,6 +2,7 @@
 
 #include "ops/attention_products.h"
 #include "ops/ops.h"
+#include "ops/round_up.h"
 #include "ops/tape.h"
 
 namespace galen {
@@ -15,8 +16,6 @@ struct SavedAttention {
   Tensor q, k, v, out, lse;
   const int32_t* look_ahead;
 };
-
-int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 int64_t ScratchBytes(const ExecContext& ctx, const AttentionShape& shape, int64_t tokens) {
   return ctx.compute == Compute::kBf16 ? VarlenAttentionBytes(*ctx.kernels, shape, tokens)

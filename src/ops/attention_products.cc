@@ -5,16 +5,15 @@
 #include <cstring>
 
 #include "kernels/attention_mask.h"
+#include "ops/round_up.h"
 
 namespace galen {
 namespace {
 
 constexpr int64_t kLeastTokens = 96;
-constexpr int64_t kBlockRows = 128;  // queries at a time: scores of 512 keys are 256 KiB
-constexpr int64_t kPassRows = 512;   // rows that the products' scratch is for, at most
+constexpr int64_t kQueryRows = 128;    // queries at a time: scores of 512 keys are 256 KiB
+constexpr int64_t kProductRows = 512;  // rows that the products' scratch is for, at most
 constexpr LinearPlan kPlan = LinearPlan::kBf16Panels;
-
-int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 // One worker's memory.
 struct Workspace {
@@ -35,13 +34,13 @@ struct Workspace {
       return taken;
     };
     const auto floats = [&](int64_t n) { return static_cast<float*>(take(n * 4)); };
-    const int64_t d = shape.head_dim, block = std::min(kBlockRows, tokens);
+    const int64_t d = shape.head_dim, block = std::min(kQueryRows, tokens);
     for (float** matrix : {&keys, &values, &dkeys, &dvalues}) *matrix = floats(tokens * d);
     for (float** matrix : {&scores, &probabilities, &dscores}) *matrix = floats(block * tokens);
     for (float** matrix : {&rows, &drows, &product}) *matrix = floats(block * d);
     operand = take(std::max({kernels.linear_operand_bytes(kPlan, block, std::max(d, tokens)),
                              kernels.linear_operand_bytes(kPlan, tokens, block)}));
-    const int64_t most = std::min(std::max(block, tokens), kPassRows);
+    const int64_t most = std::min(std::max(block, tokens), kProductRows);
     kernel = take(std::max({kernels.linear_scratch_bytes(kPlan, block, d),
                             kernels.linear_backward_bf16_scratch_bytes(most)}));
     return at - start + 64;
@@ -144,7 +143,7 @@ class Head {
   const int32_t* look_ahead_;
   Workspace& w_;
   int64_t row0_ = 0, rows_ = 0, key0_ = 0, num_keys_ = 0;
-  std::array<KeyInterval, kBlockRows> seen_;
+  std::array<KeyInterval, kQueryRows> seen_;
 };
 
 }  // namespace
@@ -178,8 +177,8 @@ void AttendByProducts(const KernelTable& kernels, const AttentionShape& shape,
   Gather(k + kv, kv_stride, tokens, d, w.keys);
   Gather(v + kv, kv_stride, tokens, d, w.values);
   Head head(kernels, shape, span, look_ahead, &w);
-  for (int64_t row = 0; row < tokens; row += kBlockRows) {
-    const int64_t end = std::min(row + kBlockRows, tokens);
+  for (int64_t row = 0; row < tokens; row += kQueryRows) {
+    const int64_t end = std::min(row + kQueryRows, tokens);
     head.Begin(row, end);
     head.TimesRows(q + at + row * stride, stride, w.keys, w.scores);
     head.Softmax<false>(lse + (span.begin + row) * shape.num_heads + h, shape.num_heads);
@@ -209,8 +208,8 @@ void AttendBackwardByProducts(const KernelTable& kernels, const AttentionShape& 
   Head head(kernels, shape, span, look_ahead, &w);
   for (int64_t h = g * group; h < (g + 1) * group; ++h) {
     const int64_t at = span.begin * stride + h * d;
-    for (int64_t row = 0; row < tokens; row += kBlockRows) {
-      const int64_t rows = std::min(kBlockRows, tokens - row), from = at + row * stride;
+    for (int64_t row = 0; row < tokens; row += kQueryRows) {
+      const int64_t rows = std::min(kQueryRows, tokens - row), from = at + row * stride;
       head.Begin(row, row + rows);
       Gather(q + from, stride, rows, d, w.rows);
       Gather(dout + from, stride, rows, d, w.drows);

@@ -9,12 +9,6 @@ namespace {
 
 using cases::Uniform;
 
-Weight Dense(std::vector<float>& values, int64_t rows, int64_t cols, float* grad) {
-  return {{reinterpret_cast<const uint8_t*>(values.data()), DType::kF32, WeightLayout::kRows, rows,
-           cols},
-          grad};
-}
-
 // x + down(act(gate(x)) * up(x)), the output of which may take the place of x.
 struct TestBlock {
   const Weight* gate;

@@ -1,11 +1,10 @@
+#include "ops/head_loss.h"
 #include "ops/ops.h"
 #include "ops/parallel.h"
 #include "ops/tape.h"
 
 namespace galen {
 namespace {
-
-constexpr int32_t kIgnored = -100;  // PyTorch's ignore_index
 
 struct SavedCrossEntropy {
   Tensor logits, loss;
@@ -23,7 +22,7 @@ void BackwardCrossEntropy(ExecContext& ctx, const SavedCrossEntropy& saved, Grad
   float* dx = grads.Accumulator(saved.logits);
   ForPieces(ctx, saved.logits.rows(), cols, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      if (saved.targets[i] == kIgnored) continue;
+      if (saved.targets[i] == kIgnoredTarget) continue;
       float* row = dx + i * cols;
       ctx.kernels->add_scaled_softmax(saved.logits.row(i), saved.lse[i], factor, cols, row);
       row[saved.targets[i]] -= factor;
@@ -38,19 +37,20 @@ Tensor CrossEntropy(ExecContext& ctx, const Tensor& logits, std::span<const int3
   GALEN_CHECK(static_cast<int64_t>(targets.size()) == rows);
   int64_t counted = 0;
   for (int32_t t : targets) {
-    GALEN_CHECK(t == kIgnored || (t >= 0 && t < cols));
-    counted += t != kIgnored;
+    GALEN_CHECK(t == kIgnoredTarget || (t >= 0 && t < cols));
+    counted += t != kIgnoredTarget;
   }
   Tensor loss = ctx.arena->NewTensor({1});
   Tensor lse = ctx.arena->NewTensor({rows});
   ForPieces(ctx, rows, cols, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      if (targets[i] != kIgnored) ctx.kernels->log_sum_exp(logits.row(i), 1, cols, lse.f32() + i);
+      if (targets[i] != kIgnoredTarget)
+        ctx.kernels->log_sum_exp(logits.row(i), 1, cols, lse.f32() + i);
     }
   });
   double sum = 0;
   for (int64_t i = 0; i < rows; ++i) {
-    if (targets[i] != kIgnored)
+    if (targets[i] != kIgnoredTarget)
       sum += static_cast<double>(lse.f32()[i]) - logits.row(i)[targets[i]];
   }
   *loss.f32() = counted == 0 ? 0.0f : static_cast<float>(sum / static_cast<double>(counted));

@@ -9,9 +9,6 @@ namespace {
 
 using cases::Uniform;
 
-constexpr double kLinear = 0.5;  // step of functions that are linear in each variable
-constexpr double kCurved = 1.0 / 16;
-
 class EncoderOps : public OpsTest {};
 INSTANTIATE_TEST_SUITE_P(AllIsas, EncoderOps, ::testing::ValuesIn(SupportedIsas()), IsaTestName);
 

@@ -6,9 +6,6 @@ namespace {
 
 using cases::Uniform;
 
-constexpr double kLinear = 0.5;  // step of functions that are linear in each variable
-constexpr double kCurved = 1.0 / 16;
-
 class Gradients : public OpsTest {};
 INSTANTIATE_TEST_SUITE_P(AllIsas, Gradients, ::testing::ValuesIn(SupportedIsas()), IsaTestName);
 

@@ -9,7 +9,6 @@
 namespace galen {
 namespace {
 
-constexpr int32_t kIgnored = -100;  // PyTorch's ignore_index
 // Logits of a chunk. Each chunk unpacks the head twice: 256 rows hide that, 64 do not.
 constexpr int64_t kChunkBytes = int64_t{256} << 20;
 constexpr int64_t kMinChunkRows = 16;
@@ -54,8 +53,8 @@ void LossOfRows(const ExecContext& ctx, const Tensor& logits, std::span<const in
       float* row = logits.row(i);
       const int32_t target = targets[static_cast<size_t>(i)];
       losses[i] = 0;
-      if (correct != nullptr) correct[i] = target == kIgnored || IsLargest(row, cols, target);
-      if (target == kIgnored) {
+      if (correct != nullptr) correct[i] = target == kIgnoredTarget || IsLargest(row, cols, target);
+      if (target == kIgnoredTarget) {
         if (gradients) std::fill_n(row, cols, 0.0f);
         continue;
       }
@@ -89,7 +88,7 @@ Tensor HeadCrossEntropy(ExecContext& ctx, const Tensor& x, const Weight& head,
   const int64_t n = x.rows(), vocab = head.view.rows, hidden = head.view.cols;
   GALEN_CHECK(static_cast<int64_t>(targets.size()) == n && x.cols() == hidden && divisor > 0);
   GALEN_CHECK(correct.empty() || correct.size() == targets.size());
-  for (const int32_t t : targets) GALEN_CHECK(t == kIgnored || (t >= 0 && t < vocab));
+  for (const int32_t t : targets) GALEN_CHECK(t == kIgnoredTarget || (t >= 0 && t < vocab));
   const bool need_x = ctx.tape != nullptr && ctx.tape->Needs(x);
   const bool gradients = ctx.tape != nullptr && (need_x || head.grad != nullptr);
   Tensor loss = ctx.arena->NewTensor({1});

@@ -8,6 +8,8 @@
 
 namespace galen {
 
+inline constexpr int32_t kIgnoredTarget = -100;  // PyTorch's ignore_index
+
 // As HeadCrossEntropy in ops.h; correct[i] (a place for each row, or none at all) becomes 1 where
 // no other logit reaches that of row i's target, so that greedy decoding says it, and where the
 // target is -100; else 0.

@@ -15,13 +15,13 @@ struct SavedLayerNorm {
 };
 
 // Parameter gradients are summed over rows in chunks of fixed size, as in rms_norm.cc.
-constexpr int64_t kChunkRows = 64;
+constexpr int64_t kLayerNormChunk = 64;
 
 void BackwardLayerNorm(ExecContext& ctx, const SavedLayerNorm& saved, GradMap& grads) {
   const float* dy = grads.Find(saved.y);
   if (dy == nullptr) return;
   const int64_t rows = saved.x.rows(), cols = saved.x.cols();
-  const int64_t chunks = (rows + kChunkRows - 1) / kChunkRows;
+  const int64_t chunks = (rows + kLayerNormChunk - 1) / kLayerNormChunk;
   float* dx = saved.need_x ? grads.Accumulator(saved.x) : nullptr;
   const ArenaScope scope(ctx.arena);
   if (dx == nullptr) {  // the kernel writes it in any case
@@ -33,14 +33,14 @@ void BackwardLayerNorm(ExecContext& ctx, const SavedLayerNorm& saved, GradMap& g
     sums = ctx.arena->NewTensor({chunks, 2 * cols}).f32();
     std::fill_n(sums, chunks * 2 * cols, 0.0f);
   }
-  ForPieces(ctx, chunks, kChunkRows * cols * 2, [&](int64_t begin, int64_t end) {
+  ForPieces(ctx, chunks, kLayerNormChunk * cols * 2, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
-      const int64_t first = c * kChunkRows, offset = first * cols;
+      const int64_t first = c * kLayerNormChunk, offset = first * cols;
       float* dw = sums == nullptr ? nullptr : sums + c * 2 * cols;
       float* db = sums == nullptr ? nullptr : dw + cols;
       ctx.kernels->layer_norm_backward(saved.x.f32() + offset, saved.w.data, saved.eps, dy + offset,
-                                       std::min(kChunkRows, rows - first), cols, dx + offset, dw,
-                                       db);
+                                       std::min(kLayerNormChunk, rows - first), cols, dx + offset,
+                                       dw, db);
     }
   });
   for (int64_t c = 0; c < chunks && sums != nullptr; ++c) {

@@ -5,6 +5,7 @@
 #include "ops/lora_ops.h"
 #include "ops/ops.h"
 #include "ops/parallel.h"
+#include "ops/round_up.h"
 #include "ops/tape.h"
 
 namespace galen {
@@ -12,11 +13,6 @@ namespace {
 
 constexpr int kMaxShared = 8;  // weights that share one x
 constexpr int kMaxPlans = 4;   // distinct plans among them
-// Below this many multiply-adds a region of the pool costs more than the product.
-constexpr int64_t kInlineProducts = 65536;
-constexpr int64_t kBackwardColumns = 256;  // linear_backward_input's granularity
-
-int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 // Units of one piece of the queue. Few rows: the pieces stream weights, ~16 for each worker. Many
 // rows: a kernel unpacks a panel of 8 or 16 units once for all rows, so a piece is a panel unless

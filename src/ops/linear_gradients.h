@@ -9,6 +9,8 @@
 
 namespace galen {
 
+inline constexpr int64_t kBackwardColumns = 256;  // linear_backward_input's granularity
+
 // dx [m, K] (+)= dy [m, N] W, the sum over several weights that share x: dy[j] null leaves weight j
 // out. As ctx.compute says: in bf16, dy and W are rounded to it and the sums kept in fp32.
 void LinearInputGradient(const ExecContext& ctx, std::span<const WeightView> weights,

@@ -2,18 +2,17 @@
 
 #include "ops/linear_gradients.h"
 #include "ops/parallel.h"
+#include "ops/round_up.h"
 
 namespace galen {
 namespace {
 
 // Rows of dw that are worked out at a time: their operand stays small.
-constexpr int64_t kBlockRows = 1024;
+constexpr int64_t kGradientRows = 1024;
 // A dw of fewer columns (an adapter's second factor) is worked out as its transpose: a product of
 // few rows.
 constexpr int64_t kFewColumns = 64;
 constexpr int64_t kPassRows = 512;  // rows that the product's scratch is for, at most
-
-int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 // to [cols, rows] += from^T, from [rows, cols].
 void AddTurned(const ExecContext& ctx, const float* from, int64_t rows, int64_t cols, float* to) {
@@ -40,8 +39,8 @@ void ThroughBf16(const ExecContext& ctx, const float* dy, const float* x, int64_
     AddTurned(ctx, product, k, n, dw);
     return;
   }
-  for (int64_t n0 = 0; n0 < n; n0 += kBlockRows) {
-    const int64_t count = std::min(kBlockRows, n - n0);
+  for (int64_t n0 = 0; n0 < n; n0 += kGradientRows) {
+    const int64_t count = std::min(kGradientRows, n - n0);
     LinearInputGradientTurned(ctx, as_weight(x, k), dy + n0, n, count, dw + n0 * k, true);
   }
 }
@@ -71,7 +70,7 @@ int64_t LinearWeightGradientBytes(const KernelTable& kernels, int threads, int64
                                   int64_t widest) {
   if (kernels.linear_backward_bf16_scratch_bytes == nullptr) return 0;
   constexpr int64_t kRounding = 8 * 64;
-  const int64_t rows = std::min(widest, kBlockRows);
+  const int64_t rows = std::min(widest, kGradientRows);
   return kernels.linear_operand_bytes(LinearPlan::kBf16Panels, rows, m) +
          kFewColumns * widest * static_cast<int64_t>(sizeof(float)) +
          threads * RoundUp(kernels.linear_backward_bf16_scratch_bytes(kPassRows), 64) + kRounding;

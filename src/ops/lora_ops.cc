@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "ops/linear_gradients.h"
 #include "ops/ops.h"
 #include "ops/parallel.h"
 #include "ops/tape.h"
@@ -13,7 +14,6 @@ namespace {
 
 // Rows of a weight that are decoded at a time.
 constexpr int64_t kNormRows = 32;
-constexpr int64_t kBackwardColumns = 256;  // linear_backward_input's granularity
 
 int64_t Aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 

@@ -40,6 +40,12 @@ inline Tensor Wrap(std::vector<float>& values, std::initializer_list<int64_t> sh
 
 inline std::vector<float> Values(const Tensor& t) { return {t.f32(), t.f32() + t.num_elements()}; }
 
+inline Weight Dense(std::vector<float>& values, int64_t rows, int64_t cols, float* grad) {
+  return {{reinterpret_cast<const uint8_t*>(values.data()), DType::kF32, WeightLayout::kRows, rows,
+           cols},
+          grad};
+}
+
 // Something to differentiate by: the values of an input tensor (grad null), or of a parameter with
 // its gradient.
 struct Variable {
@@ -47,6 +53,10 @@ struct Variable {
   std::vector<float>* values;
   std::vector<float>* grad = nullptr;
 };
+
+// Steps for the check of gradients.
+inline constexpr double kLinear = 0.5;  // of functions that are linear in each variable
+inline constexpr double kCurved = 1.0 / 16;
 
 // Checks the gradient of L = sum_i r_i y_i (r random, summed in double) for every element of the
 // variables, against

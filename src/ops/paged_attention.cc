@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "ops/ops.h"
+#include "ops/parallel.h"
+#include "ops/round_up.h"
 
 namespace galen {
 namespace {
@@ -14,11 +16,7 @@ namespace {
 constexpr int64_t kFewRows = 8;
 // (token, query head) rows that one call of the kernel takes: enough to reuse each page from the
 // first-level cache.
-constexpr int64_t kBlockRows = 128;
-// Multiply-adds below which a region of the pool costs more than it gains.
-constexpr int64_t kInlineProducts = 65536;
-
-int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+constexpr int64_t kPageRows = 128;
 
 // Rows [row0, row1) of one span, all keys that they can see: [key0, key1), cut into `segments`.
 struct Block {
@@ -96,7 +94,7 @@ void RunItem(const KernelTable& kernels, const Plan& plan, const Block& block, i
 
 // Later rows see more keys: they go first, so that the last pieces are small.
 void MakeBlocks(const ExecContext& ctx, std::span<const AttentionSpan> spans, Plan* plan) {
-  const int64_t block_rows = std::clamp<int64_t>(kBlockRows / plan->group, 16, 64);
+  const int64_t block_rows = std::clamp<int64_t>(kPageRows / plan->group, 16, 64);
   int64_t most = 0;
   for (const AttentionSpan& span : spans)
     most += (span.end - span.begin + block_rows - 1) / block_rows;

@@ -10,6 +10,8 @@ namespace galen {
 
 // Starting and ending a region costs 1-2 us; a core passes over some 16 K floats in that time.
 inline constexpr int64_t kInlineElements = 16384;
+// Below this many multiply-adds a region of the pool costs more than it gains.
+inline constexpr int64_t kInlineProducts = 65536;
 
 // Calls fn(begin, end) until [0, n) is done. item_elements: floats that one item touches, about.
 template <typename Fn>

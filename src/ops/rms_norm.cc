@@ -16,22 +16,22 @@ struct SavedRmsNorm {
 
 // The gradient of the scale is summed over rows: in chunks of fixed size, each into its own sum, so
 // that the result does not depend on the number of workers.
-constexpr int64_t kChunkRows = 64;
+constexpr int64_t kRmsNormChunk = 64;
 
 void BackwardRmsNorm(ExecContext& ctx, const SavedRmsNorm& saved, GradMap& grads) {
   const float* dy = grads.Find(saved.y);
   if (dy == nullptr) return;
   const int64_t rows = saved.x.rows(), cols = saved.x.cols();
-  const int64_t chunks = (rows + kChunkRows - 1) / kChunkRows;
+  const int64_t chunks = (rows + kRmsNormChunk - 1) / kRmsNormChunk;
   float* dx = saved.need_x ? grads.Accumulator(saved.x) : nullptr;
   const ArenaScope scope(ctx.arena);
   if (dx == nullptr)
     dx = ctx.arena->NewTensor({rows, cols}).f32();  // the kernel writes it in any case
   float* sums = saved.w.grad == nullptr ? nullptr : ctx.arena->NewTensor({chunks, cols}).f32();
-  ForPieces(ctx, chunks, kChunkRows * cols * 2, [&](int64_t begin, int64_t end) {
+  ForPieces(ctx, chunks, kRmsNormChunk * cols * 2, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
-      const int64_t first = c * kChunkRows, offset = first * cols;
-      const int64_t n = std::min(kChunkRows, rows - first);
+      const int64_t first = c * kRmsNormChunk, offset = first * cols;
+      const int64_t n = std::min(kRmsNormChunk, rows - first);
       float* dw = sums == nullptr ? nullptr : sums + c * cols;
       if (dw != nullptr) std::fill_n(dw, cols, 0.0f);
       if (!saved.need_x) std::fill_n(dx + offset, n * cols, 0.0f);

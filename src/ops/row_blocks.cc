@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
+#include "ops/round_up.h"
+
 namespace galen {
 namespace {
 
 // Rows of a block: 96 x 1,152 bf16 and their 4,304 activations are 1 MB, about a core's L2.
 constexpr int64_t kBlockRows = 96;
 constexpr int64_t kTileRows = 8;  // of the micro-kernel; tiles of 32 divide kBlockRows as well
-
-int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 // Calls fn(first row, rows, worker) over whole tiles of rows, in equal shares for the workers.
 template <typename Fn>

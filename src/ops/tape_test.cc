@@ -5,12 +5,6 @@ namespace {
 
 using cases::Uniform;
 
-Weight Dense(std::vector<float>& values, int64_t rows, int64_t cols, float* grad) {
-  return {{reinterpret_cast<const uint8_t*>(values.data()), DType::kF32, WeightLayout::kRows, rows,
-           cols},
-          grad};
-}
-
 TEST(Tape, RecordsOnlyWhatATrainedParameterNeeds) {
   TestContext context(Isa::kRef);
   ExecContext& ctx = context.ctx;

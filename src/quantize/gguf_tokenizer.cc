@@ -7,12 +7,12 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "formats/quote.h"
+#include "models/text_files.h"
 #include "quantize/gguf_metadata.h"
 
 namespace galen {
 namespace {
 
-constexpr size_t kMaxTokenizerBytes = size_t{256} << 20;
 constexpr int64_t kMaxTokens = 1 << 23;
 
 // tokenizer.ggml.token_type

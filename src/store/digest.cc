@@ -15,7 +15,7 @@
 namespace galen {
 namespace {
 
-constexpr size_t kPiece = size_t{1} << 20;
+constexpr size_t kReadPiece = size_t{1} << 20;
 
 }  // namespace
 
@@ -53,9 +53,9 @@ std::string Digest::Hex() {
 
 Status AddFileBytes(int fd, int64_t size, const std::string& path,
                     std::initializer_list<Digest*> digests, const OnBytes& on_bytes) {
-  std::vector<uint8_t> piece(kPiece);
+  std::vector<uint8_t> piece(kReadPiece);
   for (int64_t at = 0; at < size;) {
-    const size_t wanted = static_cast<size_t>(std::min<int64_t>(kPiece, size - at));
+    const size_t wanted = static_cast<size_t>(std::min<int64_t>(kReadPiece, size - at));
     const ssize_t n = ::pread(fd, piece.data(), wanted, at);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return SystemError("cannot read", path);

@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kModels = "models--";
-constexpr int kMaxFiles = 10000;
+constexpr int kMaxFilesOfModel = 10000;
 
 std::string FolderOf(const std::string& repo) {
   std::string folder(kModels);
@@ -35,7 +35,7 @@ CachedModel ReadSnapshot(HubName name, const std::string& directory) {
   model.commit = fs::path(directory).filename().string();
   std::error_code error;
   for (fs::recursive_directory_iterator it(directory, error), end;
-       !error && it != end && model.files.size() < kMaxFiles; it.increment(error)) {
+       !error && it != end && model.files.size() < kMaxFilesOfModel; it.increment(error)) {
     struct stat info;  // of what a link leads to
     const std::string path = it->path().string();
     if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;

@@ -10,7 +10,7 @@
 namespace galen {
 namespace {
 
-constexpr size_t kMaxFiles = 100000;
+constexpr size_t kMaxListed = 100000;
 constexpr int64_t kMaxSize = int64_t{1} << 50;
 
 std::string Environment(const char* name) {
@@ -151,7 +151,7 @@ Result<HubModel> ParseHubModel(std::string_view text, const std::string& where) 
   const auto siblings = json->find("siblings");
   if (siblings == json->end() || !siblings->is_array())
     return DataLoss(where + ": the hub's answer lists no files");
-  if (siblings->size() > kMaxFiles) return DataLoss(where + ": more than 100,000 files");
+  if (siblings->size() > kMaxListed) return DataLoss(where + ": more than 100,000 files");
   for (const Json& sibling : *siblings) {
     ASSIGN_OR_RETURN(RepoFile file, FileOf(sibling, where));
     model.files.push_back(std::move(file));

@@ -42,7 +42,7 @@ std::vector<std::string> DigestsInFile(const std::string& path) {
   return {};
 }
 
-int64_t SizeOf(const std::string& path) {
+int64_t BytesOnDisk(const std::string& path) {
   struct stat info;
   return ::stat(path.c_str(), &info) == 0 ? info.st_size : 0;
 }
@@ -78,7 +78,7 @@ Result<ModelStore::Removed> ModelStore::Sweep(const std::vector<std::string>& ca
   Removed removed;
   for (const std::string& digest : std::set<std::string>(candidates.begin(), candidates.end())) {
     const std::string path = BlobPath(digest);
-    const int64_t size = SizeOf(path);
+    const int64_t size = BytesOnDisk(path);
     if (used.contains(digest)) {
       removed.kept += size;
     } else if (::unlink(path.c_str()) == 0) {
@@ -169,7 +169,7 @@ Result<ModelStore::Removed> ModelStore::RemoveUnused(bool dry_run) const {
     const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     // A partial file that another process is filling is locked.
     if (file.fd < 0 || ::flock(file.fd, LOCK_EX | LOCK_NB) != 0) continue;
-    const int64_t size = SizeOf(path);
+    const int64_t size = BytesOnDisk(path);
     if (!dry_run && ::unlink(path.c_str()) != 0) return SystemError("cannot remove", path);
     removed.bytes += size;
     removed.files.push_back(path);

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/output_file.h"
 
 namespace galen {
 namespace {
@@ -20,16 +21,6 @@ namespace fs = std::filesystem;
 
 Status Failed(const char* what, const std::string& path, const std::string& why) {
   return IoError(std::string(what) + " " + path + ": " + why);
-}
-
-// Makes what a folder lists survive a power cut.
-Status SyncDirectory(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return Failed("cannot open", path, std::strerror(errno));
-  const bool ok = ::fsync(fd) == 0;
-  const std::string why = std::strerror(errno);
-  ::close(fd);
-  return ok ? OkStatus() : Failed("cannot sync", path, why);
 }
 
 std::string ParentOf(const std::string& path) {

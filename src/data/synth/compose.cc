@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "data/synth/composer.h"
+#include "data/synth/replace.h"
 
 namespace galen {
 namespace {
@@ -20,11 +21,6 @@ std::string Upper(const std::string& text) {
   std::string result = upper;
   g_free(upper);
   return result;
-}
-
-void Replace(std::string* text, const std::string& from, const std::string& to) {
-  const size_t at = text->find(from);
-  if (at != std::string::npos) text->replace(at, from.size(), to);
 }
 
 class Writer {
@@ -367,8 +363,8 @@ class Writer {
     const double y = s_.height - s_.margin * 0.62;
     for (size_t i = 0; i < pages.size(); ++i) {
       std::string text = s_.footer || pages.size() > 1 ? d_.page_of : "";
-      Replace(&text, "{a}", std::to_string(i + 1));
-      Replace(&text, "{b}", std::to_string(pages.size()));
+      ReplaceFirst(&text, "{a}", std::to_string(i + 1));
+      ReplaceFirst(&text, "{b}", std::to_string(pages.size()));
       if (!text.empty()) Small(&pages[i], text, y, 1);
       Small(&pages[i], d_.notice, y, 0);
     }

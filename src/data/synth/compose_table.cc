@@ -11,7 +11,7 @@ namespace {
 constexpr double kGap = 8;          // points between columns
 constexpr double kSmallest = 0.72;  // letters are made no smaller for the sake of a table
 constexpr SynthColor kShade = {0.92, 0.93, 0.95};
-constexpr SynthColor kGrey = {0.45, 0.45, 0.45};
+constexpr SynthColor kTableGrey = {0.45, 0.45, 0.45};
 
 bool HasHead(const Block& block) {
   return std::any_of(block.columns.begin(), block.columns.end(),
@@ -92,14 +92,14 @@ void Composer::RowFrame(const Columns& columns, double top, double bottom) {
   const double x1 = columns.x.back() + columns.width.back() + kGap / 2;
   std::vector<LineItem>& lines = page().lines;
   if (style_.table == TableStyle::kGrid) {
-    lines.push_back({x0, top, x1, top, 0.5, kGrey, false});
-    lines.push_back({x0, bottom, x1, bottom, 0.5, kGrey, false});
+    lines.push_back({x0, top, x1, top, 0.5, kTableGrey, false});
+    lines.push_back({x0, bottom, x1, bottom, 0.5, kTableGrey, false});
     for (const double x : columns.x)
-      lines.push_back({x - kGap / 2, top, x - kGap / 2, bottom, 0.5, kGrey, false});
-    lines.push_back({x1, top, x1, bottom, 0.5, kGrey, false});
+      lines.push_back({x - kGap / 2, top, x - kGap / 2, bottom, 0.5, kTableGrey, false});
+    lines.push_back({x1, top, x1, bottom, 0.5, kTableGrey, false});
   }
   if (style_.table == TableStyle::kDotted)
-    lines.push_back({x0, bottom, x1, bottom, 0.5, kGrey, true});
+    lines.push_back({x0, bottom, x1, bottom, 0.5, kTableGrey, true});
 }
 
 void Composer::TableHead(const Block& block, const Columns& columns) {

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "data/synth/replace.h"
+
 namespace galen {
 namespace {
 
@@ -22,11 +24,6 @@ std::string Format(const char* format, int a, int b, int c) {
   char text[64];
   std::snprintf(text, sizeof(text), format, a, b, c);
   return text;
-}
-
-void Replace(std::string* text, const std::string& from, const std::string& to) {
-  for (size_t at = text->find(from); at != std::string::npos; at = text->find(from, at + to.size()))
-    text->replace(at, from.size(), to);
 }
 
 }  // namespace
@@ -69,7 +66,7 @@ std::string Draft::Fill(std::string text, const OrderedJson& slots,
     const auto [at, fresh] = values->try_emplace(name);
     if (fresh)
       at->second = std::to_string(random_->Int(range[0].get<int64_t>(), range[1].get<int64_t>()));
-    Replace(&text, place, at->second);
+    ReplaceAll(&text, place, at->second);
   }
   return text;
 }
@@ -106,7 +103,7 @@ std::string Draft::Number(double value, int decimals, double* truth) const {
   std::snprintf(text, sizeof(text), "%.*f", decimals, value);
   if (truth != nullptr) *truth = std::strtod(text, nullptr);
   std::string printed = text;
-  if (language() != "en") Replace(&printed, ".", ",");
+  if (language() != "en") ReplaceAll(&printed, ".", ",");
   return printed;
 }
 
@@ -114,7 +111,7 @@ std::string Draft::ShortNumber(double value) const {
   char text[64];
   std::snprintf(text, sizeof(text), "%g", value);
   std::string printed = text;
-  if (language() != "en") Replace(&printed, ".", ",");
+  if (language() != "en") ReplaceAll(&printed, ".", ",");
   return printed;
 }
 
@@ -128,20 +125,20 @@ std::string Draft::PersonName(bool female) {
 
 std::string Draft::Doctor() {
   std::string title = Pick(tables_.names["titles"]);
-  Replace(&title, "{}", PersonName(random_->Chance(0.5)));
+  ReplaceAll(&title, "{}", PersonName(random_->Chance(0.5)));
   return title;
 }
 
 void Draft::Head(const std::string& house) {
   const std::string place = Place();
   std::string institution = Pick(tables_.names[house]);
-  Replace(&institution, "{}", place);
+  ReplaceAll(&institution, "{}", place);
   fields()["institution"] = institution;
   document().institution = Value(institution, "/institution");
   std::string street = Pick(tables_.names["streets"]);
-  Replace(&street, "{n}", std::to_string(random_->Int(1, 98)));
+  ReplaceAll(&street, "{n}", std::to_string(random_->Int(1, 98)));
   std::string phone = Pick(tables_.names["phone"]);
-  Replace(&phone, "{n}", std::to_string(random_->Int(10, 99)));
+  ReplaceAll(&phone, "{n}", std::to_string(random_->Int(10, 99)));
   document().address = {street + ", " + place, phone};
 
   const bool female = random_->Chance(0.5);

@@ -3,14 +3,10 @@
 #include <optional>
 
 #include "data/synth/draft.h"
+#include "data/synth/replace.h"
 
 namespace galen {
 namespace {
-
-void Replace(std::string* text, const std::string& from, const std::string& to) {
-  const size_t at = text->find(from);
-  if (at != std::string::npos) text->replace(at, from.size(), to);
-}
 
 std::optional<double> Limit(const OrderedJson& value) {
   if (value.is_null()) return std::nullopt;
@@ -36,16 +32,16 @@ std::string PrintedUnit(std::string unit, const LabStyle& style, const std::stri
     if (unit == "10^3/µL") unit = "K/µL";
     if (unit == "10^6/µL") unit = "M/µL";
   }
-  if (language != "en") Replace(&unit, "1.73", "1,73");
+  if (language != "en") ReplaceFirst(&unit, "1.73", "1,73");
   if (language == "fr") {
     if (unit == "U/L") unit = "UI/L";
-    Replace(&unit, "IU/", "UI/");
+    ReplaceFirst(&unit, "IU/", "UI/");
   }
   if (language == "de") {
-    Replace(&unit, "dL", "dl");
-    Replace(&unit, "mL", "ml");
-    Replace(&unit, "µL", "µl");
-    Replace(&unit, "/L", "/l");
+    ReplaceFirst(&unit, "dL", "dl");
+    ReplaceFirst(&unit, "mL", "ml");
+    ReplaceFirst(&unit, "µL", "µl");
+    ReplaceFirst(&unit, "/L", "/l");
   }
   return unit;
 }

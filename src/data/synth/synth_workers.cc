@@ -17,13 +17,13 @@ namespace galen {
 namespace {
 
 // What a child says: this, then the two texts.
-struct Message {
+struct WorkerMessage {
   enum Kind : int64_t { kFonts, kDocument, kError } kind = kFonts;
   int64_t index = 0, pages = 0, files = 0, bytes = 0;  // of a document; index: the error's code
   int64_t first = 0, second = 0;                       // lengths of the texts
 };
 
-bool Send(int fd, Message message, const std::string& first, const std::string& second) {
+bool Send(int fd, WorkerMessage message, const std::string& first, const std::string& second) {
   message.first = static_cast<int64_t>(first.size());
   message.second = static_cast<int64_t>(second.size());
   std::string all(reinterpret_cast<const char*>(&message), sizeof(message));
@@ -62,8 +62,8 @@ class SharedCounter {
 // The child's whole life.
 void Work(const SynthOptions& options, const std::string& folder, SharedCounter* counter, int fd) {
   const auto fail = [fd](const Status& status) {
-    Message message;
-    message.kind = Message::kError;
+    WorkerMessage message;
+    message.kind = WorkerMessage::kError;
     message.index = static_cast<int64_t>(status.code());
     Send(fd, message, status.message(), "");
   };
@@ -71,11 +71,11 @@ void Work(const SynthOptions& options, const std::string& folder, SharedCounter*
   if (!generator.ok()) return fail(generator.status());
   std::string fonts;
   for (const std::string& name : (*generator)->FontNames()) fonts += name + "\n";
-  if (!Send(fd, Message(), fonts, "")) return;
+  if (!Send(fd, WorkerMessage(), fonts, "")) return;
   for (int64_t i = counter->Next(); i < options.count; i = counter->Next()) {
     auto made = MakeDocument(generator->get(), i, folder);
     if (!made.ok()) return fail(made.status());
-    Message message{Message::kDocument, i, made->pages, made->files, made->bytes, 0, 0};
+    WorkerMessage message{WorkerMessage::kDocument, i, made->pages, made->files, made->bytes, 0, 0};
     if (!Send(fd, message, made->truth, made->sample)) return;
   }
 }
@@ -156,7 +156,7 @@ class Children {
   };
 
   static Status Read(Child* child, SynthSink* sink) {
-    Message message;
+    WorkerMessage message;
     size_t at = 0;
     while (child->unread.size() - at >= sizeof(message)) {
       std::memcpy(&message, child->unread.data() + at, sizeof(message));
@@ -166,9 +166,9 @@ class Children {
       std::string one = child->unread.substr(at + sizeof(message), first);
       std::string two = child->unread.substr(at + sizeof(message) + first, second);
       at += sizeof(message) + first + second;
-      if (message.kind == Message::kError)
+      if (message.kind == WorkerMessage::kError)
         return Status(static_cast<StatusCode>(message.index), std::move(one));
-      if (message.kind == Message::kFonts) {
+      if (message.kind == WorkerMessage::kFonts) {
         std::vector<std::string> fonts;
         for (size_t begin = 0; begin < one.size();) {
           const size_t end = one.find('\n', begin);

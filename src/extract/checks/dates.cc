@@ -13,7 +13,7 @@ struct Dated {
   CalendarDate date;
 };
 
-std::string Words(const std::string& role) {
+std::string WithSpaces(const std::string& role) {
   std::string words = role;
   std::replace(words.begin(), words.end(), '_', ' ');
   return words;
@@ -45,8 +45,8 @@ void CheckPair(const DateRule& rule, const Dated& earlier, const Dated& later) {
   if (rule.later != later.role && rule.later != "*") return;
   if (!Breaks(rule, earlier.date, later.date)) return;
   const std::string what = rule.kind == DateRule::kOrder
-                               ? "lies before the date of " + Words(earlier.role)
-                               : "is too far from the date of " + Words(earlier.role);
+                               ? "lies before the date of " + WithSpaces(earlier.role)
+                               : "is too far from the date of " + WithSpaces(earlier.role);
   later.value->Add("date.order", Level::kFlag, what, rule.id, rule.source);
 }
 

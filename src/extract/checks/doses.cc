@@ -16,7 +16,7 @@ std::string Amount(double value, const std::string& unit) {
   return std::string(text) + " " + unit;
 }
 
-std::string TextOf(const Value* value) {
+std::string StringOf(const Value* value) {
   return value != nullptr && value->leaf.value.is_string() ? value->leaf.value.get<std::string>()
                                                            : std::string();
 }
@@ -29,7 +29,7 @@ void CheckUnit(Value* dose, Value* unit) {
     }
     return;
   }
-  unit->unit_code = UnitCode(TextOf(unit));
+  unit->unit_code = UnitCode(StringOf(unit));
   if (unit->unit_code.empty()) {
     const bool found = unit->Find("source.found") != nullptr;
     unit->Add("unit.unknown", found ? Level::kNote : Level::kFlag, "no unit that galen knows");
@@ -58,7 +58,7 @@ void CheckLimit(const Record& record, const DoseRule& rule, Value* dose, const s
   }
   dose->Add("dose.plausible", Level::kOk, "plausible", rule.id, rule.source);
   const Value* frequency = record.Use("frequency");
-  const std::optional<double> times = TimesADay(TextOf(frequency));
+  const std::optional<double> times = TimesADay(StringOf(frequency));
   if (rule.day && times && *amount * *times > *rule.day * kRounding) {
     dose->Add("dose.large_day", Level::kFlag,
               "with this frequency above the largest dose a day, " + Amount(*rule.day, rule.unit),
@@ -76,7 +76,7 @@ void CheckDoses(CheckedAnswer* answer) {
     CheckUnit(dose, unit);
     if (!dose->leaf.value.is_number() || unit == nullptr || unit->unit_code.empty()) continue;
     dose->unit_code = unit->unit_code;
-    const DoseRule* rule = FindDoseRule(TextOf(record.Use("name")));
+    const DoseRule* rule = FindDoseRule(StringOf(record.Use("name")));
     if (rule == nullptr || !Convert(1, unit->unit_code, rule->unit, nullptr).ok()) {
       rule = &AnyDoseRule();
     }

@@ -8,7 +8,7 @@
 namespace galen::extract {
 namespace {
 
-std::string NameOf(const Record& record) {
+std::string RecordName(const Record& record) {
   for (const auto& [name, value] : record.fields) {
     if (name == record.spec->name && value->leaf.value.is_string()) {
       return FoldName(value->leaf.value.get<std::string>());
@@ -73,11 +73,11 @@ void CheckPages(CheckedAnswer* answer) {
 void CheckRepeats(CheckedAnswer* answer) {
   for (size_t i = 0; i < answer->records.size(); ++i) {
     Record& later = answer->records[i];
-    const std::string name = NameOf(later);
+    const std::string name = RecordName(later);
     if (name.empty()) continue;
     for (size_t k = 0; k < i; ++k) {
       const Record& earlier = answer->records[k];
-      if (earlier.spec != later.spec || NameOf(earlier) != name) continue;
+      if (earlier.spec != later.spec || RecordName(earlier) != name) continue;
       Value* value = NameValue(later);
       const Value* other = Difference(earlier, later);
       const std::string first = "entry " + std::to_string(earlier.number + 1);

@@ -45,7 +45,7 @@ std::string StyleDigest() {
 
 std::string Escaped(std::string_view text) { return fhir::EscapeXhtml(text); }
 
-std::string Number(double value) {
+std::string ShortNumber(double value) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.5g", value);
   return text;
@@ -136,7 +136,7 @@ class HtmlWriter {
     }
     for (const Verdict& verdict : value.verdicts) out_ += "<div>" + VerdictHtml(verdict) + "</div>";
     out_ += "</td><td>";
-    if (value.confidence) out_ += Number(100 * value.confidence->mean) + "&nbsp;%";
+    if (value.confidence) out_ += ShortNumber(100 * value.confidence->mean) + "&nbsp;%";
     out_ += "</td></tr>\n";
   }
 
@@ -161,12 +161,13 @@ class HtmlWriter {
     const SourcePage& page = e_.source->pages()[index];
     out_ += "<h2>" + Escaped(page.file) + ", page " + std::to_string(page.number) +
             "</h2>\n<div class=\"page\"><div class=\"source\"><svg viewBox=\"0 0 " +
-            Number(page.width) + " " + Number(page.height) + "\">";
+            ShortNumber(page.width) + " " + ShortNumber(page.height) + "\">";
     if (picture) {
       ASSIGN_OR_RETURN(const Case::Picture drawn, e_.source->Draw(index, html_.dpi));
       ASSIGN_OR_RETURN(const std::vector<uint8_t> png, EncodePng(drawn.image));
-      out_ += "<image width=\"" + Number(page.width) + "\" height=\"" + Number(page.height) +
-              "\" href=\"data:image/png;base64," + EncodeBase64(png) + "\"/>";
+      out_ += "<image width=\"" + ShortNumber(page.width) + "\" height=\"" +
+              ShortNumber(page.height) + "\" href=\"data:image/png;base64," + EncodeBase64(png) +
+              "\"/>";
     }
     std::vector<size_t> rows;
     for (size_t i = 0; i < e_.answer.values.size(); ++i) {
@@ -175,9 +176,9 @@ class HtmlWriter {
       rows.push_back(i);
       const Box& box = value.evidence->span.box;
       out_ += "<rect id=\"b" + std::to_string(i) + "\" class=\"" + Worst(value) + "\" x=\"" +
-              Number(box.x0) + "\" y=\"" + Number(box.y0) + "\" width=\"" +
-              Number(std::max(box.x1 - box.x0, 0.0)) + "\" height=\"" +
-              Number(std::max(box.y1 - box.y0, 0.0)) + "\"/>";
+              ShortNumber(box.x0) + "\" y=\"" + ShortNumber(box.y0) + "\" width=\"" +
+              ShortNumber(std::max(box.x1 - box.x0, 0.0)) + "\" height=\"" +
+              ShortNumber(std::max(box.y1 - box.y0, 0.0)) + "\"/>";
     }
     out_ += "</svg></div><div>";
     Table(rows);

@@ -19,7 +19,7 @@ inline float MulAdd(float a, float b, float c) {
                             static_cast<double>(c));
 }
 
-inline uint8_t ToByte(float x) {
+inline uint8_t RoundedByte(float x) {
   return static_cast<uint8_t>(std::clamp(std::floor(x + 0.5F), 0.0F, 255.0F));
 }
 
@@ -158,9 +158,9 @@ void YbrToRgb(std::span<uint8_t> pixels) {
     const float y = static_cast<float>(pixels[i]);
     const float cb = static_cast<float>(pixels[i + 1]) - 128.0F;
     const float cr = static_cast<float>(pixels[i + 2]) - 128.0F;
-    pixels[i] = ToByte(MulAdd(cr, kCrToRed, y));
-    pixels[i + 1] = ToByte(MulAdd(cr, kCrToGreen, MulAdd(cb, kCbToGreen, y)));
-    pixels[i + 2] = ToByte(MulAdd(cb, kCbToBlue, y));
+    pixels[i] = RoundedByte(MulAdd(cr, kCrToRed, y));
+    pixels[i + 1] = RoundedByte(MulAdd(cr, kCrToGreen, MulAdd(cb, kCbToGreen, y)));
+    pixels[i + 2] = RoundedByte(MulAdd(cb, kCbToBlue, y));
   }
 }
 

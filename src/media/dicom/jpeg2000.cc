@@ -129,7 +129,7 @@ Result<Jpeg2000Frame> Decode(std::span<const uint8_t> bytes, const PixelFormat& 
 }
 
 // What a child leaves in the shared bytes, in front of the values.
-struct Header {
+struct SampleHeader {
   int32_t precision = 0;
   int32_t is_signed = 0;
 };
@@ -139,15 +139,15 @@ Result<Jpeg2000Frame> DecodeInChild(std::span<const uint8_t> bytes, const PixelF
   const auto work = [&](std::span<uint8_t> out) {
     const Result<Jpeg2000Frame> frame = Decode(bytes, format);
     if (!frame.ok()) return false;
-    const Header header = {frame->precision, frame->is_signed};
+    const SampleHeader header = {frame->precision, frame->is_signed};
     std::memcpy(out.data(), &header, sizeof(header));
     std::memcpy(out.data() + sizeof(header), frame->values.data(), values * sizeof(int32_t));
     return true;
   };
   const Result<std::vector<uint8_t>> out =
-      RunIsolated(sizeof(Header) + values * sizeof(int32_t), kChildSeconds, work);
+      RunIsolated(sizeof(SampleHeader) + values * sizeof(int32_t), kChildSeconds, work);
   if (!out.ok()) return out.status().WithContext("HTJ2K frame");
-  Header header;
+  SampleHeader header;
   std::memcpy(&header, out->data(), sizeof(header));
   Jpeg2000Frame frame;
   frame.precision = header.precision;

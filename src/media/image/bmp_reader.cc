@@ -34,7 +34,7 @@ uint32_t Read(Bytes bytes, size_t at, int size) {
   return value;
 }
 
-bool Accepts(Bytes bytes) { return bytes.size() >= 2 && bytes[0] == 'B' && bytes[1] == 'M'; }
+bool AcceptsBmp(Bytes bytes) { return bytes.size() >= 2 && bytes[0] == 'B' && bytes[1] == 'M'; }
 
 Result<Header> ReadHeader(Bytes bytes) {
   if (bytes.size() < kFileHeader + 4) return DataLoss("truncated in the header");
@@ -78,7 +78,7 @@ Result<Header> ReadHeader(Bytes bytes) {
   return header;
 }
 
-Result<ImageInfo> Probe(Bytes bytes) {
+Result<ImageInfo> ProbeBmp(Bytes bytes) {
   ASSIGN_OR_RETURN(const Header header, ReadHeader(bytes));
   return ImageInfo{ImageFormat::kBmp, header.width, header.height, 1};
 }
@@ -184,7 +184,7 @@ void ReadIndices(Bytes pixels, size_t stride, const Header& header, Raster* rast
   }
 }
 
-Result<Raster> Decode(Bytes bytes, const DecodeOptions& options, Warnings*) {
+Result<Raster> DecodeBmp(Bytes bytes, const DecodeOptions& options, Warnings*) {
   RETURN_IF_ERROR(CheckFrame(options.frame, 1));
   ASSIGN_OR_RETURN(const Header header, ReadHeader(bytes));
   const bool indexed = header.bits == 1 || header.bits == 4 || header.bits == 8;
@@ -222,6 +222,6 @@ Result<Raster> Decode(Bytes bytes, const DecodeOptions& options, Warnings*) {
 
 }  // namespace
 
-const FormatReader kBmpReader = {ImageFormat::kBmp, Accepts, Probe, Decode};
+const FormatReader kBmpReader = {ImageFormat::kBmp, AcceptsBmp, ProbeBmp, DecodeBmp};
 
 }  // namespace galen

@@ -7,6 +7,7 @@
 
 #include "media/image/format_readers.h"
 #include "media/image/lab.h"
+#include "media/image/load.h"
 
 namespace galen {
 namespace {
@@ -37,13 +38,6 @@ Image Map(const Raster& raster, Put put) {
 template <typename Value>  // of one pixel, to grey
 Image MapGrey(const Raster& raster, Value value) {
   return Map(raster, [&](const uint8_t* in, uint8_t* out) { std::memset(out, value(in), 3); });
-}
-
-template <typename T>
-T Load(const uint8_t* in) {
-  T value;
-  std::memcpy(&value, in, sizeof(value));
-  return value;
 }
 
 // One warning for a wide mode whose values do not fit 8 bits.

@@ -15,13 +15,13 @@ enum Disposal { kNone = 0, kBackground = 2, kPrevious = 3 };
 
 using Palette = std::array<uint8_t, 3 * 256>;
 
-struct Box {
+struct GifBox {
   int64_t left = 0, top = 0, right = 0, bottom = 0;
 };
 
 // One image of the file before it is composed.
 struct Frame {
-  Box box;
+  GifBox box;
   std::vector<uint8_t> indices;
 };
 
@@ -122,12 +122,12 @@ const ColorMapObject* UsedMap(const ColorMapObject* map) {
   return nullptr;
 }
 
-bool Accepts(Bytes bytes) {
+bool AcceptsGif(Bytes bytes) {
   return bytes.size() >= 6 && (std::memcmp(bytes.data(), "GIF87a", 6) == 0 ||
                                std::memcmp(bytes.data(), "GIF89a", 6) == 0);
 }
 
-Result<ImageInfo> Probe(Bytes bytes) {
+Result<ImageInfo> ProbeGif(Bytes bytes) {
   GifFile gif(bytes);
   if (!gif.ok()) return DataLoss("truncated or corrupt in the header");
   ImageInfo info = {ImageFormat::kGif, gif->SWidth, gif->SHeight, 0};
@@ -162,7 +162,7 @@ class Canvas {
     return OkStatus();
   }
 
-  void Fill(const Box& box, const uint8_t* color) {
+  void Fill(const GifBox& box, const uint8_t* color) {
     for (int64_t y = box.top; y < box.bottom; ++y) {
       for (int64_t x = box.left; x < box.right; ++x) std::memcpy(raster_.row(y) + 3 * x, color, 3);
     }
@@ -176,14 +176,14 @@ class Canvas {
       }
     }
   }
-  std::vector<uint8_t> Copy(const Box& box) {
+  std::vector<uint8_t> Copy(const GifBox& box) {
     std::vector<uint8_t> part;
     for (int64_t y = box.top; y < box.bottom; ++y) {
       part.insert(part.end(), raster_.row(y) + 3 * box.left, raster_.row(y) + 3 * box.right);
     }
     return part;
   }
-  void Paste(const Box& box, const std::vector<uint8_t>& part) {
+  void Paste(const GifBox& box, const std::vector<uint8_t>& part) {
     const int64_t bytes = 3 * (box.right - box.left);
     for (int64_t y = box.top; y < box.bottom; ++y) {
       std::memcpy(raster_.row(y) + 3 * box.left, part.data() + (y - box.top) * bytes, bytes);
@@ -217,7 +217,7 @@ Status ReadPixels(GifFile& gif, int64_t max_pixels, Frame* frame) {
   return OkStatus();
 }
 
-Result<Raster> Decode(Bytes bytes, const DecodeOptions& options, Warnings*) {
+Result<Raster> DecodeGif(Bytes bytes, const DecodeOptions& options, Warnings*) {
   GifFile gif(bytes);
   if (!gif.ok()) return DataLoss("truncated or corrupt in the header");
   Canvas canvas(options.max_pixels);
@@ -266,6 +266,6 @@ Result<Raster> Decode(Bytes bytes, const DecodeOptions& options, Warnings*) {
 
 }  // namespace
 
-const FormatReader kGifReader = {ImageFormat::kGif, Accepts, Probe, Decode};
+const FormatReader kGifReader = {ImageFormat::kGif, AcceptsGif, ProbeGif, DecodeGif};
 
 }  // namespace galen

@@ -115,17 +115,17 @@ void ReadMetadata(const jpeg_decompress_struct& info, Raster* raster) {
   }
 }
 
-bool Accepts(Bytes bytes) {
+bool AcceptsJpeg(Bytes bytes) {
   return bytes.size() >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff;
 }
 
-Result<ImageInfo> Probe(Bytes bytes) {
+Result<ImageInfo> ProbeJpeg(Bytes bytes) {
   JpegFile file(bytes);
   if (!file.ReadHeader()) return DataLoss(file.message());
   return ImageInfo{ImageFormat::kJpeg, file.info().image_width, file.info().image_height, 1};
 }
 
-Result<Raster> Decode(Bytes bytes, const DecodeOptions& options, Warnings* warnings) {
+Result<Raster> DecodeJpeg(Bytes bytes, const DecodeOptions& options, Warnings* warnings) {
   RETURN_IF_ERROR(CheckFrame(options.frame, 1));
   JpegFile file(bytes);
   if (!file.ReadHeader()) return DataLoss(file.message());
@@ -166,6 +166,6 @@ Result<Raster> Decode(Bytes bytes, const DecodeOptions& options, Warnings* warni
 
 }  // namespace
 
-const FormatReader kJpegReader = {ImageFormat::kJpeg, Accepts, Probe, Decode};
+const FormatReader kJpegReader = {ImageFormat::kJpeg, AcceptsJpeg, ProbeJpeg, DecodeJpeg};
 
 }  // namespace galen

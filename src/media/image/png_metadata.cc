@@ -14,7 +14,7 @@ uint32_t BigEndian32(std::span<const uint8_t> bytes, size_t at) {
          uint32_t{bytes[at + 3]};
 }
 
-std::string Inflate(std::string_view packed) {
+std::string InflateText(std::string_view packed) {
   std::string text(kMaxText, '\0');
   uLongf size = text.size();
   const auto* in = reinterpret_cast<const Bytef*>(packed.data());
@@ -70,7 +70,7 @@ void ReadText(std::string_view type, std::string_view data, std::string* profile
     if (data.empty()) return;
     data.remove_prefix(1);
   }
-  const std::string text = packed ? Inflate(data) : std::string(data);
+  const std::string text = packed ? InflateText(data) : std::string(data);
   if (is_profile) *profile = DecodeRawProfile(text);
   if (!is_profile) *xmp = text;
 }

@@ -126,18 +126,18 @@ class PngFile {
   char message_[128] = "no memory";
 };
 
-bool Accepts(Bytes bytes) {
+bool AcceptsPng(Bytes bytes) {
   constexpr uint8_t kMagic[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
   return bytes.size() >= sizeof(kMagic) && std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) == 0;
 }
 
-Result<ImageInfo> Probe(Bytes bytes) {
+Result<ImageInfo> ProbePng(Bytes bytes) {
   PngFile file(bytes);
   if (!file.ReadHeader()) return DataLoss(file.message());
   return ImageInfo{ImageFormat::kPng, file.width(), file.height(), 1};
 }
 
-Result<Raster> Decode(Bytes bytes, const DecodeOptions& options, Warnings*) {
+Result<Raster> DecodePng(Bytes bytes, const DecodeOptions& options, Warnings*) {
   if (options.frame > 0) return Unsupported("only the first frame of an animated PNG is read");
   PngFile file(bytes);
   if (!file.ReadHeader()) return DataLoss(file.message());
@@ -156,6 +156,6 @@ Result<Raster> Decode(Bytes bytes, const DecodeOptions& options, Warnings*) {
 
 }  // namespace
 
-const FormatReader kPngReader = {ImageFormat::kPng, Accepts, Probe, Decode};
+const FormatReader kPngReader = {ImageFormat::kPng, AcceptsPng, ProbePng, DecodePng};
 
 }  // namespace galen

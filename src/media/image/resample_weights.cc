@@ -5,6 +5,11 @@
 
 namespace galen {
 
+double Triangle(double x) {
+  x = std::abs(x);
+  return x < 1.0 ? 1.0 - x : 0.0;
+}
+
 ResampleWeights ScaledWeights(int64_t sources, double begin, double scale, int64_t targets,
                               const FilterFunction& filter) {
   const double filter_scale = std::max(scale, 1.0);

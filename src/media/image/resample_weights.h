@@ -12,6 +12,9 @@ struct FilterFunction {
   double support;
 };
 
+// The filter of bilinear resampling; its support is 1.
+double Triangle(double x);
+
 // Weights of every target pixel as fractions that sum to 1.
 struct ResampleWeights {
   int64_t stride = 0;          // weights held a target pixel

@@ -16,12 +16,7 @@ namespace {
 
 constexpr int kPillowBits = 32 - 8 - 2;  // PRECISION_BITS
 
-double Box(double x) { return x > -0.5 && x <= 0.5 ? 1.0 : 0.0; }
-
-double Triangle(double x) {
-  x = std::abs(x);
-  return x < 1.0 ? 1.0 - x : 0.0;
-}
+double BoxFilter(double x) { return x > -0.5 && x <= 0.5 ? 1.0 : 0.0; }
 
 double Hamming(double x) {
   x = std::abs(x);
@@ -50,7 +45,7 @@ double Lanczos(double x) { return -3.0 <= x && x < 3.0 ? Sinc(x) * Sinc(x / 3) :
 FilterFunction Function(Filter filter) {
   switch (filter) {
     case Filter::kBox:
-      return {Box, 0.5};
+      return {BoxFilter, 0.5};
     case Filter::kHamming:
       return {Hamming, 1.0};
     case Filter::kBicubic:

@@ -63,7 +63,7 @@ TEST(ResizeTest, NumbersOfFilters) {
   EXPECT_EQ(FilterName(Filter::kHamming), "hamming");
 }
 
-double Triangle(double x) { return std::max(0.0, 1.0 - std::abs(x)); }
+double PlainTriangle(double x) { return std::max(0.0, 1.0 - std::abs(x)); }
 double Sharp(double x) { return std::abs(x) < 0.5 ? 1.5 : std::abs(x) < 1.0 ? -0.5 : 0.0; }
 
 // Every instruction set of this machine gives the bytes of the scalar loops, on shapes that leave
@@ -77,7 +77,7 @@ TEST(ResampleKernelsTest, AgreeOnOddShapes) {
     const int64_t channels = round % 3 == 0 ? 1 : 3;
     const Image image = RandomImage(size(90), size(40), channels, random());
     const int64_t width = size(70), height = size(30);
-    const FilterFunction filter = {round % 2 ? Sharp : Triangle, 1.0};
+    const FilterFunction filter = {round % 2 ? Sharp : PlainTriangle, 1.0};
     for (const int bits : {22, 11}) {
       ResamplePasses passes;
       const auto weights = [&](int64_t from, int64_t to) {
@@ -103,7 +103,7 @@ TEST(ResampleKernelsTest, OneTapAndManyTaps) {
     const Image image = RandomImage(3000, 17, 3, 5);
     const auto columns = [&](int64_t to) {
       const double scale = static_cast<double>(image.width) / static_cast<double>(to);
-      return ToFixed(ScaledWeights(image.width, 0, scale, to, {Triangle, 1.0}), 22);
+      return ToFixed(ScaledWeights(image.width, 0, scale, to, {PlainTriangle, 1.0}), 22);
     };
     for (const int64_t width : {int64_t{1}, int64_t{2}, int64_t{3000}, int64_t{3001}}) {
       ResamplePasses passes;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "media/image/load.h"
+
 namespace galen {
 namespace {
 
@@ -98,13 +100,6 @@ bool SetLayout(const TiffTags& tags, TiffLayout* layout) {
     default:
       return false;
   }
-}
-
-template <typename T>
-T Load(const uint8_t* in) {
-  T value;
-  std::memcpy(&value, in, sizeof(value));
-  return value;
 }
 
 // 1, 2 or 4 bits, the first pixel in the highest. Greys are spread over 0..255.

@@ -10,7 +10,7 @@
 namespace galen {
 namespace {
 
-bool Accepts(Bytes bytes) {
+bool AcceptsTiff(Bytes bytes) {
   if (bytes.size() < 8) return false;
   for (const char* magic : {"II*\0", "MM\0*", "II+\0", "MM\0+"}) {
     if (std::memcmp(bytes.data(), magic, 4) == 0) return true;
@@ -18,7 +18,7 @@ bool Accepts(Bytes bytes) {
   return false;
 }
 
-Result<ImageInfo> Probe(Bytes bytes) {
+Result<ImageInfo> ProbeTiff(Bytes bytes) {
   const TiffFile file(bytes, std::numeric_limits<int32_t>::max());
   if (!file.ok()) return file.Error();
   ImageInfo info;
@@ -127,7 +127,7 @@ Status ReadPalette(const TiffFile& file, Raster* raster) {
   return OkStatus();
 }
 
-Result<Raster> Decode(Bytes bytes, const DecodeOptions& options, Warnings* warnings) {
+Result<Raster> DecodeTiff(Bytes bytes, const DecodeOptions& options, Warnings* warnings) {
   // A pixel has at most 8 bytes here.
   const int64_t max_bytes = options.max_pixels > INT64_MAX / 16
                                 ? INT64_MAX / 2
@@ -180,6 +180,6 @@ Result<Raster> Decode(Bytes bytes, const DecodeOptions& options, Warnings* warni
 
 }  // namespace
 
-const FormatReader kTiffReader = {ImageFormat::kTiff, Accepts, Probe, Decode};
+const FormatReader kTiffReader = {ImageFormat::kTiff, AcceptsTiff, ProbeTiff, DecodeTiff};
 
 }  // namespace galen

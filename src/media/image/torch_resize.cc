@@ -11,12 +11,7 @@
 namespace galen {
 namespace {
 
-double Triangle(double x) {
-  x = std::abs(x);
-  return x < 1.0 ? 1.0 - x : 0.0;
-}
-
-double Cubic(double x) {
+double TorchCubic(double x) {
   constexpr double kA = -0.5;
   x = std::abs(x);
   if (x < 1.0) return ((kA + 2) * x - (kA + 3)) * x * x + 1;
@@ -44,7 +39,7 @@ Image ResizeTorch(const Image& image, int64_t width, int64_t height, Filter filt
   GALEN_CHECK(width > 0 && height > 0 && image.width > 0 && image.height > 0);
   GALEN_CHECK(filter == Filter::kBilinear || filter == Filter::kBicubic);
   const FilterFunction function =
-      filter == Filter::kBilinear ? FilterFunction{Triangle, 1.0} : FilterFunction{Cubic, 2.0};
+      filter == Filter::kBilinear ? FilterFunction{Triangle, 1.0} : FilterFunction{TorchCubic, 2.0};
   ResamplePasses passes;
   if (width != image.width) passes.columns = Weights(image.width, width, function);
   if (height != image.height) passes.rows = Weights(image.height, height, function);

@@ -11,7 +11,7 @@
 namespace galen {
 namespace {
 
-bool Accepts(Bytes bytes) {
+bool AcceptsWebp(Bytes bytes) {
   return bytes.size() >= 12 && std::memcmp(bytes.data(), "RIFF", 4) == 0 &&
          std::memcmp(bytes.data() + 8, "WEBP", 4) == 0;
 }
@@ -23,7 +23,7 @@ struct DecoderDelete {
   void operator()(WebPAnimDecoder* decoder) const { WebPAnimDecoderDelete(decoder); }
 };
 
-Result<ImageInfo> Probe(Bytes bytes) {
+Result<ImageInfo> ProbeWebp(Bytes bytes) {
   WebPBitstreamFeatures features;
   if (WebPGetFeatures(bytes.data(), bytes.size(), &features) != VP8_STATUS_OK) {
     return DataLoss("truncated or corrupt in the header");
@@ -48,8 +48,8 @@ std::string ReadChunk(const WebPDemuxer* demux, const char* name) {
   return text;
 }
 
-Result<Raster> Decode(Bytes bytes, const DecodeOptions& options, Warnings*) {
-  ASSIGN_OR_RETURN(const ImageInfo info, Probe(bytes));
+Result<Raster> DecodeWebp(Bytes bytes, const DecodeOptions& options, Warnings*) {
+  ASSIGN_OR_RETURN(const ImageInfo info, ProbeWebp(bytes));
   RETURN_IF_ERROR(CheckImageSize(info.width, info.height, options.max_pixels));
   RETURN_IF_ERROR(CheckFrame(options.frame, info.frames));
   const WebPData data = {bytes.data(), bytes.size()};
@@ -77,6 +77,6 @@ Result<Raster> Decode(Bytes bytes, const DecodeOptions& options, Warnings*) {
 
 }  // namespace
 
-const FormatReader kWebpReader = {ImageFormat::kWebp, Accepts, Probe, Decode};
+const FormatReader kWebpReader = {ImageFormat::kWebp, AcceptsWebp, ProbeWebp, DecodeWebp};
 
 }  // namespace galen

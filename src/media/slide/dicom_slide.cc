@@ -10,8 +10,6 @@
 namespace galen {
 namespace {
 
-constexpr int64_t kMostSide = int64_t{1} << 24;
-
 struct Level {
   DicomFile file;
   DicomTiling tiling;

@@ -13,8 +13,6 @@
 namespace galen {
 namespace {
 
-// A side of level 0; real slides have up to 300,000.
-constexpr int64_t kMostSide = int64_t{1} << 24;
 constexpr int kMostLevels = 64;
 // An objective of 40x gives about 0.25 micrometres per pixel, 20x 0.5, 10x 1.
 constexpr double kUmTimesPower = 10;

@@ -12,6 +12,9 @@
 
 namespace galen {
 
+// A side of level 0; real slides have up to 300,000.
+inline constexpr int64_t kMostSide = int64_t{1} << 24;
+
 struct SlideLevel {
   int64_t width = 0;
   int64_t height = 0;

@@ -73,7 +73,7 @@ Result<std::vector<uint8_t>> ReadVoxels(std::span<const uint8_t> file, const Nif
 }
 
 template <typename T>
-double Load(const uint8_t* voxels, int64_t index) {
+double LoadVoxel(const uint8_t* voxels, int64_t index) {
   T value;
   std::memcpy(&value, voxels + index * static_cast<int64_t>(sizeof(T)), sizeof(T));
   return static_cast<double>(value);
@@ -84,25 +84,25 @@ using Loader = double (*)(const uint8_t*, int64_t);
 Loader LoaderOf(VoxelType type) {
   switch (type) {
     case VoxelType::kU8:
-      return Load<uint8_t>;
+      return LoadVoxel<uint8_t>;
     case VoxelType::kI8:
-      return Load<int8_t>;
+      return LoadVoxel<int8_t>;
     case VoxelType::kU16:
-      return Load<uint16_t>;
+      return LoadVoxel<uint16_t>;
     case VoxelType::kI16:
-      return Load<int16_t>;
+      return LoadVoxel<int16_t>;
     case VoxelType::kU32:
-      return Load<uint32_t>;
+      return LoadVoxel<uint32_t>;
     case VoxelType::kI32:
-      return Load<int32_t>;
+      return LoadVoxel<int32_t>;
     case VoxelType::kU64:
-      return Load<uint64_t>;
+      return LoadVoxel<uint64_t>;
     case VoxelType::kI64:
-      return Load<int64_t>;
+      return LoadVoxel<int64_t>;
     case VoxelType::kF32:
-      return Load<float>;
+      return LoadVoxel<float>;
     default:
-      return Load<double>;
+      return LoadVoxel<double>;
   }
 }
 

@@ -8,7 +8,7 @@ namespace {
 // Whole models keep the towers under these names; transformers 5 saves a stand-alone tower without
 // them, 4.x with them.
 constexpr std::string_view kVisionPrefixes[] = {"vision_model.", ""};
-constexpr std::string_view kTextPrefixes[] = {"text_model.", ""};
+constexpr std::string_view kTextTowerPrefixes[] = {"text_model.", ""};
 constexpr std::string_view kRootPrefixes[] = {""};
 // What a tensor's name must not begin with: it would be a layer that no tower knows.
 constexpr std::string_view kLayers = "encoder.layers.";
@@ -93,7 +93,7 @@ std::vector<ParamGroup> DualEncoder::Params() {
   if (text_ != nullptr) {
     ParamTable table = EncoderStack::Table();
     text_->AddParams(&table);
-    add(std::move(table), kTextPrefixes, kLayers);
+    add(std::move(table), kTextTowerPrefixes, kLayers);
     if (config_.text_projection) {
       AddLinearParams(&root, "text_projection", config_.embedding_size,
                       config_.text->stack.hidden_size, false, &text_projection_);

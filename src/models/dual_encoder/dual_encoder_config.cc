@@ -6,12 +6,11 @@
 
 #include "models/dual_encoder/classifier_config.h"
 #include "models/model_config.h"
+#include "models/vision/vision_config.h"
 
 namespace galen {
 namespace {
 
-constexpr int64_t kMaxImageSize = 1 << 14;
-constexpr int64_t kMaxPatchSize = 256;
 constexpr int64_t kMaxTextPositions = 1 << 16;
 
 // transformers 5.23, configuration_siglip.py and configuration_clip.py.
@@ -23,7 +22,7 @@ constexpr EncoderStackConfig kClipTextDefaults = {512, 2048,  12,
                                                   8,   1e-5f, ActivationKind::kQuickGelu};
 constexpr int64_t kClipProjection = 512;
 
-constexpr auto kModelTypes =
+constexpr auto kDualEncoderTypes =
     std::to_array<std::string_view>({"siglip", "siglip_vision_model", "siglip_text_model", "clip",
                                      "clip_vision_model", "clip_text_model"});
 
@@ -150,7 +149,8 @@ int64_t DualEncoderConfig::num_parameters() const {
 }
 
 bool IsDualEncoder(std::string_view model_type) {
-  return std::find(kModelTypes.begin(), kModelTypes.end(), model_type) != kModelTypes.end();
+  return std::find(kDualEncoderTypes.begin(), kDualEncoderTypes.end(), model_type) !=
+         kDualEncoderTypes.end();
 }
 
 Result<DualEncoderConfig> ReadDualEncoderConfig(const HfConfig& file,

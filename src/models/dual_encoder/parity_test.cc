@@ -15,10 +15,10 @@ namespace {
 
 // As in models/parity_test.cc: 4 half ulps for one product, twice, 4 standard deviations, and
 // errors that add as their squares over `roundings` operations in sequence. Products have K <= 147.
-float Bound(int roundings) {
+float EncoderBound(int roundings) {
   return 2 * 4 * std::sqrt(147.0f / 6) * 0x1p-24f * std::sqrt(static_cast<float>(roundings));
 }
-constexpr int kLayerRoundings = 18;
+constexpr int kEncoderRoundings = 18;
 
 class DualEncoderTest : public testing::Test {
  protected:
@@ -100,7 +100,7 @@ TEST_P(DualEncoderParity, EveryLayer) {
             const std::vector<float> wanted = ReadFloats(**expected, std::string(name));
             ASSERT_EQ(static_cast<int64_t>(wanted.size()), x.num_elements()) << name;
             const Distance d = Compare({x.f32(), wanted.size()}, wanted);
-            EXPECT_LE(d.largest, d.rms * Bound(2 + kLayerRoundings * seen)) << name;
+            EXPECT_LE(d.largest, d.rms * EncoderBound(2 + kEncoderRoundings * seen)) << name;
             ++seen;
           };
       ExecContext ctx = Context(KernelsFor(isa));
@@ -114,7 +114,7 @@ TEST_P(DualEncoderParity, EveryLayer) {
       // A cosine times exp(logit_scale) has the error of its factors, not of its own size.
       const float size =
           std::max(d.rms, loaded->model->config().similarity ? std::exp(1.5f) : 0.0f);
-      EXPECT_LE(d.largest, size * Bound(kLayerRoundings * 5));
+      EXPECT_LE(d.largest, size * EncoderBound(kEncoderRoundings * 5));
     }
   }
 }
@@ -159,7 +159,7 @@ TEST_P(DualEncoderParity, Gradients) {
                        ? 0.05f
                        : 0.0f);
         EXPECT_GT(rms, 0.0f) << spec.name;
-        EXPECT_LE(d.largest, rms * Bound(3 * kLayerRoundings * 6)) << spec.name;
+        EXPECT_LE(d.largest, rms * EncoderBound(3 * kEncoderRoundings * 6)) << spec.name;
         ++compared;
       }
     }
@@ -192,7 +192,7 @@ TEST_F(DualEncoderTest, StandAloneTower) {
     const Tensor x = loaded->model->EmbedImages(ctx, Patches(*loaded->model, **expected), 2);
     ASSERT_EQ(static_cast<int64_t>(wanted.size()), x.num_elements());
     const Distance d = Compare({x.f32(), wanted.size()}, wanted);
-    EXPECT_LE(d.largest, d.rms * Bound(kLayerRoundings * 4));
+    EXPECT_LE(d.largest, d.rms * EncoderBound(kEncoderRoundings * 4));
   }
 }
 

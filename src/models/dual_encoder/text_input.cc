@@ -4,12 +4,12 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "models/text_files.h"
 #include "text/canonicalize.h"
 
 namespace galen {
 namespace {
 
-constexpr size_t kMaxTokenizerBytes = size_t{256} << 20;
 constexpr int64_t kMaxLength = 1 << 16;
 constexpr std::string_view kUnk = "<unk>";
 

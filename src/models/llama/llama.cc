@@ -139,15 +139,15 @@ std::vector<ParamSpec> Llama::Params() {
   return t.Take();
 }
 
-constexpr std::string_view kGgufNames[] = {"llama"};
-constexpr std::string_view kModelTypes[] = {"llama", "mistral"};
+constexpr std::string_view kLlamaGgufNames[] = {"llama"};
+constexpr std::string_view kLlamaModelTypes[] = {"llama", "mistral"};
 
 }  // namespace
 
 const Architecture kLlama = {
     .name = "llama",
-    .gguf_names = kGgufNames,
-    .hf_model_types = kModelTypes,
+    .gguf_names = kLlamaGgufNames,
+    .hf_model_types = kLlamaModelTypes,
     .config_from_gguf = LlamaConfigFromGguf,
     .config_from_hf = LlamaConfigFromHf,
     .make = [](ModelConfig config) -> std::unique_ptr<CausalLM> {

@@ -122,15 +122,16 @@ std::vector<ParamSpec> Qwen2::Params() {
   return t.Take();
 }
 
-constexpr std::string_view kGgufNames[] = {"qwen2", "qwen2vl"};
-constexpr std::string_view kModelTypes[] = {"qwen2", "qwen2_vl", "qwen2_5_vl", "qwen2_5_vl_text"};
+constexpr std::string_view kQwen2GgufNames[] = {"qwen2", "qwen2vl"};
+constexpr std::string_view kQwen2ModelTypes[] = {"qwen2", "qwen2_vl", "qwen2_5_vl",
+                                                 "qwen2_5_vl_text"};
 
 }  // namespace
 
 const Architecture kQwen2 = {
     .name = "qwen2",
-    .gguf_names = kGgufNames,
-    .hf_model_types = kModelTypes,
+    .gguf_names = kQwen2GgufNames,
+    .hf_model_types = kQwen2ModelTypes,
     .config_from_gguf = Qwen2ConfigFromGguf,
     .config_from_hf = Qwen2ConfigFromHf,
     .make = [](ModelConfig config) -> std::unique_ptr<CausalLM> {

@@ -7,7 +7,7 @@ namespace galen {
 namespace {
 
 template <int kHigh, int kSize>
-float WeightedError(const float* x, const float* w, Affine fit) {
+float AffineError(const float* x, const float* w, Affine fit) {
   const float inverse = fit.scale != 0.0f ? 1.0f / fit.scale : 0.0f;
   Lanes error = {};
   for (int i = 0; i < kSize; i += kLanes) {
@@ -19,12 +19,12 @@ float WeightedError(const float* x, const float* w, Affine fit) {
 }
 
 // Weighted sums over a group; q is the level under a trial pair.
-struct Moments {
+struct AffineMoments {
   float q = 0.0f, qq = 0.0f, xq = 0.0f;
 };
 
 template <int kHigh, int kSize>
-Moments MomentsAt(const float* x, const float* w, Affine fit) {
+AffineMoments AffineMomentsAt(const float* x, const float* w, Affine fit) {
   const float inverse = fit.scale != 0.0f ? 1.0f / fit.scale : 0.0f;
   Lanes sum_q = {}, sum_qq = {}, sum_xq = {};
   for (int i = 0; i < kSize; i += kLanes) {
@@ -62,7 +62,7 @@ struct Solution {
 };
 
 // Least squares for given levels, with fit.min >= lowest_min.
-Solution Solve(const Moments& m, const GroupSums& sums, float lowest_min) {
+Solution Solve(const AffineMoments& m, const GroupSums& sums, float lowest_min) {
   const float determinant = sums.w * m.qq - m.q * m.q;
   if (determinant > 1e-6f * sums.w * m.qq) {
     const float scale = (sums.w * m.xq - sums.wx * m.q) / determinant;
@@ -97,12 +97,12 @@ Affine FitAffine(const float* x, const float* w, float lowest_min) {
   constexpr float kCut = kHigh < 8 ? 0.25f : 2.5f / kHigh;
   constexpr float kRoom = kHigh < 8 ? 0.04f : 0.4f / kHigh;
   Affine best = {range / kHigh, 0.0f};
-  float best_error = WeightedError<kHigh, kSize>(y, w, best);
+  float best_error = AffineError<kHigh, kSize>(y, w, best);
   const auto improve = [&](Affine trial) {
-    const Solution solution = Solve(MomentsAt<kHigh, kSize>(y, w, trial), sums, lowest_min);
+    const Solution solution = Solve(AffineMomentsAt<kHigh, kSize>(y, w, trial), sums, lowest_min);
     // The levels that the solution itself gives are a little better still: worth a look if close.
     if (solution.error < 0.0f || solution.error > 1.15f * best_error) return false;
-    const float error = WeightedError<kHigh, kSize>(y, w, solution.fit);
+    const float error = AffineError<kHigh, kSize>(y, w, solution.fit);
     if (!(error < best_error)) return false;
     best = solution.fit;
     best_error = error;
@@ -149,13 +149,13 @@ float SearchPair(const float* x, const float* w, Affine unit, Affine fitted, uin
     int min_middle = 0;
     if (unit.min > 0.0f) {
       // The best offset for the levels that this scale gives.
-      const Moments m = MomentsAt<kHigh, kSize>(x, w, {real_scale, fitted.min});
+      const AffineMoments m = AffineMomentsAt<kHigh, kSize>(x, w, {real_scale, fitted.min});
       min_middle = nearest((real_scale * m.q - sums.wx) / sums.w / unit.min);
     }
     const int last = unit.min > 0.0f ? std::min(min_middle + 1, kScaleHigh) : 0;
     for (int k = std::max(min_middle - 1, 0); k <= last; ++k) {
       const float error =
-          WeightedError<kHigh, kSize>(x, w, {real_scale, unit.min * static_cast<float>(k)});
+          AffineError<kHigh, kSize>(x, w, {real_scale, unit.min * static_cast<float>(k)});
       if (best < 0.0f || error < best) {
         best = error;
         *scale = static_cast<uint8_t>(s);
@@ -207,7 +207,7 @@ Affine FitGroupAffine(const BlockInput& in, uint16_t* d, uint16_t* dmin,
       error += SearchPair<kHigh, kSize, kScaleHigh>(x, w, unit, fitted[g], &trial_scales[g],
                                                     &trial_mins[g]);
       const float s = trial_scales[g], k = trial_mins[g];
-      const Moments m = MomentsAt<kHigh, kSize>(x, w, {unit.scale * s, unit.min * k});
+      const AffineMoments m = AffineMomentsAt<kHigh, kSize>(x, w, {unit.scale * s, unit.min * k});
       const GroupSums sums = SumGroup<kSize>(x, w);
       aa += s * s * m.qq;
       ab += s * k * m.q;

@@ -34,7 +34,7 @@ constexpr std::array<float, kHalfSteps> MakeNearestValues() {
 constexpr std::array<float, kHalfSteps> kNearestValues = MakeNearestValues();
 
 template <class Levels, int kSize>
-float WeightedError(const float* x, const float* w, float scale) {
+float SignedError(const float* x, const float* w, float scale) {
   const float inverse = scale != 0.0f ? 1.0f / scale : 0.0f;
   Lanes error = {};
   for (int i = 0; i < kSize; i += kLanes) {
@@ -47,13 +47,13 @@ float WeightedError(const float* x, const float* w, float scale) {
 
 // Sums over a group of w * x * level and w * level * level: their quotient is the best scale for
 // the levels that `inverse` gives.
-struct Moments {
+struct SignedMoments {
   float xq;
   float qq;
 };
 
 template <class Levels, int kSize>
-Moments MomentsAt(const float* x, const float* w, float inverse) {
+SignedMoments SignedMomentsAt(const float* x, const float* w, float inverse) {
   Lanes xq = {}, qq = {};
   for (int i = 0; i < kSize; i += kLanes) {
     const Lanes v = LoadLanes(x + i);
@@ -97,7 +97,7 @@ ScalePair FitScale(const float* x, const float* w) {
     const float end = side == 0 ? Levels::kLow : Levels::kHigh;
     // The error is sum(w x^2) - xq^2 / qq.
     const auto improve = [&](float inverse) {
-      const Moments m = MomentsAt<Levels, kSize>(x, w, inverse);
+      const SignedMoments m = SignedMomentsAt<Levels, kSize>(x, w, inverse);
       if (!(m.qq > 0.0f) || !(m.xq * m.xq > gains[side] * m.qq)) return false;
       gains[side] = m.xq * m.xq / m.qq;
       scales[side] = m.xq / m.qq;
@@ -172,7 +172,7 @@ float FitGroupScales(const BlockInput& in, uint16_t* d, int8_t scales[256 / kSiz
               static_cast<int>(Clamp(std::nearbyint(target / rounded), kScaleLow, kScaleHigh));
           const int last = std::min(middle + 1, kScaleHigh);
           for (int c = std::max(middle - 1, kScaleLow); c <= last; ++c) {
-            const float e = WeightedError<Levels, kSize>(x, w, rounded * static_cast<float>(c));
+            const float e = SignedError<Levels, kSize>(x, w, rounded * static_cast<float>(c));
             if (group_error >= 0.0f && !(e < group_error)) continue;
             group_error = e;
             trial[g] = static_cast<int8_t>(c);
@@ -181,7 +181,7 @@ float FitGroupScales(const BlockInput& in, uint16_t* d, int8_t scales[256 / kSiz
         error += group_error;
         if (trial[g] != 0) {
           const float c = trial[g];
-          const Moments m = MomentsAt<Levels, kSize>(x, w, 1.0f / (rounded * c));
+          const SignedMoments m = SignedMomentsAt<Levels, kSize>(x, w, 1.0f / (rounded * c));
           xq += m.xq * c;
           qq += m.qq * c * c;
         }

@@ -48,7 +48,7 @@ constexpr std::string_view kLlama2 = GALEN_PLAIN_CONTENT
     "{%- elif turn.role == 'assistant' -%}{{ ' ' + text.strip() + ' ' + eos_token }}{%- endif -%}"
     "{%- endfor -%}";
 
-constexpr std::string_view kLlama3 = GALEN_PLAIN_CONTENT
+constexpr std::string_view kLlama3Template = GALEN_PLAIN_CONTENT
     "{{ bos_token }}{%- for turn in messages -%}"
     "{{ '<|start_header_id|>' + turn.role + '<|end_header_id|>\\n\\n' + plain(turn.content) | trim "
     "+ '<|eot_id|>' }}"
@@ -97,7 +97,7 @@ constexpr std::array kTemplates = {
                     kGemma3},
     BuiltinTemplate{"llama2", "Llama 2 Chat, after meta-llama/Llama-2-7b-chat-hf", kLlama2},
     BuiltinTemplate{"llama3", "Llama 3 Instruct, after meta-llama/Meta-Llama-3-8B-Instruct",
-                    kLlama3},
+                    kLlama3Template},
     BuiltinTemplate{"mistral", "Mistral 7B Instruct v0.1 and v0.2, after mistral-common's v1 form",
                     kMistral},
     BuiltinTemplate{"smollm2", "SmolLM2 Instruct: ChatML with its system text", kSmolLm2},

@@ -31,7 +31,7 @@ int CountLines(std::string_view s) {
   return lines;
 }
 
-bool Digit(char c) { return c >= '0' && c <= '9'; }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 class Lexer {
  public:
@@ -205,7 +205,7 @@ Status Lexer::Tag(TokenKind end_kind) {
     }
     const char c = s_[pos_];
     size_t next = pos_;
-    if (Digit(c)) {
+    if (IsDigit(c)) {
       RETURN_IF_ERROR(Number());
     } else if (const char32_t first = NextChar(s_, &next); IsIdentifierPart(first)) {
       if (!IsIdentifierStart(first)) return SyntaxError(line_, "Invalid character in identifier");
@@ -278,15 +278,16 @@ Status Lexer::Number() {
     }
     return text;
   };
-  const size_t whole = digits(pos_, Digit);
+  const size_t whole = digits(pos_, IsDigit);
   const bool after_dot = pos_ > 0 && s_[pos_ - 1] == '.';
   size_t end = whole;
   if (!after_dot) {
-    if (end + 1 < s_.size() && s_[end] == '.' && Digit(s_[end + 1])) end = digits(end + 1, Digit);
+    if (end + 1 < s_.size() && s_[end] == '.' && IsDigit(s_[end + 1]))
+      end = digits(end + 1, IsDigit);
     if (end < s_.size() && (s_[end] == 'e' || s_[end] == 'E')) {
       size_t exponent = end + 1;
       if (exponent < s_.size() && (s_[exponent] == '+' || s_[exponent] == '-')) ++exponent;
-      if (exponent < s_.size() && Digit(s_[exponent])) end = digits(exponent, Digit);
+      if (exponent < s_.size() && IsDigit(s_[exponent])) end = digits(exponent, IsDigit);
     }
   }
   if (end > whole) {
@@ -335,9 +336,9 @@ Status Lexer::String() {
     for (int k = 0; k < count; ++k, ++i) {
       const char c = i < s_.size() ? s_[i] : 0;
       const char l = static_cast<char>(c | 0x20);
-      if (!Digit(c) && !(l >= 'a' && l <= 'f'))
+      if (!IsDigit(c) && !(l >= 'a' && l <= 'f'))
         return SyntaxError(line_, std::string("truncated ") + name + " escape");
-      value = value * 16 + static_cast<char32_t>(Digit(c) ? c - '0' : l - 'a' + 10);
+      value = value * 16 + static_cast<char32_t>(IsDigit(c) ? c - '0' : l - 'a' + 10);
     }
     if (value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) {
       return SyntaxError(line_, std::string("a ") + name + " escape is no Unicode character");

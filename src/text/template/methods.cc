@@ -29,9 +29,9 @@ constexpr std::string_view kDictForbidden[] = {"clear", "pop", "popitem", "setde
 constexpr std::string_view kLoopMethods[] = {"cycle", "changed"};
 constexpr std::string_view kCyclerMethods[] = {"next", "reset"};
 
-MethodAccess Find(std::span<const std::string_view> allowed,
-                  std::span<const std::string_view> forbidden, std::string_view name,
-                  std::string_view* stored) {
+MethodAccess AccessOf(std::span<const std::string_view> allowed,
+                      std::span<const std::string_view> forbidden, std::string_view name,
+                      std::string_view* stored) {
   if (const auto it = std::find(allowed.begin(), allowed.end(), name); it != allowed.end()) {
     *stored = *it;
     return MethodAccess::kAllowed;
@@ -91,18 +91,18 @@ Result<Value> CallRangeMethod(Env& env, const Value& self, std::string_view name
 MethodAccess FindMethod(const Value& self, std::string_view name, std::string_view* stored) {
   switch (self.kind()) {
     case Kind::kString:
-      return Find(kStringMethods, {}, name, stored);
+      return AccessOf(kStringMethods, {}, name, stored);
     case Kind::kList:
-      return Find(kListMethods, kListForbidden, name, stored);
+      return AccessOf(kListMethods, kListForbidden, name, stored);
     case Kind::kTuple:
     case Kind::kRange:
-      return Find(kTupleMethods, {}, name, stored);
+      return AccessOf(kTupleMethods, {}, name, stored);
     case Kind::kDict:
-      return Find(kDictMethods, kDictForbidden, name, stored);
+      return AccessOf(kDictMethods, kDictForbidden, name, stored);
     case Kind::kLoop:
-      return Find(kLoopMethods, {}, name, stored);
+      return AccessOf(kLoopMethods, {}, name, stored);
     case Kind::kCycler:
-      return Find(kCyclerMethods, {}, name, stored);
+      return AccessOf(kCyclerMethods, {}, name, stored);
     default:
       return MethodAccess::kNone;
   }

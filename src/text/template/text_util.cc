@@ -61,7 +61,9 @@ int NumericType(char32_t c) {
   return c >= kInvalidByte ? 0 : u_getIntPropertyValue(Icu(c), UCHAR_NUMERIC_TYPE);
 }
 bool Decimal(char32_t c) { return NumericType(c) == U_NT_DECIMAL; }
-bool Digit(char32_t c) { return NumericType(c) == U_NT_DECIMAL || NumericType(c) == U_NT_DIGIT; }
+bool DecimalOrDigit(char32_t c) {
+  return NumericType(c) == U_NT_DECIMAL || NumericType(c) == U_NT_DIGIT;
+}
 bool Numeric(char32_t c) { return NumericType(c) != U_NT_NONE; }
 
 // Case mapping of one character, which may give several. ICU's string functions are used for their
@@ -317,7 +319,7 @@ std::string SwapCase(std::string_view s) {
   return out;
 }
 
-bool IsAlnum(char32_t c) { return Alpha(c) || Decimal(c) || Digit(c) || Numeric(c); }
+bool IsAlnum(char32_t c) { return Alpha(c) || Decimal(c) || DecimalOrDigit(c) || Numeric(c); }
 
 bool IsPrintable(char32_t c) {
   if (c < 0x7F) return c >= 0x20;
@@ -340,7 +342,7 @@ bool TextPredicate(std::string_view name, std::string_view s) {
   if (name == "isalpha") return AllChars(s, Alpha);
   if (name == "isascii") return IsAscii(s);
   if (name == "isdecimal") return AllChars(s, Decimal);
-  if (name == "isdigit") return AllChars(s, Digit);
+  if (name == "isdigit") return AllChars(s, DecimalOrDigit);
   if (name == "isnumeric") return AllChars(s, Numeric);
   if (name == "isprintable") return s.empty() || AllChars(s, IsPrintable);
   if (name == "isspace") return AllChars(s, IsSpace);

@@ -13,13 +13,15 @@ using namespace text;  // NOLINT: this file puts their parts together
 
 namespace {
 
-enum PieceType : uint64_t {
-  kNormal = 1,
-  kUnknown = 2,
-  kControl = 3,
-  kUserDefined = 4,
-  kUnused = 5,
-  kByte = 6
+struct PieceType {
+  enum : uint64_t {
+    kNormal = 1,
+    kUnknown = 2,
+    kControl = 3,
+    kUserDefined = 4,
+    kUnused = 5,
+    kByte = 6
+  };
 };
 
 struct Field {
@@ -95,7 +97,7 @@ Status ForEachField(std::string_view bytes, F take) {
 struct SpPiece {
   std::string_view text;
   float score = 0;
-  uint64_t type = kNormal;
+  uint64_t type = PieceType::kNormal;
 };
 
 struct SpModel {
@@ -122,7 +124,7 @@ Status ReadPiece(std::string_view bytes, SpModel* model) {
   if (piece.text.empty() || ValidUtf8Prefix(piece.text) != piece.text.size())
     return DataLoss(where + " is no text");
   if (!std::isfinite(piece.score)) return DataLoss("the score of " + where + " is no number");
-  if (piece.type < kNormal || piece.type > kByte)
+  if (piece.type < PieceType::kNormal || piece.type > PieceType::kByte)
     return DataLoss(where + " is of type " + std::to_string(piece.type));
   if (model->pieces.size() >= static_cast<size_t>(kMaxVocab))
     return DataLoss("more than " + std::to_string(kMaxVocab) + " pieces");
@@ -180,7 +182,7 @@ Status ReadNormalization(std::string_view bytes, SpModel* model) {
   });
 }
 
-Result<SpModel> ReadModel(std::string_view bytes) {
+Result<SpModel> ReadPieces(std::string_view bytes) {
   SpModel model;
   RETURN_IF_ERROR(ForEachField(bytes, [&](const Field& f) {
     if (f.number == 1) return ReadPiece(f.bytes, &model);
@@ -208,26 +210,27 @@ Result<std::unique_ptr<Tokenizer::Impl>> Build(const SpModel& sp) {
     const SpPiece& piece = sp.pieces[i];
     const auto id = static_cast<TokenId>(i);
     impl->vocab.Set(id, impl->vocab.Own(std::string(piece.text)));
-    if (piece.type == kUnknown) options.unk = id;
-    if (piece.type == kControl || piece.type == kUnknown) {
+    if (piece.type == PieceType::kUnknown) options.unk = id;
+    if (piece.type == PieceType::kControl || piece.type == PieceType::kUnknown) {
       impl->control[i] = true;
       AddedToken token{id, std::string(piece.text)};
       token.control = true;
       impl->added.Add(std::move(token));
     }
-    if (piece.type == kUserDefined) user_defined.emplace_back(impl->vocab.Text(id), id);
+    if (piece.type == PieceType::kUserDefined) user_defined.emplace_back(impl->vocab.Text(id), id);
     unigram.scores.push_back(piece.score);
-    unigram.in_trie.push_back(piece.type == kNormal || piece.type == kUserDefined);
-    unigram.user_defined.push_back(piece.type == kUserDefined);
+    unigram.in_trie.push_back(piece.type == PieceType::kNormal ||
+                              piece.type == PieceType::kUserDefined);
+    unigram.user_defined.push_back(piece.type == PieceType::kUserDefined);
     merges.scores.push_back(piece.score);
-    merges.may_merge.push_back(piece.type == kNormal);
+    merges.may_merge.push_back(piece.type == PieceType::kNormal);
   }
   if (!options.unk) return DataLoss("no piece of type UNKNOWN");
   impl->vocab.Index();
   impl->hidden = impl->control;
   impl->special.unk = options.unk;
   const auto control_id = [&](int64_t id) -> std::optional<TokenId> {
-    if (id < 0 || id >= static_cast<int64_t>(count) || sp.pieces[id].type != kControl)
+    if (id < 0 || id >= static_cast<int64_t>(count) || sp.pieces[id].type != PieceType::kControl)
       return std::nullopt;
     return static_cast<TokenId>(id);
   };
@@ -268,7 +271,7 @@ Result<std::unique_ptr<Tokenizer::Impl>> Build(const SpModel& sp) {
 
 Result<std::shared_ptr<const Tokenizer>> Tokenizer::FromSentencePiece(std::string_view bytes,
                                                                       bool add_bos, bool add_eos) {
-  auto model = ReadModel(bytes);
+  auto model = ReadPieces(bytes);
   if (!model.ok()) return model.status().WithContext("SentencePiece model");
   auto impl = Build(*model);
   if (!impl.ok()) return impl.status().WithContext("SentencePiece model");

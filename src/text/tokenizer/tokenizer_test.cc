@@ -234,7 +234,7 @@ TEST(Tokenizer, RefusesBadGgufKeysByName) {
             std::string::npos);
 }
 
-std::string Json(std::string_view rest) {
+std::string TokenizerJson(std::string_view rest) {
   return R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<s>":3},"merges":["a b"]})" +
          std::string(rest) + "}";
 }
@@ -249,21 +249,24 @@ TEST(TokenizerJson, RefusesWhatItDoesNotKnowByName) {
     const std::string text = message(json);
     EXPECT_NE(text.find(what), std::string::npos) << text;
   };
-  names(Json(R"(,"normalizer":{"type":"BertNormalizer"})"), "normalizer 'BertNormalizer'");
-  names(Json(R"(,"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"UnicodeScripts"}]})"),
+  names(TokenizerJson(R"(,"normalizer":{"type":"BertNormalizer"})"), "normalizer 'BertNormalizer'");
+  names(TokenizerJson(
+            R"(,"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"UnicodeScripts"}]})"),
         "pre-tokenizer 'UnicodeScripts'");
-  names(Json(R"(,"decoder":{"type":"WordPiece"})"), "decoder 'WordPiece'");
-  names(Json(R"(,"post_processor":{"type":"Mystery"})"), "post-processor 'Mystery'");
+  names(TokenizerJson(R"(,"decoder":{"type":"WordPiece"})"), "decoder 'WordPiece'");
+  names(TokenizerJson(R"(,"post_processor":{"type":"Mystery"})"), "post-processor 'Mystery'");
   names(
-      Json(
+      TokenizerJson(
           R"(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"[a&&b]"},"behavior":"Isolated","invert":false})"),
       "&&");
-  names(Json(R"(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated"})"),
+  names(TokenizerJson(
+            R"(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated"})"),
         "(a");
-  names(Json(R"(,"pre_tokenizer":{"type":"Split","pattern":{"String":"a"},"behavior":"Sideways"})"),
+  names(TokenizerJson(
+            R"(,"pre_tokenizer":{"type":"Split","pattern":{"String":"a"},"behavior":"Sideways"})"),
         "Sideways");
-  names(Json(R"(,"added_tokens":[{"id":2,"content":"<new>"}])"), "<new>");
-  names(Json(R"(,"added_tokens":[{"id":99999999,"content":"<new>"}])"), "id");
+  names(TokenizerJson(R"(,"added_tokens":[{"id":2,"content":"<new>"}])"), "<new>");
+  names(TokenizerJson(R"(,"added_tokens":[{"id":99999999,"content":"<new>"}])"), "id");
   names(R"({"model":{"type":"WordPiece","vocab":{}}})", "WordPiece");
   names(R"({"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]}})", "merges[0]");
   names(R"({"model":{"type":"BPE","vocab":{"a":-1},"merges":[]}})", "out of range");
@@ -276,7 +279,7 @@ TEST(TokenizerJson, RefusesWhatItDoesNotKnowByName) {
 
 TEST(TokenizerJson, NamesOfTheConfiguration) {
   const auto t = Tokenizer::FromJson(
-      Json(
+      TokenizerJson(
           R"(,"added_tokens":[{"id":3,"content":"<s>","special":true},{"id":4,"content":"<pad>","special":true}])"),
       R"({"bos_token":"<s>","eos_token":{"content":"<s>"},"pad_token":"<pad>","unk_token":"<none>"})");
   ASSERT_TRUE(t.ok()) << t.status().message();
@@ -289,7 +292,7 @@ TEST(TokenizerJson, NamesOfTheConfiguration) {
 }
 
 TEST(TokenizerJson, ARegularExpressionThatExplodesIsAnError) {
-  const auto t = Tokenizer::FromJson(Json(
+  const auto t = Tokenizer::FromJson(TokenizerJson(
       R"(,"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(?:a|a|aa)+[bc]"},"behavior":"Isolated","invert":false})"));
   ASSERT_TRUE(t.ok()) << t.status().message();
   const auto ids = (*t)->Encode(std::string(60, 'a'));

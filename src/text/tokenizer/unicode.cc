@@ -15,7 +15,7 @@ struct LowerRun {
 #include "text/tokenizer/unicode_tables.inc"
 
 template <size_t N>
-bool Contains(const CodeRange (&table)[N], char32_t c) {
+bool InTable(const CodeRange (&table)[N], char32_t c) {
   const auto* end = table + N;
   const auto* it =
       std::lower_bound(table, end, c, [](const CodeRange& r, char32_t v) { return r.last < v; });
@@ -144,11 +144,11 @@ bool IsWhitespace(char32_t c) {
          c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
-bool IsWord(char32_t c) { return Contains(kWordChars, c); }
-bool IsNumeric(char32_t c) { return Contains(kNumericChars, c); }
-bool IsPunctuation(char32_t c) { return Contains(kPunctuationChars, c); }
-bool IsStrippedMark(char32_t c) { return c >= 0x300 && Contains(kStrippedMarks, c); }
-bool JoinsCluster(char32_t c) { return c >= 0x300 && Contains(kClusterJoiners, c); }
+bool IsWord(char32_t c) { return InTable(kWordChars, c); }
+bool IsNumeric(char32_t c) { return InTable(kNumericChars, c); }
+bool IsPunctuation(char32_t c) { return InTable(kPunctuationChars, c); }
+bool IsStrippedMark(char32_t c) { return c >= 0x300 && InTable(kStrippedMarks, c); }
+bool JoinsCluster(char32_t c) { return c >= 0x300 && InTable(kClusterJoiners, c); }
 
 void AppendLower(char32_t c, std::string* out) {
   if (c < 0x80) {
