@@ -3,7 +3,6 @@
 #include <memory>
 
 #include "base/files.h"
-#include "builtin_models.h"
 #include "commands.h"
 #include "extract/answer/model_reader.h"
 #include "extract/extraction.h"
@@ -128,7 +127,6 @@ Status RunExtract(ExtractCliOptions o) {
 
 void AddExtract(CLI::App& app, Action* action) {
   auto o = std::make_shared<ExtractCliOptions>();
-  o->model = kMiniModel;
   CLI::App* verb = app.add_subcommand(
       "extract", "Checked values of a medical document: PDF files and pictures, one case");
   verb->add_option("files", o->files, "PDF files and pictures, pages in this order")
@@ -140,8 +138,7 @@ void AddExtract(CLI::App& app, Action* action) {
       ->capture_default_str();
   verb->add_option("--model", o->model,
                    "What reads: a GGUF file, a Hugging Face directory, or a name of `galen list`")
-      ->type_name("MODEL")
-      ->capture_default_str();
+      ->type_name("MODEL");
   verb->add_option("--second-model", o->second_model,
                    "A second reader; where the two disagree, values are flagged")
       ->type_name("MODEL");
@@ -172,6 +169,12 @@ void AddExtract(CLI::App& app, Action* action) {
   AddComputeOptions(*verb, o.get());
   verb->callback([o, action, verb] {
     RequireUsage(ReadAdapterOptions(*verb, &o->adapters));
+    if (o->model.empty()) {
+      RequireUsage(
+          InvalidArgument("--model is missing: name a model that reads the pages, such as a GGUF "
+                          "file (a text model reads the text layer, an image-text model the page "
+                          "pictures)"));
+    }
     *action = [o] { return RunExtract(*o); };
   });
 }

@@ -14,7 +14,7 @@ struct ModelLocation {
   std::string projector;  // a GGUF model's image projector, empty if none comes with it
   std::string system;     // system text that comes with an Ollama model
   std::string license;    // one line, empty if nothing is known
-  // Where it was found: "" (a path), "builtin" (in the program), "store", "ollama", "hf-cache".
+  // Where it was found: "" (a path), "store", "ollama", "hf-cache".
   std::string place;
 };
 
