@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How many fields of made-up pages a model reads exactly right: `galen extract` against truth.jsonl of `galen data synth`.
 
-    page_accuracy.py GALEN PAGES [--model MODEL] [--limit N] [--json]
+    page_accuracy.py GALEN PAGES --model MODEL [--limit N] [--json]
 
 A field is a value of the truth that is not null. Entries of lists are matched by their first value (the name of the test), what is left
 in order. "invented" are values where the truth has none. Standard library only.
@@ -63,7 +63,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("galen")
     parser.add_argument("pages", type=Path)
-    parser.add_argument("--model", default="galen-mini")
+    parser.add_argument("--model", required=True)
     parser.add_argument("--limit", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--json", action="store_true")
