@@ -60,8 +60,7 @@ Result<FrameValues> ReadFrameValues(const DicomFile& file, int64_t i) {
     return values;
   }
   RETURN_IF_ERROR(dicom::CheckGrey(frame, data_set, &values.warnings));
-  dicom::GreyTransforms found =
-      dicom::ReadGreyTransforms(frame, data_set, i, &values.warnings);
+  dicom::GreyTransforms found = dicom::ReadGreyTransforms(frame, data_set, i, &values.warnings);
   values.unit = file.PhysicalUnit(i);
   // CT values are Hounsfield units unless the file says otherwise (PS3.3 C.8.2.1.1.2).
   if (values.unit.empty() && file.info().modality == "CT") values.unit = "HU";

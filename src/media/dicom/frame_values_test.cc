@@ -63,7 +63,8 @@ TEST(FrameValues, AreEnoughToDrawWhatRenderDraws) {
   TestImage image;
   ExpectAsRendered(image, SampleType::kUint16);  // its range
   image.extra.Text(dicom::kRescaleIntercept, "DS", "-1024").Text(dicom::kRescaleSlope, "DS", "1.5");
-  image.extra.Text(dicom::kWindowCenter, "DS", "-1021\\40").Text(dicom::kWindowWidth, "DS", "5\\400");
+  image.extra.Text(dicom::kWindowCenter, "DS", "-1021\\40")
+      .Text(dicom::kWindowWidth, "DS", "5\\400");
   ExpectAsRendered(image, SampleType::kUint16);
   image.photometric = "MONOCHROME1";
   image.is_signed = 1;

@@ -159,8 +159,7 @@ GreyTransforms ReadGreyTransforms(const StoredFrame& frame, const DataSet& data_
       ReadModality(GroupOrTop(data_set, i, kValueTransformations), is_signed, warnings);
   // The input of a VOI table is what the modality gives: unsigned after a table, signed where a
   // rescale can go below zero.
-  const bool voi_signed =
-      !found.modality.table && (is_signed || found.modality.intercept < 0);
+  const bool voi_signed = !found.modality.table && (is_signed || found.modality.intercept < 0);
   found.voi = ReadVoi(GroupOrTop(data_set, i, kFrameVoiLuts), voi_signed, warnings);
   return found;
 }
@@ -191,10 +190,9 @@ bool IsInverted(const StoredFrame& frame, const DataSet& data_set, DicomWarnings
   const bool first = frame.photometric == "MONOCHROME1";
   const std::string shape = data_set.Text(kPresentationShape);
   if ((first && shape == "IDENTITY") || (!first && shape == "INVERSE")) {
-    warnings->push_back(
-        {"presentation-shape", "photometric interpretation and presentation shape disagree; " +
-                                   std::string(first ? "MONOCHROME1" : "INVERSE") +
-                                   " is followed"});
+    warnings->push_back({"presentation-shape",
+                         "photometric interpretation and presentation shape disagree; " +
+                             std::string(first ? "MONOCHROME1" : "INVERSE") + " is followed"});
   }
   return first || shape == "INVERSE";
 }
@@ -206,8 +204,7 @@ Status CheckGrey(const StoredFrame& frame, const DataSet& data_set, DicomWarning
         "PALETTE COLOR");
   }
   if (data_set.Has(kPresentationLuts)) {
-    warnings->push_back(
-        {"presentation-lut", "a presentation table of the object is not applied"});
+    warnings->push_back({"presentation-lut", "a presentation table of the object is not applied"});
   }
   const std::string presentation = data_set.Text(kPixelPresentation);
   if (presentation == "COLOR" || presentation == "MIXED") {

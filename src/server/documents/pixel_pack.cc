@@ -72,8 +72,10 @@ class Packer {
       return InvalidArgument("'from' is " + std::to_string(from_) + "; the files have " +
                              std::to_string(count_) + " frames");
     }
-    const Json header = {{"frames", count_},  {"next", next_ < 0 ? Json() : Json(next_)},
-                         {"slices", slices_}, {"tables", tables_},
+    const Json header = {{"frames", count_},
+                         {"next", next_ < 0 ? Json() : Json(next_)},
+                         {"slices", slices_},
+                         {"tables", tables_},
                          {"warnings", warnings_}};
     return Joined(WriteJson(header));
   }
@@ -140,7 +142,8 @@ class Packer {
   }
 
   Status AddPicture(const std::string& path, int64_t k) {
-    ASSIGN_OR_RETURN(const std::string text, ReadFile(path, static_cast<size_t>(options_.http.max_body_bytes)));
+    ASSIGN_OR_RETURN(const std::string text,
+                     ReadFile(path, static_cast<size_t>(options_.http.max_body_bytes)));
     const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(text.data()),
                                          text.size());
     const Result<ImageInfo> info = ProbeImage(bytes);

@@ -30,15 +30,14 @@ Status ReadCall(const OrderedJson& body, std::string* failed, OrderCall* call) {
   RETURN_IF_ERROR(status);
   if (slices == nullptr || slices->empty()) return fields.Fail("slices", "is missing or empty");
   if (slices->size() > kMostSlices) {
-    return fields.Fail("slices", "has " + std::to_string(slices->size()) +
-                                     " entries; at most " + std::to_string(kMostSlices) +
-                                     " can be sorted together");
+    return fields.Fail("slices", "has " + std::to_string(slices->size()) + " entries; at most " +
+                                     std::to_string(kMostSlices) + " can be sorted together");
   }
   RETURN_IF_ERROR(fields.Finish());
   for (size_t i = 0; i < slices->size(); ++i) {
     PlacedSlice& slice = call->slices.emplace_back();
-    RETURN_IF_ERROR(ReadSliceHeader((*slices)[i], "slices[" + std::to_string(i) + "]", failed,
-                                    &slice));
+    RETURN_IF_ERROR(
+        ReadSliceHeader((*slices)[i], "slices[" + std::to_string(i) + "]", failed, &slice));
     slice.header.slice.file = static_cast<int64_t>(i);
   }
   return OkStatus();

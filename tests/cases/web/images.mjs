@@ -9,10 +9,22 @@ const RETINA = path.join(ROOT, "examples/images/retina.jpg");
 const FRAMES_PER_SECOND = 30;
 const SLICES = 300;
 const SIDE = 512;
+const READS = /willReadFrequently/; // Chromium's advice to these checks, which read the canvas
 
 async function openImages({ server, browser }, files, options) {
   const page = await openPage(browser, new URL("/#/images", server.url).href, options);
   await page.getByRole("heading", { name: "Images" }).waitFor();
+  await page.evaluate(() => {
+    // RGB of RGBA, in base64.
+    window.rgbOf = (data) => {
+      const parts = [];
+      for (let i = 0; i < data.length; i += 4 * 3000) {
+        const piece = data.subarray(i, i + 4 * 3000).filter((_, k) => k % 4 < 3);
+        parts.push(btoa(String.fromCharCode(...piece)));
+      }
+      return parts.join("");
+    };
+  });
   if (files) await choose(page, files);
   return page;
 }
@@ -36,10 +48,19 @@ const shown = (page, i = 0) =>
         if (!data[4 * (y * width + x) + 3]) continue;
         [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x), Math.max(bottom, y)];
       }
-    const pixels = [];
-    for (let y = top; y <= bottom; ++y) for (let x = left; x <= right; ++x) pixels.push(...data.subarray(4 * (y * width + x), 4 * (y * width + x) + 3));
-    return { left, top, columns: right - left + 1, rows: bottom - top + 1, pixels };
+    const [columns, rows] = [right - left + 1, bottom - top + 1];
+    const cut = canvas.getContext("2d").getImageData(left, top, columns, rows).data;
+    return { left, top, columns, rows, pixels: window.rgbOf(cut) };
   });
+
+const bytesOf = (base64) => Buffer.from(base64, "base64");
+
+function expectPixels(base64, wanted, what) {
+  const got = bytesOf(base64);
+  if (got.equals(wanted)) return;
+  const at = wanted.findIndex((x, i) => x !== got[i]);
+  assert.fail(`${what}: ${got.length} bytes, ${wanted.length} wanted; byte ${at} is ${got[at]}, not ${wanted[at]}`);
+}
 
 /** The picture that /look gives of the file: what a model sees. */
 async function looked(page, server, file, fields) {
@@ -56,19 +77,19 @@ async function looked(page, server, file, fields) {
     [canvas.width, canvas.height] = [image.width, image.height];
     const context = canvas.getContext("2d");
     context.drawImage(image, 0, 0);
-    const { data } = context.getImageData(0, 0, image.width, image.height);
-    return [...data].filter((_, i) => i % 4 < 3);
-  }, images[0].png);
+    return window.rgbOf(context.getImageData(0, 0, image.width, image.height).data);
+  }, images[0].png).then(bytesOf);
 }
 
 // PS3.3 C.11.2.1.2.1, written anew.
 function windowed(stored, center, width, { intercept = -1024, inverted = false } = {}) {
-  return [...stored].flatMap((s) => {
+  const greys = [...stored].flatMap((s) => {
     const x = s + intercept;
     const share = x <= center - 0.5 - (width - 1) / 2 ? 0 : x > center - 0.5 + (width - 1) / 2 ? 1 : (x - (center - 0.5)) / (width - 1) + 0.5;
     const grey = Math.floor(share * 255 + 0.5);
     return Array(3).fill(inverted ? 255 - grey : grey);
   });
+  return Buffer.from(greys);
 }
 
 export async function a_window_changes_pixels_as_computed({ server, browser }) {
@@ -80,17 +101,17 @@ export async function a_window_changes_pixels_as_computed({ server, browser }) {
   const expectWindow = async (center, width, inverted = false) => {
     const seen = await shown(page);
     assert.deepEqual([seen.columns, seen.rows], [columns, rows]);
-    assert.deepEqual(seen.pixels, windowed(pixels, center, width, { inverted }), `window ${center} / ${width}`);
+    expectPixels(seen.pixels, windowed(pixels, center, width, { inverted }), `window ${center} / ${width}`);
     return seen.pixels;
   };
   const own = await expectWindow(40, 80);
-  assert.deepEqual(own, await looked(page, server, file, {}), "what galen shows of the file");
+  expectPixels(own, await looked(page, server, file, {}), "what galen shows of the file");
   await page.locator("#img-0-window").selectOption({ label: "The file's: 300 / 2,000" });
   await expectWindow(300, 2000);
   for (const [name, center, width] of [["Brain", 40, 80], ["Lung", -600, 1500], ["Bone", 400, 1800], ["Abdomen", 40, 400]]) {
     await page.locator("#img-0-window").selectOption({ label: `${name} (${center} / ${width})` });
     const seen = await expectWindow(center, width);
-    assert.deepEqual(seen, await looked(page, server, file, { window_center: center, window_width: width }), "what a model sees in this window");
+    expectPixels(seen, await looked(page, server, file, { window_center: center, window_width: width }), "what a model sees in this window");
   }
   // By hand: typed, and dragged.
   await page.getByLabel("Centre").fill("-100");
@@ -115,7 +136,7 @@ export async function a_window_changes_pixels_as_computed({ server, browser }) {
   const placed = await stage(page).boundingBox();
   await page.mouse.move(placed.x + at.left + 10.5, placed.y + at.top + 3.5);
   await page.getByText(`Column 11, row 4: ${(pixels[3 * columns + 10] - 1024).toLocaleString("en")} HU`).waitFor();
-  page.expectNoFaults();
+  page.expectNoFaults(READS);
 }
 
 export async function other_pictures_are_shown_as_galen_sees_them({ server, browser }) {
@@ -123,7 +144,7 @@ export async function other_pictures_are_shown_as_galen_sees_them({ server, brow
   const negative = named("x.dcm", dicom({ rows, columns, pixels: ramp(rows, columns), modality: "DX", photometric: "MONOCHROME1", intercept: 0 }));
   const page = await openImages({ server, browser }, negative);
   await page.getByRole("button", { name: "One pixel of the picture" }).click();
-  assert.deepEqual((await shown(page)).pixels, await looked(page, server, negative, {}), "MONOCHROME1, no window");
+  expectPixels((await shown(page)).pixels, await looked(page, server, negative, {}), "MONOCHROME1, no window");
   assert.equal(await page.locator("#img-0-window option").filter({ hasText: "Lung" }).count(), 0, "no windows of CT for other values");
   await page.getByRole("button", { name: "Close the study" }).click();
   const photo = { name: "retina.jpg", mimeType: "image/jpeg", buffer: readFileSync(RETINA) };
@@ -134,8 +155,8 @@ export async function other_pictures_are_shown_as_galen_sees_them({ server, brow
   assert.equal(wanted.length, 3 * width * height);
   await page.setViewportSize({ width: width + 420, height: height + 400 });
   await page.getByRole("button", { name: "One pixel of the picture" }).click();
-  assert.deepEqual((await shown(page)).pixels, wanted, "a photograph");
-  page.expectNoFaults();
+  expectPixels((await shown(page)).pixels, wanted, "a photograph");
+  page.expectNoFaults(READS);
 }
 
 export async function lengths_and_angles_are_right({ server, browser }) {
@@ -191,7 +212,7 @@ export async function lengths_and_angles_are_right({ server, browser }) {
     assert.equal(await measured.innerText(), text);
   }
   await page.getByText("distances of pixels unknown").waitFor();
-  page.expectNoFaults();
+  page.expectNoFaults(READS);
 }
 
 // Slice k of SLICES lies at k mm; every pixel of its first row is 2 k.
@@ -256,7 +277,7 @@ export async function three_hundred_slices_scroll({ server, browser }) {
   await slider.fill("200");
   await page.getByText(`Slice 200 of ${SLICES}`).waitFor();
   assert.equal(await slider.getAttribute("aria-valuetext"), `Slice 200 of ${SLICES}`);
-  page.expectNoFaults();
+  page.expectNoFaults(READS);
 }
 
 const stack = (count, step, more = {}) =>
@@ -289,7 +310,7 @@ export async function two_studies_scroll_together({ server, browser }) {
   await page.getByRole("button", { name: "Study beside it" }).click();
   await choose(page, stack(3, 5, { series: "1.2.3.7", patient: "B" }));
   await page.getByRole("alert").getByText("These two studies are of different patients").waitFor();
-  page.expectNoFaults();
+  page.expectNoFaults(READS);
 }
 
 export async function what_is_no_image_is_said({ server, browser }) {
@@ -317,7 +338,7 @@ export async function what_is_no_image_is_said({ server, browser }) {
   await page.getByText(/^Notes on these files/).click();
   await page.locator(".notes").getByText(/notes\.txt/).waitFor();
   assert.doesNotMatch(await page.locator("body").innerText(), /Mustermann/, "who it is of stays unsaid");
-  page.expectNoFaults(/status of 400/);
+  page.expectNoFaults(/status of 400|willReadFrequently/);
 }
 
 export async function questions_about_images_are_answered({ server, browser }) {
@@ -369,5 +390,5 @@ export async function questions_about_images_are_answered({ server, browser }) {
   assert.equal(await stage(page).locator(".found rect").count(), 0, "boxes stay on their slice");
   await page.getByRole("button", { name: "Take it to the chat" }).click();
   await page.locator(".composer").getByRole("img", { name: "Picture" }).waitFor();
-  page.expectNoFaults();
+  page.expectNoFaults(READS);
 }

@@ -204,7 +204,7 @@ function Seen({ media, onClose }: { media: Media; onClose: () => void }) {
       <ul class="pictures" tabIndex={0} aria-label={t("img.seen", { n: media.images.length })}>
         {media.images.map((image, i) => (
           <li key={i}>
-            <img src={image.png} alt={image.source} loading="lazy" />
+            <img src={image.png} alt={t("chat.image_of", { n: i + 1 })} loading="lazy" />
             <span class="small">{image.source}</span>
           </li>
         ))}

@@ -1,5 +1,5 @@
 // Measurements and boxes over the picture. Lists beside it say the same in words, so this is for the eye only.
-import { valueText, type Measurement } from "./measure";
+import { pointsOf, valueText, type Measurement } from "./measure";
 import type { Box } from "./pane_state";
 import type { Slice } from "./study";
 import { toStage, type Placement, type Point } from "./viewport";
@@ -33,18 +33,18 @@ export function Overlay({ slice, placement, measurements, draft, cross, boxes }:
         );
       })}
       {measurements.map((m) => (
-        <Line key={m.id} slice={slice} points={m.points} text={valueText(slice, m)} at={at} />
+        <Line key={m.id} points={m.points} text={valueText(slice, m)} at={at} />
       ))}
-      {draft && <Line slice={slice} points={draft.points} text={draft.points.length === (draft.kind === "angle" ? 3 : 2) ? valueText(slice, draft) : ""} at={at} />}
+      {draft && <Line points={draft.points} text={draft.points.length === pointsOf[draft.kind] ? valueText(slice, draft) : ""} at={at} />}
       {cross && <Cross point={at(cross)} />}
     </svg>
   );
 }
 
-function Line({ points, text, at }: { slice: Slice; points: Point[]; text: string; at: (point: Point) => Point }) {
+function Line({ points, text, at }: { points: Point[]; text: string; at: (point: Point) => Point }) {
   const placed = points.map(at);
   const path = placed.map((p) => p.join(",")).join(" ");
-  const [x, y] = placed.at(-1)!;
+  const [x, y] = placed[placed.length - 1]!;
   return (
     <g class="measure">
       <polyline class="halo" points={path} />

@@ -146,15 +146,37 @@ function WindowFields({ id, pane, onChange }: Part) {
   };
   return (
     <>
-      <label class="field inline" for={`${id}-centre`}>
-        <span>{t("img.centre")}</span>
-        <input id={`${id}-centre`} type="number" step="any" value={center} onChange={(e) => own({ center: e.currentTarget.valueAsNumber })} />
-      </label>
-      <label class="field inline" for={`${id}-width`}>
-        <span>{t("img.width")}</span>
-        <input id={`${id}-width`} type="number" step="any" min={1} value={width} onChange={(e) => own({ width: e.currentTarget.valueAsNumber })} />
-      </label>
+      <NumberField id={`${id}-centre`} label={t("img.centre")} value={center} onValue={(x) => own({ center: x })} />
+      <NumberField id={`${id}-width`} label={t("img.width")} value={width} onValue={(x) => own({ width: x })} />
     </>
+  );
+}
+
+interface NumberProps {
+  id: string;
+  label: string;
+  value: number;
+  onValue: (x: number) => void;
+}
+
+// What is being typed stays while the picture around it changes; it counts when the field is left, or by Enter.
+function NumberField({ id, label, value, onValue }: NumberProps) {
+  const [typed, setTyped] = useState<string | null>(null);
+  return (
+    <label class="field inline" for={id}>
+      <span>{label}</span>
+      <input
+        id={id}
+        type="number"
+        step="any"
+        value={typed ?? value}
+        onInput={(e) => setTyped(e.currentTarget.value)}
+        onChange={(e) => {
+          setTyped(null);
+          onValue(e.currentTarget.valueAsNumber);
+        }}
+      />
+    </label>
   );
 }
 

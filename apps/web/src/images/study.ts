@@ -91,15 +91,17 @@ const arrays = { uint8: Uint8Array, int8: Int8Array, uint16: Uint16Array, int16:
 function batchesOf(files: File[]): File[][] {
   const most = Math.min(maxFiles(), 32);
   const batches: File[][] = [];
-  let bytes = Infinity;
+  let batch: File[] = [];
+  let bytes = 0;
   for (const file of files) {
-    if (bytes + file.size > BATCH_BYTES || batches.at(-1)!.length >= most) {
-      batches.push([]);
-      bytes = 0;
+    if (batch.length && (bytes + file.size > BATCH_BYTES || batch.length >= most)) {
+      batches.push(batch);
+      [batch, bytes] = [[], 0];
     }
-    batches.at(-1)!.push(file);
+    batch.push(file);
     bytes += file.size;
   }
+  if (batch.length) batches.push(batch);
   return batches;
 }
 

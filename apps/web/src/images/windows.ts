@@ -33,7 +33,7 @@ export function firstChoice(series: Series): WindowChoice {
 
 export function voiOf(choice: WindowChoice, slice: Slice, series: Series): Voi {
   if (choice.kind === "own") return linear(choice.center, choice.width);
-  if (choice.kind === "preset") return linear(...presets[choice.name]);
+  if (choice.kind === "preset") return linear(presets[choice.name][0], presets[choice.name][1]);
   if (choice.kind === "file" && slice.windows[choice.index]) return { kind: "window", window: slice.windows[choice.index]! };
   if (choice.kind === "table" && slice.tables[choice.index]) return { kind: "table", table: slice.tables[choice.index]! };
   return { kind: "range", low: series.range[0], high: series.range[1] };
