@@ -343,18 +343,18 @@ export async function what_is_no_image_is_said({ server, browser }) {
 
 export async function questions_about_images_are_answered({ server, browser }) {
   const page = await openImages({ server, browser }, stack(4, 5));
-  await page.locator("#img-model").selectOption("words");
+  await page.locator("#img-0-model").selectOption("words");
   await page.getByText("words does not see images").waitFor();
-  await page.locator("#img-model").selectOption("seeing");
+  await page.locator("#img-0-model").selectOption("seeing");
   await page.getByRole("button", { name: "What the model would see" }).click();
   await page.getByText("Recipe ct 1, as published for the model").waitFor();
   const seen = page.getByRole("list", { name: /What the model would see/ }).getByRole("img");
   assert.equal(await seen.count(), 1);
-  await page.locator("#img-scope").selectOption("series");
+  await page.locator("#img-0-scope").selectOption("series");
   await page.getByRole("button", { name: "What the model would see", exact: true }).click();
   await page.getByRole("heading", { name: "What the model would see: 4" }).waitFor();
   assert.equal(await seen.count(), 4);
-  await page.locator("#img-recipe").selectOption("image");
+  await page.locator("#img-0-recipe").selectOption("image");
   await page.getByLabel("Question about the picture").fill("What is this?");
   const [request] = await Promise.all([
     page.waitForRequest((r) => r.url().endsWith("/analyze")),
@@ -367,7 +367,7 @@ export async function questions_about_images_are_answered({ server, browser }) {
     await expectAccessible(page, `asked, ${design}`);
   }
   // Boxes: random weights name none, so this answer is made here, in the form that the server's have (tests/cases/server).
-  await page.locator("#img-recipe").selectOption("localise");
+  await page.locator("#img-0-recipe").selectOption("localise");
   await page.route("**/analyze", (route) => {
     const result = {
       text: "Here.",

@@ -14,6 +14,8 @@ import { analyze, canWindow, countFiles, hasSeriesRecipe, look, type Answer, typ
 const recipes = ["", "localise", "image"] as const;
 
 interface Props {
+  id: string;
+  hidden: boolean; // another picture is looked at; what is asked goes on
   pane: Pane;
   name: string; // which of two it is about; empty: the only one
   onBoxes: (boxes: Pane["boxes"]) => void;
@@ -21,7 +23,7 @@ interface Props {
 
 type Said = { text: string; thoughts: string; answer: Answer | null; stopped: boolean };
 
-export function Ask({ pane, name, onBoxes }: Props) {
+export function Ask({ id, hidden, pane, name, onBoxes }: Props) {
   const [wanted, setModel] = useState("");
   const [recipe, setRecipe] = useState("");
   const [scope, setScope] = useState<Scope>("slice");
@@ -78,17 +80,17 @@ export function Ask({ pane, name, onBoxes }: Props) {
   }
 
   return (
-    <section class="ask card" aria-labelledby="img-ask">
-      <h2 id="img-ask">{name ? t("img.ask_about", { name }) : t("img.ask")}</h2>
-      <ModelSelect id="img-model" value={model} onChange={setModel} />
+    <section class="ask card" hidden={hidden} aria-labelledby={`${id}-ask`}>
+      <h2 id={`${id}-ask`}>{name ? t("img.ask_about", { name }) : t("img.ask")}</h2>
+      <ModelSelect id={`${id}-model`} value={model} onChange={setModel} />
       {model && !sees && (
         <p class="fault">
           <Icon name="flag" /> {t("chat.no_images", { model })}
         </p>
       )}
-      <label class="field" for="img-recipe">
+      <label class="field" for={`${id}-recipe`}>
         <span>{t("img.recipe")}</span>
-        <select id="img-recipe" value={recipe} onChange={(e) => setRecipe(e.currentTarget.value)}>
+        <select id={`${id}-recipe`} value={recipe} onChange={(e) => setRecipe(e.currentTarget.value)}>
           {recipes.map((r) => (
             <option key={r} value={r}>
               {t(`img.recipe.${r || "auto"}` as TextKey)}
@@ -97,9 +99,9 @@ export function Ask({ pane, name, onBoxes }: Props) {
         </select>
       </label>
       {canSeries && (
-        <label class="field" for="img-scope">
+        <label class="field" for={`${id}-scope`}>
           <span>{t("img.scope")}</span>
-          <select id="img-scope" value={scope} onChange={(e) => setScope(e.currentTarget.value as Scope)}>
+          <select id={`${id}-scope`} value={scope} onChange={(e) => setScope(e.currentTarget.value as Scope)}>
             <option value="slice">{t("img.scope.slice", { k: pane.slice + 1 })}</option>
             <option value="series">{files.sent < files.of ? t("img.scope.some", files) : t("img.scope.series", files)}</option>
           </select>
@@ -132,7 +134,7 @@ export function Ask({ pane, name, onBoxes }: Props) {
       {busy !== "" && <div class="working" aria-hidden="true" />}
       {fault && <ErrorBox message={fault} />}
       {said && <SaidBy said={said} busy={busy === "ask"} />}
-      {seen && <Seen media={seen} onClose={() => setSeen(null)} />}
+      {seen && <Seen id={`${id}-seen`} media={seen} onClose={() => setSeen(null)} />}
     </section>
   );
 }
@@ -191,11 +193,11 @@ function Found({ boxes: { boxes, warnings } }: { boxes: NonNullable<Answer["boxe
   );
 }
 
-function Seen({ media, onClose }: { media: Media; onClose: () => void }) {
+function Seen({ id, media, onClose }: { id: string; media: Media; onClose: () => void }) {
   return (
-    <section class="seen" aria-labelledby="img-seen">
+    <section class="seen" aria-labelledby={id}>
       <div class="row spread">
-        <h2 id="img-seen">{t("img.seen", { n: media.images.length })}</h2>
+        <h2 id={id}>{t("img.seen", { n: media.images.length })}</h2>
         <Button kind="quiet" icon="close" label={t("img.seen_close")} onClick={onClose} />
       </div>
       <p class="quiet small">

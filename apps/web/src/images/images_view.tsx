@@ -83,7 +83,6 @@ export function ImagesView() {
   const panes = places.map((p) => p.pane);
   const both = places.length === 2 && panes[0] !== null && panes[1] !== null;
   const others = both && panes[0]!.study.patient && panes[1]!.study.patient && panes[0]!.study.patient !== panes[1]!.study.patient;
-  const asked = panes[active] ?? null;
   const names = places.length === 1 ? [t("img.picture")] : [t("img.left"), t("img.right")];
   const start = places.length === 1 && !panes[0];
 
@@ -170,7 +169,19 @@ export function ImagesView() {
               </section>
             ),
           )}
-          {asked && <Ask pane={asked} name={places.length === 2 ? names[active]! : ""} onBoxes={(boxes) => setPane(active, { boxes })} />}
+          {panes.map(
+            (pane, i) =>
+              pane && (
+                <Ask
+                  key={`ask${i}`}
+                  id={`img-${i}`}
+                  hidden={i !== active}
+                  pane={pane}
+                  name={places.length === 2 ? names[i]! : ""}
+                  onBoxes={(boxes) => setPane(i, { boxes })}
+                />
+              ),
+          )}
         </div>
       )}
       {!start && (

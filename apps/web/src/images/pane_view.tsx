@@ -105,6 +105,7 @@ function factsOf(slice: Slice): string {
   if (slice.spacing) facts.push(t("img.spacing", { w: slice.spacing[1], h: slice.spacing[0] }));
   if (slice.spacing || slice.kind === "dicom") facts.push(basisOf(slice));
   if (slice.thickness !== null) facts.push(t("img.thickness", { n: slice.thickness }));
+  if (slice.lossy) facts.push(t("img.lossy"));
   if (slice.location !== null) facts.push(t("img.location", { n: number(slice.location) }));
   return facts.filter(Boolean).join(" · ");
 }

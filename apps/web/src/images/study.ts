@@ -17,6 +17,7 @@ export interface Slice extends Raster {
   spacing: [number, number] | null;
   spacingSource: string;
   thickness: number | null;
+  lossy: boolean; // compressed with loss at some time
   location: number | null; // millimetres along the normal
   timePoint: number;
 }
@@ -67,6 +68,7 @@ interface SliceJson {
   laterality?: string;
   view_position?: string;
   series_number?: number | null;
+  lossy?: boolean;
   header?: { patient_id: string | null };
 }
 
@@ -132,6 +134,7 @@ function sliceOf(json: SliceJson, values: Values, file: File, tables: Table[]): 
     spacing: json.spacing ?? null,
     spacingSource: json.spacing_source ?? "",
     thickness: json.thickness ?? null,
+    lossy: json.lossy ?? false,
     location: null,
     timePoint: 0,
   };
