@@ -116,14 +116,6 @@ Result<const DicomSeries*> ChooseSeries(const std::string& path, const DicomSet&
   return best;
 }
 
-// The order in which Google's notebook sorts, by instance number, is the one along the normal or
-// against it. Positions are safer to sort by; the numbers say from which end to begin.
-bool RunsBackwards(const DicomSeries& series) {
-  const auto& slices = series.slices;
-  return slices.size() > 1 && slices.front().instance_number && slices.back().instance_number &&
-         *slices.front().instance_number > *slices.back().instance_number;
-}
-
 }  // namespace
 
 Status CheckSamePatient(std::span<const MediaFile> files, const MediaOptions& options) {

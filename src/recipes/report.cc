@@ -30,6 +30,27 @@ Json MediaReport(const MediaInput& input) {
           {"digest", input.digest}};
 }
 
+Json BoxReport(const std::string& answer, const SeenImage& seen, std::vector<LabelledBox>* boxes) {
+  Json report = {{"source", seen.source},
+                 {"width", seen.to_source.source_width},
+                 {"height", seen.to_source.source_height},
+                 {"boxes", Json::array()},
+                 {"warnings", Json::array()}};
+  Result<BoxAnswer> found = ParseBoxes(answer);
+  if (!found.ok()) {
+    report["warnings"].push_back(found.status().message());
+    return report;
+  }
+  MapBoxes(seen, &found->boxes);
+  for (const LabelledBox& box : found->boxes) {
+    const Box& s = box.source;
+    report["boxes"].push_back({{"label", box.label}, {"box", {s.x0, s.y0, s.x1, s.y1}}});
+  }
+  report["warnings"] = found->warnings;
+  if (boxes != nullptr) *boxes = std::move(found->boxes);
+  return report;
+}
+
 Json RecipeList() {
   Json list = Json::array();
   for (const Recipe& recipe : BuiltinRecipes()) {

@@ -33,6 +33,8 @@ std::vector<Endpoint> AllEndpoints() {
       {"POST", "/extract", ExtractDocuments, false, false, "Checked values of a medical document"},
       {"POST", "/analyze", AnalyzeFiles, false, false, "A question about files, answered in words"},
       {"POST", "/look", LookAtFiles, false, false, "What a model would see of files"},
+      {"POST", "/pixels", PixelsOfFiles, false, false, "The pictures of files as values"},
+      {"POST", "/pixels/order", OrderSlices, false, false, "The order of slices of /pixels"},
       {"GET", "/recipes", ListRecipes, true, false, "How files can become a model's input"},
       {"GET", "/jobs/*", ShowJob, false, false,
        "A job: how far it is, its answer; ID/events: the same as it comes"},

@@ -28,6 +28,8 @@ GALEN_ENDPOINT(OllamaStore);
 GALEN_ENDPOINT(ExtractDocuments);
 GALEN_ENDPOINT(AnalyzeFiles);
 GALEN_ENDPOINT(LookAtFiles);
+GALEN_ENDPOINT(PixelsOfFiles);
+GALEN_ENDPOINT(OrderSlices);
 GALEN_ENDPOINT(ListRecipes);
 GALEN_ENDPOINT(ShowJob);
 GALEN_ENDPOINT(DeleteJob);

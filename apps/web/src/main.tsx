@@ -5,6 +5,7 @@ import { getKey } from "./api";
 import { ChatView } from "./chat/chat_view";
 import { DocumentView } from "./document/document_view";
 import { Icon, type IconName } from "./icons";
+import { ImagesView } from "./images/images_view";
 import { Button } from "./parts";
 import { server, signOut, startWatching, type Health } from "./server";
 import { SignIn } from "./sign_in";
@@ -13,9 +14,9 @@ import { SystemView } from "./system/system_view";
 import { startTheme, switchTheme, theme } from "./theme";
 import { t, type TextKey } from "./text";
 
-const views = ["documents", "chat", "system"] as const;
+const views = ["documents", "images", "chat", "system"] as const;
 type View = (typeof views)[number];
-const viewIcons: Record<View, IconName> = { documents: "file", chat: "chat", system: "server" };
+const viewIcons: Record<View, IconName> = { documents: "file", images: "image", chat: "chat", system: "server" };
 
 const viewOfHash = (): View => views.find((v) => location.hash === `#/${v}`) ?? "documents";
 
@@ -113,6 +114,9 @@ function App() {
         {/* All views stay, so that what was read or asked is still there after a look at another. */}
         <div class="view" hidden={view !== "documents" || access !== "open"}>
           <DocumentView />
+        </div>
+        <div class="view" hidden={view !== "images" || access !== "open"}>
+          <ImagesView />
         </div>
         <div class="view" hidden={view !== "chat" || access !== "open"}>
           <ChatView />

@@ -18,6 +18,8 @@ interface ServerState {
   access: "unknown" | "open" | "denied";
   models: Model[];
   endpoints: string[];
+  /** Files of one request. */
+  maxFiles: number;
   version: string;
   /** Of /health/ready: loaded, idle or failed, by model. */
   modelStates: Record<string, string>;
@@ -28,6 +30,7 @@ export const server = makeStore<ServerState>({
   access: "unknown",
   models: [],
   endpoints: [],
+  maxFiles: 1,
   version: "",
   modelStates: {},
 });
@@ -36,16 +39,25 @@ const POLL_UP_MS = 4000;
 const POLL_GONE_MS = 1000;
 let timer = 0;
 
+/** The part of /openapi.json that is looked at; of the paths, /look alone is as it stands here. */
+interface Described {
+  paths: Record<
+    string,
+    { post: { requestBody: { content: { "application/json": { schema: { properties: { files: { maxItems: number } } } } } } } }
+  >;
+}
+
 async function loadLists(key: string): Promise<void> {
   const [models, openapi, version] = await Promise.all([
     getJson<{ data: Model[] }>("/v1/models", key),
-    getJson<{ paths: Record<string, unknown> }>("/openapi.json", key),
+    getJson<Described>("/openapi.json", key),
     getJson<{ version: string }>("/api/version", key),
   ]);
   server.set({
     access: "open",
     models: models.data,
     endpoints: Object.keys(openapi.paths),
+    maxFiles: openapi.paths["/look"]?.post.requestBody.content["application/json"].schema.properties.files.maxItems ?? 1,
     version: version.version,
   });
 }
@@ -108,3 +120,4 @@ export function startWatching(): void {
 }
 
 export const has = (path: string): boolean => server.get().endpoints.includes(path);
+export const maxFiles = (): number => server.get().maxFiles;

@@ -10,6 +10,7 @@
 #include "base/threads.h"
 #include "media/dicom/file_sources.h"
 #include "media/dicom/parsed_file.h"
+#include "media/dicom/patients.h"
 #include "media/dicom/series_order.h"
 
 namespace galen {
@@ -84,27 +85,6 @@ std::vector<FileHeader> ReadHeaders(const std::vector<DicomSource>& sources,
   return headers;
 }
 
-// Numbers of patients, one per person, in the order of the files.
-class Patients {
- public:
-  int64_t Number(const DicomIdentity& identity) {
-    const auto known = std::find_if(people_.begin(), people_.end(), [&](const DicomIdentity& p) {
-      return p.MayBeSamePatient(identity);
-    });
-    if (known == people_.end()) {
-      people_.push_back(identity);
-      return static_cast<int64_t>(people_.size()) - 1;
-    }
-    // Learn what the first file of this patient did not say.
-    if (!known->has_patient_id && identity.has_patient_id) *known = identity;
-    return known - people_.begin();
-  }
-  size_t count() const { return people_.size(); }
-
- private:
-  std::vector<DicomIdentity> people_;
-};
-
 using Key = std::tuple<int64_t, uint64_t, uint64_t>;
 Key KeyOf(int64_t patient, const Digest128& digest) { return {patient, digest.high, digest.low}; }
 
@@ -169,7 +149,7 @@ Result<DicomSet> ReadDicomSet(const std::string& path, const DicomSetOptions& op
   set.options = options.file;
   ASSIGN_OR_RETURN(set.files, dicom::FindSources(path, options, &set.warnings));
   std::vector<FileHeader> headers = ReadHeaders(set.files, options);
-  Patients patients;
+  dicom::Patients patients;
   std::map<Key, size_t> index;
   std::vector<StudyParts> studies;
   int64_t images = 0;
@@ -222,6 +202,12 @@ Result<DicomSet> ReadDicomSet(const std::string& path, const DicomSetOptions& op
   }
   Finish(std::move(studies), &set);
   return set;
+}
+
+bool RunsBackwards(const DicomSeries& series) {
+  const std::vector<DicomSlice>& slices = series.slices;
+  return slices.size() > 1 && slices.front().instance_number && slices.back().instance_number &&
+         *slices.front().instance_number > *slices.back().instance_number;
 }
 
 Status ForEachSlice(

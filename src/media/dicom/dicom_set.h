@@ -85,6 +85,11 @@ class DicomSet {
 // kNotFound when there is no image at all; kInvalidArgument when patients are mixed.
 Result<DicomSet> ReadDicomSet(const std::string& path, const DicomSetOptions& options = {});
 
+// The order in which a model sees a series, by Google's notebook that of the instance numbers, is
+// the one along the normal or, where this is true, against it. Positions are safer to sort by; the
+// numbers say from which end to begin.
+bool RunsBackwards(const DicomSeries& series);
+
 // Calls fn(k, file, slice) for each of `which` (indices into series.slices), several at a time,
 // each k on one thread. Stops at the first error and returns it. fn must not throw.
 Status ForEachSlice(

@@ -71,64 +71,27 @@ Status ChooseVoi(const StoredFrame& frame, const DataSet& data_set,
     }
     return OkStatus();
   }
-  const bool is_float = frame.type == SampleType::kFloat32 || frame.type == SampleType::kFloat64;
-  if (!is_float && frame.bits_stored <= 8) {
-    const bool is_signed = frame.type == SampleType::kInt8 || frame.type == SampleType::kInt16 ||
-                           frame.type == SampleType::kInt32;
-    const double low = is_signed ? -std::ldexp(1, frame.bits_stored - 1) : 0;
-    const double high = low + std::ldexp(1, frame.bits_stored) - 1;
-    report->voi = "stored range";
-    double a = modality.table ? 0 : modality(low);
-    double b = modality.table ? modality.table->Top() : modality(high);
-    if (a > b) std::swap(a, b);
-    SetRange(a, b, voi, report);
-    return OkStatus();
-  }
-  DicomInfo padding;
-  padding.format.is_signed = frame.type == SampleType::kInt16 || frame.type == SampleType::kInt32;
-  DescribePadding(data_set, &padding);
-  double low = 0;
-  double high = 0;
-  PhysicalRange(frame, modality, padding.padding_low, padding.padding_high, &low, &high);
-  report->voi = "frame range";
-  SetRange(low, high, voi, report);
+  const GreyRange range = DefaultRange(frame, data_set, modality);
+  report->voi = range.name;
+  SetRange(range.low, range.high, voi, report);
   return OkStatus();
-}
-
-bool IsInverted(const StoredFrame& frame, const DataSet& data_set, RenderReport* report) {
-  const bool first = frame.photometric == "MONOCHROME1";
-  const std::string shape = data_set.Text(kPresentationShape);
-  if ((first && shape == "IDENTITY") || (!first && shape == "INVERSE")) {
-    report->warnings.push_back(
-        {"presentation-shape", "photometric interpretation and presentation shape disagree; " +
-                                   std::string(first ? "MONOCHROME1" : "INVERSE") +
-                                   " is followed"});
-  }
-  return first || shape == "INVERSE";
 }
 
 Result<Image> RenderGrey(const StoredFrame& frame, const DataSet& data_set, int64_t i,
                          const RenderOptions& options, RenderReport* report) {
-  const bool is_signed = frame.type == SampleType::kInt8 || frame.type == SampleType::kInt16 ||
-                         frame.type == SampleType::kInt32;
-  const ModalityTransform modality =
-      ReadModality(GroupOrTop(data_set, i, kValueTransformations), is_signed, &report->warnings);
-  // The input of a VOI table is what the modality gives: unsigned after a table, signed where a
-  // rescale can go below zero.
-  const bool voi_signed = !modality.table && (is_signed || modality.intercept < 0);
-  const VoiTransforms found =
-      ReadVoi(GroupOrTop(data_set, i, kFrameVoiLuts), voi_signed, &report->warnings);
+  const auto [modality, found] = ReadGreyTransforms(frame, data_set, i, &report->warnings);
   Voi voi;
   RETURN_IF_ERROR(ChooseVoi(frame, data_set, modality, found, options, &voi, report));
   report->colour = "grey";
-  report->inverted = IsInverted(frame, data_set, report);
+  report->inverted = IsInverted(frame, data_set, &report->warnings);
   Image image;
   image.width = frame.columns;
   image.height = frame.rows;
   image.channels = 1;
   const bool inverted = report->inverted;
+  const ModalityTransform& physical = modality;
   image.pixels = MapSamples<uint8_t>(frame, [&](double stored) {
-    const uint8_t value = ToByte(voi(modality(stored)));
+    const uint8_t value = ToByte(voi(physical(stored)));
     return static_cast<uint8_t>(inverted ? 255 - value : value);
   });
   return image;
@@ -157,9 +120,7 @@ Result<Image> RenderPalette(const StoredFrame& frame, const DataSet& data_set,
 }
 
 Result<Image> RenderColour(const StoredFrame& frame, RenderReport* report) {
-  const bool is_signed = frame.type == SampleType::kInt8 || frame.type == SampleType::kInt16 ||
-                         frame.type == SampleType::kInt32;
-  if (is_signed) return Unsupported("colour image of signed samples");
+  if (IsSigned(frame)) return Unsupported("colour image of signed samples");
   Image image;
   image.width = frame.columns;
   image.height = frame.rows;
@@ -185,6 +146,74 @@ Result<Image> RenderColour(const StoredFrame& frame, RenderReport* report) {
 
 }  // namespace
 
+bool IsSigned(const StoredFrame& frame) {
+  return frame.type == SampleType::kInt8 || frame.type == SampleType::kInt16 ||
+         frame.type == SampleType::kInt32;
+}
+
+GreyTransforms ReadGreyTransforms(const StoredFrame& frame, const DataSet& data_set, int64_t i,
+                                  DicomWarnings* warnings) {
+  const bool is_signed = IsSigned(frame);
+  GreyTransforms found;
+  found.modality =
+      ReadModality(GroupOrTop(data_set, i, kValueTransformations), is_signed, warnings);
+  // The input of a VOI table is what the modality gives: unsigned after a table, signed where a
+  // rescale can go below zero.
+  const bool voi_signed = !found.modality.table && (is_signed || found.modality.intercept < 0);
+  found.voi = ReadVoi(GroupOrTop(data_set, i, kFrameVoiLuts), voi_signed, warnings);
+  return found;
+}
+
+GreyRange DefaultRange(const StoredFrame& frame, const DataSet& data_set,
+                       const ModalityTransform& modality) {
+  GreyRange range;
+  const bool is_float = frame.type == SampleType::kFloat32 || frame.type == SampleType::kFloat64;
+  if (!is_float && frame.bits_stored <= 8) {
+    const double low = IsSigned(frame) ? -std::ldexp(1, frame.bits_stored - 1) : 0;
+    const double high = low + std::ldexp(1, frame.bits_stored) - 1;
+    range.name = "stored range";
+    range.low = modality.table ? 0 : modality(low);
+    range.high = modality.table ? modality.table->Top() : modality(high);
+    if (range.low > range.high) std::swap(range.low, range.high);
+    return range;
+  }
+  DicomInfo padding;
+  padding.format.is_signed = frame.type == SampleType::kInt16 || frame.type == SampleType::kInt32;
+  DescribePadding(data_set, &padding);
+  range.name = "frame range";
+  PhysicalRange(frame, modality, padding.padding_low, padding.padding_high, &range.low,
+                &range.high);
+  return range;
+}
+
+bool IsInverted(const StoredFrame& frame, const DataSet& data_set, DicomWarnings* warnings) {
+  const bool first = frame.photometric == "MONOCHROME1";
+  const std::string shape = data_set.Text(kPresentationShape);
+  if ((first && shape == "IDENTITY") || (!first && shape == "INVERSE")) {
+    warnings->push_back({"presentation-shape",
+                         "photometric interpretation and presentation shape disagree; " +
+                             std::string(first ? "MONOCHROME1" : "INVERSE") + " is followed"});
+  }
+  return first || shape == "INVERSE";
+}
+
+Status CheckGrey(const StoredFrame& frame, const DataSet& data_set, DicomWarnings* warnings) {
+  if (frame.photometric != "MONOCHROME1" && frame.photometric != "MONOCHROME2") {
+    return Unsupported(
+        "grey image whose photometric interpretation is neither MONOCHROME1 nor MONOCHROME2 nor "
+        "PALETTE COLOR");
+  }
+  if (data_set.Has(kPresentationLuts)) {
+    warnings->push_back({"presentation-lut", "a presentation table of the object is not applied"});
+  }
+  const std::string presentation = data_set.Text(kPixelPresentation);
+  if (presentation == "COLOR" || presentation == "MIXED") {
+    warnings->push_back(
+        {"supplemental-palette", "colour that the object adds to some grey values is not shown"});
+  }
+  return OkStatus();
+}
+
 bool PhysicalRange(const StoredFrame& frame, const ModalityTransform& modality,
                    std::optional<int64_t> padding_low, std::optional<int64_t> padding_high,
                    double* low, double* high) {
@@ -209,20 +238,7 @@ Result<Image> RenderFrame(const StoredFrame& frame, const DataSet& data_set, int
                           const RenderOptions& options, RenderReport* report) {
   if (frame.samples == 3) return RenderColour(frame, report);
   if (frame.photometric == "PALETTE COLOR") return RenderPalette(frame, data_set, report);
-  if (frame.photometric != "MONOCHROME1" && frame.photometric != "MONOCHROME2") {
-    return Unsupported(
-        "grey image whose photometric interpretation is neither MONOCHROME1 nor MONOCHROME2 nor "
-        "PALETTE COLOR");
-  }
-  if (data_set.Has(kPresentationLuts)) {
-    report->warnings.push_back(
-        {"presentation-lut", "a presentation table of the object is not applied"});
-  }
-  const std::string presentation = data_set.Text(kPixelPresentation);
-  if (presentation == "COLOR" || presentation == "MIXED") {
-    report->warnings.push_back(
-        {"supplemental-palette", "colour that the object adds to some grey values is not shown"});
-  }
+  RETURN_IF_ERROR(CheckGrey(frame, data_set, &report->warnings));
   return RenderGrey(frame, data_set, i, options, report);
 }
 

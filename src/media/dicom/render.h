@@ -37,6 +37,30 @@ namespace dicom {
 Result<Image> RenderFrame(const StoredFrame& frame, const DataSet& data_set, int64_t i,
                           const RenderOptions& options, RenderReport* report);
 
+bool IsSigned(const StoredFrame& frame);
+
+struct GreyTransforms {
+  ModalityTransform modality;
+  VoiTransforms voi;
+};
+GreyTransforms ReadGreyTransforms(const StoredFrame& frame, const DataSet& data_set, int64_t i,
+                                  DicomWarnings* warnings);
+
+// The physical values that become black and white where the file has neither table nor window.
+struct GreyRange {
+  std::string name;  // "stored range" or "frame range"
+  double low = 0, high = 0;
+};
+GreyRange DefaultRange(const StoredFrame& frame, const DataSet& data_set,
+                       const ModalityTransform& modality);
+
+// MONOCHROME1, or an inverse presentation shape; warns where the two disagree.
+bool IsInverted(const StoredFrame& frame, const DataSet& data_set, DicomWarnings* warnings);
+
+// kUnsupported unless the frame is MONOCHROME1 or 2. Warns of what the object would add to its grey
+// values and galen does not.
+Status CheckGrey(const StoredFrame& frame, const DataSet& data_set, DicomWarnings* warnings);
+
 // Least and greatest physical value of a frame, padding apart; false when every pixel is padding or
 // none is finite.
 bool PhysicalRange(const StoredFrame& frame, const ModalityTransform& modality,

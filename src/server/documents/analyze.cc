@@ -1,5 +1,6 @@
 // POST /analyze: a question about files, answered in words, as `galen run --json` does.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "extract/media_prompt.h"
@@ -56,12 +57,14 @@ Status ReadCall(const ServerOptions& server, Fields* fields, AnalyzeCall* call) 
 // nothing of the model.
 class AnalyzeAnswer : public AnswerSink {
  public:
-  AnalyzeAnswer(const Analysis& analysis, Json media, int64_t prompt_tokens)
+  AnalyzeAnswer(const Analysis& analysis, Json media, std::optional<SeenImage> boxed,
+                int64_t prompt_tokens)
       : reply_(analysis.reply),
         model_(analysis.model.info->spec.name),
         stream_(analysis.call.stream),
         show_thinking_(analysis.call.params.think == Think::kShow),
         media_(std::move(media)),
+        boxed_(std::move(boxed)),
         prompt_tokens_(prompt_tokens),
         events_(analysis.reply) {}
 
@@ -90,6 +93,7 @@ class AnalyzeAnswer : public AnswerSink {
                     static_cast<double>(prompt_tokens_) / std::max(result->prefill_seconds, 1e-9)},
                    {"decode_tokens_per_s",
                     decoded > 0 ? decoded / std::max(result->decode_seconds, 1e-9) : 0.0}}}};
+    if (boxed_) json["boxes"] = BoxReport(result->text, *boxed_);
     if (!result->thinking.empty() && show_thinking_) json["thinking"] = result->thinking;
     if (stream_) {
       Begin();
@@ -111,6 +115,7 @@ class AnalyzeAnswer : public AnswerSink {
   const std::string model_;
   const bool stream_, show_thinking_;
   const Json media_;
+  const std::optional<SeenImage> boxed_;
   const int64_t prompt_tokens_;
   EventStream events_;
   bool began_ = false;
@@ -119,7 +124,21 @@ class AnalyzeAnswer : public AnswerSink {
 struct Prepared {
   PreparedPrompt prompt;
   Json media;
+  std::optional<SeenImage> boxed;
 };
+
+// The image that boxes of the answer lie on, without its pixels; none where the recipe asks for no
+// boxes.
+std::optional<SeenImage> BoxedImage(const MediaInput& input) {
+  if (input.recipe != "localise" || input.images.size() != 1) return std::nullopt;
+  const SeenImage& from = input.images[0];
+  SeenImage seen;
+  seen.image.width = from.image.width;
+  seen.image.height = from.image.height;
+  seen.source = from.source;
+  seen.to_source = from.to_source;
+  return seen;
+}
 
 // The files' images and words as the model's prompt.
 Result<Prepared> Prepare(Analysis* analysis, const MediaInput& input,
@@ -128,6 +147,7 @@ Result<Prepared> Prepare(Analysis* analysis, const MediaInput& input,
   if (host.chat() == nullptr) return host.chat_status();
   Prepared prepared;
   prepared.media = MediaReport(input);
+  prepared.boxed = BoxedImage(input);
   ASSIGN_OR_RETURN(prepared.prompt.images, PrepareImages(host.files(), {}, input, &prepared.media));
   const std::string& asked = analysis->call.system;
   const std::string& system = !asked.empty()          ? asked
@@ -163,7 +183,8 @@ void Analyze(const std::shared_ptr<Analysis>& analysis) {
   if (!RecordStart(services, *analysis->request, analysis->model, {&prepared->prompt, 1}, &error))
     return fail(error);
   const auto size = static_cast<int64_t>(prepared->prompt.prompt.tokens.size());
-  const auto sink = std::make_shared<AnalyzeAnswer>(*analysis, std::move(prepared->media), size);
+  const auto sink = std::make_shared<AnalyzeAnswer>(*analysis, std::move(prepared->media),
+                                                    std::move(prepared->boxed), size);
   if (!StartAnswers(services, analysis->model, analysis->request->tenant,
                     std::move(prepared->prompt), analysis->call.params, sink, analysis->reply,
                     &error)) {

@@ -57,7 +57,30 @@ constexpr char kSchemas[] = R"json({
   "Analysis": {"type": "object", "required": ["text", "model", "media", "finish_reason", "usage", "timings"], "properties": {
     "text": {"type": "string"}, "thinking": {"type": "string"}, "model": {"type": "string"},
     "media": {"$ref": "#/components/schemas/Media"}, "finish_reason": {"type": "string"},
+    "boxes": {"type": "object", "description": "with the recipe localise: {source, width, height, boxes: [{label, box}], warnings}"},
     "usage": {"type": "object"}, "timings": {"type": "object"}}},
+  "SliceHeader": {"type": "object", "required": ["series", "instance"], "additionalProperties": false,
+    "description": "`header` of a slice of /pixels", "properties": {
+    "series": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "instance": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    "patient_id": {"type": ["string", "null"], "pattern": "^[0-9a-f]{32}$"}, "patient_name": {"type": ["string", "null"], "pattern": "^[0-9a-f]{32}$"},
+    "frame": {"type": "integer", "minimum": 0, "maximum": 2147483648},
+    "series_number": {"type": ["integer", "null"], "minimum": -2147483648, "maximum": 2147483648},
+    "instance_number": {"type": ["integer", "null"], "minimum": -2147483648, "maximum": 2147483648},
+    "acquisition_number": {"type": ["integer", "null"], "minimum": -2147483648, "maximum": 2147483648},
+    "temporal_position": {"type": ["integer", "null"], "minimum": -2147483648, "maximum": 2147483648},
+    "position": {"type": ["array", "null"], "items": {"type": "number", "minimum": -1000000, "maximum": 1000000}, "minItems": 3, "maxItems": 3},
+    "orientation": {"type": ["array", "null"], "items": {"type": "number", "minimum": -1000000, "maximum": 1000000}, "minItems": 6, "maxItems": 6},
+    "spacing": {"type": ["array", "null"], "items": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000000}, "minItems": 2, "maxItems": 2},
+    "rows": {"type": "integer", "minimum": 0, "maximum": 2147483648}, "columns": {"type": "integer", "minimum": 0, "maximum": 2147483648}}},
+  "SlicesToOrder": {"type": "object", "required": ["slices"], "additionalProperties": false, "properties": {
+    "slices": {"type": "array", "items": {"$ref": "#/components/schemas/SliceHeader"}, "minItems": 1, "maxItems": 20000},
+    "allow_mixed_patients": {"type": "boolean", "default": false}}},
+  "SliceOrder": {"type": "object", "required": ["series", "patients"], "properties": {"patients": {"type": "integer"},
+    "series": {"type": "array", "items": {"type": "object", "required": ["slices", "locations", "time_points", "order", "warnings"], "properties": {
+      "slices": {"type": "array", "items": {"type": "integer"}, "description": "indices into the request's slices, in the order in which a model sees them"},
+      "locations": {"type": "array", "items": {"type": ["number", "null"]}}, "time_points": {"type": "array", "items": {"type": "integer"}},
+      "order": {"type": "string"}, "normal": {"type": ["array", "null"]}, "slice_spacing": {"type": ["number", "null"]},
+      "warnings": {"type": "array", "items": {"type": "object"}}}}}}},
   "Benchmark": {"type": "object", "required": ["machine", "models"], "properties": {
     "machine": {"type": "object", "properties": {"processors": {"type": "integer"}, "read_gb_per_s": {"type": "number"}, "isas": {"type": "object"}}},
     "models": {"type": "array", "items": {"type": "object", "properties": {"model": {"type": "string"}, "bytes": {"type": "integer"},
@@ -101,6 +124,10 @@ constexpr char kAnswerFields[] = R"json({
   "stream": {"type": "boolean", "default": false, "description": "events: media, thinking, token, result, error"},
   "max_tokens": {"type": "integer", "minimum": 1, "maximum": 2147483648}, "temperature": {"type": "number", "minimum": 0, "maximum": 2},
   "top_p": {"type": "number", "minimum": 0, "maximum": 1}, "think": {"enum": ["show", "hide", "off"]}
+})json";
+
+constexpr char kPixelsFields[] = R"json({
+  "from": {"type": "integer", "minimum": 0, "maximum": 2147483648, "default": 0, "description": "the first frame to give"}
 })json";
 
 Json SchemaField() {
@@ -162,6 +189,17 @@ Json Merged(std::initializer_list<const char*> texts) {
   return all;
 }
 
+void DescribeOrder(Json* operation) {
+  (*operation)["requestBody"] = {
+      {"required", true},
+      {"content",
+       {{"application/json", {{"schema", {{"$ref", "#/components/schemas/SlicesToOrder"}}}}}}}};
+  SetAnswer("SliceOrder", operation);
+  (*operation)["responses"]["422"] = {
+      {"description", "A field is wrong; `param` names it"},
+      {"content", {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Error"}}}}}}}};
+}
+
 // ?job=true of /extract, where jobs are kept.
 void DescribeJobs(Json* operation) {
   (*operation)["parameters"] = Parsed(
@@ -198,6 +236,11 @@ void DescribeOwn(std::string_view path, const ServerOptions& options, Json* oper
     fields["recipe"] = RecipeField();
     SetBody(std::move(fields), options, operation);
     SetAnswer("Media", operation);
+  } else if (path == "/pixels") {
+    SetBody(Parsed(kPixelsFields), options, operation);
+    content() = {{"application/octet-stream", text}};
+  } else if (path == "/pixels/order") {
+    DescribeOrder(operation);
   } else if (path == "/jobs/*") {
     SetAnswer("Job", operation);
     content()["text/event-stream"] = text;

@@ -1,4 +1,4 @@
-"""/look and /analyze: what a model sees of files, and what it answers; /recipes, /audit and /benchmark."""
+"""/look and /analyze: what a model sees of files, and what it answers; /pixels: the same as values; /recipes, /audit and /benchmark."""
 
 import base64
 import json
@@ -121,6 +121,108 @@ def check_look_at_series(server):
         refused(small, 422, "dpi", {"dpi": "301"}, [lab], "/look")
 
 
+def pixels(server, files, fields=None, code=200):
+    """The header of /pixels, with `values` of each slice."""
+    status, headers, data = send(server, fields or {}, files, "/pixels")
+    assert status == code, data[:300]
+    if code != 200:
+        return json.loads(data)
+    assert headers["Content-Type"] == "application/octet-stream" and data[:4] == b"GPX1"
+    length = struct.unpack("<I", data[4:8])[0]
+    assert length % 8 == 0
+    header = json.loads(data[8:8 + length])
+    kinds = {"uint8": "B", "int8": "b", "uint16": "H", "int16": "h", "float32": "f"}
+    for piece in header["slices"]:
+        assert piece["offset"] % 8 == 0
+        count = piece["rows"] * piece["columns"] * piece["channels"]
+        piece["values"] = struct.unpack_from(f"<{count}{kinds[piece['type']]}", data, 8 + length + piece["offset"])
+    return header
+
+
+def check_pixels(server):
+    """Values as they are stored, numbered through over the files, and nothing of who they are of."""
+    files = [(f"{PLANTED[0]}-{k}.dcm", ct_slice(k, patient=PLANTED[0])) for k in (3, 1, 2)]
+    status, _, data = send(server, {}, files, "/pixels")
+    assert status == 200 and not any(word.encode() in data for word in PLANTED)
+    seen = pixels(server, files)
+    assert seen["frames"] == 3 and seen["next"] is None and seen["warnings"] == []
+    for piece, k in zip(seen["slices"], (3, 1, 2)):
+        assert piece["type"] == "int16" and set(piece["values"]) == {1024 + 100 * k} and len(piece["values"]) == 256
+        assert (piece["slope"], piece["intercept"], piece["unit"], piece["modality"]) == (1, -1024, "HU", "CT")
+        assert piece["spacing"] == [1, 1] and piece["spacing_source"] == "PixelSpacing" and piece["thickness"] == 2
+        assert piece["range"] == [100 * k, 100 * k] and piece["windows"] == [] and not piece["inverted"]
+    assert [piece["file"] for piece in seen["slices"]] == [0, 1, 2]
+    assert [piece["file"] for piece in pixels(server, files, {"from": "1"})["slices"]] == [1, 2]
+    assert [piece["values"] for piece in server_json(server, files)["slices"]] == [piece["values"] for piece in seen["slices"]]
+    # A picture is what recipes make of it.
+    retina = ("eye.jpg", (ROOT / "examples/images/retina.jpg").read_bytes())
+    (photo,) = pixels(server, [retina])["slices"]
+    size, first = first_pixel(look(server, {"recipe": "image"}, [retina])["images"][0]["png"])
+    assert (photo["columns"], photo["rows"]) == size and photo["values"][:3] == first and photo["channels"] == 3
+    # What is no picture beside one is a warning; alone, an error.
+    lab = ("lab.pdf", (ROOT / "examples/documents/lab_report.pdf").read_bytes())
+    mixed = pixels(server, [lab, ("x.txt", b"words"), ("cut.dcm", ct_slice(1)[:300]), retina, ("cxr.dcm", (ROOT / "examples/images/encapsulated_cxr.dcm").read_bytes())])
+    assert {piece["file"] for piece in mixed["slices"]} >= {3} and len(mixed["warnings"]) >= 3
+    assert all(any(name in text for text in mixed["warnings"]) for name in ("lab.pdf", "x.txt", "cut.dcm")), mixed["warnings"]
+    for bad in (lab, ("x.txt", b"words"), ("cut.dcm", ct_slice(1)[:300]), ("v.nii.gz", (ROOT / "examples/volumes/head.nii.gz").read_bytes()),
+                ("s.dcm", (ROOT / "examples/images/multiframe_camelyon_challenge_image.dcm").read_bytes())):
+        assert bad[0] in pixels(server, [bad], code=400)["error"]["message"]
+    for value in ("-1", "x", "1.5"):
+        refused(server, 422, "from", {"from": value}, files, "/pixels")
+    refused(server, 422, "window_width", {"window_width": "5"}, files, "/pixels")
+    assert "3 frames" in pixels(server, files, {"from": "3"}, 400)["error"]["message"]
+    with Server("--max-image-pixels", 200) as small:
+        assert "pixels" in pixels(small, files, code=413)["error"]["message"]
+        assert pixels(small, [("a.png", png(10, 10))])["frames"] == 1
+
+
+def server_json(server, files):
+    """/pixels with its files as JSON."""
+    _, _, data = server.call("POST", "/pixels", {"files": as_json(*files)})
+    header = json.loads(data[8:8 + struct.unpack("<I", data[4:8])[0]])
+    for piece in header["slices"]:
+        start = 8 + struct.unpack("<I", data[4:8])[0] + piece["offset"]
+        piece["values"] = struct.unpack_from(f"<{piece['rows'] * piece['columns']}h", data, start)
+    return header
+
+
+def check_pixels_come_in_parts(server):
+    """32 MiB at a time."""
+    big = [(f"{k}.dcm", ct_slice(k, size=2048)) for k in range(1, 6)]  # 8 MiB each
+    parts, start = [], 0
+    while start is not None:
+        part = pixels(server, big, {"from": str(start)})
+        parts.append([piece["file"] for piece in part["slices"]])
+        start = part["next"]
+    assert parts == [[0, 1, 2, 3], [4]], parts
+
+
+def check_slices_are_ordered(server):
+    """As /look shows them, from headers that came over several requests."""
+    files = [(f"{k}.dcm", ct_slice(k)) for k in (3, 1, 6, 2, 5, 4)]
+    headers = [piece["header"] for part in (files[:2], files[2:]) for piece in pixels(server, part)["slices"]]
+    order = server.post("/pixels/order", {"slices": headers})
+    (series,) = order["series"]
+    numbers = [int(files[i][0][0]) for i in series["slices"]]
+    seen = look(server, {"window_center": "300", "window_width": "600"}, files)
+    shown = [first_pixel(image["png"])[1][0] for image in seen["images"]]
+    assert shown == [round(255 * min(100 * k / 600, 1)) for k in numbers], (shown, numbers)
+    assert series["locations"] == [2.0 * k for k in numbers] and series["slice_spacing"] == 2 and series["order"] == "position along the normal"
+    gap = server.post("/pixels/order", {"slices": headers[:3] + headers[4:]})["series"][0]
+    assert "missing-slices" in [warning["code"] for warning in gap["warnings"]]
+    other = pixels(server, [("b.dcm", ct_slice(9, patient="B"))])["slices"][0]["header"]
+    assert "2 patients" in server.post("/pixels/order", {"slices": headers + [other]}, 400)["error"]["message"]
+    both = server.post("/pixels/order", {"slices": headers + [other], "allow_mixed_patients": True})
+    assert both["patients"] == 2
+    for wrong, param in (({"slices": []}, "slices"), ({"slices": 5}, "slices"), ({"slices": headers, "x": 1}, "x"), ({}, "slices"),
+                         ({"slices": [5]}, "slices[0]"), ({"slices": headers * 4000}, "slices"),
+                         *(({"slices": [headers[0] | {key: value}]}, f"slices[0].{key}")
+                           for key, value in (("series", "1"), ("instance", None), ("instance", "z" * 32), ("patient_id", "1"), ("position", [0, 0]), ("position", [0, 0, 1e7]),
+                                              ("orientation", "x"), ("spacing", [0, 1]), ("frame", -1), ("instance_number", 1.5), ("rows", "2"), ("more", 1)))):
+        answer = server.post("/pixels/order", wrong, 422)
+        assert answer["error"]["param"] == param, (answer, param)
+
+
 def check_look_at_slides(server):
     """OpenSlide opens TIFF files alone: key files of Hamamatsu name others by paths."""
     vms = b"[Virtual Microscope Specimen]\nNoLayers=1\nNoJpegColumns=1\nNoJpegRows=1\nImageFile=../../etc/passwd\nMapFile=../..\nOptimisationFile=../..\n"
@@ -159,6 +261,11 @@ def check_analyze(server):
                                ("unknown", "1", 422)):
         refused(server, code, "file" if field == "recipe" else field, {**fields, field: value}, [picture], "/analyze")
     assert send(server, fields, [("a.png", b"\x89PNG broken")], "/analyze")[0] == 400
+    assert "boxes" not in answer
+    status, _, data = send(server, {**fields, "recipe": "localise"}, [picture], "/analyze")
+    boxes = json.loads(data)["boxes"]
+    assert status == 200 and (boxes["width"], boxes["height"], boxes["source"]) == (40, 30, "eye.png"), "boxes are of the source, not of what pads it"
+    assert boxes["boxes"] == [] and boxes["warnings"], "random weights name no place"
 
 
 def check_audit_and_benchmark(server):

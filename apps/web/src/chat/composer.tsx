@@ -1,8 +1,9 @@
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../icons";
 import { Button } from "../parts";
 import { t } from "../text";
 import type { Image } from "./completion";
+import { draft } from "./draft";
 
 const readable = /^image\/(png|jpeg|webp|tiff|gif|bmp)$/;
 
@@ -30,6 +31,14 @@ export function Composer({ model, sees, busy, onSend, onStop }: Props) {
   const area = useRef<HTMLTextAreaElement>(null);
   const input = useRef<HTMLInputElement>(null);
   const can = !busy && model !== "" && (text.trim() !== "" || images.length > 0) && (sees || !images.length);
+
+  const brought = draft.use().images;
+  useEffect(() => {
+    if (!brought.length) return;
+    setImages((old) => [...old, ...brought]);
+    draft.set({ images: [] });
+    area.current?.focus();
+  }, [brought]);
 
   async function add(list: Iterable<File>) {
     setFault("");

@@ -1,0 +1,118 @@
+// POST /analyze and /look about what is shown.
+import { ApiError, call, messageOf, readEvents } from "../api";
+import { maxFiles } from "../server";
+import { t } from "../text";
+import { seriesOf, sliceOf, type Box, type Pane } from "./pane_state";
+import { pictureFile } from "./picture";
+import { voiOf, windowOf } from "./windows";
+
+export type Scope = "slice" | "series";
+
+export interface Question {
+  scope: Scope;
+  recipe: string; // empty: by what the files are
+  asShown: boolean; // the window of the page, not the recipe's
+  text: string;
+  model: string;
+}
+
+export interface Media {
+  recipe: { name: string; version: string; official: boolean };
+  images: { source: string; width: number; height: number; png?: string }[];
+  facts: { name: string; value: string }[];
+  warnings: string[];
+  digest: string;
+  prompt?: string;
+}
+
+export interface Answer {
+  text: string;
+  model: string;
+  media: Media;
+  finish_reason: string;
+  thinking?: string;
+  boxes?: { boxes: Box[]; warnings: string[] };
+  usage: { prompt_tokens: number; completion_tokens: number };
+  timings: { decode_tokens_per_s: number };
+}
+
+const MOST_BYTES = 48e6; // of the files of a question
+
+function thinned(files: File[]): File[] {
+  const mean = files.reduce((sum, f) => sum + f.size, 0) / files.length;
+  const most = Math.max(1, Math.min(files.length, maxFiles(), Math.floor(MOST_BYTES / mean)));
+  if (most === files.length) return files;
+  // Evenly, the first and the last among them.
+  return Array.from({ length: most }, (_, k) => files[most === 1 ? 0 : Math.round((k * (files.length - 1)) / (most - 1))]!);
+}
+
+const filesOfSeries = (pane: Pane): File[] => [...new Set(seriesOf(pane).slices.map((s) => s.file))];
+
+/** How many files of the series go along, of how many. */
+export function countFiles(pane: Pane): { sent: number; of: number } {
+  const files = filesOfSeries(pane);
+  return { sent: thinned(files).length, of: files.length };
+}
+
+/** Only CT and MR have recipes for series. */
+export const hasSeriesRecipe = (pane: Pane): boolean => ["CT", "MR"].includes(seriesOf(pane).modality);
+
+export const canWindow = (pane: Pane): boolean => {
+  const slice = sliceOf(pane);
+  return slice.kind === "dicom" && slice.channels === 1 && voiOf(pane.choice, slice, seriesOf(pane)).kind !== "table";
+};
+
+async function formOf(pane: Pane, question: Question): Promise<FormData> {
+  const form = new FormData();
+  const series = seriesOf(pane);
+  const slice = sliceOf(pane);
+  const add = (file: File) => form.append("file", file, file.name);
+  const several = pane.study.series.length > 1;
+  const own = slice.framesOfFile === 1;
+  let window = question.asShown && canWindow(pane);
+  if (question.scope === "series") thinned(filesOfSeries(pane)).forEach(add);
+  else if (own) add(slice.file);
+  else if (question.recipe === "" && hasSeriesRecipe(pane) && filesOfSeries(pane).length === 1) {
+    add(slice.file);
+    form.append("slices", String(pane.slice + 1));
+  } else {
+    // One frame of many: no field of the server chooses it for recipes of pictures.
+    add(await pictureFile(pane));
+    window = false;
+  }
+  if (several && series.number !== null && !own && form.get("slices")) form.append("series", String(series.number));
+  if (window) {
+    const { center, width } = windowOf(voiOf(pane.choice, slice, series));
+    form.append("window_center", String(center));
+    form.append("window_width", String(width));
+  }
+  if (question.recipe) form.append("recipe", question.recipe);
+  if (question.text.trim()) form.append("question", question.text.trim());
+  return form;
+}
+
+export async function look(pane: Pane, question: Question, signal: AbortSignal): Promise<Media> {
+  const response = await call("/look", { method: "POST", body: await formOf(pane, question), signal });
+  return (await response.json()) as Media;
+}
+
+export interface Watch {
+  text(piece: string): void;
+  thought(piece: string): void;
+}
+
+export async function analyze(pane: Pane, question: Question, watch: Watch, signal: AbortSignal): Promise<Answer> {
+  const form = await formOf(pane, question);
+  form.append("model", question.model);
+  form.append("think", "show");
+  form.append("stream", "true");
+  const response = await call("/analyze", { method: "POST", body: form, signal });
+  for await (const { event, data } of readEvents(response)) {
+    if (event === "error") throw new ApiError(messageOf(data, 500), 500);
+    const json = JSON.parse(data);
+    if (event === "result") return json as Answer;
+    if (event === "token") watch.text(json.text);
+    if (event === "thinking") watch.thought(json.text);
+  }
+  throw new ApiError(t("doc.no_result"), 500);
+}

@@ -1,0 +1,71 @@
+// Which window is shown: the file's own, a usual one, or one that was set by hand.
+import { t, type TextKey } from "../text";
+import { number } from "../text";
+import type { Voi, Window } from "./grey";
+import type { Series, Slice } from "./study";
+
+export type WindowChoice =
+  | { kind: "file"; index: number }
+  | { kind: "table"; index: number }
+  | { kind: "range" }
+  | { kind: "preset"; name: Preset }
+  | { kind: "own"; center: number; width: number };
+
+// Centre and width in Hounsfield units.
+export const presets = {
+  brain: [40, 80],
+  stroke: [40, 40],
+  lung: [-600, 1500],
+  mediastinum: [50, 350],
+  abdomen: [40, 400],
+  liver: [60, 160],
+  bone: [400, 1800],
+} as const;
+export type Preset = keyof typeof presets;
+
+const linear = (center: number, width: number): Voi => ({ kind: "window", window: { center, width, function: "linear" } });
+
+/** What galen shows first; a series without a window gets one range, so that its slices compare. */
+export function firstChoice(series: Series): WindowChoice {
+  const slice = series.slices[0]!;
+  return slice.tables.length ? { kind: "table", index: 0 } : slice.windows.length ? { kind: "file", index: 0 } : { kind: "range" };
+}
+
+export function voiOf(choice: WindowChoice, slice: Slice, series: Series): Voi {
+  if (choice.kind === "own") return linear(choice.center, choice.width);
+  if (choice.kind === "preset") return linear(presets[choice.name][0], presets[choice.name][1]);
+  if (choice.kind === "file" && slice.windows[choice.index]) return { kind: "window", window: slice.windows[choice.index]! };
+  if (choice.kind === "table" && slice.tables[choice.index]) return { kind: "table", table: slice.tables[choice.index]! };
+  return { kind: "range", low: series.range[0], high: series.range[1] };
+}
+
+/** Centre and width of what is shown, to go on from; of a table, those of its inputs. */
+export function windowOf(voi: Voi): Pick<Window, "center" | "width"> {
+  if (voi.kind === "window") return voi.window;
+  const [low, high] = voi.kind === "range" ? [voi.low, voi.high] : [voi.table.first, voi.table.first + voi.table.entries.length - 1];
+  return { center: (low + high) / 2, width: Math.max(high - low, 1) };
+}
+
+export interface WindowOption {
+  id: string;
+  label: string;
+  choice: WindowChoice;
+}
+
+export function windowOptions(slice: Slice): WindowOption[] {
+  const options: WindowOption[] = [];
+  slice.tables.forEach((_, index) => options.push({ id: `table${index}`, label: t("img.window.table", { n: index + 1 }), choice: { kind: "table", index } }));
+  slice.windows.forEach((w, index) =>
+    options.push({ id: `file${index}`, label: t("img.window.file", { center: number(w.center), width: number(w.width) }), choice: { kind: "file", index } }),
+  );
+  options.push({ id: "range", label: t("img.window.range"), choice: { kind: "range" } });
+  if (slice.unit !== "HU") return options;
+  for (const [name, [center, width]] of Object.entries(presets)) {
+    const label = `${t(`img.window.${name}` as TextKey)} (${center} / ${width})`;
+    options.push({ id: name, label, choice: { kind: "preset", name: name as Preset } });
+  }
+  return options;
+}
+
+export const optionId = (choice: WindowChoice): string =>
+  choice.kind === "preset" ? choice.name : choice.kind === "own" || choice.kind === "range" ? choice.kind : `${choice.kind}${choice.index}`;
