@@ -91,11 +91,19 @@ Result<Json> Report(const InspectOptions& o) {
   return json;
 }
 
+// The report is written by then.
+Status FitStatus(const InspectOptions& o, const Json& json) {
+  if (o.base.empty() || json["base"]["fits"].get<bool>()) return OkStatus();
+  return InvalidArgument("the adapter does not fit " + o.base + ": " +
+                         std::to_string(json["base"]["skipped"].size()) +
+                         " of its modules have no place there");
+}
+
 Status Inspect(const InspectOptions& o) {
   ASSIGN_OR_RETURN(const Json json, Report(o));
   if (o.json) {
     std::cout << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
-    return OkStatus();
+    return FitStatus(o, json);
   }
   const auto text = [&](const char* key) { return json[key].get<std::string>(); };
   std::printf("adapter    %s (%s)\nbase       %s\ndigest     %s\n", text("name").c_str(),
@@ -123,7 +131,7 @@ Status Inspect(const InspectOptions& o) {
     std::printf("fits %s: %s\n", o.base.c_str(), base["fits"].get<bool>() ? "yes" : "no");
     for (const Json& note : base["notes"]) std::printf("  %s\n", note.get<std::string>().c_str());
   }
-  return OkStatus();
+  return FitStatus(o, json);
 }
 
 Status Merge(const MergeVerbOptions& o) {
@@ -159,7 +167,10 @@ void AddAdapter(CLI::App& app, Action* action) {
   inspect->add_option("adapter", i->path, "A directory of PEFT or a GGUF adapter")
       ->type_name("PATH")
       ->required();
-  inspect->add_option("--base", i->base, "A model: does the adapter fit it?")->type_name("MODEL");
+  inspect
+      ->add_option("--base", i->base,
+                   "A model: does the adapter fit it? If not, the exit code is 1")
+      ->type_name("MODEL");
   inspect->add_flag("--json", i->json, "One JSON object");
   inspect->callback([i, action] { *action = [i] { return Inspect(*i); }; });
   auto m = std::make_shared<MergeVerbOptions>();

@@ -97,18 +97,22 @@ Result<Classifier> Classifier::Create(const ClassifyOptions& o, const ImageTextS
 }
 
 // What rows of one file have in common.
-Result<Json> RowSettings(const ClassifyOptions& o, const ClassifyHeader& header) {
+Result<Json> RowSettings(const ClassifyOptions& o, const ClassifyHeader& header,
+                         const ImageItems& pictures) {
   ASSIGN_OR_RETURN(const DualEncoderFiles files, ReadDualEncoder(o.model));
   ASSIGN_OR_RETURN(const std::string digest, ModelDigest(*files.checkpoint));
-  return Json{{"model", header.model},
-              {"model_digest", digest},
-              {"labels", header.labels},
-              {"scores", header.scores},
-              {"thresholds", header.thresholds},
-              {"template", o.zero_shot() ? Json(o.pattern) : Json()},
-              {"preprocessing", header.preprocessing},
-              {"compute", o.compute},
-              {"activations", o.activations}};
+  Json settings = {{"model", header.model},
+                   {"model_digest", digest},
+                   {"labels", header.labels},
+                   {"scores", header.scores},
+                   {"thresholds", header.thresholds},
+                   {"template", o.zero_shot() ? Json(o.pattern) : Json()},
+                   {"preprocessing", header.preprocessing},
+                   {"compute", o.compute},
+                   {"activations", o.activations}};
+  // Rows are named by the numbers of files there.
+  if (!pictures.dicom_digest().empty()) settings["dicom_files"] = pictures.dicom_digest();
+  return settings;
 }
 
 // Before anything large is read.
@@ -139,18 +143,19 @@ Status Classify(ClassifyOptions o) {
   ASSIGN_OR_RETURN(o.model, PathOfModel(o.model));
   RETURN_IF_ERROR(CheckRequest(o));
   ClassifyHeader header;
-  ASSIGN_OR_RETURN(std::vector<std::string> paths, ExpandImagePaths(o.images, &header.notes));
+  ASSIGN_OR_RETURN(ImageItems pictures,
+                   ImageItems::Open(o.images, o.dicom, o.keep_identity, &header.notes));
   ASSIGN_OR_RETURN(const auto session, OpenImageTextSession(o, true, o.zero_shot()));
   ASSIGN_OR_RETURN(const Classifier classifier, Classifier::Create(o, *session, &header));
   std::unique_ptr<ClassifyOutput> output;
   if (o.csv) {
     Json settings;
     if (!o.out.empty()) {
-      ASSIGN_OR_RETURN(settings, RowSettings(o, header));
+      ASSIGN_OR_RETURN(settings, RowSettings(o, header, pictures));
     }
     ASSIGN_OR_RETURN(std::unique_ptr<CsvOutput> csv,
                      CsvOutput::Open(header, o.out, o.resume, settings));
-    std::erase_if(paths, [&](const std::string& path) { return csv->done().count(path) != 0; });
+    pictures.EraseIf([&](const std::string& source) { return csv->done().count(source) != 0; });
     output = std::move(csv);
   } else {
     output = o.json ? MakeJsonOutput(header, o.out) : MakeTableOutput(header);
@@ -169,8 +174,11 @@ Status Classify(ClassifyOptions o) {
     }
     int64_t row = 0;
     for (const StreamedImage& item : items) {
-      ClassifyRow result{
-          paths[static_cast<size_t>(item.index)], item.status.message(), {}, item.warnings};
+      ClassifyRow result{pictures.Source(item.index),
+                         item.status.message(),
+                         {},
+                         item.warnings,
+                         pictures.Identity(item.index)};
       if (!o.json) ShowImageWarnings(result.source, result.warnings);
       if (item.status.ok()) {
         result.scores = Scores({logits.data() + row++ * labels, static_cast<size_t>(labels)},
@@ -182,11 +190,11 @@ Status Classify(ClassifyOptions o) {
     }
     return OkStatus();
   };
-  RETURN_IF_ERROR(VisitImages(*session, paths, o.batch, visit));
+  RETURN_IF_ERROR(VisitImages(*session, pictures, o.batch, visit));
   more["failed"] = failed;
   RETURN_IF_ERROR(output->Finish(more));
   if (failed > 0) {
-    return DataLoss(std::to_string(failed) + " of " + std::to_string(paths.size()) +
+    return DataLoss(std::to_string(failed) + " of " + std::to_string(pictures.count()) +
                     " images could not be read; their rows say why");
   }
   return OkStatus();
@@ -199,7 +207,6 @@ void AddClassify(CLI::App& app, Action* action) {
   CLI::App* verb = app.add_subcommand(
       "classify", "Images by the model's own classification head, or by labels in words");
   AddImageTextOptions(*verb, o.get());
-  verb->get_option("--image")->required();
   CLI::Option* labels =
       verb->add_option("--labels", o->labels, "Classes in words, parted by commas");
   verb->add_option("--labels-file", o->labels_file, "Classes in words, one a line")
@@ -221,6 +228,9 @@ void AddClassify(CLI::App& app, Action* action) {
       ->needs(csv)
       ->needs(out);
   verb->callback([o, action] {
+    if (o->images.empty() && o->dicom.empty()) {
+      throw CLI::RequiredError("--image or --dicom");
+    }
     if (!o->out.empty() && !o->csv && !o->json) {
       throw CLI::ValidationError("--out", "needs --csv or --json");
     }

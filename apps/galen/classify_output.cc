@@ -67,6 +67,7 @@ class JsonOutput : public ClassifyOutput {
 
   Status Write(const ClassifyRow& row) override {
     Json json = {{"source", row.source}, {"warnings", row.warnings}};
+    for (const auto& [name, text] : row.identity) json["identity"][name] = text;
     if (!row.error.empty()) {
       json["error"] = row.error;
     } else {

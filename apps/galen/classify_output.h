@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -27,6 +28,7 @@ struct ClassifyRow {
   std::string error;           // not empty: there are no scores
   std::vector<double> scores;  // one for each label
   std::vector<std::string> warnings;
+  std::vector<std::pair<std::string, std::string>> identity;  // who and when, where asked for
 };
 
 // Indices of the labels whose score reaches their threshold.

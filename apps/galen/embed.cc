@@ -19,6 +19,7 @@ struct EmbedOptions : ImageTextOptions {
 struct Embedded {
   std::vector<std::string> sources;                // of the rows
   std::vector<std::vector<std::string>> warnings;  // of the rows
+  std::vector<Json> identity;                      // of the rows; null: not asked for
   std::vector<float> rows;
   Json failed = Json::array();
   Json more = Json::object();
@@ -31,16 +32,18 @@ Status EmbedImageFiles(const EmbedOptions& o, const ImageTextSession& session, E
                     ": vision_model.head is missing; without its pooling head a SigLIP "
                     "tower has no embeddings");
   }
-  ASSIGN_OR_RETURN(const std::vector<std::string> paths,
-                   ExpandImagePaths(o.images, &result->notes));
+  ASSIGN_OR_RETURN(const ImageItems pictures,
+                   ImageItems::Open(o.images, o.dicom, o.keep_identity, &result->notes));
   const auto visit = [&](std::span<const StreamedImage> items,
                          std::span<const Image> images) -> Status {
     for (const StreamedImage& item : items) {
-      const std::string& path = paths[static_cast<size_t>(item.index)];
+      const std::string& path = pictures.Source(item.index);
       if (!o.json) ShowImageWarnings(path, item.warnings);
       if (item.status.ok()) {
         result->sources.push_back(path);
         result->warnings.push_back(item.warnings);
+        Json& identity = result->identity.emplace_back();
+        for (const auto& [name, text] : pictures.Identity(item.index)) identity[name] = text;
       } else {
         result->failed.push_back(
             {{"source", path}, {"error", item.status.message()}, {"warnings", item.warnings}});
@@ -59,7 +62,7 @@ Status EmbedImageFiles(const EmbedOptions& o, const ImageTextSession& session, E
     }
     return OkStatus();
   };
-  return VisitImages(session, paths, o.batch, visit);
+  return VisitImages(session, pictures, o.batch, visit);
 }
 
 void Print(const EmbedOptions& o, const ImageTextSession& session, const Embedded& result) {
@@ -68,6 +71,7 @@ void Print(const EmbedOptions& o, const ImageTextSession& session, const Embedde
     Json rows = Json::array();
     for (size_t i = 0; i < result.sources.size(); ++i) {
       Json row = {{"source", result.sources[i]}, {"warnings", result.warnings[i]}};
+      if (!result.identity[i].is_null()) row["identity"] = result.identity[i];
       const auto begin = result.rows.begin() + static_cast<std::ptrdiff_t>(i) * cols;
       if (o.out.empty()) row["embedding"] = std::vector<float>(begin, begin + cols);
       rows.push_back(std::move(row));
@@ -100,7 +104,7 @@ void Print(const EmbedOptions& o, const ImageTextSession& session, const Embedde
 
 Status Embed(EmbedOptions o) {
   ASSIGN_OR_RETURN(o.model, PathOfModel(o.model));
-  const bool images = !o.images.empty();
+  const bool images = !o.images.empty() || !o.dicom.empty();
   ASSIGN_OR_RETURN(const auto session, OpenImageTextSession(o, images, !images));
   Embedded result;
   if (images) {
@@ -110,6 +114,7 @@ Status Embed(EmbedOptions o) {
     result.rows = session->runner->EmbedTexts(ids);
     result.sources = o.texts;
     result.warnings.resize(o.texts.size());
+    result.identity.resize(o.texts.size());
   }
   const int64_t cols = session->config().embedding_size;
   if (!o.raw) NormalizeEmbeddings(result.rows, cols);
@@ -136,8 +141,9 @@ void AddEmbed(CLI::App& app, Action* action) {
   verb->add_flag("--raw", o->raw, "Vectors as the tower gives them, not of length 1");
   verb->add_flag("--json", o->json, "One JSON object");
   verb->callback([o, action] {
-    if (o->images.empty() == o->texts.empty()) {
-      throw CLI::ValidationError("name either images with --image or texts with --text");
+    if ((o->images.empty() && o->dicom.empty()) == o->texts.empty()) {
+      throw CLI::ValidationError(
+          "name either images with --image and --dicom, or texts with --text");
     }
     if (!o->out.empty() && !o->out.ends_with(".npy")) {
       throw CLI::ValidationError("--out " + o->out, "embeddings are written as a .npy file");

@@ -1,4 +1,6 @@
 // galen extract: documents in, checked values out.
+#include <unistd.h>
+
 #include <iostream>
 #include <memory>
 
@@ -142,8 +144,9 @@ void AddExtract(CLI::App& app, Action* action) {
   verb->add_option("--second-model", o->second_model,
                    "A second reader; where the two disagree, values are flagged")
       ->type_name("MODEL");
-  verb->add_option("--format", o->format, "json, csv, fhir (an R4 bundle), or html (side by side)")
-      ->check(CLI::IsMember({"json", "csv", "fhir", "html"}))
+  verb->add_option("--format", o->format,
+                   "json, csv, fhir (an R4 bundle), html (side by side), or sr (a DICOM file)")
+      ->check(CLI::IsMember({"json", "csv", "fhir", "html", "sr"}))
       ->capture_default_str();
   verb->add_option("--out", o->out, "File to write (default: standard output)")->type_name("FILE");
   verb->add_option("--pages", o->source.pages, "Pages of the PDF or TIFF: 1-3,7 or 2-");
@@ -174,6 +177,9 @@ void AddExtract(CLI::App& app, Action* action) {
           InvalidArgument("--model is missing: name a model that reads the pages, such as a GGUF "
                           "file (a text model reads the text layer, an image-text model the page "
                           "pictures)"));
+    }
+    if (o->format == "sr" && o->out.empty() && ::isatty(STDOUT_FILENO) != 0) {
+      RequireUsage(InvalidArgument("--format sr writes a DICOM file: name it with --out FILE"));
     }
     *action = [o] { return RunExtract(*o); };
   });

@@ -1,32 +1,14 @@
 #include "image_text_session.h"
 
-#include <algorithm>
-#include <array>
 #include <cstdio>
-#include <filesystem>
 #include <iostream>
-#include <map>
 
-#include "base/files.h"
 #include "engine/memory_plan.h"
-#include "media/image/decode.h"
 #include "progress.h"
-#include "recipes/files.h"
 #include "session.h"
 
 namespace galen::cli {
 namespace {
-
-namespace fs = std::filesystem;
-
-bool IsImageName(const fs::path& path) {
-  constexpr auto kKnown = std::to_array<std::string_view>(
-      {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"});
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::find(kKnown.begin(), kKnown.end(), extension) != kKnown.end();
-}
 
 Result<Framing> FramingOf(const ImageTextOptions& options, const DualEncoderConfig& config,
                           bool classify) {
@@ -41,34 +23,6 @@ Result<Framing> FramingOf(const ImageTextOptions& options, const DualEncoderConf
   return wanted;
 }
 
-// The kind of a file that is no image but that `galen look` reads.
-std::optional<MediaKind> OtherMedia(const fs::path& path) {
-  std::error_code error;
-  // Detection opens the file again, and a pipe would wait for ever.
-  if (!fs::is_regular_file(path, error)) return std::nullopt;
-  const Result<MediaKind> kind = DetectKind(path.string());
-  if (!kind.ok() || *kind == MediaKind::kImage) return std::nullopt;
-  return *kind;
-}
-
-std::string LookHint(const std::string& kinds) {
-  return "; `galen look FILE --out FOLDER` makes images of " + kinds;
-}
-
-std::string SkippedText(const std::vector<fs::path>& skipped) {
-  std::map<std::string, int64_t> kinds;
-  for (const fs::path& path : skipped) {
-    if (const auto kind = OtherMedia(path)) ++kinds[std::string(MediaKindName(*kind))];
-  }
-  std::string listed;
-  for (const auto& [kind, count] : kinds) {
-    if (!listed.empty()) listed += ", ";
-    listed.append(kind).append(" files (").append(std::to_string(count)).append(")");
-  }
-  return std::to_string(skipped.size()) + (skipped.size() == 1 ? " file" : " files") +
-         " passed over, not named as images" + (listed.empty() ? "" : LookHint(listed));
-}
-
 }  // namespace
 
 void AddImageTextOptions(CLI::App& verb, ImageTextOptions* o) {
@@ -78,6 +32,12 @@ void AddImageTextOptions(CLI::App& verb, ImageTextOptions* o) {
       ->required();
   verb.add_option("--image", o->images, "Image files and folders of them (- is standard input)")
       ->type_name("PATH");
+  verb.add_option("--dicom", o->dicom,
+                  "DICOM files, folders and archives: each picture is a row, whoever it is of")
+      ->type_name("PATH");
+  verb.add_flag(
+      "--keep-identity", o->keep_identity,
+      "Name the files inside of DICOM folders, and say who and when they are of (--json)");
   verb.add_option("--preprocessing", o->preprocessing,
                   "What comes before the processor's own steps: plain, pad_to_square, center_crop")
       ->check(CLI::IsMember({"plain", "pad_to_square", "center_crop"}));
@@ -148,38 +108,6 @@ Result<std::unique_ptr<ImageTextSession>> OpenImageTextSession(const ImageTextOp
   return session;
 }
 
-Result<std::vector<std::string>> ExpandImagePaths(const std::vector<std::string>& paths,
-                                                  std::vector<std::string>* notes) {
-  std::vector<std::string> files;
-  for (const std::string& path : paths) {
-    if (!IsDirectory(path)) {
-      files.push_back(path);  // what is wrong with it becomes its row
-      continue;
-    }
-    std::vector<std::string> found;
-    std::vector<fs::path> skipped;
-    std::error_code error;
-    for (fs::recursive_directory_iterator it(path, error), end; !error && it != end;
-         it.increment(error)) {
-      if (!it->is_regular_file(error)) continue;
-      if (IsImageName(it->path())) {
-        found.push_back(it->path().string());
-      } else {
-        skipped.push_back(it->path());
-      }
-    }
-    if (error) return IoError(path + ": " + error.message());
-    if (found.empty()) {
-      return NotFound(path + " holds no image (jpg, png, webp, tif, bmp, gif)" +
-                      (skipped.empty() ? "" : ": " + SkippedText(skipped)));
-    }
-    if (!skipped.empty()) notes->push_back(path + ": " + SkippedText(skipped));
-    std::sort(found.begin(), found.end());
-    files.insert(files.end(), found.begin(), found.end());
-  }
-  return files;
-}
-
 Result<std::vector<std::vector<int32_t>>> EncodeTexts(const TextInput& input,
                                                       const std::vector<std::string>& texts,
                                                       std::vector<std::string>* notes) {
@@ -217,25 +145,16 @@ void ShowImageWarnings(const std::string& source, const std::vector<std::string>
   for (const std::string& warning : warnings) std::cerr << source << ": " << warning << "\n";
 }
 
-Status VisitImages(const ImageTextSession& session, const std::vector<std::string>& paths,
-                   int64_t batch, const ImageVisitor& visitor) {
-  const auto prepare = [&](const std::string& path,
-                           std::vector<std::string>* warnings) -> Result<Image> {
-    ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, DecodeOptions().max_bytes));
-    const Result<Image> image =
-        DecodeImage({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, {}, warnings);
-    if (!image.ok()) {
-      const std::optional<MediaKind> kind = OtherMedia(path);
-      if (!kind) return image.status().WithContext(path);
-      return DataLoss(path + ": " + image.status().message() +
-                      LookHint(std::string(MediaKindName(*kind)) + " files"));
-    }
-    Result<Image> fitted = session.preparer->Fit(*image);
-    if (!fitted.ok()) return fitted.status().WithContext(path);
+Status VisitImages(const ImageTextSession& session, const ImageItems& pictures, int64_t batch,
+                   const ImageVisitor& visitor) {
+  const auto prepare = [&](int64_t i, std::vector<std::string>* warnings) -> Result<Image> {
+    ASSIGN_OR_RETURN(const Image image, pictures.Read(i, warnings));
+    Result<Image> fitted = session.preparer->Fit(image);
+    if (!fitted.ok()) return fitted.status().WithContext(pictures.Source(i));
     return fitted;
   };
-  ImageStream stream(paths, 2 * batch, prepare);
-  Progress progress("images", static_cast<int64_t>(paths.size()));
+  ImageStream stream(pictures.count(), 2 * batch, prepare);
+  Progress progress("images", pictures.count());
   std::vector<StreamedImage> items;
   std::vector<Image> images;
   const auto flush = [&]() -> Status {

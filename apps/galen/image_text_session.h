@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "engine/dual_encoder_runner.h"
 #include "engine/image_stream.h"
+#include "image_items.h"
 #include "models/dual_encoder/open_dual_encoder.h"
 #include "models/dual_encoder/text_input.h"
 
@@ -20,7 +21,9 @@ namespace galen::cli {
 struct ImageTextOptions {
   std::string model;
   std::vector<std::string> images;  // files and folders
-  std::string preprocessing;        // empty: the model's own
+  std::vector<std::string> dicom;   // files, folders and archives
+  bool keep_identity = false;
+  std::string preprocessing;  // empty: the model's own
   std::string compute = "bf16";
   std::string activations = "bf16";
   int threads = 0;
@@ -48,11 +51,6 @@ struct ImageTextSession {
 Result<std::unique_ptr<ImageTextSession>> OpenImageTextSession(const ImageTextOptions& options,
                                                                bool images, bool texts);
 
-// Files in the order given; of a folder all images in it and below, by name; *notes tells of files
-// that were passed over. NotFound for a folder without images.
-Result<std::vector<std::string>> ExpandImagePaths(const std::vector<std::string>& paths,
-                                                  std::vector<std::string>* notes);
-
 // Ids of texts; *notes tells of those that were cut to the tower's length.
 Result<std::vector<std::vector<int32_t>>> EncodeTexts(const TextInput& input,
                                                       const std::vector<std::string>& texts,
@@ -71,7 +69,7 @@ using ImageVisitor =
     std::function<Status(std::span<const StreamedImage> items, std::span<const Image> images)>;
 // Reads the files on a thread of their own while the visitor runs. Shows a progress bar when a
 // person watches.
-Status VisitImages(const ImageTextSession& session, const std::vector<std::string>& paths,
-                   int64_t batch, const ImageVisitor& visitor);
+Status VisitImages(const ImageTextSession& session, const ImageItems& pictures, int64_t batch,
+                   const ImageVisitor& visitor);
 
 }  // namespace galen::cli

@@ -124,6 +124,41 @@ Status WriteFolder(const MediaInput& input, const ModelSight& sight, const LookO
                              DumpReport(ToJson(input, *report, *written), 2) + "\n");
 }
 
+// A long list by its ends.
+void PrintLines(const std::vector<std::string>& lines) {
+  constexpr size_t kAll = 12, kFirst = 3;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (lines.size() > kAll && i == kFirst) {
+      const size_t left = lines.size() - kFirst - 1;
+      std::cout << "... " << left << " more (--json, or --out, has all)\n";
+      i += left - 1;
+      continue;
+    }
+    std::cout << lines[i] << "\n";
+  }
+}
+
+// The user's turn; images with the labels behind them as a list.
+void PrintPrompt(const MediaInput& input) {
+  std::vector<std::string> images;
+  const auto& parts = input.parts;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].kind == PromptPart::kImage) {
+      images.push_back("[image " + std::to_string(parts[i].image + 1) + "]");
+      continue;
+    }
+    const bool labels = i > 0 && parts[i - 1].kind == PromptPart::kImage && i + 1 < parts.size();
+    if (labels) {
+      images.back() += "\n" + parts[i].text;
+      continue;
+    }
+    PrintLines(images);
+    images.clear();
+    std::cout << parts[i].text << "\n";
+  }
+  PrintLines(images);
+}
+
 void Print(const MediaInput& input, const ModelSight& sight, const LookOptions& o,
            const Written& written) {
   std::cout << "recipe      " << input.recipe << " " << input.recipe_version
@@ -133,22 +168,27 @@ void Print(const MediaInput& input, const ModelSight& sight, const LookOptions& 
   }
   std::cout << "digest      " << input.digest << "\n\n";
   if (!input.system.empty()) std::cout << "system: " << input.system << "\n\n";
-  std::cout << PromptForPeople(input) << "\n\n";
+  PrintPrompt(input);
+  std::cout << "\n";
+  std::vector<std::string> lines;
   for (size_t i = 0; i < input.images.size(); ++i) {
     const SeenImage& seen = input.images[i];
-    std::cout << "image " << i + 1 << "  " << seen.image.width << "x" << seen.image.height << "  "
-              << seen.source;
-    if (i < written.images.size()) std::cout << "  -> " << o.out << "/" << written.images[i];
-    std::cout << "\n";
+    lines.push_back("image " + std::to_string(i + 1) + "  " + std::to_string(seen.image.width) +
+                    "x" + std::to_string(seen.image.height) + "  " + seen.source);
+    if (i < written.images.size()) lines.back() += "  -> " + o.out + "/" + written.images[i];
   }
+  PrintLines(lines);
   if (!sight.prompt.tokens.empty()) {
     std::cout << "\nprompt  " << sight.prompt.tokens.size() << " tokens\n";
+    lines.clear();
     for (const ImagePlace& place : sight.prompt.places) {
       const Image& view = sight.views[place.image][place.view].pixels;
-      std::cout << "tokens " << place.begin << " to " << place.begin + place.count - 1 << "  image "
-                << place.image + 1 << " view " << place.view + 1 << " (" << view.width << "x"
-                << view.height << ")\n";
+      lines.push_back("tokens " + std::to_string(place.begin) + " to " +
+                      std::to_string(place.begin + place.count - 1) + "  image " +
+                      std::to_string(place.image + 1) + " view " + std::to_string(place.view + 1) +
+                      " (" + std::to_string(view.width) + "x" + std::to_string(view.height) + ")");
     }
+    PrintLines(lines);
   }
   for (const std::string& warning : input.warnings) std::cout << "warning: " << warning << "\n";
   if (o.gallery) std::cout << "\nopen " << o.out << "/index.html\n";
@@ -218,8 +258,13 @@ void AddLook(CLI::App& app, Action* action) {
   verb->add_flag("--gallery", o->gallery, "Also index.html, to check by eye");
   verb->add_flag("--recipes", o->list, "List the recipes");
   verb->add_flag("--json", o->json, "One JSON object");
-  verb->callback([o, action] {
+  for (const char* name :
+       {"--mmproj", "--image-tokens", "--min-pixels", "--max-pixels", "--pan-and-scan"}) {
+    verb->get_option(name)->needs("--model");
+  }
+  verb->callback([o, action, verb] {
     RequireUsage(CheckUsage(*o));
+    if (!o->list) RequireUsage(CheckMediaUsage(*verb, *o));
     *action = [o] { return Look(*o); };
   });
 }

@@ -24,6 +24,11 @@ struct MediaCliOptions {
   }
 };
 
+// InvalidArgument: an option that none of the files can use (--plane without a volume), or any
+// media option of `verb` where no file is named. What the files are is told by their first bytes;
+// where one cannot be read, nothing is said.
+Status CheckMediaUsage(const CLI::App& verb, const MediaCliOptions& options);
+
 // Without the positional files and the seed: verbs differ in those.
 void AddMediaOptions(CLI::App& verb, MediaCliOptions* options);
 // The files in the order positional, images, DICOM, PDF, volumes, slides, each group as given.

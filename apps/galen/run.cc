@@ -325,11 +325,15 @@ void AddRun(CLI::App& app, Action* action) {
     RequireUsage(ParseBias(o->bias, &o->sampling));
     RequireUsage(CheckSamplingParams(o->sampling, kMaxCount));
     RequireUsage(ComputeOf(*o).status());
-    *action = [o]() -> Status {
+    const bool asked = !o->prompt.empty() || !o->file.empty();
+    const bool chat = !asked && ::isatty(STDIN_FILENO) != 0 && !o->json;
+    // In a conversation, files may come later.
+    if (!chat) RequireUsage(CheckMediaUsage(*verb, o->media));
+    *action = [o, asked, chat]() -> Status {
       RETURN_IF_ERROR(ResolveModel(o.get()));
       if (o->system.empty()) o->system = o->default_system;
-      if (!o->prompt.empty() || !o->file.empty()) return Answer(*o);
-      if (::isatty(STDIN_FILENO) && !o->json) return Chat(*o);
+      if (asked) return Answer(*o);
+      if (chat) return Chat(*o);
       o->file = "-";
       return Answer(*o);
     };

@@ -5,8 +5,8 @@
 
 namespace galen {
 
-ImageStream::ImageStream(std::vector<std::string> paths, int64_t ahead, Prepare prepare)
-    : paths_(std::move(paths)),
+ImageStream::ImageStream(int64_t count, int64_t ahead, Prepare prepare)
+    : count_(count),
       ahead_(static_cast<size_t>(std::max<int64_t>(ahead, 1))),
       prepare_(std::move(prepare)),
       thread_([this] { Work(); }) {}
@@ -22,7 +22,7 @@ ImageStream::~ImageStream() {
 
 std::optional<StreamedImage> ImageStream::Next() {
   std::unique_lock lock(mutex_);
-  if (taken_ == paths_.size()) return std::nullopt;
+  if (taken_ == count_) return std::nullopt;
   changed_.wait(lock, [this] { return !ready_.empty(); });
   StreamedImage next = std::move(ready_.front());
   ready_.pop_front();
@@ -32,15 +32,15 @@ std::optional<StreamedImage> ImageStream::Next() {
 }
 
 void ImageStream::Work() {
-  for (size_t i = 0; i < paths_.size(); ++i) {
+  for (int64_t i = 0; i < count_; ++i) {
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] { return stop_ || ready_.size() < ahead_; });
       if (stop_) return;
     }
     StreamedImage item;
-    item.index = static_cast<int64_t>(i);
-    Result<Image> image = prepare_(paths_[i], &item.warnings);
+    item.index = i;
+    Result<Image> image = prepare_(i, &item.warnings);
     if (image.ok()) {
       item.image = std::move(*image);
     } else {

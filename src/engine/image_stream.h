@@ -17,7 +17,7 @@
 namespace galen {
 
 struct StreamedImage {
-  int64_t index = 0;  // into the paths
+  int64_t index = 0;  // among those that were asked for
   Status status;      // not ok: there is no image
   Image image;
   std::vector<std::string> warnings;  // of reading it
@@ -26,30 +26,29 @@ struct StreamedImage {
 // Used by one thread.
 class ImageStream {
  public:
-  using Prepare =
-      std::function<Result<Image>(const std::string& path, std::vector<std::string>* warnings)>;
+  using Prepare = std::function<Result<Image>(int64_t index, std::vector<std::string>* warnings)>;
 
-  // Calls prepare(path, ...) for each path in order, on one thread; at most `ahead` results wait to
-  // be taken. prepare must not throw.
-  ImageStream(std::vector<std::string> paths, int64_t ahead, Prepare prepare);
+  // Calls prepare(index, ...) for each index below `count` in order, on one thread; at most `ahead`
+  // results wait to be taken. prepare must not throw.
+  ImageStream(int64_t count, int64_t ahead, Prepare prepare);
   // Stops after the file in work.
   ~ImageStream();
   ImageStream(const ImageStream&) = delete;
   ImageStream& operator=(const ImageStream&) = delete;
 
-  // The next one, in the order of the paths; waits for it. Nothing at the end.
+  // The next one, in order; waits for it. Nothing at the end.
   std::optional<StreamedImage> Next();
 
  private:
   void Work();
 
-  const std::vector<std::string> paths_;
+  const int64_t count_;
   const size_t ahead_;
   const Prepare prepare_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<StreamedImage> ready_;
-  size_t taken_ = 0;
+  int64_t taken_ = 0;
   bool stop_ = false;
   std::thread thread_;
 };

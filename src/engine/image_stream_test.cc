@@ -7,20 +7,14 @@
 namespace galen {
 namespace {
 
-std::vector<std::string> Names(int n) {
-  std::vector<std::string> names;
-  for (int i = 0; i < n; ++i) names.push_back(std::to_string(i));
-  return names;
-}
-
-Result<Image> Make(const std::string& path, std::vector<std::string>* warnings) {
-  warnings->push_back(path);
-  if (path == "3") return DataLoss(path + " is broken");
-  return Image{std::stoll(path) + 1, 1, 1, {}};
+Result<Image> Make(int64_t index, std::vector<std::string>* warnings) {
+  warnings->push_back(std::to_string(index));
+  if (index == 3) return DataLoss("3 is broken");
+  return Image{index + 1, 1, 1, {}};
 }
 
 TEST(ImageStream, OrderAndErrors) {
-  ImageStream stream(Names(50), 4, Make);
+  ImageStream stream(50, 4, Make);
   for (int64_t i = 0; i < 50; ++i) {
     const auto next = stream.Next();
     ASSERT_TRUE(next.has_value());
@@ -37,11 +31,10 @@ TEST(ImageStream, OrderAndErrors) {
 
 TEST(ImageStream, NeverFarAhead) {
   std::atomic<int> made{0};
-  ImageStream stream(Names(40), 3,
-                     [&](const std::string& path, std::vector<std::string>* warnings) {
-                       ++made;
-                       return Make(path, warnings);
-                     });
+  ImageStream stream(40, 3, [&](int64_t index, std::vector<std::string>* warnings) {
+    ++made;
+    return Make(index, warnings);
+  });
   for (int taken = 1; taken <= 40; ++taken) {
     ASSERT_TRUE(stream.Next().has_value());
     EXPECT_LE(made.load(), taken + 3);
@@ -50,10 +43,10 @@ TEST(ImageStream, NeverFarAhead) {
 
 TEST(ImageStream, EndsEarly) {
   for (const int take : {0, 1, 7}) {
-    ImageStream stream(Names(1000), 2, Make);
+    ImageStream stream(1000, 2, Make);
     for (int i = 0; i < take; ++i) ASSERT_TRUE(stream.Next().has_value());
   }
-  ImageStream empty({}, 2, Make);
+  ImageStream empty(0, 2, Make);
   EXPECT_FALSE(empty.Next().has_value());
 }
 

@@ -31,7 +31,8 @@ struct FieldSpec {
 
 struct RecordSpec {
   std::string at;    // pointer of the array: "/results"
-  std::string role;  // "measurement", "medication", "condition", "procedure", "reading", "event"
+  std::string role;  // "measurement", "medication", "condition", "procedure", "reading", "event";
+                     // "row": of a schema of one's own
   std::string name;  // the field that finds the record on the page
   std::map<std::string, FieldSpec> fields;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/files.h"
 #include "media/slide/dicom_slide.h"
 #include "recipes/sources.h"
 #include "recipes/square.h"
@@ -18,11 +19,23 @@ std::string Replace(std::string text, std::string_view what, const std::string& 
   return text;
 }
 
+// A folder of pictures becomes these.
 Result<std::vector<MediaFile>> WithKinds(std::span<const MediaFile> files) {
-  std::vector<MediaFile> known(files.begin(), files.end());
-  for (MediaFile& file : known) {
-    if (file.kind != MediaKind::kAuto) continue;
-    ASSIGN_OR_RETURN(file.kind, DetectKind(file.path));
+  std::vector<MediaFile> known;
+  for (MediaFile file : files) {
+    const bool open = file.kind == MediaKind::kAuto || file.kind == MediaKind::kImage;
+    if (open && IsDirectory(file.path)) {
+      ASSIGN_OR_RETURN(const std::vector<std::string> pictures, PicturesOfFolder(file.path));
+      for (const std::string& picture : pictures) known.push_back({picture, MediaKind::kImage});
+      if (!pictures.empty()) continue;
+      if (file.kind == MediaKind::kImage) {
+        return NotFound(file.path + " holds no picture, or DICOM files (--dicom)");
+      }
+    }
+    if (file.kind == MediaKind::kAuto) {
+      ASSIGN_OR_RETURN(file.kind, DetectKind(file.path));
+    }
+    known.push_back(std::move(file));
   }
   return known;
 }
@@ -119,7 +132,8 @@ Status LayOutWords(const Recipe& recipe, const std::string& asked, MediaInput* i
 
 Result<MediaInput> ApplyRecipe(const Recipe& recipe, std::span<const MediaFile> files,
                                const MediaOptions& options) {
-  const int64_t count = static_cast<int64_t>(files.size());
+  ASSIGN_OR_RETURN(const std::vector<MediaFile> known, WithKinds(files));
+  const int64_t count = static_cast<int64_t>(known.size());
   if (count < 1 || count > recipe.max_files) {
     return InvalidArgument("the recipe '" + recipe.name + "' takes " +
                            (recipe.max_files == 1
@@ -141,7 +155,15 @@ Result<MediaInput> ApplyRecipe(const Recipe& recipe, std::span<const MediaFile> 
     input.warnings.push_back("the recipe '" + recipe.name +
                              "' is galen's own, not one that the model was published with");
   }
-  ASSIGN_OR_RETURN(const std::vector<MediaFile> known, WithKinds(files));
+  if (!options.slices.empty() && recipe.input != Recipe::Input::kSeries) {
+    input.warnings.push_back("the recipe '" + recipe.name +
+                             "' shows no series: the choice of slices was not used");
+  }
+  if (options.window && recipe.input != Recipe::Input::kSeries &&
+      recipe.input != Recipe::Input::kPhoto) {
+    input.warnings.push_back("the recipe '" + recipe.name +
+                             "' has no values to window: the window was not used");
+  }
   RETURN_IF_ERROR(CheckSamePatient(known, options));
   for (const MediaFile& file : known) {
     RETURN_IF_ERROR(AddFile(file, recipe, options, &input));

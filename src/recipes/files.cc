@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 
 #include "base/files.h"
@@ -24,12 +25,41 @@ bool HasEnding(std::string_view path, std::initializer_list<std::string_view> en
   });
 }
 
+// Preamble and mark; shorter files are filled up.
+std::string HeadOf(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string head(kDicomAt + 4, '\0');
+  file.read(head.data(), static_cast<std::streamsize>(head.size()));
+  return head;
+}
+
 }  // namespace
 
 std::string_view MediaKindName(MediaKind kind) {
   static constexpr std::array<std::string_view, 6> kNames = {"auto", "image",  "DICOM",
                                                              "PDF",  "volume", "slide"};
   return kNames[static_cast<size_t>(kind)];
+}
+
+bool IsPictureName(std::string_view path) {
+  return HasEnding(path, {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"});
+}
+
+Result<std::vector<std::string>> PicturesOfFolder(const std::string& path) {
+  std::vector<std::string> pictures;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator it(path, error), end; !error && it != end;
+       it.increment(error)) {
+    if (!it->is_regular_file(error)) continue;
+    const std::string file = it->path().string();
+    if (it->path().filename() == "DICOMDIR" || HeadOf(file).substr(kDicomAt) == "DICM") {
+      return std::vector<std::string>();
+    }
+    if (IsPictureName(file)) pictures.push_back(file);
+  }
+  if (error) return IoError("cannot read the folder " + path + ": " + error.message());
+  std::sort(pictures.begin(), pictures.end());
+  return pictures;
 }
 
 MediaKind DetectKind(std::string_view name, std::string_view bytes) {
@@ -45,7 +75,10 @@ MediaKind DetectKind(std::string_view name, std::string_view bytes) {
 
 Result<MediaKind> DetectKind(const std::string& path) {
   if (path == "-" || path.substr(0, 5) == "data:") return MediaKind::kImage;
-  if (IsDirectory(path)) return MediaKind::kDicom;
+  if (IsDirectory(path)) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> pictures, PicturesOfFolder(path));
+    return pictures.empty() ? MediaKind::kDicom : MediaKind::kImage;
+  }
   if (!FileExists(path)) return NotFound("there is no file " + path);
   std::ifstream file(path, std::ios::binary);
   std::string head(kHead, '\0');

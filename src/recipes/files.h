@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "media/dicom/dicom_set.h"
@@ -48,9 +49,14 @@ struct MediaOptions {
   int64_t max_all_pixels = std::numeric_limits<int64_t>::max();
 };
 
-// By the first bytes, the ending, and whether it is a folder; never kAuto. What nothing else claims
+// By the first bytes, the ending, and what a folder holds; never kAuto. What nothing else claims
 // is an image.
 Result<MediaKind> DetectKind(const std::string& path);
+// Whether the ending is one of pictures: jpg, jpeg, png, webp, tif, tiff, bmp, gif.
+bool IsPictureName(std::string_view path);
+// The pictures of a folder and below it, by name, where there are some and no file there begins as
+// DICOM does; else nothing.
+Result<std::vector<std::string>> PicturesOfFolder(const std::string& path);
 // By the first bytes and the ending of a name alone, of what is in memory.
 MediaKind DetectKind(std::string_view name, std::string_view bytes);
 

@@ -5,6 +5,7 @@
 
 #include "media/slide/dicom_slide.h"
 #include "media/slide/tissue.h"
+#include "recipes/dicom_text.h"
 #include "recipes/sources.h"
 
 namespace galen {
@@ -55,6 +56,14 @@ Status AddSlide(const MediaFile& file, const Recipe& recipe, const MediaOptions&
     return InvalidArgument(file.path + " is no slide of DICOM");
   ASSIGN_OR_RETURN(const std::unique_ptr<Slide> slide,
                    dicom ? OpenDicomSlide(file.path) : OpenSlideFile(file.path));
+  if (dicom && options.keep_identity) {
+    ASSIGN_OR_RETURN(const DicomSet set, ReadDicomSet(file.path, DicomSetOptionsOf(options)));
+    for (const DicomStudy& study : set.studies) {
+      for (const DicomSeries& series : study.series) {
+        AddDicomIdentity(series.identity, &input->facts);
+      }
+    }
+  }
   const SlideInfo& info = slide->info();
   for (const std::string& warning : info.warnings)
     input->warnings.push_back(file.path + ": " + warning);

@@ -267,5 +267,88 @@ TEST(Checks, LongTextsAreWordForWord) {
   EXPECT_TRUE(checked->At("/findings/0").Has(Level::kFlag));
 }
 
+// With a schema of one's own.
+std::unique_ptr<Checked> CheckOwn(std::vector<SourcePage> pages, const Json& document) {
+  auto checked = std::make_unique<Checked>();
+  checked->kind = *CustomKind("document", "{}");
+  checked->pages = std::move(pages);
+  checked->answer =
+      CheckAnswer(checked->kind, checked->pages, *ParseAnswer(document.dump()), {}, kToday);
+  return checked;
+}
+
+Json OwnRow(const char* what, double amount, const char* unit) {
+  return {{"what", what}, {"amount", amount}, {"unit", unit}};
+}
+
+TEST(OwnSchema, ValuesOfAnEntryStandInItsRow) {
+  const std::vector<SourcePage> pages = {LabPage().page()};
+  const Json truth = {{"title", "Example Laboratory"},
+                      {"rows",
+                       {OwnRow("Haemoglobin", 10.9, "g/dL"), OwnRow("Sodium", 139, "mmol/L"),
+                        OwnRow("Potassium", 6.6, "mmol/L"), OwnRow("CRP", 2.1, "mg/L")}}};
+  const auto clean = CheckOwn(pages, truth);
+  for (const Value& value : clean->answer.values) {
+    EXPECT_TRUE(clean->Has(value.leaf.path, "source.found"));
+  }
+  Json swapped = truth;
+  swapped["rows"][1]["amount"] = 10.9;  // the row above
+  swapped["rows"][2]["amount"] = 2.1;   // the row below
+  swapped["rows"][3]["unit"] = "g/dL";
+  const auto checked = CheckOwn(pages, swapped);
+  for (const char* path : {"/rows/1/amount", "/rows/2/amount", "/rows/3/unit"}) {
+    EXPECT_TRUE(checked->Has(path, "source.elsewhere"));
+    EXPECT_TRUE(checked->At(path).Has(Level::kFlag)) << path;
+  }
+  for (const char* path : {"/title", "/rows/0/amount", "/rows/1/what", "/rows/1/unit",
+                           "/rows/2/what", "/rows/3/amount"}) {
+    EXPECT_TRUE(checked->Has(path, "source.found"));
+  }
+}
+
+TEST(OwnSchema, WithoutRowsAPlaceElsewhereIsANote) {
+  TestPage page;
+  page.Text("Medication during the stay was metformin, later ramipril.")
+      .Gap()
+      .Gap()
+      .Text("The former was given as 500 mg.")
+      .Gap()
+      .Gap()
+      .Text("The latter was begun with 5 mg daily.");
+  const auto checked = CheckOwn(
+      {page.page()},
+      {{"drugs",
+        {{{"name", "metformin"}, {"dose", "500 mg"}}, {{"name", "ramipril"}, {"dose", "5 mg"}}}}});
+  // One of the two is where the entry is, the other is not beside it.
+  for (const std::string entry : {"/drugs/0", "/drugs/1"}) {
+    int64_t apart = 0;
+    for (const char* field : {"/name", "/dose"}) {
+      const Value& value = checked->At(entry + field);
+      EXPECT_FALSE(value.Has(Level::kFlag)) << value.leaf.path;
+      apart += value.Find("source.elsewhere") != nullptr && value.Has(Level::kNote);
+    }
+    EXPECT_EQ(apart, 1) << entry;
+  }
+  const auto invented =
+      CheckOwn({page.page()}, {{"drugs", {{{"name", "metformin"}, {"dose", "850 mg"}}}}});
+  EXPECT_TRUE(invented->Has("/drugs/0/dose", "source.not_found"));
+}
+
+TEST(OwnSchema, InnermostArraysAreTheRows) {
+  const auto checked = CheckOwn(
+      {LabPage().page()},
+      {{"panels",
+        {{{"laboratory", "Example Laboratory"},
+          {"rows", {OwnRow("Sodium", 6.6, "mmol/L"), OwnRow("Potassium", 6.6, "mmol/L")}}}}},
+       {"2024", {{"tags", {"Sodium", "CRP"}}}}});
+  ASSERT_EQ(checked->answer.own_specs.size(), 2u);
+  EXPECT_EQ(checked->answer.own_specs[0]->at, "/panels");
+  EXPECT_EQ(checked->answer.own_specs[1]->at, "/panels/0/rows");
+  EXPECT_TRUE(checked->Has("/panels/0/rows/0/amount", "source.elsewhere"));
+  EXPECT_TRUE(checked->Has("/panels/0/rows/1/amount", "source.found"));
+  EXPECT_TRUE(checked->Has("/panels/0/laboratory", "source.found"));
+  EXPECT_TRUE(checked->Has("/2024/tags/1", "source.found"));
+}
+
 }  // namespace
 }  // namespace galen::extract

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 
 #include "extract/checks/candidates.h"
 #include "extract/checks/checks.h"
@@ -21,6 +22,13 @@ constexpr double kWordGap = 0.5;  // of a line's height, between words of one ce
 constexpr size_t kWordsAfterLabel = 8;
 constexpr size_t kLongText = 8;  // words
 constexpr double kWholeText = 0.999;
+
+// Of values of a schema of one's own that stand on the pages, the share that must stand in the rows
+// of their entries before the others count as misplaced.
+constexpr double kRowShare = 0.5;
+// Fields, and places of each, among which the row of such an entry is looked for.
+constexpr size_t kRowFields = 3;
+constexpr size_t kRowPlaces = 200;
 
 // The places of one record on its page.
 struct Region {
@@ -43,6 +51,7 @@ class Locator {
     if (has_words_) {
       FindAnchors();
       for (Record& record : answer_->records) LocateRecord(&record);
+      for (const auto& [spec, rows] : rows_) JudgeRows(rows);
     }
     for (Value& value : answer_->values) {
       if (NothingToFind(value)) continue;
@@ -107,9 +116,62 @@ class Locator {
     return score;
   }
 
+  // Entries of a schema of one's own have no field that is known to name them: the row is where
+  // most of an entry's values stand together, by the places of those that the pages have least
+  // often, texts before numbers.
+  void FindRow(Record* record, std::vector<Span>* taken) {
+    std::vector<const Value*> fields;
+    for (const auto& [name, value] : record->fields) {
+      if (!NothingToFind(*value) && !Places(value).empty()) fields.push_back(value);
+    }
+    std::stable_sort(fields.begin(), fields.end(), [&](const Value* a, const Value* b) {
+      return Places(a).size() < Places(b).size();
+    });
+    if (fields.size() > kRowFields) fields.resize(kRowFields);
+    int best = -1;
+    for (const Value* value : fields) {
+      const int text = value->leaf.value.is_string() ? 1 : 0;
+      const std::span<const Span> places(Places(value));
+      for (const Span& span : places.first(std::min(places.size(), kRowPlaces))) {
+        const bool used = std::any_of(taken->begin(), taken->end(),
+                                      [&](const Span& t) { return t.Overlaps(span); });
+        const int score = 4 * Score(*record, span) + 2 * (used ? 0 : 1) + text;
+        if (score <= best) continue;
+        best = score;
+        record->anchor = span;
+        anchored_[record] = value;
+      }
+    }
+    if (record->anchor) taken->push_back(*record->anchor);
+  }
+
+  // Where the values of entries do not stand in rows, a place elsewhere says little.
+  struct Rows {
+    int64_t together = 0;
+    std::vector<Value*> apart;
+  };
+  static void JudgeRows(const Rows& rows) {
+    const auto apart = static_cast<double>(rows.apart.size());
+    const double all = static_cast<double>(rows.together) + apart;
+    if (all == 0 || static_cast<double>(rows.together) / all >= kRowShare) return;
+    for (Value* value : rows.apart) {
+      for (Verdict& verdict : value->verdicts) {
+        if (verdict.id != "source.elsewhere") continue;
+        verdict.level = Level::kNote;
+        verdict.message =
+            "stands on the pages; that it belongs to this entry was not checked: the page has no "
+            "rows";
+      }
+    }
+  }
+
   void FindAnchors() {
     std::vector<Span> taken;
     for (Record& record : answer_->records) {
+      if (record.spec->role == "row") {
+        FindRow(&record, &taken);
+        continue;
+      }
       const auto name =
           std::find_if(record.fields.begin(), record.fields.end(),
                        [&](const auto& field) { return field.first == record.spec->name; });
@@ -227,7 +289,9 @@ class Locator {
     std::optional<Span> low;
     for (auto& [rank, value] : order) {
       if (NothingToFind(*value) || !Comparable(*value)) continue;
-      if (rank == 2 && record->anchor) {
+      const auto anchored = anchored_.find(record);
+      if (record->anchor &&
+          (rank == 2 || (anchored != anchored_.end() && anchored->second == value))) {
         Found(value, *record->anchor);
         continue;
       }
@@ -250,15 +314,24 @@ class Locator {
           best = &span;
         }
       }
+      const bool own_row = record->spec->role == "row";
       if (best != nullptr) {
         Found(value, *best);
+        if (own_row) ++rows_[record->spec].together;
         if (rank == 0) low = *best;
         if (rank <= 1) used.insert(best->first);
+      } else if (spans.empty() && own_row) {
+        LocateLongText(value);
       } else if (spans.empty()) {
         NotFound(value);
+      } else if (own_row && IsLongText(*value)) {
+        Found(value, spans[0]);  // as it stands nowhere else
       } else {
         Elsewhere(value, spans[0],
-                  record->anchor ? "beside the name of this entry" : "in an entry of this name");
+                  own_row          ? "in the row of this entry's other values"
+                  : record->anchor ? "beside the name of this entry"
+                                   : "in an entry of this name");
+        if (own_row) rows_[record->spec].apart.push_back(value);
       }
     }
   }
@@ -316,12 +389,17 @@ class Locator {
     Elsewhere(value, spans[0], "beside the words that name it");
   }
 
+  static bool IsLongText(const Value& value) {
+    if (!value.leaf.value.is_string()) return false;
+    const auto& text = value.leaf.value.get_ref<const std::string&>();
+    return static_cast<size_t>(std::count(text.begin(), text.end(), ' ')) + 1 >= kLongText;
+  }
+
   void LocateLongText(Value* value) {
     if (!value->leaf.value.is_string()) return NotFound(value);
     const std::string text = value->leaf.value.get<std::string>();
     Span first;
-    const size_t words = static_cast<size_t>(std::count(text.begin(), text.end(), ' ')) + 1;
-    const double share = words >= kLongText ? ShareFound(answer_->pages, text, &first) : 0;
+    const double share = IsLongText(*value) ? ShareFound(answer_->pages, text, &first) : 0;
     if (share >= kWholeText) return Found(value, first);
     if (share <= 0.5) return NotFound(value);
     value->evidence = Evidence{first, WordsOf(Page(first.page), first)};
@@ -332,6 +410,8 @@ class Locator {
 
   CheckedAnswer* answer_;
   std::map<const Value*, const Record*> owners_;
+  std::map<const Record*, const Value*> anchored_;  // of rows: the value at the anchor
+  std::map<const RecordSpec*, Rows> rows_;
   mutable std::map<const Value*, std::vector<Span>> places_;
   bool has_words_ = false;
 };

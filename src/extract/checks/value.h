@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -85,6 +86,8 @@ struct CheckedAnswer {
   std::vector<Record> records;
   std::vector<PageIndex> pages;
   const Kind* kind = nullptr;
+  // Of a kind without records, those that the answer itself has: role "row", no name.
+  std::vector<std::shared_ptr<const RecordSpec>> own_specs;
 
   Value* At(const std::string& path);
 };

@@ -8,11 +8,9 @@
 namespace galen::extract {
 namespace {
 
-using fhir::Clean;
 using fhir::Concept;
 using fhir::Context;
 using fhir::Reference;
-using fhir::TextOf;
 
 constexpr const char* kLoinc = "http://loinc.org";
 
@@ -25,7 +23,7 @@ class BundleWriter {
     context_.extraction = &e_;
     context_.patient = Urn("patient");
     context_.document = Urn("file 0");
-    context_.effective = EffectiveDate();
+    context_.effective = EffectiveDate(e_);
     AddPatient();
     AddDocuments();
     AddRecords();
@@ -45,12 +43,7 @@ class BundleWriter {
  private:
   std::string Urn(const std::string& name) const { return fhir::Urn(e_, name); }
 
-  const Value* At(const std::string& path) const {
-    const auto& values = e_.answer.values;
-    const auto at = std::find_if(values.begin(), values.end(),
-                                 [&](const Value& value) { return value.leaf.path == path; });
-    return at == values.end() ? nullptr : &*at;
-  }
+  const Value* At(const std::string& path) const { return ValueAt(e_, path); }
 
   std::string Add(const std::string& name, Json resource, bool made = true) {
     const std::string urn = Urn(name);
@@ -59,21 +52,12 @@ class BundleWriter {
     return urn;
   }
 
-  // The day that the document is about, else its own date.
-  std::string EffectiveDate() const {
-    for (const char* path : {"/collection_date", "/exam_date", "/document_date"}) {
-      if (const auto date = fhir::DateOf(At(path))) return *date;
-    }
-    return "";
-  }
-
   void AddPatient() {
     Json patient = {{"resourceType", "Patient"}};
     if (const std::string name = TextOf(At("/patient/name")); !name.empty()) {
       patient["name"] = Json::array({{{"text", name}}});
     }
-    if (const auto birth = fhir::DateOf(At("/patient/date_of_birth")))
-      patient["birthDate"] = *birth;
+    if (const auto birth = DateOf(At("/patient/date_of_birth"))) patient["birthDate"] = *birth;
     const std::string sex = TextOf(At("/patient/sex"));
     if (sex == "female" || sex == "male" || sex == "other") patient["gender"] = sex;
     if (const std::string id = TextOf(At("/patient/patient_id")); !id.empty()) {
@@ -87,9 +71,7 @@ class BundleWriter {
     for (size_t i = 0; i < files.size(); ++i) {
       Json attachment = {{"size", std::min<int64_t>(files[i].bytes, (int64_t{1} << 31) - 1)}};
       if (files[i].type == "pdf") attachment["contentType"] = "application/pdf";
-      const size_t slash = files[i].path.find_last_of('/');
-      const std::string title =
-          Clean(slash == std::string::npos ? files[i].path : files[i].path.substr(slash + 1));
+      const std::string title = Clean(FileName(files[i].path));
       if (!title.empty()) attachment["title"] = title;
       Json document = {
           {"resourceType", "DocumentReference"},

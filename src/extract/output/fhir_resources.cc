@@ -2,7 +2,6 @@
 
 #include "extract/output/fhir_values.h"
 #include "extract/units/analyte.h"
-#include "extract/units/unit_names.h"
 
 namespace galen::extract::fhir {
 namespace {
@@ -24,25 +23,6 @@ Json Base(const Context& context, const char* type, const char* subject = "subje
   Json json = {{"resourceType", type}};
   json[subject] = Reference(context.patient);
   return json;
-}
-
-const Value* Field(const Record& record, const std::string& name) {
-  for (const auto& [field, value] : record.fields) {
-    if (field == name) return value;
-  }
-  return nullptr;
-}
-
-// LOINC has a code for each property: mass concentration, substance concentration.
-std::string LoincOf(const Analyte& analyte, const std::string& ucum) {
-  const Result<Unit> unit = ParseUnit(ucum);
-  if (unit.ok() && unit->exponent(kMass) != 0 && !analyte.loinc_mass.empty()) {
-    return analyte.loinc_mass;
-  }
-  const bool amount =
-      unit.ok() && (unit->exponent(kAmount) != 0 || unit->exponent(kEquivalents) != 0);
-  if (amount && !analyte.loinc_moles.empty()) return analyte.loinc_moles;
-  return analyte.loinc;
 }
 
 void AddNote(const Value& value, Json* json) {
@@ -78,7 +58,7 @@ Json Dosage(const Record& record) {
   }
   if (Usable(dose) && dose->leaf.value.is_number()) {
     dosage["doseAndRate"] =
-        Json::array({{{"doseQuantity", Quantity(*dose, TextOf(unit), dose->unit_code)}}});
+        Json::array({{{"doseQuantity", Quantity(*dose, TextOf(unit), UnitCodeOf(*dose, unit))}}});
   }
   return dosage;
 }
@@ -93,11 +73,11 @@ Json LaboratoryObservation(const Context& context, const Record& record) {
   json["status"] = "preliminary";
   json["category"] = Json::array({Concept(kCategory, "laboratory", "", "")});
   const Analyte* analyte = value->analyte.empty() ? nullptr : AnalyteById(value->analyte);
-  json["code"] = Concept(kLoincSystem,
-                         analyte != nullptr ? LoincOf(*analyte, value->unit_code) : "", "", name);
+  const std::string ucum = UnitCodeOf(*value, unit);
+  json["code"] = Concept(kLoincSystem, analyte != nullptr ? LoincOf(*analyte, ucum) : "", "", name);
   if (!context.effective.empty()) json["effectiveDateTime"] = context.effective;
   if (value->leaf.value.is_number()) {
-    json["valueQuantity"] = Quantity(*value, TextOf(unit), value->unit_code);
+    json["valueQuantity"] = Quantity(*value, TextOf(unit), ucum);
   } else {
     const std::string text = TextOf(value);
     if (text.empty()) return nullptr;
@@ -114,7 +94,7 @@ Json LaboratoryObservation(const Context& context, const Record& record) {
   for (const char* end : {"low", "high"}) {
     const Value* border = record.Use(end);
     if (Usable(border) && border->leaf.value.is_number()) {
-      range[end] = Quantity(*border, TextOf(unit), value->unit_code);
+      range[end] = Quantity(*border, TextOf(unit), ucum);
     }
   }
   if (!range.is_null()) json["referenceRange"] = Json::array({range});
@@ -156,7 +136,7 @@ Json MedicationRequest(const Context& context, const Record& record) {
     json["dosageInstruction"] = Json::array({dosage});
   }
   Json dispense;
-  const Value *quantity = Field(record, "quantity"), *refills = Field(record, "refills");
+  const Value *quantity = FieldOf(record, "quantity"), *refills = FieldOf(record, "refills");
   const auto whole = [](const Value* v, int64_t least) {
     return Usable(v) && v->leaf.value.is_number_integer() &&
            v->leaf.value.get<int64_t>() >= least && v->leaf.value.get<int64_t>() < int64_t{1} << 31;
@@ -183,7 +163,7 @@ Json MedicationStatement(const Context& context, const Record& record) {
   json["medicationCodeableConcept"] = {{"text", name}};
   if (!context.effective.empty()) json["dateAsserted"] = context.effective;
   if (const Json dosage = Dosage(record); !dosage.is_null()) json["dosage"] = Json::array({dosage});
-  if (const std::string reason = TextOf(Field(record, "indication")); !reason.empty()) {
+  if (const std::string reason = TextOf(FieldOf(record, "indication")); !reason.empty()) {
     json["reasonCode"] = Json::array({{{"text", reason}}});
   }
   json["derivedFrom"] = Json::array({Reference(context.document)});
@@ -196,14 +176,14 @@ Json Condition(const Context& context, const Record& record) {
   const std::string name = TextOf(record.Use("name"));
   if (name.empty()) return nullptr;
   Json json = Base(context, "Condition");
-  const std::string state = TextOf(Field(record, "status"));
+  const std::string state = TextOf(FieldOf(record, "status"));
   json["clinicalStatus"] =
       Concept(kConditionClinical, state == "resolved" ? "resolved" : "active", "", "");
   json["verificationStatus"] = Concept(kConditionVerification, "unconfirmed", "", "");
   std::string code = TextOf(record.Use("code"));
   if (code.find_first_of(" \t\n") != code.npos) code.clear();
   json["code"] = Concept("http://hl7.org/fhir/sid/icd-10", code, "", name);
-  if (const auto date = DateOf(Field(record, "onset_date"))) json["onsetDateTime"] = *date;
+  if (const auto date = DateOf(FieldOf(record, "onset_date"))) json["onsetDateTime"] = *date;
   if (!context.effective.empty()) json["recordedDate"] = context.effective;
   json["evidence"] = Json::array({{{"detail", Json::array({Reference(context.document)})}}});
   return json;
@@ -215,7 +195,7 @@ Json Procedure(const Context& context, const Record& record) {
   Json json = Base(context, "Procedure");
   json["status"] = "unknown";
   json["code"] = {{"text", name}};
-  if (const auto date = DateOf(Field(record, "date"))) json["performedDateTime"] = *date;
+  if (const auto date = DateOf(FieldOf(record, "date"))) json["performedDateTime"] = *date;
   return json;
 }
 

@@ -1,9 +1,5 @@
 #include "extract/output/fhir_values.h"
 
-#include <algorithm>
-
-#include "base/sha256.h"
-
 namespace galen::extract::fhir {
 namespace {
 
@@ -37,17 +33,6 @@ std::string Write(const Json& json) {
   return out + "\n";
 }
 
-std::string Clean(std::string_view text) {
-  std::string clean;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte >= 0x20 && byte != 0x7F) || c == '\n' || c == '\t') clean += c;
-  }
-  const size_t begin = clean.find_first_not_of(" \t\n");
-  if (begin == clean.npos) return "";
-  return clean.substr(begin, clean.find_last_not_of(" \t\n") - begin + 1);
-}
-
 std::string EscapeXhtml(std::string_view text) {
   std::string out;
   for (const char c : Clean(text)) {
@@ -64,27 +49,6 @@ std::string EscapeXhtml(std::string_view text) {
     }
   }
   return out;
-}
-
-bool Usable(const Value* value) {
-  return value != nullptr && !value->leaf.value.is_null() &&
-         value->Find("source.not_found") == nullptr && value->Find("date.impossible") == nullptr;
-}
-
-std::string TextOf(const Value* value) {
-  if (!Usable(value)) return "";
-  const Json& json = value->leaf.value;
-  if (json.is_string()) return Clean(json.get<std::string>());
-  return json.is_number() ? (value->leaf.raw.empty() ? json.dump() : value->leaf.raw) : "";
-}
-
-std::optional<std::string> DateOf(const Value* value) {
-  const std::string text = TextOf(value);
-  CalendarDate date;
-  if (!ReadIsoDate(text, &date) || !IsPossible(date) || date.month == 0 || date.day == 0) {
-    return std::nullopt;
-  }
-  return text;
 }
 
 Json Concept(std::string_view system, std::string_view code, std::string_view display,
@@ -112,13 +76,7 @@ Json Quantity(const Value& number, std::string_view printed_unit, std::string_vi
 }
 
 std::string Urn(const Extraction& extraction, std::string_view name) {
-  std::string seed = "galen ";
-  for (const Case::File& file : extraction.source->files()) seed += file.sha256 + " ";
-  seed += name;
-  std::string hex =
-      Sha256Hex({reinterpret_cast<const uint8_t*>(seed.data()), seed.size()}).substr(0, 32);
-  hex[12] = '8';  // RFC 9562: a UUID of the maker's own making
-  hex[16] = 'a';
+  const std::string hex = CaseUuid(extraction, name);
   return "urn:uuid:" + hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" +
          hex.substr(16, 4) + "-" + hex.substr(20);
 }

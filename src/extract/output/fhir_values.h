@@ -1,11 +1,10 @@
 // Parts that the resources of FHIR R4 are made of. https://hl7.org/fhir/R4/
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
-#include "extract/extraction.h"
+#include "extract/output/passed_on.h"
 
 namespace galen::extract::fhir {
 
@@ -14,16 +13,8 @@ Json Decimal(const std::string& text);
 // Writes `json`; objects made by Decimal become bare numbers.
 std::string Write(const Json& json);
 
-// Without what FHIR strings may not have: control characters, spaces at the ends. Empty: nothing is
-// left.
-std::string Clean(std::string_view text);
 // Text for the inside of XHTML.
 std::string EscapeXhtml(std::string_view text);
-
-// The value if it may be passed on: there, and not refuted by the pages.
-bool Usable(const Value* value);
-std::string TextOf(const Value* value);                 // "" where not usable or no text
-std::optional<std::string> DateOf(const Value* value);  // a possible date
 
 // {"coding": [{...}], "text": ...}; empty codes and texts are left out; null: nothing is left.
 Json Concept(std::string_view system, std::string_view code, std::string_view display,

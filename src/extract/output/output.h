@@ -29,11 +29,15 @@ std::string ToCsv(const Extraction& extraction);
 // whose name does not, are left out and listed in its OperationOutcome.
 std::string ToFhir(const Extraction& extraction, const OutputOptions& options);
 
+// A DICOM file (PS3.10): Comprehensive SR of TID 1500, with the same values as the bundle. Throws
+// InternalError where DCMTK refuses what was made.
+std::string ToSr(const Extraction& extraction, const OutputOptions& options);
+
 struct HtmlOptions {
   double dpi = 96;
   int64_t max_pictures = 40;  // pages with evidence first; others are named
 };
-// "json", "csv", "fhir" or "html". InvalidArgument: another.
+// "json", "csv", "fhir", "html" or "sr" (bytes). InvalidArgument: another.
 Result<std::string> Write(const std::string& format, const Extraction& extraction,
                           const OutputOptions& options);
 

@@ -48,7 +48,9 @@ Result<std::string> Write(const std::string& format, const Extraction& extractio
   if (format == "fhir") return ToFhir(extraction, options);
   if (format == "csv") return ToCsv(extraction);
   if (format == "html") return ToHtml(extraction, options);
-  return InvalidArgument("there is no format '" + format + "'; there are json, csv, fhir and html");
+  if (format == "sr") return ToSr(extraction, options);
+  return InvalidArgument("there is no format '" + format +
+                         "'; there are json, csv, fhir, html and sr");
 }
 
 Status AddPictures(const Extraction& extraction, const PictureOptions& options, Json* report) {

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,18 @@ def main():
         run(*with_model(orders, "--schema", "lab_report", "--format", "html", "--out", out))
         page = out.read_text()
         assert "<script" not in page and "http" not in page.replace("http-equiv", ""), "the page is not self-contained"
+
+        out = folder / "report.dcm"
+        run(*with_model(orders, "--schema", "lab_report", "--format", "sr", "--out", out))
+        assert out.read_bytes()[128:132] == b"DICM", "no DICOM file"
+        piped = subprocess.run([GALEN, "extract", *map(str, with_model(orders, "--schema", "lab_report", "--format", "sr"))],
+                               capture_output=True, cwd=ROOT, timeout=600)
+        assert piped.returncode == 0 and piped.stdout[128:132] == b"DICM", piped.stderr[-500:]
+        if shutil.which("dsrdump") is not None:
+            dump = subprocess.run(["dsrdump", str(out)], capture_output=True, text=True)
+            assert dump.returncode == 0 and "E:" not in dump.stderr, dump.stderr
+            for part in ("Comprehensive SR Document", "PARTIAL", "UNVERIFIED", "galen", MODEL.name):
+                assert part in dump.stdout, f"dsrdump lacks {part}: {dump.stdout[:1000]}"
 
         long = pdf(folder / "long.pdf", [["Laboratory report, reference range", f"Sodium {n} mmol/L"] for n in range(300)])
         done = run(*with_model(long, "--schema", "lab_report", "--pages", "1-3,298-300"))

@@ -225,19 +225,99 @@ def other_files(folder):
     head = b"\0" * 128 + b"DICM" + b"\0" * 64
     for name, data in (("IM0001", head), ("two.dcm", head), ("letter.pdf", b"%PDF-1.4\n"), ("notes.txt", b"x"), ("none", b"")):
         (scans / name).write_bytes(data)
-    note = f"{scans}: 5 files passed over, not named as images; `galen look FILE --out FOLDER` makes images of DICOM files (2), PDF files (1)"
+    note = f"{scans}: 3 files passed over, not named as images; `galen look FILE --out FOLDER` makes images of PDF files (1)"
     model = FIXTURES / "tiny/siglip"
     for args in (["classify", model, "--labels", "a"], ["embed", model]):
-        check(json.loads(galen(*args, "--image", scans, "--json"))["notes"] == [note], f"{args[0]}: the note on files passed over")
+        out = json.loads(galen(*args, "--image", scans, "--json", code=1))
+        check(out["notes"] == [note], f"{args[0]}: the note on files passed over")
+        # DICOM files of which none can be read are one row.
+        row = (out["images"] if args[0] == "classify" else out["failed"])[-1]
+        check(row["source"] == str(scans) and "no DICOM image" in row["error"], f"{args[0]}: broken DICOM files: {row}")
     done = subprocess.run([GALEN, "classify", model, "--labels", "a", "--image", scans, "--csv"], capture_output=True, text=True)
     check(f"note: {note}" in done.stderr and "note" not in done.stdout, f"csv: {done.stderr}")
     files = [scans / name for name in ("IM0001", "letter.pdf", "notes.txt")]
     rows = json.loads(galen("classify", model, "--labels", "a", "--json", "--image", *files, code=1))["images"]
-    for row, part in zip(rows, ("makes images of DICOM files", "makes images of PDF files", "BMP)")):
-        check(row["error"].endswith(part) and row["error"].startswith(row["source"]), f"a file that is no image: {row}")
-    (scans / "wide.png").unlink()
+    for row, part in zip(rows, ("DICOM file", "makes images of PDF files", "BMP)")):
+        check(part in row["error"] and row["error"].startswith(row["source"]), f"a file that is no image: {row}")
+    for name in ("wide.png", "IM0001", "two.dcm"):
+        (scans / name).unlink()
     done = subprocess.run([GALEN, "embed", model, "--image", scans], capture_output=True, text=True)
-    check(done.returncode == 1 and "5 files passed over" in done.stderr and "DICOM" in done.stderr, f"no image: {done.stderr}")
+    check(done.returncode == 1 and "3 files passed over" in done.stderr and "DICOM" in done.stderr, f"no image: {done.stderr}")
+
+
+def dicom(values, patient="Nobody", modality="DX", photometric="MONOCHROME2", frames=1, extra=()):
+    """A DICOM file of 8 x 8 pixels and 12 bits; values is a function of frame, row and column."""
+    def element(group, number, vr, value):
+        value += b"" if len(value) % 2 == 0 else (b"\0" if vr == "UI" else b" ")
+        head = struct.pack("<HH", group, number) + vr.encode()
+        return head + (b"\0\0" + struct.pack("<I", len(value)) if vr in ("OW", "OB", "SQ") else struct.pack("<H", len(value))) + value
+
+    def us(group, number, value):
+        return element(group, number, "US", struct.pack("<H", value))
+
+    uid = f"1.2.3.{zlib.crc32(repr((patient, modality, photometric, frames)).encode())}"
+    meta = element(2, 2, "UI", b"1.2.840.10008.5.1.4.1.1.1.1") + element(2, 3, "UI", uid.encode()) + element(2, 0x10, "UI", b"1.2.840.10008.1.2.1")
+    pixels = b"".join(struct.pack("<H", values(f, r, c)) for f in range(frames) for r in range(8) for c in range(8))
+    body = (element(8, 0x16, "UI", b"1.2.840.10008.5.1.4.1.1.1.1") + element(8, 0x18, "UI", uid.encode()) + element(8, 0x60, "CS", modality.encode())
+            + element(0x10, 0x10, "PN", patient.encode()) + element(0x10, 0x20, "LO", patient.encode()) + element(0x20, 0xD, "UI", (uid + ".1").encode())
+            + element(0x20, 0xE, "UI", (uid + ".2").encode()) + element(0x20, 0x13, "IS", b"1") + us(0x28, 2, 1)
+            + element(0x28, 4, "CS", photometric.encode()) + element(0x28, 8, "IS", str(frames).encode()) + us(0x28, 0x10, 8) + us(0x28, 0x11, 8)
+            + us(0x28, 0x100, 16) + us(0x28, 0x101, 12) + us(0x28, 0x102, 11) + us(0x28, 0x103, 0)
+            + element(0x28, 0x1050, "DS", b"2000") + element(0x28, 0x1051, "DS", b"3000") + element(0x7FE0, 0x10, "OW", pixels))
+    return b"\0" * 128 + b"DICM" + element(2, 0, "UL", struct.pack("<I", len(meta))) + meta + body
+
+
+def dicom_files(folder):
+    """DICOM files give the scores of the pictures that `look` makes of them, whoever they are of; names inside of folders stay there."""
+    model, root = FIXTURES / "tiny/siglip", HERE.parents[2]
+    study = folder / "study"
+    study.mkdir()
+    (study / "DOE_JANE.dcm").write_bytes(dicom(lambda f, r, c: 500 * r + 20 * c, patient="Doe^Jane"))
+    (study / "ROE_JOHN").write_bytes(dicom(lambda f, r, c: 3000 - 300 * c, patient="Roe^John", photometric="MONOCHROME1"))
+    (study / "cine.dcm").write_bytes(dicom(lambda f, r, c: 1000 * f + 200 * r, patient="Poe^Jack", modality="CT", frames=3))
+    (study / "cut.dcm").write_bytes(dicom(lambda f, r, c: 100 * r, patient="Cut^Off")[:-20])
+    (study / "notes.txt").write_text("x")
+    args = ["classify", model, "--labels", "lungs,skin", "--compute", "fp32", "--json"]
+    out = json.loads(galen(*args, "--dicom", study, code=1))
+    good = [row for row in out["images"] if "error" not in row]
+    bad = [row for row in out["images"] if "error" in row]
+    check(len(good) == 5 and len(bad) == 1, f"dicom rows: {out['images']}")
+    check(sum(" frame " in row["source"] for row in good) == 3, f"dicom frames: {[row['source'] for row in good]}")
+    check(all(any("not-a-radiograph" in w for w in row["warnings"]) == ("frame" in row["source"]) for row in good), f"dicom warnings: {good}")
+    check(any("1 files are no DICOM" in note for note in out["notes"]), f"dicom notes: {out['notes']}")
+    text = json.dumps(out)
+    check(not any(name in text for name in ("DOE", "Doe", "ROE", "Roe", "Poe", "cine")), f"names in the output: {text}")
+    # The same pixels by way of `look`.
+    for name in ("DOE_JANE.dcm", "ROE_JOHN", "cine.dcm"):
+        seen = folder / f"seen-{name}"
+        galen("look", study / name, "--recipe", "xray", "--out", seen)
+        by_picture = json.loads(galen(*args, "--image", seen))["images"]
+        by_dicom = json.loads(galen(*args, "--dicom", study / name))["images"]
+        by_image = json.loads(galen(*args, "--image", study / name))["images"]
+        check([r["scores"] for r in by_dicom] == [r["scores"] for r in by_picture] and len(by_picture) == (3 if "cine" in name else 1),
+              f"{name}: {by_dicom}, of the pictures {by_picture}")
+        check(by_image == by_dicom, f"{name}: --image and --dicom differ")
+        check(all(any(row["scores"] == other["scores"] for other in good) for row in by_dicom), f"{name}: alone and in the folder differ")
+        check(by_dicom[0]["source"] == str(study / name) + (" frame 1" if "cine" in name else ""), f"{name}: {by_dicom[0]['source']}")
+    kept = json.loads(galen(*args, "--dicom", study, "--keep-identity", code=1))["images"]
+    jane = [row for row in kept if row["source"] == str(study / "DOE_JANE.dcm")]
+    check(len(jane) == 1 and jane[0]["identity"]["patient"] == "Doe^Jane", f"kept identity: {kept}")
+    embedded = json.loads(galen("embed", model, "--image", study, "--compute", "fp32", "--json", code=1))
+    check([r["source"] for r in embedded["rows"]] == [r["source"] for r in good] and len(embedded["failed"]) == 1, f"embed: {embedded['failed']}")
+    # A picture beside them, and a slide, whose tiles are none.
+    shutil.copy(FIXTURES / "images/wide.png", study / "wide.png")
+    both = json.loads(galen(*args, "--image", study, code=1))["images"]
+    check([row["source"] for row in both][0] == str(study / "wide.png") and len(both) == 7, f"pictures and DICOM files: {both}")
+    slide = json.loads(galen(*args, "--dicom", root / "tests/data/dicom/multiframe_camelyon_challenge_image.dcm", code=1))["images"]
+    check(all("whole slide" in row["error"] for row in slide), f"a slide: {slide}")
+    # Rows that are named by numbers are not mixed with those of other files.
+    csv = folder / "dicom.csv"
+    args = ["classify", model, "--labels", "lungs,skin", "--csv", "--out", csv, "--dicom", study]
+    galen(*args, code=1)
+    galen(*args, "--resume", code=1)
+    (study / "A_FIRST.dcm").write_bytes((study / "ROE_JOHN").read_bytes())
+    done = subprocess.run([GALEN, *map(str, args), "--resume"], capture_output=True, text=True)
+    check(done.returncode == 1 and "dicom_files" in done.stderr, f"resume in a changed folder: {done.stderr}")
 
 
 def head_settings(folder):
@@ -265,6 +345,7 @@ def main():
         batches_do_not_matter()
         warnings(folder)
         other_files(folder)
+        dicom_files(folder)
         head_settings(folder)
     print(f"{count} rows and the checks of this file, {len(failures)} failed")
     return 1 if failures else 0

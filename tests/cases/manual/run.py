@@ -35,7 +35,7 @@ CASES = [
     (["run", "--speculate", ""], {"off", "ngram", "note.txt"}, {"show"}),
     (["run", "m"], {"model"}, {"note.txt"}),
     (["extract", "s"], {"scan.pdf"}, {"note.txt"}),
-    (["extract", "scan.pdf", "--format", ""], {"json", "csv", "fhir", "html"}, {"note.txt"}),
+    (["extract", "scan.pdf", "--format", ""], {"json", "csv", "fhir", "html", "sr"}, {"note.txt"}),
     (["data", "synth", "--level", ""], {"clean", "scan", "fax", "photo", "mixed"}, {"note.txt"}),
     (["data", "synth", "--out", ""], {"model"}, {"note.txt"}),
     (["adapter", "merge", "--type", ""], {"same", "f32"}, {"note.txt"}),

@@ -62,7 +62,8 @@ def check_look(server):
              "encapsulated_cxr.dcm": "examples/images/encapsulated_cxr.dcm", "head.nii.gz": "examples/volumes/head.nii.gz"}
     for name, path in files.items():
         path = ROOT / path
-        options = ["--max-images", "3"] if name == "head.nii.gz" else ["--dpi", "50"]
+        # The program refuses a resolution of what has none.
+        options = {"head.nii.gz": ["--max-images", "3"], "lab_report.pdf": ["--dpi", "50"]}.get(name, [])
         done = subprocess.run([GALEN, "look", name, *options, "--json"], cwd=path.parent, capture_output=True, text=True, timeout=100)
         told = json.loads(done.stdout)
         fields = {"max_images": "3"} if name == "head.nii.gz" else {"dpi": "50"}

@@ -1,10 +1,11 @@
 // Answers that others wrote, checked against real files: a JSON object a line in, one out.
 //   {"files": [path], "kind": kind or "auto", "answers": [text]}  all answers about one opened case
 //   -> {"results": [{"error": text} or {"kind", "kind_by", "flags": {path: [verdict]}, "values": n,
-//       "fhir": text}]}
+//       "fhir": text, "sr": base64}]}
 #include <iostream>
 #include <string>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "extract/extraction.h"
 #include "extract/output/output.h"
@@ -34,6 +35,12 @@ class AnswerReader : public Reader {
   std::string text_;
 };
 
+const OutputOptions kOptions{"0.1.0", "2030-01-01T00:00:00Z"};
+
+std::string Base64(const std::string& bytes) {
+  return EncodeBase64({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+}
+
 Json Run(const std::shared_ptr<const Case>& source, const std::string& kind,
          const std::string& text) {
   AnswerReader reader(text);
@@ -52,7 +59,8 @@ Json Run(const std::shared_ptr<const Case>& source, const std::string& kind,
           {"kind_by", result->kind_by},
           {"flags", flags},
           {"values", result->answer.values.size()},
-          {"fhir", ToFhir(*result, {"0.1.0", "2030-01-01T00:00:00Z"})}};
+          {"fhir", ToFhir(*result, kOptions)},
+          {"sr", Base64(ToSr(*result, kOptions))}};
 }
 
 }  // namespace

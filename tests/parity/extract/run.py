@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The checks and the FHIR writer of `galen extract` over made-up documents with text layers.
+"""The checks and the FHIR and DICOM SR writers of `galen extract` over made-up documents with text layers.
 
     run.py [--all] [--count N] [--language en,fr,de] [--verbose]
 
@@ -7,14 +7,17 @@
 values flagged are false alarms (at most 5 % of clean pages have one). Then one fault is planted into each answer (altered
 digit, swapped unit, wrong flag, impossible date, value from another page or row, invented row); at least 95 % must be flagged at
 the very value. The kind must be recognised from the words (at least 98 %). Each FHIR bundle must satisfy FHIR.js 4.12.0
-(R4 4.0.1, independent of galen), which `tools/fetch_models.py fhir` fetches.
+(R4 4.0.1, independent of galen), which `tools/fetch_models.py fhir` fetches. Each structured report must be read by dsrdump
+without a complaint and by highdicom, and have the numbers of the bundle.
 
 $GALEN_BIN names the program, $GALEN_BUILD the build with extract_driver. Exit code 1 on a failure, 77 where something is missing.
 """
 
 import argparse
+import base64
 import collections
 import copy
+import importlib.util
 import json
 import math
 import os
@@ -167,6 +170,86 @@ def validate(bundles):
     return [json.loads(line) for line in done.stdout.decode().splitlines()]
 
 
+def bundle_numbers(bundle):
+    """(value, UCUM code) of each observation, with the digits as written."""
+    numbers = []
+    for entry in json.loads(bundle, parse_float=str, parse_int=str)["entry"]:
+        quantity = entry["resource"].get("valueQuantity") if entry["resource"]["resourceType"] == "Observation" else None
+        if quantity is not None:
+            numbers.append((quantity["value"], quantity.get("code")))
+    return sorted(numbers, key=repr)
+
+
+def read_report(path):
+    """(value, UCUM code) of each measurement, by highdicom. Raises where the report is none of TID 1500."""
+    import highdicom
+    report = highdicom.sr.srread(path)
+    assert report.CompletionFlag == "PARTIAL" and report.VerificationFlag == "UNVERIFIED" and report.PreliminaryFlag == "PRELIMINARY"
+    content = report.content
+    assert isinstance(content, highdicom.sr.MeasurementReport), type(content)
+    observers = content.get_observer_contexts()
+    names = [str(observer.observer_identifying_attributes.name) for observer in observers]
+    assert names[0] == "galen" and len(names) == 2, names
+    numbers = []
+    for group in content.get_image_measurement_groups():
+        assert group.tracking_identifier and group.tracking_uid
+        for measurement in group.get_measurements():
+            unit = measurement.unit
+            numbers.append((float(measurement.value), unit.value if unit.scheme_designator == "UCUM" else None))
+    return sorted(numbers, key=repr)
+
+
+def report_digits(path):
+    """The same by pydicom, with the digits as written."""
+    import pydicom
+    numbers = []
+
+    def walk(item):
+        if item.ValueType == "NUM" and item.RelationshipType == "CONTAINS":
+            value = item.MeasuredValueSequence[0]
+            unit = value.MeasurementUnitsCodeSequence[0]
+            numbers.append((value.NumericValue.original_string, unit.CodeValue if unit.CodingSchemeDesignator == "UCUM" else None))
+        for child in item.get("ContentSequence", []):
+            walk(child)
+
+    for item in pydicom.dcmread(path).ContentSequence:
+        walk(item)
+    return sorted(numbers, key=repr)
+
+
+def validate_reports(reports):
+    """Faults of each (structured report, bundle)."""
+    highdicom = importlib.util.find_spec("highdicom") is not None
+    if not highdicom:
+        print("highdicom: not there (tools/make_oracle.sh)")
+    faults = []
+    dump = shutil.which("dsrdump")
+    if dump is None:
+        print("dsrdump: not there (Debian: apt-get install dcmtk)")
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "report.dcm"
+        for report, bundle in reports:
+            path.write_bytes(base64.b64decode(report))
+            found = []
+            if dump is not None:
+                done = subprocess.run([dump, str(path)], capture_output=True, text=True, errors="replace")
+                # DCMTK 3.6.7 checks values of few character sets only, and says so.
+                said = [line for line in done.stderr.splitlines() if "VR checker does not support this Specific Character Set" not in line]
+                if done.returncode != 0 or said or "Comprehensive SR Document" not in done.stdout:
+                    found.append(f"dsrdump ({done.returncode}): {done.stderr.strip()[:300]}")
+            try:
+                wanted = bundle_numbers(bundle)
+                digits = report_digits(path) if highdicom else wanted
+                if digits != wanted:
+                    found.append(f"digits differ from the bundle's: {digits[:4]} {wanted[:4]}")
+                if highdicom and read_report(path) != sorted(((float(value), unit) for value, unit in wanted), key=repr):
+                    found.append("highdicom has other numbers than the bundle")
+            except Exception as error:  # whatever highdicom raises is a fault of the report
+                found.append(f"highdicom: {type(error).__name__}: {error}")
+            faults.append(found)
+    return faults
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--all", action="store_true")
@@ -197,7 +280,7 @@ def main():
     alarms, pages, values, flagged_values = 0, 0, 0, 0
     per_kind = collections.defaultdict(lambda: [0, 0])
     faults = collections.defaultdict(lambda: [0, 0])
-    kinds, bundles = 0, []
+    kinds, bundles, reports = 0, [], []
     for truth, found, checked, auto in zip(truths, planted, results[0::2], results[1::2]):
         clean = checked[0]
         if "error" in clean:
@@ -205,6 +288,7 @@ def main():
             failed = True
             continue
         bundles.append(clean["fhir"])
+        reports.append((clean["sr"], clean["fhir"]))
         pages += 1
         alarms += bool(clean["flags"])
         values += clean["values"]
@@ -224,6 +308,7 @@ def main():
                 print(f"  missed: {name}: {truth['kind']} {paths[0]} {old.get(paths[0])!r} -> {new.get(paths[0])!r}")
             if "fhir" in result and len(bundles) < 3 * len(truths):
                 bundles.append(result["fhir"])
+                reports.append((result["sr"], result["fhir"]))
         right = auto[0].get("kind") == truth["kind"]
         kinds += right
         if args.verbose and not right:
@@ -250,6 +335,10 @@ def main():
         show("bundles valid (FHIR.js)", len(messages) - len(bad), len(messages), lambda share: share == 1)
         for text in collections.Counter(t for m in bad for t in m).most_common(12):
             print(f"  {text}")
+    wrong = [found for found in validate_reports(reports) if found]
+    show("structured reports read", len(reports) - len(wrong), len(reports), lambda share: share == 1)
+    for text, times in collections.Counter(t for found in wrong for t in found).most_common(8):
+        print(f"  {times} x {text}")
     sys.exit(1 if failed else 0)
 
 
