@@ -15,7 +15,7 @@ namespace {
 constexpr int kVersion = 1;
 constexpr int64_t kMaxBytes = int64_t{1} << 50;  // of one model: far from overflow in a sum
 constexpr int64_t kMaxTime = 253402300799;       // the year 9999
-constexpr std::string_view kMediaType = "application/vnd.ollama.image.";
+constexpr std::string_view kOllamaMediaType = "application/vnd.ollama.image.";
 constexpr std::string_view kDigest = "sha256:";
 
 Result<std::string> Text(const Json& object, const char* key, const std::string& where,
@@ -59,7 +59,7 @@ Result<OllamaLayer> Layer(const Json& json, const std::string& where) {
     return DataLoss(where + ": a layer has no mediaType");
   OllamaLayer layer;
   layer.kind = json["mediaType"].get<std::string>();
-  if (layer.kind.starts_with(kMediaType)) layer.kind.erase(0, kMediaType.size());
+  if (layer.kind.starts_with(kOllamaMediaType)) layer.kind.erase(0, kOllamaMediaType.size());
   const Json digest = json.value("digest", Json());
   if (digest.is_string()) layer.sha256 = digest.get<std::string>();
   if (layer.sha256.starts_with(kDigest)) layer.sha256.erase(0, kDigest.size());

@@ -12,8 +12,6 @@ namespace {
 
 // Of requests; a command may have more.
 constexpr float kMostDpi = 300;
-constexpr int64_t kMostUnpacked = int64_t{512} << 20;  // of a volume, an archive, a deflated file
-constexpr int64_t kMostFrame = int64_t{256} << 20;
 
 // Readers tell some formats by the name's ending.
 std::string EndingOf(const std::string& name) {

@@ -2,6 +2,7 @@
 // object. Their names there are made up; what is said of them has the names that were sent.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,10 @@
 #include "server/documents/upload.h"
 
 namespace galen::server {
+
+// Bytes of a volume, an archive, a deflated file; of one frame.
+inline constexpr int64_t kMostUnpacked = int64_t{512} << 20;
+inline constexpr int64_t kMostFrame = int64_t{256} << 20;
 
 class MediaFolder {
  public:

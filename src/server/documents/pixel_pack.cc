@@ -8,6 +8,7 @@
 #include "media/dicom/file_sources.h"
 #include "media/dicom/frame_values.h"
 #include "server/api/write_json.h"
+#include "server/documents/media_folder.h"
 #include "server/documents/slice_header.h"
 
 namespace galen::server {
@@ -16,8 +17,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "values are sent as they lie in memory");
 
 constexpr size_t kMostBytes = size_t{32} << 20;  // of values, beyond the first frame
-constexpr int64_t kMostUnpacked = int64_t{512} << 20;
-constexpr int64_t kMostFrame = int64_t{256} << 20;
 constexpr size_t kMostWarnings = 100;
 
 const char* TypeName(SampleType type) {
@@ -45,11 +44,6 @@ const char* FunctionName(WindowFunction function) {
       break;
   }
   return "sigmoid";
-}
-
-template <typename T>
-Json OrNull(const std::optional<T>& value) {
-  return value ? Json(*value) : Json();
 }
 
 class Packer {

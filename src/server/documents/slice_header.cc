@@ -20,11 +20,6 @@ std::string Hex(const Digest128& digest) {
   return text;
 }
 
-template <typename T>
-Json OrNull(const std::optional<T>& value) {
-  return value ? Json(*value) : Json();
-}
-
 bool ParseDigest(const std::string& text, Digest128* digest) {
   if (text.size() != kDigits) return false;
   const char* p = text.data();

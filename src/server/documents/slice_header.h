@@ -19,6 +19,11 @@ struct PlacedSlice {
   dicom::SliceHeader header;
 };
 
+template <typename T>
+Json OrNull(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
 Json SliceHeaderJson(const DicomFile& file, int64_t frame);
 
 // InvalidArgument naming the field.
