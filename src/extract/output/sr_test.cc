@@ -15,7 +15,7 @@
 namespace galen::extract {
 namespace {
 
-const std::string kExample = std::string(GALEN_SOURCE_DIR) + "/examples/documents/lab_report.pdf";
+const std::string kSrExample = std::string(GALEN_SOURCE_DIR) + "/examples/documents/lab_report.pdf";
 const OutputOptions kOptions{"0.1.0", "2026-01-31T12:34:56Z"};
 
 class AnswerReader : public Reader {
@@ -40,7 +40,8 @@ class AnswerReader : public Reader {
   std::string text_;
 };
 
-Extraction Read(const Json& answer, const std::string& kind, const std::string& file = kExample) {
+Extraction Extracted(const Json& answer, const std::string& kind,
+                     const std::string& file = kSrExample) {
   AnswerReader reader(answer.dump());
   CaseOptions source;
   source.ocr = OcrUse::kNever;
@@ -125,7 +126,8 @@ std::unique_ptr<ReadBack> Parse(const std::string& bytes) {
   return back;
 }
 
-Json Row(const char* test, double value, const char* unit, Json low, Json high, const char* flag) {
+Json SrRow(const char* test, double value, const char* unit, Json low, Json high,
+           const char* flag) {
   return Json{{"test", test},         {"value", value},         {"unit", unit},
               {"reference_low", low}, {"reference_high", high}, {"flag", flag}};
 }
@@ -135,12 +137,12 @@ Json LabReport() {
           {"document_date", "2024-03-05"},
           {"collection_date", "2024-03-05"},
           {"results",
-           {Row("Haemoglobin", 10.9, "g/dL", 12.0, 15.5, "L"),
-            Row("Sodium", 139, "mmol/L", 135, 145, "N")}}};
+           {SrRow("Haemoglobin", 10.9, "g/dL", 12.0, 15.5, "L"),
+            SrRow("Sodium", 139, "mmol/L", 135, 145, "N")}}};
 }
 
 TEST(StructuredReport, HasMeasurementsWithCodesAndEvidence) {
-  const auto back = Parse(ToSr(Read(LabReport(), "lab_report"), kOptions));
+  const auto back = Parse(ToSr(Extracted(LabReport(), "lab_report"), kOptions));
   EXPECT_EQ(back->document.getDocumentType(), DSRTypes::DT_ComprehensiveSR);
   EXPECT_EQ(back->Get(DCM_SpecificCharacterSet), "ISO_IR 192");
   EXPECT_EQ(back->Get(DCM_CompletionFlag), "PARTIAL");
@@ -176,10 +178,10 @@ TEST(StructuredReport, HasMeasurementsWithCodesAndEvidence) {
 
 TEST(StructuredReport, LeavesOutWhatStandsNowhere) {
   Json answer = LabReport();
-  answer["results"].push_back(Row("Xenomarker", 139, "mmol/L", nullptr, nullptr, "N"));
+  answer["results"].push_back(SrRow("Xenomarker", 139, "mmol/L", nullptr, nullptr, "N"));
   answer["results"][0]["value"] = 77.123;
   answer["results"][1]["unit"] = "mg/dL";
-  const auto back = Parse(ToSr(Read(answer, "lab_report"), kOptions));
+  const auto back = Parse(ToSr(Extracted(answer, "lab_report"), kOptions));
   for (const Item& item : back->items) {
     EXPECT_NE(item.meaning, "Xenomarker");
     EXPECT_NE(item.text, "77.123");
@@ -204,9 +206,9 @@ TEST(StructuredReport, LeavesOutWhatStandsNowhere) {
 }
 
 TEST(StructuredReport, WithoutAUsableValueIsStillOne) {
-  const auto back = Parse(
-      ToSr(Read({{"results", {Row("Xenomarker", 9, "qq", nullptr, nullptr, "N")}}}, "lab_report"),
-           kOptions));
+  const auto back = Parse(ToSr(
+      Extracted({{"results", {SrRow("Xenomarker", 9, "qq", nullptr, nullptr, "N")}}}, "lab_report"),
+      kOptions));
   EXPECT_EQ(back->Count(DSRTypes::VT_Num), 0);
   EXPECT_EQ(back->Find("126010"), nullptr);
   EXPECT_NE(back->Find("C0034375"), nullptr);
@@ -226,7 +228,7 @@ TEST(StructuredReport, KeepsOtherScriptsAndLongTexts) {
                        {"procedure", name},
                        {"description", description},
                        {"findings", "ok"}};
-  const auto back = Parse(ToSr(Read(answer, "operative_note", Picture()), kOptions));
+  const auto back = Parse(ToSr(Extracted(answer, "operative_note", Picture()), kOptions));
   EXPECT_EQ(back->Get(DCM_PatientName), "山田^太郎");
   EXPECT_EQ(back->Get(DCM_PatientID), "A/7");
   EXPECT_EQ(back->Get(DCM_PatientBirthDate), "19500203");
@@ -242,7 +244,7 @@ TEST(StructuredReport, KeepsOtherScriptsAndLongTexts) {
 TEST(StructuredReport, NamesAndNumbersThatDoNotFit) {
   std::string name;
   for (int i = 0; i < 100; ++i) name += "ü";
-  Json row = Row("", 1, "wunderliche Einheit/日", nullptr, nullptr, "N");
+  Json row = SrRow("", 1, "wunderliche Einheit/日", nullptr, nullptr, "N");
   row["test"] = name;
   std::string answer = Json{{"results", {row}}}.dump();
   const std::string digits = "0.123456789012345678901234";
@@ -273,7 +275,7 @@ TEST(StructuredReport, NamesAndNumbersThatDoNotFit) {
 }
 
 TEST(StructuredReport, IsTheSameForTheSameAndAnotherForAnother) {
-  const Extraction extraction = Read(LabReport(), "lab_report");
+  const Extraction extraction = Extracted(LabReport(), "lab_report");
   const std::string first = ToSr(extraction, kOptions);
   EXPECT_EQ(first, ToSr(extraction, kOptions));
   const auto one = Parse(first);
