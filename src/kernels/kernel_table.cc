@@ -1,7 +1,6 @@
 #include "kernels/kernel_table.h"
 
-#include <algorithm>
-#include <array>
+#include <map>
 
 namespace galen {
 namespace {
@@ -25,13 +24,16 @@ KernelTable Build(Isa isa) {
 
 }  // namespace
 
+// Only what this processor has is built: the code that fills a table may itself use its instructions.
 const KernelTable& KernelsFor(Isa isa) {
-  static const std::array<KernelTable, 5> tables = {Build(Isa::kRef), Build(Isa::kAvx2),
-                                                    Build(Isa::kAvx512), Build(Isa::kAvx512Bf16),
-                                                    Build(Isa::kAmx)};
-  const std::vector<Isa> supported = SupportedIsas();
-  GALEN_CHECK(std::find(supported.begin(), supported.end(), isa) != supported.end());
-  return tables[static_cast<size_t>(isa)];
+  static const std::map<Isa, KernelTable> tables = [] {
+    std::map<Isa, KernelTable> built;
+    for (const Isa supported : SupportedIsas()) built.emplace(supported, Build(supported));
+    return built;
+  }();
+  const auto found = tables.find(isa);
+  GALEN_CHECK(found != tables.end());
+  return found->second;
 }
 
 }  // namespace galen
