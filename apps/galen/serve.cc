@@ -4,6 +4,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "base/json.h"
 #include "commands.h"
 #include "engine/memory_plan.h"
 #include "server/security/api_keys.h"
@@ -20,7 +21,8 @@ struct ServeOptions : ModelOptions {
   double memory_gb = 0;
   int64_t max_sequences = 8, max_queue = 256, step_tokens = 512, max_body_mb = 64;
   double header_seconds = 10, body_seconds = 60, write_seconds = 30, drain_seconds = 30;
-  bool no_log = false, no_prefix_cache = false;
+  int64_t max_blob_gb = 64;
+  bool no_log = false, no_prefix_cache = false, json = false;
 };
 
 std::chrono::milliseconds Milliseconds(double seconds) {
@@ -47,6 +49,7 @@ Result<server::ServerOptions> ServerOptionsOf(const ServeOptions& o) {
   options.http.max_body_bytes = o.max_body_mb << 20;
   options.http.max_body_total =
       std::max(options.http.max_body_total, 2 * options.http.max_body_bytes);
+  options.max_blob_bytes = o.max_blob_gb << 30;
   options.http.header_timeout = Milliseconds(o.header_seconds);
   options.http.body_timeout = Milliseconds(o.body_seconds);
   options.http.write_timeout = Milliseconds(o.write_seconds);
@@ -75,15 +78,19 @@ void RaiseFileLimit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-Status PrintNewKey(const std::string& name) {
+Status PrintNewKey(const std::string& name, bool json) {
   ASSIGN_OR_RETURN(const server::NewKey made, server::MakeKey(name));
+  if (json) {
+    std::cout << Json{{"name", name}, {"key", made.key}, {"line", made.line}}.dump() << "\n";
+    return OkStatus();
+  }
   std::cout << "key for the client, shown this once: " << made.key
             << "\nline for the file of --api-keys:      " << made.line << "\n";
   return OkStatus();
 }
 
 Status Serve(const ServeOptions& o) {
-  if (!o.new_key.empty()) return PrintNewKey(o.new_key);
+  if (!o.new_key.empty()) return PrintNewKey(o.new_key, o.json);
   ASSIGN_OR_RETURN(const server::ServerOptions options, ServerOptionsOf(o));
   std::vector<server::ModelSpec> models;
   for (const std::string& argument : o.models) {
@@ -94,6 +101,7 @@ Status Serve(const ServeOptions& o) {
     RETURN_IF_ERROR(server::AddAdapterSpec(argument, &models));
   RaiseFileLimit();
   std::signal(SIGPIPE, SIG_IGN);  // whoever read the log may have gone
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error like a full disk
   ASSIGN_OR_RETURN(const std::unique_ptr<server::Server> server,
                    server::Server::Create(options, models, o.no_log ? nullptr : &std::cerr));
   std::cout << "galen serves on " << (options.http.tls_certificate.empty() ? "http://" : "https://")
@@ -104,9 +112,14 @@ Status Serve(const ServeOptions& o) {
 
 void AddSecurityOptions(CLI::App& verb, ServeOptions* o) {
   verb.add_option("--api-keys", o->server.api_keys,
-                  "File of hashed API keys, a line 'NAME sha256:HEX' each; requests then need one")
+                  "File of hashed API keys, a line 'NAME sha256:HEX' each, and behind it what holds "
+                  "for the key: admin, rpm=N, tpm=N, tpd=N; requests then need one")
+      ->type_name("FILE");
+  verb.add_option("--usage", o->server.usage,
+                  "Database of the tokens that keys have used today (tpd=N)")
       ->type_name("FILE");
   verb.add_option("--new-key", o->new_key, "Make a key with this name, print it, and end");
+  verb.add_flag("--json", o->json, "--new-key prints an object: name, key, line");
   verb.add_option("--tls-cert", o->server.http.tls_certificate, "Certificate chain, PEM")
       ->type_name("FILE");
   verb.add_option("--tls-key", o->server.http.tls_key, "Its private key, PEM")->type_name("FILE");
@@ -117,6 +130,24 @@ void AddSecurityOptions(CLI::App& verb, ServeOptions* o) {
       ->type_name("FILE");
   verb.add_flag("--allow-insecure", o->server.allow_insecure,
                 "Listen where others reach it without keys or TLS");
+}
+
+void AddLibraryOptions(CLI::App& verb, ServeOptions* o) {
+  server::ServerOptions& s = o->server;
+  verb.add_flag("--manage-models", s.manage_models,
+                "Serve the models of galen's store, too, and let clients pull, create, copy and "
+                "delete them; where keys are used, those with the right 'admin'");
+  verb.add_option("--pull-from", s.pull_from,
+                  "Where clients may have models pulled from: hub, ollama, or the host of another "
+                  "registry; may be repeated")
+      ->type_name("WHERE")
+      ->allow_extra_args(false)
+      ->capture_default_str();
+  verb.add_flag("--offline", s.offline, "Fetch nothing");
+  verb.add_option("--token-file", s.token_file, "File with the hub's token")->type_name("FILE");
+  verb.add_option("--max-blob-gb", o->max_blob_gb, "Size of a file that clients send")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 14))
+      ->capture_default_str();
 }
 
 void AddLimitOptions(CLI::App& verb, ServeOptions* o) {
@@ -209,10 +240,13 @@ void AddServe(CLI::App& app, Action* action) {
   verb->add_flag("--no-log", o->no_log, "No line for each request on standard error");
   AddComputeOptions(*verb, o.get());
   AddSecurityOptions(*verb, o.get());
+  AddLibraryOptions(*verb, o.get());
   AddLimitOptions(*verb, o.get());
   verb->callback([o, action] {
-    if (o->models.empty() && o->new_key.empty())
-      RequireUsage(InvalidArgument("name at least one model: galen serve [NAME=]MODEL"));
+    if (o->models.empty() && o->new_key.empty() && !o->server.manage_models) {
+      RequireUsage(InvalidArgument(
+          "name at least one model: galen serve [NAME=]MODEL; or --manage-models"));
+    }
     *action = [o] { return Serve(*o); };
   });
 }

@@ -2,7 +2,7 @@
 
 namespace galen::server {
 
-// method, path, function, answers at once, needs no key, what it is.
+// method, path, function, answers at once, needs no key, what it is, changes models, takes bodies.
 std::vector<Endpoint> AllEndpoints() {
   return {
       {"POST", "/v1/chat/completions", OpenAiChatCompletions, false, false,
@@ -23,13 +23,15 @@ std::vector<Endpoint> AllEndpoints() {
       {"GET", "/api/tags", OllamaTags, true, false, "The models of this server"},
       {"POST", "/api/show", OllamaShow, true, false, "What a model's files say"},
       {"GET", "/api/ps", OllamaPs, true, false, "The models that are loaded"},
-      {"POST", "/api/pull", OllamaStore, true, false, "Not implemented"},
-      {"POST", "/api/push", OllamaStore, true, false, "Not implemented"},
-      {"POST", "/api/create", OllamaStore, true, false, "Not implemented"},
-      {"POST", "/api/copy", OllamaStore, true, false, "Not implemented"},
-      {"DELETE", "/api/delete", OllamaStore, true, false, "Not implemented"},
-      {"POST", "/api/blobs/*", OllamaStore, true, false, "Not implemented"},
-      {"HEAD", "/api/blobs/*", OllamaStore, true, false, "Not implemented"},
+      {"POST", "/api/pull", OllamaPull, false, false, "Fetches a model into the store", true},
+      {"POST", "/api/push", OllamaPush, true, false, "Not implemented"},
+      {"POST", "/api/create", OllamaCreate, false, false,
+       "A model of another one, or of blobs, with texts and defaults of its own", true},
+      {"POST", "/api/copy", OllamaCopy, false, false, "A model under another name, too", true},
+      {"DELETE", "/api/delete", OllamaDelete, false, false, "Takes a model out of the store", true},
+      {"POST", "/api/blobs/*", OllamaPutBlob, false, false, "Content under its digest", true,
+       OllamaBlobSink},
+      {"HEAD", "/api/blobs/*", OllamaHasBlob, true, false, "Whether the store has it", true},
       {"POST", "/extract", ExtractDocuments, false, false, "Checked values of a medical document"},
       {"POST", "/analyze", AnalyzeFiles, false, false, "A question about files, answered in words"},
       {"POST", "/look", LookAtFiles, false, false, "What a model would see of files"},

@@ -23,7 +23,14 @@ GALEN_ENDPOINT(OllamaEmbeddings);
 GALEN_ENDPOINT(OllamaTags);
 GALEN_ENDPOINT(OllamaShow);
 GALEN_ENDPOINT(OllamaPs);
-GALEN_ENDPOINT(OllamaStore);
+GALEN_ENDPOINT(OllamaPull);
+GALEN_ENDPOINT(OllamaPush);
+GALEN_ENDPOINT(OllamaCreate);
+GALEN_ENDPOINT(OllamaCopy);
+GALEN_ENDPOINT(OllamaDelete);
+GALEN_ENDPOINT(OllamaPutBlob);
+GALEN_ENDPOINT(OllamaHasBlob);
+std::shared_ptr<BodySink> OllamaBlobSink(const Services&, const HttpRequest&);
 
 GALEN_ENDPOINT(ExtractDocuments);
 GALEN_ENDPOINT(AnalyzeFiles);

@@ -130,7 +130,31 @@ Result<std::shared_ptr<const grammar::Constraint>> ModelHost::SchemaConstraint(
                           });
 }
 
+void ModelHost::CountTokensOf(const std::string& client, Job* job) const {
+  if (!options_.on_tokens) return;
+  const auto wrap = [&](auto* one, int64_t prompt, auto answer) {
+    one->on_done = [count = options_.on_tokens, client, prompt, answer,
+                    done = std::move(one->on_done)](auto result) {
+      if (result.ok()) count(client, prompt + answer(*result));
+      done(std::move(result));
+    };
+  };
+  const auto none = [](const auto&) { return int64_t{0}; };
+  if (auto* generate = std::get_if<GenerateJob>(job)) {
+    wrap(generate, static_cast<int64_t>(generate->prompt.tokens.size()),
+         [](const TextResult& result) { return static_cast<int64_t>(result.tokens.size()); });
+  } else if (auto* score = std::get_if<ScoreJob>(job)) {
+    wrap(score, static_cast<int64_t>(score->tokens.size()), none);
+  } else if (auto* embed = std::get_if<EmbedJob>(job)) {
+    int64_t tokens = 0;
+    for (const std::vector<int32_t>& text : embed->texts)
+      tokens += static_cast<int64_t>(text.size());
+    wrap(embed, tokens, none);
+  }
+}
+
 Result<int64_t> ModelHost::Submit(const std::string& client, Job job) {
+  CountTokensOf(client, &job);
   const std::lock_guard lock(mutex_);
   if (stop_ || closed_) return Status(StatusCode::kIo, "this model is being closed");
   const int64_t id = next_id_++;

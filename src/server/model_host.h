@@ -29,6 +29,8 @@ struct HostOptions {
   SessionOptions session;  // `images` is set where the model has an image part
   int64_t max_queue = 256;
   bool prefix_cache = true;
+  // Tokens that a client has used, of prompts and answers. From the engine's thread.
+  std::function<void(const std::string& client, int64_t tokens)> on_tokens;
 };
 
 // An answer to a prompt.
@@ -113,6 +115,7 @@ class ModelHost {
   void EncodeImages(int64_t id, GenerateJob job);
   // Lets others go on once a slice of time is over.
   void Breathe();
+  void CountTokensOf(const std::string& client, Job* job) const;
   PassOptions PassOptionsFor(uint64_t adapters) const;
   void CountEngine();
   void CountRunning();

@@ -10,6 +10,7 @@
 #include "engine/memory_plan.h"
 #include "engine/tool_use.h"
 #include "formats/adapter_file.h"
+#include "server/library/model_names.h"
 #include "server/security/file_digest.h"
 #include "store/resolve.h"
 #include "tensor/dtype.h"
@@ -80,6 +81,13 @@ void AddFileFacts(const std::string& path, ModelInfo* info) {
   info->identity = Sha256Hex({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
 }
 
+ModelRef FindNamed(const std::vector<ModelRef>& models, std::string_view name) {
+  const auto found = std::find_if(models.begin(), models.end(), [&](const ModelRef& info) {
+    return WithoutTag(info->spec.name) == WithoutTag(name);
+  });
+  return found == models.end() ? nullptr : *found;
+}
+
 // Loaded, with nothing to do and nobody about to give it something.
 bool Idle(const std::shared_ptr<ModelHost>& host) {
   return host != nullptr && host.use_count() == 1 && !host->busy();
@@ -140,6 +148,9 @@ Result<ModelSpec> ParseModelSpec(const std::string& argument) {
   spec.path = found.path;
   spec.mmproj = found.projector;
   spec.system = found.system;
+  spec.parameters = found.parameters;
+  spec.license = found.license;
+  spec.stored = found.name;
   return spec;
 }
 
@@ -168,44 +179,49 @@ Status AddAdapterSpec(const std::string& argument, std::vector<ModelSpec>* model
 
 ModelRegistry::ModelRegistry(const RegistryOptions& options) : options_(options) {}
 
-Status ModelRegistry::AddEntry(const ModelSpec& spec) {
-  const auto unique = [&](const std::string& name) {
-    return Find(name) == nullptr
-               ? OkStatus()
-               : InvalidArgument("two models have the name '" + name +
-                                 "'; give one of them another with NAME=" + spec.path);
-  };
-  RETURN_IF_ERROR(unique(spec.name));
-  auto entry = std::make_unique<Entry>();
-  ASSIGN_OR_RETURN(entry->info, ReadInfo(spec));
+Result<ModelRegistry::EntryRef> ModelRegistry::ReadEntry(const ModelSpec& spec) const {
+  if (spec.adapters.size() > 32)
+    return InvalidArgument("model '" + spec.name + "' has more than 32 adapters");
+  auto entry = std::make_shared<Entry>();
+  ASSIGN_OR_RETURN(ModelInfo read, ReadInfo(spec));
   if (options_.hash_content) {
-    ASSIGN_OR_RETURN(entry->info.content, DigestOfWeights(spec.path));
+    ASSIGN_OR_RETURN(read.content, DigestOfWeights(spec.path));
   }
+  entry->info = std::make_shared<ModelInfo>(std::move(read));
   entry->keep_alive = options_.keep_alive;
-  Entry* added = entry.get();
-  entries_.push_back(std::move(entry));
   for (size_t i = 0; i < spec.adapters.size(); ++i) {
     const AdapterSpec& adapter = spec.adapters[i];
-    auto info = std::make_unique<ModelInfo>(added->info);
+    auto info = std::make_shared<ModelInfo>(*entry->info);
     info->spec.name = spec.name + ":" + adapter.name;
-    RETURN_IF_ERROR(unique(info->spec.name));
+    info->spec.stored.clear();
     ASSIGN_OR_RETURN(const AdapterFile file, OpenAdapter(adapter.path));
     info->adapters = uint64_t{1} << i;
     info->adapter_digest = file.digest;
     const std::string text = info->identity + "|" + file.digest;
     info->identity = Sha256Hex({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
-    added->adapted.push_back(std::move(info));
+    entry->adapted.push_back(std::move(info));
   }
-  return OkStatus();
+  return entry;
 }
 
 Result<std::unique_ptr<ModelRegistry>> ModelRegistry::Create(const RegistryOptions& options,
                                                              const std::vector<ModelSpec>& specs) {
   std::unique_ptr<ModelRegistry> registry(new ModelRegistry(options));
   for (const ModelSpec& spec : specs) {
-    if (spec.adapters.size() > 32)
-      return InvalidArgument("model '" + spec.name + "' has more than 32 adapters");
-    RETURN_IF_ERROR(registry->AddEntry(spec));
+    ASSIGN_OR_RETURN(const EntryRef entry, registry->ReadEntry(spec));
+    std::vector<std::string_view> names = {entry->info->spec.name};
+    for (const auto& adapted : entry->adapted) names.push_back(adapted->spec.name);
+    for (size_t i = 0; i < names.size(); ++i) {
+      const auto same = [&](std::string_view one) {
+        return WithoutTag(one) == WithoutTag(names[i]);
+      };
+      if (FindNamed(registry->models(), names[i]) != nullptr ||
+          std::any_of(names.begin(), names.begin() + static_cast<ptrdiff_t>(i), same)) {
+        return InvalidArgument("two models have the name '" + std::string(names[i]) +
+                               "'; give one of them another with NAME=" + spec.path);
+      }
+    }
+    registry->entries_.push_back(entry);
   }
   registry->sweeper_ = std::thread([r = registry.get()] { r->Sweep(); });
   return registry;
@@ -220,28 +236,63 @@ ModelRegistry::~ModelRegistry() {
   if (sweeper_.joinable()) sweeper_.join();
 }
 
-std::vector<const ModelInfo*> ModelRegistry::models() const {
-  std::vector<const ModelInfo*> all;
-  for (const auto& entry : entries_) {
-    all.push_back(&entry->info);
-    for (const auto& adapted : entry->adapted) all.push_back(adapted.get());
+std::vector<ModelRef> ModelRegistry::models() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<ModelRef> all;
+  for (const EntryRef& entry : entries_) {
+    all.push_back(entry->info);
+    all.insert(all.end(), entry->adapted.begin(), entry->adapted.end());
   }
   return all;
 }
 
-const ModelInfo* ModelRegistry::Find(std::string_view name) const {
-  for (const ModelInfo* info : models()) {
-    if (WithoutTag(info->spec.name) == WithoutTag(name)) return info;
+ModelRef ModelRegistry::Find(std::string_view name) const {
+  if (ModelRef named = FindNamed(models(), name); named != nullptr) return named;
+  if (!SaysItsStore(name)) return nullptr;
+  const Result<std::string> stored = StoreNameOf(name);
+  if (!stored.ok()) return nullptr;
+  const std::vector<ModelRef> found = FindStored(*stored);
+  return found.empty() ? nullptr : found[0];
+}
+
+std::vector<ModelRef> ModelRegistry::FindStored(const std::string& stored) const {
+  std::vector<ModelRef> all = models();
+  std::erase_if(all, [&](const ModelRef& info) { return info->spec.stored != stored; });
+  return all;
+}
+
+Status ModelRegistry::Check(const ModelSpec& spec) const { return ReadInfo(spec).status(); }
+
+Status ModelRegistry::Put(const ModelSpec& spec) {
+  ASSIGN_OR_RETURN(EntryRef entry, ReadEntry(spec));
+  const std::lock_guard lock(mutex_);
+  for (const EntryRef& other : entries_) {
+    for (const auto& adapted : other->adapted) {
+      if (WithoutTag(adapted->spec.name) == WithoutTag(spec.name))
+        return InvalidArgument("'" + spec.name + "' is the name of a model with an adapter");
+    }
   }
-  return nullptr;
+  for (EntryRef& other : entries_) {
+    if (WithoutTag(other->info->spec.name) != WithoutTag(spec.name)) continue;
+    removed_.push_back(std::exchange(other, std::move(entry)));
+    return OkStatus();
+  }
+  entries_.push_back(std::move(entry));
+  return OkStatus();
+}
+
+void ModelRegistry::Remove(const ModelInfo& info) {
+  const std::lock_guard lock(mutex_);
+  const EntryRef entry = EntryOf(info);
+  if (std::erase(entries_, entry) > 0) removed_.push_back(entry);
 }
 
 std::string ModelRegistry::Unknown(std::string_view name) const {
   const std::string_view asked = WithoutTag(name.substr(0, 200));
-  const ModelInfo* best = nullptr;
+  ModelRef best;
   size_t least = asked.size() / 2 + 2;
-  const std::vector<const ModelInfo*> all = models();
-  for (const ModelInfo* info : all) {
+  const std::vector<ModelRef> all = models();
+  for (const ModelRef& info : all) {
     const std::string_view known = WithoutTag(info->spec.name);
     const size_t distance = known.find(asked) != known.npos || asked.find(known) != asked.npos
                                 ? 1
@@ -253,28 +304,28 @@ std::string ModelRegistry::Unknown(std::string_view name) const {
   }
   std::string text = "model '" + std::string(name.substr(0, 200)) + "' not found";
   if (best != nullptr && !asked.empty()) return text + "; did you mean '" + best->spec.name + "'?";
-  text += "; this server offers";
+  text += all.empty() ? "; this server offers none" : "; this server offers";
   for (size_t i = 0; i < all.size() && i < 20; ++i)
     text += (i == 0 ? " '" : ", '") + all[i]->spec.name + "'";
   return text;
 }
 
-ModelRegistry::Entry* ModelRegistry::EntryOf(const ModelInfo& info) {
-  for (const auto& entry : entries_) {
-    if (&entry->info == &info) return entry.get();
+ModelRegistry::EntryRef ModelRegistry::EntryOf(const ModelInfo& info) const {
+  for (const EntryRef& entry : entries_) {
+    if (entry->info.get() == &info) return entry;
     for (const auto& adapted : entry->adapted) {
-      if (adapted.get() == &info) return entry.get();
+      if (adapted.get() == &info) return entry;
     }
   }
-  GALEN_CHECK(!"a model of this registry");
+  return nullptr;
 }
 
-std::shared_ptr<ModelHost> ModelRegistry::TakeIdle(const Entry* except) {
+std::shared_ptr<ModelHost> ModelRegistry::TakeIdle(const EntryRef& except) {
   const std::lock_guard lock(mutex_);
-  Entry* oldest = nullptr;
-  for (const auto& entry : entries_) {
-    if (entry.get() == except || !Idle(entry->host)) continue;
-    if (oldest == nullptr || entry->used < oldest->used) oldest = entry.get();
+  EntryRef oldest;
+  for (const EntryRef& entry : entries_) {
+    if (entry == except || !Idle(entry->host)) continue;
+    if (oldest == nullptr || entry->used < oldest->used) oldest = entry;
   }
   return oldest == nullptr ? nullptr : std::exchange(oldest->host, nullptr);
 }
@@ -282,9 +333,11 @@ std::shared_ptr<ModelHost> ModelRegistry::TakeIdle(const Entry* except) {
 Result<std::shared_ptr<ModelHost>> ModelRegistry::Acquire(const ModelInfo& info,
                                                           double* load_seconds) {
   *load_seconds = 0;
-  Entry* entry = EntryOf(info);
+  EntryRef entry;
   const auto present = [&]() -> std::shared_ptr<ModelHost> {
     const std::lock_guard lock(mutex_);
+    entry = EntryOf(info);
+    if (entry == nullptr) return nullptr;
     if (entry->host != nullptr && entry->host->failed()) entry->host = nullptr;
     if (entry->host != nullptr) entry->used = Clock::now();
     return entry->host;
@@ -292,6 +345,8 @@ Result<std::shared_ptr<ModelHost>> ModelRegistry::Acquire(const ModelInfo& info,
   if (auto host = present()) return host;
   const std::lock_guard one_load(loading_);
   if (auto host = present()) return host;
+  if (entry == nullptr)
+    return NotFound("model '" + info.spec.name + "' was removed or replaced; ask again");
   const Clock::time_point begin = Clock::now();
   HostOptions host = options_.host;
   host.session.model = info.spec.path;
@@ -311,6 +366,11 @@ Result<std::shared_ptr<ModelHost>> ModelRegistry::Acquire(const ModelInfo& info,
       entry->host = *std::move(opened);
       entry->keep_alive = options_.keep_alive;
       entry->used = Clock::now();
+      // Removed while it was loaded: who waited for it is served yet.
+      if (EntryOf(info) == nullptr &&
+          std::find(removed_.begin(), removed_.end(), entry) == removed_.end()) {
+        removed_.push_back(entry);
+      }
       *load_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
       return entry->host;
     }
@@ -323,8 +383,8 @@ Result<std::shared_ptr<ModelHost>> ModelRegistry::Acquire(const ModelInfo& info,
 void ModelRegistry::Unload(const ModelInfo& info) {
   std::shared_ptr<ModelHost> gone;  // ends outside of the lock
   const std::lock_guard lock(mutex_);
-  Entry* entry = EntryOf(info);
-  if (entry->host == nullptr) return;
+  const EntryRef entry = EntryOf(info);
+  if (entry == nullptr || entry->host == nullptr) return;
   if (!Idle(entry->host)) {
     entry->keep_alive = std::chrono::seconds(0);
     return;
@@ -334,15 +394,17 @@ void ModelRegistry::Unload(const ModelInfo& info) {
 
 void ModelRegistry::KeepAlive(const ModelInfo& info, std::chrono::seconds time) {
   const std::lock_guard lock(mutex_);
-  EntryOf(info)->keep_alive = time;
+  if (const EntryRef entry = EntryOf(info)) entry->keep_alive = time;
 }
 
 std::vector<ModelRegistry::Loaded> ModelRegistry::loaded() const {
   const std::lock_guard lock(mutex_);
   std::vector<Loaded> all;
-  for (const auto& entry : entries_) {
+  std::vector<EntryRef> entries = entries_;
+  entries.insert(entries.end(), removed_.begin(), removed_.end());
+  for (const EntryRef& entry : entries) {
     if (entry->host == nullptr) continue;
-    Loaded loaded{&entry->info, entry->host, 0};
+    Loaded loaded{entry->info, entry->host, 0};
     if (entry->keep_alive.count() >= 0) {
       const auto left = entry->used + entry->keep_alive - Clock::now();
       loaded.expires = std::chrono::duration_cast<std::chrono::seconds>(
@@ -359,7 +421,11 @@ void ModelRegistry::Sweep() {
   while (!stop_) {
     stopping_.wait_for(lock, std::chrono::milliseconds(500));
     std::vector<std::shared_ptr<ModelHost>> gone;
-    for (const auto& entry : entries_) {
+    for (const EntryRef& entry : removed_) {
+      if (Idle(entry->host)) gone.push_back(std::exchange(entry->host, nullptr));
+    }
+    std::erase_if(removed_, [](const EntryRef& entry) { return entry->host == nullptr; });
+    for (const EntryRef& entry : entries_) {
       if (entry->host == nullptr) continue;
       if (!Idle(entry->host)) {
         entry->used = Clock::now();

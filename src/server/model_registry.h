@@ -25,7 +25,10 @@ struct ModelSpec {
   std::string name;
   std::string path;
   std::string mmproj;  // empty: the one beside the model that fits
-  std::string system;  // system text where a conversation has none
+  std::string system;      // system text where a conversation has none
+  std::string parameters;  // defaults of the options of /api/chat and /api/generate, JSON
+  std::string license;
+  std::string stored;  // its name in galen's store ("hf:...", "ollama:...", a plain one), if any
   std::vector<AdapterSpec> adapters;
 };
 
@@ -54,6 +57,8 @@ struct ModelInfo {
   // As Ollama's clients name them: completion, vision, tools.
   std::vector<std::string> capabilities() const;
 };
+// Whoever has one may go on with it when the model is no longer offered.
+using ModelRef = std::shared_ptr<const ModelInfo>;
 
 struct RegistryOptions {
   HostOptions host;
@@ -69,16 +74,27 @@ class ModelRegistry {
                                                        const std::vector<ModelSpec>& specs);
   ~ModelRegistry();
 
-  // Valid while the registry lives.
-  std::vector<const ModelInfo*> models() const;
+  std::vector<ModelRef> models() const;
   // Null if there is none. "NAME:latest" and "NAME" are the same. Models with adapters, MODEL:NAME,
-  // are models of their own that share the weights.
-  const ModelInfo* Find(std::string_view name) const;
+  // are models of their own that share the weights. Names of stores ("hf:...", "hf.co/...",
+  // "ollama:...") find what is served of it.
+  ModelRef Find(std::string_view name) const;
+  // All that are served of a name of the store, without those with adapters.
+  std::vector<ModelRef> FindStored(const std::string& stored) const;
   // "there is no model 'x'; did you mean 'y'?"
   std::string Unknown(std::string_view name) const;
 
+  // Reads the headers of a model as Put does. Errors: as of ReadModel.
+  Status Check(const ModelSpec& spec) const;
+  // Offers a model, instead of the one that has this name; who uses that goes on with it.
+  // InvalidArgument: the name is that of a model with an adapter; else as Check.
+  Status Put(const ModelSpec& spec);
+  // Offers it no longer. It goes when nobody uses it.
+  void Remove(const ModelInfo& info);
+
   // The model, loaded; waits for the loading. ResourceExhausted, with sizes: it does not fit beside
-  // the models that are at work. load_seconds: 0 where it was there already.
+  // the models that are at work. NotFound: it was removed meanwhile. load_seconds: 0 where it was
+  // there already.
   Result<std::shared_ptr<ModelHost>> Acquire(const ModelInfo& info, double* load_seconds);
   // Lets go of an idle model; one at work goes when it is done.
   void Unload(const ModelInfo& info);
@@ -87,7 +103,7 @@ class ModelRegistry {
   void KeepAlive(const ModelInfo& info, std::chrono::seconds time);
 
   struct Loaded {
-    const ModelInfo* info;
+    ModelRef info;
     std::shared_ptr<ModelHost> host;
     int64_t expires = 0;  // seconds since 1970; 0: never
   };
@@ -96,25 +112,28 @@ class ModelRegistry {
  private:
   using Clock = std::chrono::steady_clock;
   struct Entry {
-    ModelInfo info;
-    std::vector<std::unique_ptr<ModelInfo>> adapted;
+    std::shared_ptr<ModelInfo> info;
+    std::vector<std::shared_ptr<ModelInfo>> adapted;
     std::shared_ptr<ModelHost> host;
     Clock::time_point used{};
     std::chrono::seconds keep_alive{-1};
   };
+  using EntryRef = std::shared_ptr<Entry>;
 
   explicit ModelRegistry(const RegistryOptions& options);
-  Status AddEntry(const ModelSpec& spec);
-  Entry* EntryOf(const ModelInfo& info);
+  Result<EntryRef> ReadEntry(const ModelSpec& spec) const;
+  // Null: it was removed. mutex_ is held.
+  EntryRef EntryOf(const ModelInfo& info) const;
   // Takes the longest idle model out; null if all are at work.
-  std::shared_ptr<ModelHost> TakeIdle(const Entry* except);
+  std::shared_ptr<ModelHost> TakeIdle(const EntryRef& except);
   void Sweep();
 
   const RegistryOptions options_;
   TurnLock turns_;
-  std::vector<std::unique_ptr<Entry>> entries_;
-  mutable std::mutex mutex_;  // of the entries' hosts and times
-  std::mutex loading_;        // one load at a time
+  mutable std::mutex mutex_;  // of the lists, and of the entries' hosts and times
+  std::vector<EntryRef> entries_;
+  std::vector<EntryRef> removed_;  // still at work
+  std::mutex loading_;             // one load at a time
   std::condition_variable stopping_;
   bool stop_ = false;
   std::thread sweeper_;

@@ -78,6 +78,37 @@ TEST(ModelRegistry, IdleModelsMakeRoomAndBusyOnesDoNot) {
   EXPECT_EQ((*registry)->loaded().size(), 1u);
 }
 
+TEST(ModelRegistry, ModelsComeAndGoWhileOthersUseThem) {
+  const auto registry =
+      ModelRegistry::Create(TinyOptions(), {*ParseModelSpec("a=" + kTiny + "gemma3/q8_0.gguf")});
+  ASSERT_TRUE(registry.ok());
+  ModelRegistry& models = **registry;
+  EXPECT_FALSE(models.Put(*ParseModelSpec("b=" + kTiny + "gemma3/config.json")).ok());
+  ModelSpec spec = *ParseModelSpec("b=" + kTiny + "gemma3/f16.gguf");
+  spec.stored = "ollama:b:latest";
+  ASSERT_TRUE(models.Put(spec).ok());
+  const ModelRef b = models.Find("b");
+  ASSERT_NE(b, nullptr);
+  EXPECT_EQ(models.Find("ollama:b"), b);
+  EXPECT_EQ(models.FindStored("ollama:b:latest").size(), 1u);
+  double seconds = 0;
+  const auto host = models.Acquire(*b, &seconds);
+  ASSERT_TRUE(host.ok()) << host.status().message();
+  // Replaced: the name is the new one's, and who has the old one keeps it.
+  ASSERT_TRUE(models.Put(spec).ok());
+  EXPECT_NE(models.Find("b"), b);
+  EXPECT_EQ(models.models().size(), 2u);
+  EXPECT_EQ(models.loaded().size(), 1u);
+  EXPECT_EQ(models.Acquire(*b, &seconds).status().code(), StatusCode::kNotFound);
+  models.KeepAlive(*b, std::chrono::seconds(1));
+  models.Unload(*b);
+  models.Remove(*b);  // of none that is offered
+  models.Remove(*models.Find("b"));
+  EXPECT_EQ(models.Find("b"), nullptr);
+  EXPECT_EQ(models.models().size(), 1u);
+  EXPECT_FALSE((*host)->failed());
+}
+
 TEST(KeepAlive, Durations) {
   const auto seconds = [](const OrderedJson& value) {
     const auto time = ParseKeepAlive(value);

@@ -15,11 +15,20 @@ struct ServerOptions {
   RegistryOptions registry;
   std::string version;          // of galen
   std::string api_keys;         // file of hashed keys; empty: no keys
+  std::string usage;            // database of what keys have used; empty: kept in memory
   std::string jobs;             // database of jobs; empty: none are kept
   int64_t keep_jobs = 3600;     // seconds that a job stays when it is over
   std::string audit;            // file of the audit log (audit/audit_log.h); empty: none
   bool allow_insecure = false;  // another address than loopback without keys or without TLS
   bool load_on_demand = false;  // else all models are loaded at start
+
+  bool manage_models = false;   // clients may pull, create, copy and delete models
+  std::vector<std::string> pull_from = {"hub", "ollama"};  // and hosts of other registries
+  bool offline = false;            // nothing is fetched; also by the environment
+  std::string token_file;          // of the hub's token; empty: as FindHubToken looks for it
+  size_t max_pulls = 4;            // at a time
+  int64_t max_blob_bytes = int64_t{64} << 30;
+
   int workers = 4;              // threads that prepare prompts and wait for models to load
   int document_workers = 4;     // documents at work at a time
 

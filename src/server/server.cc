@@ -3,6 +3,7 @@
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <chrono>
 #include <new>
 #include <optional>
 
@@ -13,6 +14,7 @@
 #include "server/documents/document_pool.h"
 #include "server/endpoints.h"
 #include "server/jobs/job_board.h"
+#include "server/library/library.h"
 #include "server/security/api_keys.h"
 #include "server/security/browser_guard.h"
 #include "server/server_log.h"
@@ -26,11 +28,20 @@ Status CheckExposure(const ServerOptions& options) {
   const HttpOptions& http = options.http;
   if (http.tls_certificate.empty() != http.tls_key.empty())
     return InvalidArgument("a certificate and its key go together (--tls-cert, --tls-key)");
+  if (options.manage_models && options.api_keys.empty() && !IsLoopback(http.host)) {
+    return InvalidArgument("others can reach " + http.host +
+                           ", and --manage-models lets them change its models: give --api-keys "
+                           "FILE, with keys that have the right 'admin'");
+  }
   if (IsLoopback(http.host) || options.allow_insecure) return OkStatus();
   if (!options.api_keys.empty() && !http.tls_certificate.empty()) return OkStatus();
   return InvalidArgument("others can reach " + http.host +
                          ": give --api-keys FILE, --tls-cert and --tls-key, or say "
                          "--allow-insecure if something in front of the server takes care of both");
+}
+
+double SecondsNow() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
@@ -48,6 +59,7 @@ class Server::Impl : public HttpHandler {
     http_ = nullptr;  // no requests come any more, and those that run are cancelled
     workers_.join();
     documents_.reset();
+    library_.reset();
     models_ = nullptr;
   }
 
@@ -55,6 +67,12 @@ class Server::Impl : public HttpHandler {
     RETURN_IF_ERROR(CheckExposure(options_));
     if (!options_.api_keys.empty()) {
       ASSIGN_OR_RETURN(keys_, ApiKeys::Read(options_.api_keys));
+      if (keys_->has_quotas() && options_.usage.empty()) {
+        return InvalidArgument(options_.api_keys +
+                               ": a key has tokens a day (tpd=N): say with --usage FILE where it "
+                               "is kept how many it has used");
+      }
+      ASSIGN_OR_RETURN(usage_, Usage::Open(options_.usage, SecondsNow));
     }
     if (!options_.audit.empty()) {
       ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.audit));
@@ -62,13 +80,25 @@ class Server::Impl : public HttpHandler {
     if (!options_.jobs.empty()) {
       ASSIGN_OR_RETURN(jobs_, JobBoard::Open(options_.jobs, options_.keep_jobs));
     }
-    ASSIGN_OR_RETURN(models_, ModelRegistry::Create(options_.registry, models));
+    RegistryOptions registry = options_.registry;
+    if (usage_ != nullptr) {
+      registry.host.on_tokens = [usage = usage_.get()](const std::string& key, int64_t tokens) {
+        usage->Charge(key, tokens);
+      };
+    }
+    ASSIGN_OR_RETURN(models_, ModelRegistry::Create(registry, models));
+    if (options_.manage_models) {
+      library_.emplace(options_, models_.get(), &log_, models);
+      library_->ServeStore();
+    }
     ASSIGN_OR_RETURN(http_, HttpServer::Create(options_.http, this));
     services_.emplace(Services{options_, *models_, metrics_, audit_.get(), router_.endpoints(),
                                [this] { return draining_.load(); },
-                               [this] { return http_->connections(); }, *documents_, jobs_.get()});
+                               [this] { return http_->connections(); }, *documents_, jobs_.get(),
+                               library_ ? &*library_ : nullptr});
     if (options_.load_on_demand) return OkStatus();
-    for (const ModelInfo* info : models_->models()) {
+    for (const ModelSpec& spec : models) {  // those of the store are loaded when they are asked for
+      const ModelRef info = models_->Find(spec.name);
       double seconds = 0;
       const Result<std::shared_ptr<ModelHost>> host = models_->Acquire(*info, &seconds);
       if (!host.ok()) return host.status();
@@ -103,12 +133,33 @@ class Server::Impl : public HttpHandler {
       response.headers.emplace_back("Allow", allowed);
       return response;
     }
+    if (match.endpoint->changes && !options_.manage_models) {
+      return Error(head.path, 403,
+                   "clients cannot change the models of this server; its operator allows it with "
+                   "--manage-models");
+    }
+    if (match.endpoint->changes && keys_ && !tenant->admin)
+      return Error(head.path, 403, "models are changed by keys with the right 'admin' alone");
     if (draining_ && !match.endpoint->quick) {
       HttpResponse response = Error(head.path, 503, "this server is being stopped");
       response.headers.emplace_back("Retry-After", "10");
       return response;
     }
+    // Lists and health cost nothing.
+    if (keys_ && !match.endpoint->quick) {
+      const auto refusal = usage_->Admit(tenant->name, keys_->LimitsOf(tenant->name));
+      if (refusal) {
+        HttpResponse response = Error(head.path, 429, refusal->message);
+        response.headers.emplace_back("Retry-After", std::to_string(refusal->retry_after));
+        return response;
+      }
+    }
     return std::nullopt;
+  }
+
+  std::shared_ptr<BodySink> SinkOf(const HttpRequest& request) override {
+    const Endpoint* endpoint = router_.Find(request.method, request.path).endpoint;
+    return endpoint->sink ? endpoint->sink(*services_, request) : nullptr;
   }
 
   void Handle(std::shared_ptr<const HttpRequest> request, std::shared_ptr<Reply> reply) override {
@@ -170,9 +221,11 @@ class Server::Impl : public HttpHandler {
   Metrics metrics_;
   const Router router_;
   std::optional<ApiKeys> keys_;
+  std::unique_ptr<Usage> usage_;  // outlives the models, which charge it
   std::unique_ptr<AuditLog> audit_;  // outlives what writes it
   std::unique_ptr<JobBoard> jobs_;   // outlives the work on documents
   std::unique_ptr<ModelRegistry> models_;
+  std::optional<Library> library_;
   std::optional<Services> services_;
   std::atomic<bool> draining_{false};
   boost::asio::thread_pool workers_;

@@ -16,6 +16,7 @@ namespace galen::server {
 
 class DocumentPool;
 class JobBoard;
+class Library;
 class Metrics;
 
 struct Services {
@@ -27,7 +28,8 @@ struct Services {
   std::function<bool()> draining;
   std::function<int64_t()> connections;
   DocumentPool& documents;
-  JobBoard* jobs;  // null: none are kept
+  JobBoard* jobs;    // null: none are kept
+  Library* library;  // null: clients cannot change what is served
 };
 
 }  // namespace galen::server

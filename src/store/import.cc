@@ -1,16 +1,14 @@
 #include "store/import.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <ctime>
 #include <filesystem>
 #include <vector>
 
 #include "base/files.h"
-#include "base/output_file.h"
+#include "store/blob_writer.h"
 #include "store/model_card.h"
 #include "store/select_files.h"
 #include "store/transfer.h"
@@ -20,7 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kPiece = size_t{1} << 20;
 constexpr size_t kMaxCard = size_t{4} << 20;
 
 Result<int64_t> SizeOf(const std::string& path) {
@@ -28,51 +25,6 @@ Result<int64_t> SizeOf(const std::string& path) {
   if (::stat(path.c_str(), &info) != 0) return SystemError("cannot open", path);
   if (!S_ISREG(info.st_mode)) return InvalidArgument(path + " is not a regular file");
   return info.st_size;
-}
-
-// Reads `path` into a new file beside the blobs, and names that by its digest.
-Result<StoredFile> CopyIn(const ModelStore& store, const std::string& path, StoredFile file,
-                          const ImportOptions& options) {
-  const Fd from(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (from.fd < 0) return SystemError("cannot open", path);
-  std::string temporary = store.root() + "/blobs/import-XXXXXX";
-  const Fd to(::mkostemp(temporary.data(), O_CLOEXEC));
-  if (to.fd < 0) return SystemError("cannot create a file in", store.root() + "/blobs");
-  struct Remover {
-    const std::string& path;
-    ~Remover() { ::unlink(path.c_str()); }
-  } const remover{temporary};
-  // Locked like a partial file of a pull, so that `galen rm --unused` leaves it alone.
-  ASSIGN_OR_RETURN(const bool locked, WaitForLock(to.fd, temporary, options.cancelled));
-  if (!locked) return Cancelled("stopped");
-  Digest digest = Digest::Sha256();
-  std::vector<uint8_t> piece(kPiece);
-  int64_t size = 0;
-  while (true) {
-    const ssize_t n = ::read(from.fd, piece.data(), piece.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return SystemError("cannot read", path);
-    if (n == 0) break;
-    const std::span<const uint8_t> bytes(piece.data(), static_cast<size_t>(n));
-    digest.Add(bytes);
-    for (size_t at = 0; at < bytes.size();) {
-      const ssize_t written = ::write(to.fd, bytes.data() + at, bytes.size() - at);
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return SystemError("cannot write", temporary);
-      at += static_cast<size_t>(written);
-    }
-    size += n;
-    if (options.on_bytes && !options.on_bytes(n)) return Cancelled("stopped");
-  }
-  file.size = size;
-  file.sha256 = digest.Hex();
-  if (store.HasBlob(file.sha256, file.size)) return file;
-  if (::fsync(to.fd) != 0) return SystemError("cannot write", temporary);
-  ::fchmod(to.fd, 0444);
-  const std::string blob = store.BlobPath(file.sha256);
-  if (::rename(temporary.c_str(), blob.c_str()) != 0) return SystemError("cannot name", blob);
-  RETURN_IF_ERROR(SyncDirectory(store.root() + "/blobs"));
-  return file;
 }
 
 Result<ImportPlan> PlanDirectory(const std::string& path) {
@@ -144,7 +96,10 @@ Result<StoredModel> ImportModel(const ModelStore& store, ImportPlan plan,
   RETURN_IF_ERROR(store.Prepare());
   RETURN_IF_ERROR(CheckRoom(store, model.bytes()));
   for (size_t i = 0; i < model.files.size(); ++i) {
-    ASSIGN_OR_RETURN(model.files[i], CopyIn(store, plan.sources[i], model.files[i], options));
+    ASSIGN_OR_RETURN(const StoredFile copied, CopyToBlob(store, plan.sources[i], options.on_bytes,
+                                                         options.cancelled));
+    model.files[i].sha256 = copied.sha256;
+    model.files[i].size = copied.size;
   }
   const Result<StoredModel> before = store.FindLocal(model.name);
   if (before.ok() && !options.replace) {

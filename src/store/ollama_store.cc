@@ -41,10 +41,16 @@ Result<OllamaModel> FindOllamaModel(std::string_view name, const std::string& gi
     const std::string& kind = layer.kind;
     if (kind == "adapter")
       return Unsupported(path + ": models with adapters are not read from Ollama's store");
-    if (kind != "model" && kind != "projector" && kind != "system") continue;
+    std::string* text = kind == "system"    ? &model.system
+                        : kind == "params"  ? &model.parameters
+                        : kind == "license" ? &model.license
+                                            : nullptr;
+    if (kind != "model" && kind != "projector" && text == nullptr) continue;
     ASSIGN_OR_RETURN(const std::string blob, BlobPath(root, path, layer));
-    if (kind == "system") {
-      ASSIGN_OR_RETURN(model.system, ReadFile(blob, kMaxText));
+    if (text != nullptr) {
+      ASSIGN_OR_RETURN(const std::string content, ReadFile(blob, kMaxText));
+      if (text == &model.license && !text->empty()) *text += "\n";
+      *text = text == &model.license ? *text + content : content;
       continue;
     }
     std::string& file = kind == "model" ? model.model : model.projector;

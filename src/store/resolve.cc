@@ -44,6 +44,7 @@ Result<ModelLocation> FromStored(const ModelStore& store, const StoredModel& mod
   location.path = model.entry.empty() ? directory : directory + "/" + model.entry;
   if (!model.projector.empty()) location.projector = directory + "/" + model.projector;
   location.license = model.license.text();
+  location.name = model.name;
   location.place = "store";
   return location;
 }
@@ -102,6 +103,9 @@ Result<ModelLocation> LocateOllama(const ModelStore& store, const std::string& a
   location.path = found->model;
   location.projector = found->projector;
   location.system = found->system;
+  location.parameters = found->parameters;
+  location.license = found->license;
+  if (here) location.name = name.text();
   location.place = here ? "store" : "ollama";
   return location;
 }

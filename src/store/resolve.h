@@ -13,7 +13,9 @@ struct ModelLocation {
   std::string path;       // a GGUF file, or the directory of a checkpoint
   std::string projector;  // a GGUF model's image projector, empty if none comes with it
   std::string system;     // system text that comes with an Ollama model
-  std::string license;    // one line, empty if nothing is known
+  std::string parameters;  // as OllamaModel::parameters
+  std::string license;     // one line, of an Ollama model the whole text; empty: nothing is known
+  std::string name;        // in galen's store, as the manifest says it; empty: it is not of it
   // Where it was found: "" (a path), "store", "ollama", "hf-cache".
   std::string place;
 };

@@ -28,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Fields fields(*body, "", &failed);
     OllamaParams params;
     if (fields.Check().ok()) {
-      (void)ReadOllamaParams(&fields, &failed, &params).ok();
+      (void)ReadOllamaParams(&fields, "", &failed, &params).ok();
       const galen::OrderedJson* messages = fields.Any("messages");
       if (messages != nullptr) {
         (void)OpenAiConversation(*messages, options, &failed).ok();

@@ -75,6 +75,25 @@ bool RecordDocuments(const Services& services, const HttpRequest& request,
   return Write(log, std::move(record), error);
 }
 
+bool RecordChange(const Services& services, const HttpRequest& request, const char* action,
+                  const std::string& model, ApiError* error) {
+  AuditLog* log = services.audit;
+  if (log == nullptr) return true;
+  return Write(log,
+               {{"event", "change"},
+                {"id", request.id},
+                {"action", action},
+                {"key", request.tenant.name},
+                {"model", model},
+                {"request", log->Digest(BytesOf(request.body.Reveal()))}},
+               error);
+}
+
+void RecordChanged(AuditLog* log, const std::string& id, const std::string& model, bool done) {
+  if (log != nullptr)
+    log->AppendLater({{"event", "changed"}, {"id", id}, {"model", model}, {"done", done}});
+}
+
 void RecordEnd(AuditLog* log, const Exchange& exchange, const char* route) {
   if (log == nullptr) return;
   Json record = {{"event", "end"},

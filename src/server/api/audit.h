@@ -25,6 +25,13 @@ bool RecordDocuments(const Services& services, const HttpRequest& request,
                      const std::vector<std::string>& digests, ApiError* error);
 
 // A request that is over, whatever became of it.
+// Of a request that changes the server's models, before it does: `action` is "pull", "create", ...,
+// `model` a name that was read as one. False with an error: it cannot be recorded.
+bool RecordChange(const Services& services, const HttpRequest& request, const char* action,
+                  const std::string& model, ApiError* error);
+// What became of it.
+void RecordChanged(AuditLog* log, const std::string& id, const std::string& model, bool done);
+
 void RecordEnd(AuditLog* log, const Exchange& exchange, const char* route);
 
 }  // namespace galen::server

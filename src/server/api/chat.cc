@@ -5,7 +5,7 @@
 namespace galen::server {
 
 bool ReadRequest(const Services& services, const HttpRequest& request, OrderedJson* body,
-                 const ModelInfo** info, ApiError* error) {
+                 ModelRef* info, ApiError* error) {
   Result<OrderedJson> parsed = ParseBody(request.body.Reveal(), services.options.max_json_depth);
   if (!parsed.ok()) {
     *error = ErrorOf(parsed.status());

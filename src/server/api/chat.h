@@ -11,7 +11,7 @@ namespace galen::server {
 
 // The body and the model that it names; false with an error that is ready to be sent.
 bool ReadRequest(const Services& services, const HttpRequest& request, OrderedJson* body,
-                 const ModelInfo** info, ApiError* error);
+                 ModelRef* info, ApiError* error);
 
 struct ChatCall {
   GenerateParams params;  // without `tools`

@@ -15,7 +15,7 @@ uint64_t DrawSeed() {
 
 }  // namespace
 
-bool FindModel(const Services& services, const OrderedJson& body, const ModelInfo** info,
+bool FindModel(const Services& services, const OrderedJson& body, ModelRef* info,
                ApiError* error) {
   const auto it = body.is_object() ? body.find("model") : body.end();
   std::string failed = "model";
@@ -25,8 +25,8 @@ bool FindModel(const Services& services, const OrderedJson& body, const ModelInf
   }
   if (it == body.end() || it->is_null()) {
     // A server with one model needs no name.
-    if (services.models.models().size() == 1) {
-      *info = services.models.models()[0];
+    if (const std::vector<ModelRef> all = services.models.models(); all.size() == 1) {
+      *info = all[0];
       return true;
     }
     *error = ErrorOf(InvalidArgument("'model' is missing"), failed);
@@ -44,15 +44,16 @@ bool FindModel(const Services& services, const OrderedJson& body, const ModelInf
   return false;
 }
 
-bool AcquireModel(const Services& services, const ModelInfo& info, ModelForRequest* model,
+bool AcquireModel(const Services& services, const ModelRef& info, ModelForRequest* model,
                   ApiError* error) {
-  model->info = &info;
-  Result<std::shared_ptr<ModelHost>> host = services.models.Acquire(info, &model->load_seconds);
+  model->info = info;
+  Result<std::shared_ptr<ModelHost>> host = services.models.Acquire(*info, &model->load_seconds);
   if (host.ok()) {
     model->host = *std::move(host);
     return true;
   }
   *error = ErrorOf(host.status());
+  if (host.status().code() == StatusCode::kNotFound) return false;
   error->status = host.status().code() == StatusCode::kResourceExhausted ? 503 : 500;
   if (error->status == 503) error->retry_after = 10;
   return false;

@@ -58,14 +58,14 @@ class AnswerSink {
 
 // Everything that an endpoint needs of a request's model; the error is ready to be sent.
 struct ModelForRequest {
-  const ModelInfo* info = nullptr;
+  ModelRef info;
   std::shared_ptr<ModelHost> host;
   double load_seconds = 0;
 };
 // 400 without a name, 404 with near names, 503 with sizes where it does not fit.
-bool FindModel(const Services& services, const OrderedJson& body, const ModelInfo** info,
+bool FindModel(const Services& services, const OrderedJson& body, ModelRef* info,
                ApiError* error);
-bool AcquireModel(const Services& services, const ModelInfo& info, ModelForRequest* model,
+bool AcquireModel(const Services& services, const ModelRef& info, ModelForRequest* model,
                   ApiError* error);
 
 // Queues all choices. False: the schema cannot be enforced, or one of them found the queue full and

@@ -97,8 +97,7 @@ class AnalyzeAnswer : public AnswerSink {
     if (!result->thinking.empty() && show_thinking_) json["thinking"] = result->thinking;
     if (stream_) {
       Begin();
-      events_.Send("result", WriteJson(json));
-      return events_.End();
+      return events_.Last("result", WriteJson(json));
     }
     HttpResponse response;
     response.body = WriteJson(json);
@@ -209,7 +208,7 @@ void AnalyzeFiles(const Services& services, std::shared_ptr<const HttpRequest> r
   }
   ModelForRequest& model = analysis->model;
   if (!FindNamedModel(services, analysis->call.model, "model", &model.info, &error) ||
-      !AcquireModel(services, *model.info, &model, &error)) {
+      !AcquireModel(services, model.info, &model, &error)) {
     return fail();
   }
   RunOnDocuments(services, *request, reply, std::stop_source(), [analysis] { Analyze(analysis); });

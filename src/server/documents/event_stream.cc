@@ -13,13 +13,21 @@ HttpResponse EventHead() {
   return head;
 }
 
+void EventStream::BeginLocked() {
+  if (!began_) reply_->Begin(EventHead());
+  began_ = true;
+}
+
 void EventStream::Send(const char* event, const std::string& data) {
   const std::lock_guard lock(mutex_);
-  if (!began_) {
-    began_ = true;
-    reply_->Begin(EventHead());
-  }
+  BeginLocked();
   reply_->Write(EventText(event, data));
+}
+
+void EventStream::Last(const char* event, const std::string& data) {
+  const std::lock_guard lock(mutex_);
+  BeginLocked();
+  reply_->End(EventText(event, data));
 }
 
 void EventStream::Fail(const ApiError& error) {
@@ -30,10 +38,7 @@ void EventStream::Fail(const ApiError& error) {
       return;
     }
   }
-  Send("error", ErrorBody(Dialect::kOpenAi, error));
-  End();
+  Last("error", ErrorBody(Dialect::kOpenAi, error));
 }
-
-void EventStream::End() { reply_->End(); }
 
 }  // namespace galen::server

@@ -28,11 +28,14 @@ class EventStream : public EventSink {
   explicit EventStream(std::shared_ptr<Reply> reply) : reply_(std::move(reply)) {}
 
   void Send(const char* event, const std::string& data) override;
+  // Sends the last event, together with the end.
+  void Last(const char* event, const std::string& data);
   // {"error": ...}: as the answer where nothing was sent, else as the last event.
   void Fail(const ApiError& error);
-  void End();
 
  private:
+  void BeginLocked();
+
   const std::shared_ptr<Reply> reply_;
   std::mutex mutex_;
   bool began_ = false;

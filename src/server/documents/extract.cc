@@ -142,8 +142,7 @@ void Stream(Run* run) {
   std::string text;
   ApiError error;
   if (!Extract(run, &events, &text, &error)) return events.Fail(error);
-  events.Send("result", ResultLine(*run, std::move(text)));
-  events.End();
+  events.Last("result", ResultLine(*run, std::move(text)));
 }
 
 void Answer(Run* run) {
@@ -269,12 +268,12 @@ void ExtractDocuments(const Services& services, std::shared_ptr<const HttpReques
                       &error)) {
     return fail(error);
   }
-  if (!AcquireModel(services, *run->model.info, &run->model, &error)) return fail(error);
+  if (!AcquireModel(services, run->model.info, &run->model, &error)) return fail(error);
   if (run->second.info != nullptr &&
-      !AcquireModel(services, *run->second.info, &run->second, &error)) {
+      !AcquireModel(services, run->second.info, &run->second, &error)) {
     return fail(error);
   }
-  if (!RecordDocuments(services, *request, run->model, run->second.info,
+  if (!RecordDocuments(services, *request, run->model, run->second.info.get(),
                        DigestsOf(services, upload), &error)) {
     return fail(error);
   }

@@ -14,8 +14,7 @@ void EndWithError(int status, const char* message, Reply* reply) {
   error.status = status;
   error.message = message;
   reply->Send(ErrorResponse(Dialect::kOpenAi, error));  // dropped where a stream has begun
-  reply->Write("event: error\ndata: " + ErrorBody(Dialect::kOpenAi, error) + "\n\n");
-  reply->End();
+  reply->End("event: error\ndata: " + ErrorBody(Dialect::kOpenAi, error) + "\n\n");
 }
 
 }  // namespace

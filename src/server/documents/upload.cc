@@ -173,10 +173,10 @@ ApiError ErrorOfField(const Status& status, const std::string& field) {
 }
 
 bool FindNamedModel(const Services& services, const std::string& name, const std::string& field,
-                    const ModelInfo** info, ApiError* error) {
+                    ModelRef* info, ApiError* error) {
   if (name.empty()) {
-    if (services.models.models().size() == 1) {
-      *info = services.models.models()[0];
+    if (const std::vector<ModelRef> all = services.models.models(); all.size() == 1) {
+      *info = all[0];
       return true;
     }
     return Refuse(422, "'" + field + "' is missing", field, error);

@@ -40,6 +40,6 @@ ApiError ErrorOfField(const Status& status, const std::string& field);
 
 // A model by the name in `field`. Absent: the only one. False: 404, or 422 without a name.
 bool FindNamedModel(const Services& services, const std::string& name, const std::string& field,
-                    const ModelInfo** info, ApiError* error);
+                    ModelRef* info, ApiError* error);
 
 }  // namespace galen::server

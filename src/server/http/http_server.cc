@@ -13,10 +13,12 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -37,10 +39,10 @@ using Parser = http::request_parser<http::string_body>;
 using Error = boost::system::error_code;
 
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
-constexpr std::chrono::milliseconds kGoneCheck{100};
 constexpr std::chrono::milliseconds kLinger{2'000};
 constexpr size_t kLingerBytes = 4 << 20;
 constexpr std::chrono::seconds kAfterDrain{5};
+constexpr size_t kSinkPiece = 1 << 20;
 
 double SecondsSince(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -67,6 +69,20 @@ const char* TextOf(int status) {
     default:
       return "this is no well-formed HTTP request";
   }
+}
+
+// On the thread that the executor of co_spawn says.
+asio::awaitable<Status> WriteTo(BodySink* sink, std::string_view bytes) {
+  try {
+    co_return sink->Write(bytes);
+  } catch (const std::exception&) {
+    co_return Status(StatusCode::kIo, "an internal error");
+  }
+}
+
+int StatusOfSink(const Status& status) {
+  if (status.code() == StatusCode::kInvalidArgument) return 400;
+  return status.code() == StatusCode::kResourceExhausted ? 507 : 500;
 }
 
 bool PeerHasLeft(int socket) {
@@ -137,6 +153,11 @@ class HttpServer::Impl {
   asio::awaitable<bool> Answer(Stream& stream, Connection& connection,
                                std::shared_ptr<const HttpRequest> request, Framing framing,
                                Exchange exchange);
+  // Reads the body into the request's sink. False: the client has left. refusal: why not.
+  template <typename Stream>
+  asio::awaitable<bool> ReadIntoSink(Stream& stream, beast::flat_buffer& buffer, Parser& head,
+                                     const HttpRequest& request,
+                                     std::optional<HttpResponse>* refusal);
   template <typename Stream>
   asio::awaitable<bool> Send(Stream& stream, const std::string& bytes);
   // Answers and closes: what the client still sends is not read as a request.
@@ -161,6 +182,7 @@ class HttpServer::Impl {
   asio::io_context context_{1};
   tcp::acceptor acceptor_;
   asio::signal_set signals_;
+  asio::thread_pool disk_{1};  // ends before the coroutines whose bytes it writes
 };
 
 Status HttpServer::Impl::Listen() {
@@ -308,7 +330,7 @@ asio::awaitable<bool> HttpServer::Impl::ServeOne(Stream& stream, beast::flat_buf
                                                  Connection& connection, bool first) {
   Parser parser;
   parser.header_limit(static_cast<uint32_t>(options_.max_header_bytes));
-  parser.body_limit(static_cast<uint64_t>(options_.max_body_bytes));
+  parser.body_limit(boost::none);  // how much may come depends on what the head asks for
   beast::tcp_stream& lowest = beast::get_lowest_layer(stream);
   connection.idle = true;
   if (!first && buffer.size() == 0) {
@@ -342,13 +364,30 @@ asio::awaitable<bool> HttpServer::Impl::ServeOne(Stream& stream, beast::flat_buf
   } else {
     refusal = handler_.Admit(*request, &request->tenant);
   }
+  Framing framing;
+  framing.keep_alive = parser.get().keep_alive();
+  framing.head_only = request->method == "HEAD";
+  framing.chunked = parser.get().version() >= 11;
+  if (!refusal) request->sink = handler_.SinkOf(*request);
+  const auto limit = static_cast<uint64_t>(
+      request->sink != nullptr ? request->sink->max_bytes() : options_.max_body_bytes);
+  if (!refusal && parser.content_length().value_or(0) > limit)
+    refusal = handler_.Error(request->path, 413, TextOf(413));
+  parser.body_limit(limit);
   if (!refusal && !parser.is_done()) {
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
       const std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
       if (!co_await Send(stream, go_on)) co_return false;
     }
+    if (request->sink != nullptr &&
+        !co_await ReadIntoSink(stream, buffer, parser, *request, &refusal)) {
+      exchange.client_left = true;
+      exchange.seconds = SecondsSince(begin);
+      handler_.Done(exchange);
+      co_return false;
+    }
     lowest.expires_after(options_.body_timeout);
-    while (!parser.is_done()) {
+    while (request->sink == nullptr && !parser.is_done()) {
       auto [error, bytes] = co_await http::async_read_some(stream, buffer, parser, kToken);
       if (error) {
         const int status = StatusOf(error);
@@ -370,6 +409,7 @@ asio::awaitable<bool> HttpServer::Impl::ServeOne(Stream& stream, beast::flat_buf
     }
   }
   if (refusal) {
+    if (framing.head_only) refusal->body.clear();
     exchange.status = refusal->status;
     exchange.sent_bytes = static_cast<int64_t>(refusal->body.size());
     refusal->headers.emplace_back("X-Request-Id", request->id);
@@ -378,11 +418,8 @@ asio::awaitable<bool> HttpServer::Impl::ServeOne(Stream& stream, beast::flat_buf
     handler_.Done(exchange);
     co_return false;
   }
-  Framing framing;
-  framing.keep_alive = parser.get().keep_alive() && !draining_;
-  framing.head_only = request->method == "HEAD";
-  framing.chunked = parser.get().version() >= 11;
-  request->body = PatientText(std::move(parser.get().body()));
+  framing.keep_alive = framing.keep_alive && !draining_;
+  if (request->sink == nullptr) request->body = PatientText(std::move(parser.get().body()));
   connection.reply = std::make_shared<Reply>();
   handler_.Handle(request, connection.reply);
   exchange.seconds = SecondsSince(begin);
@@ -399,7 +436,7 @@ asio::awaitable<bool> HttpServer::Impl::Answer(Stream& stream, Connection& conne
   // The timer's wait is cancelled on this thread only: a wake that comes between Take and the wait
   // runs after the wait has begun.
   reply->SetWake([this, timer] { asio::post(context_, [timer] { timer->cancel(); }); });
-  bool ended = false, sent_ok = true;
+  bool ended = false, sent_ok = true, unsent = false;
   while (!ended) {
     Reply::Ready ready = reply->Take();
     ended = ready.ended;
@@ -416,22 +453,57 @@ asio::awaitable<bool> HttpServer::Impl::Answer(Stream& stream, Connection& conne
     if (!bytes.empty()) {
       exchange.sent_bytes += static_cast<int64_t>(bytes.size());
       sent_ok = co_await Send(stream, bytes);
+      // A client that has all content may hang up without waiting for the mark of its end.
+      unsent = !sent_ok && (ready.has_head || !ready.data.empty());
       if (!sent_ok) break;
     }
     if (ended) break;
-    timer->expires_after(kGoneCheck);
+    timer->expires_after(options_.gone_check);
     auto [error] = co_await timer->async_wait(kToken);
     if (!error && (PeerHasLeft(connection.plain->native_handle()) || reply->gone())) {
       sent_ok = false;
+      unsent = true;
       break;
     }
   }
-  exchange.client_left = !sent_ok;
+  exchange.client_left = unsent;
   exchange.seconds += SecondsSince(begin);
   connection.Finish();
   handler_.Done(exchange);
   const bool again = sent_ok && framing.keep_alive;
   co_return again;
+}
+
+template <typename Stream>
+asio::awaitable<bool> HttpServer::Impl::ReadIntoSink(Stream& stream, beast::flat_buffer& buffer,
+                                                     Parser& head, const HttpRequest& request,
+                                                     std::optional<HttpResponse>* refusal) {
+  http::request_parser<http::buffer_body> parser(std::move(head));
+  parser.body_limit(static_cast<uint64_t>(request.sink->max_bytes()));
+  beast::tcp_stream& lowest = beast::get_lowest_layer(stream);
+  std::string piece(kSinkPiece, '\0');
+  while (!parser.is_done()) {
+    parser.get().body().data = piece.data();
+    parser.get().body().size = piece.size();
+    lowest.expires_after(options_.body_timeout);
+    auto [error, bytes] = co_await http::async_read(stream, buffer, parser, kToken);
+    if (error && error != http::error::need_buffer) {
+      const int status = StatusOf(error);
+      if (status == 0) co_return false;
+      *refusal = handler_.Error(request.path, status, TextOf(status));
+      co_return true;
+    }
+    lowest.expires_never();
+    const std::string_view got(piece.data(), piece.size() - parser.get().body().size);
+    asio::awaitable<Status> write = WriteTo(request.sink.get(), got);
+    const Status written =
+        co_await asio::co_spawn(disk_, std::move(write), asio::use_awaitable);
+    if (!written.ok()) {
+      *refusal = handler_.Error(request.path, StatusOfSink(written), written.message());
+      co_return true;
+    }
+  }
+  co_return true;
 }
 
 template <typename Stream>

@@ -24,10 +24,11 @@ struct HttpOptions {
   int64_t max_body_bytes = int64_t{64} << 20;
   int64_t max_body_total = int64_t{512} << 20;       // of all requests being read or answered
   std::chrono::milliseconds header_timeout{10'000};  // from the first byte awaited to the last
-  std::chrono::milliseconds body_timeout{60'000};    // of the whole body
+  std::chrono::milliseconds body_timeout{60'000};  // of the whole body; of a sink's, each MiB
   std::chrono::milliseconds idle_timeout{75'000};    // between requests of a connection
   std::chrono::milliseconds write_timeout{30'000};   // of what is ready to be written
   std::chrono::milliseconds drain_timeout{30'000};
+  std::chrono::milliseconds gone_check{100};  // how often it is looked whether a client has left
   bool handle_signals = false;  // SIGTERM and SIGINT drain; a second one ends at once
 };
 
@@ -46,6 +47,8 @@ class HttpHandler {
   // All are called on the server's thread and must not wait. Admit sees a head before its body is
   // read, and may set the tenant; an answer refuses the request.
   virtual std::optional<HttpResponse> Admit(const RequestHead& head, Tenant* tenant) = 0;
+  // Of a request that was admitted: what takes its body, piece by piece; null: memory.
+  virtual std::shared_ptr<BodySink> SinkOf(const HttpRequest&) { return nullptr; }
   virtual void Handle(std::shared_ptr<const HttpRequest> request, std::shared_ptr<Reply> reply) = 0;
   // An error that the server itself answers, in the form that the path's clients expect.
   virtual HttpResponse Error(const std::string& path, int status, const std::string& message) = 0;

@@ -58,6 +58,17 @@ TEST(Reply, WhatIsWrittenIsTakenInOrderAndWakesOnce) {
   EXPECT_EQ(ready.data, "c");
 }
 
+TEST(Reply, TheLastPieceComesWithTheEnd) {
+  Reply reply;
+  reply.Begin({});
+  reply.Write("a");
+  reply.End("b");
+  reply.End("again");
+  const Reply::Ready ready = reply.Take();
+  EXPECT_TRUE(ready.ended);
+  EXPECT_EQ(ready.data, "ab");
+}
+
 TEST(Reply, OnlyTheFirstAnswerCounts) {
   Reply reply;
   HttpResponse first;

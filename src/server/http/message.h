@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/status.h"
 #include "server/security/patient_text.h"
 
 namespace galen::server {
@@ -33,8 +35,19 @@ struct RequestHead {
   int64_t content_length = -1;  // -1: not said
 };
 
+// Where a body goes that is too large for memory.
+class BodySink {
+ public:
+  virtual ~BodySink() = default;
+  virtual int64_t max_bytes() const = 0;
+  // The next piece; called on a thread of its own, which may wait for a disk. After an error the
+  // request is refused: 400 (InvalidArgument), 507 (ResourceExhausted), else 500.
+  virtual Status Write(std::string_view bytes) = 0;
+};
+
 struct HttpRequest : RequestHead {
   PatientText body;
+  std::shared_ptr<BodySink> sink;  // took the body instead, if there is one
   std::string id;  // of this request, in logs and X-Request-Id
   Tenant tenant;
 };

@@ -33,9 +33,10 @@ void Reply::Write(std::string_view data) {
   WakeLocked();
 }
 
-void Reply::End() {
+void Reply::End(std::string_view last) {
   const std::lock_guard lock(mutex_);
   if (!began_ || ended_) return;
+  if (!gone()) ready_.data += last;
   ended_ = true;
   ready_.ended = true;
   WakeLocked();

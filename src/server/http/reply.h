@@ -15,12 +15,13 @@ namespace galen::server {
 class Reply {
  public:
   // The answering side. Either Send once, or Begin, Write..., End. What comes after the end, or
-  // after the client has left, is dropped.
+  // after the client has left, is dropped. `last` is written together with the end: a client that
+  // leaves once it has it was answered.
   void Send(HttpResponse response);
   // body of `head` is not used.
   void Begin(HttpResponse head);
   void Write(std::string_view data);
-  void End();
+  void End(std::string_view last = {});
   bool gone() const { return gone_.load(std::memory_order_relaxed); }
   // fn is called once when the client leaves before the end, on the connection's thread; at once if
   // it has left. Several may be given.

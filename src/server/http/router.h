@@ -18,6 +18,9 @@ struct Services;  // server/services.h
 using EndpointFn = std::function<void(const Services&, std::shared_ptr<const HttpRequest>,
                                       std::shared_ptr<Reply>)>;
 
+// Takes the bodies of an endpoint that are too large for memory.
+using SinkFn = std::function<std::shared_ptr<BodySink>(const Services&, const HttpRequest&)>;
+
 // In whose format errors are written.
 enum class Dialect { kOpenAi, kOllama };
 
@@ -29,6 +32,8 @@ struct Endpoint {
   bool quick = false;
   bool open = false;  // needs no API key
   const char* summary = "";
+  bool changes = false;    // models of the server: for admins, where it allows that at all
+  SinkFn sink = nullptr;
 };
 
 struct Match {

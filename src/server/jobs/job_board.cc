@@ -42,13 +42,10 @@ void DocumentJob::Send(const char* event, const std::string& data) {
 
 void DocumentJob::EndListeners(const char* event) {
   const std::lock_guard lock(mutex_);
-  if (event != nullptr && !ended_) {
-    const std::string text = EventText(event, "{}");
-    told_ += text;
-    for (const auto& listener : listeners_) listener->Write(text);
-  }
+  const std::string last = event != nullptr && !ended_ ? EventText(event, "{}") : "";
+  told_ += last;
   ended_ = true;
-  for (const auto& listener : listeners_) listener->End();
+  for (const auto& listener : listeners_) listener->End(last);
   listeners_.clear();
 }
 
@@ -84,8 +81,8 @@ void DocumentJob::Delete() {
 void DocumentJob::Listen(std::shared_ptr<Reply> reply) {
   const std::lock_guard lock(mutex_);
   reply->Begin(EventHead());
+  if (ended_) return reply->End(told_);
   reply->Write(told_);
-  if (ended_) return reply->End();
   listeners_.push_back(std::move(reply));
 }
 

@@ -73,15 +73,14 @@ void TellEnd(const JobRecord& record, const std::shared_ptr<Reply>& reply) {
   if (record.state == "done" && record.content_type == "application/json") {
     std::string line = record.answer;
     std::erase(line, '\n');
-    events.Send("result", line);
+    events.Last("result", line);
   } else if (record.state == "done") {
-    events.Send("result", WriteJson(Json{{"format", FormatOf(record)}, {"text", record.answer}}));
+    events.Last("result", WriteJson(Json{{"format", FormatOf(record)}, {"text", record.answer}}));
   } else if (record.state == "failed") {
-    events.Send("error", record.answer);
+    events.Last("error", record.answer);
   } else {
-    events.Send("interrupted", "{}");
+    events.Last("interrupted", "{}");
   }
-  events.End();
 }
 
 }  // namespace

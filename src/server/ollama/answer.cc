@@ -55,14 +55,16 @@ Json OllamaAnswer::TakeCall(const ToolCallPiece& piece) {
   return {};
 }
 
-void OllamaAnswer::Write(const Json& json) {
+void OllamaAnswer::Write(const Json& json, bool last) {
   if (!began_) {
     began_ = true;
     HttpResponse head;
     head.content_type = "application/x-ndjson";
     reply_->Begin(std::move(head));
   }
-  reply_->Write(WriteJson(json) + "\n");
+  const std::string line = WriteJson(json) + "\n";
+  if (last) return reply_->End(line);
+  reply_->Write(line);
 }
 
 void OllamaAnswer::OnPiece(int64_t, AnswerPiece piece) {
@@ -78,15 +80,14 @@ void OllamaAnswer::OnPiece(int64_t, AnswerPiece piece) {
   }
   Json json = Piece(piece.text, piece.thinking, std::exchange(tokens_, {}));
   if (!calls_.empty()) json["message"]["tool_calls"] = std::exchange(calls_, Json::array());
-  Write(json);
+  Write(json, false);
 }
 
 void OllamaAnswer::OnDone(int64_t, Result<TextResult> result, std::vector<TokenChoice> left) {
   if (!result.ok()) {
     const ApiError error = ErrorOf(result.status());
     reply_->Send(ErrorResponse(Dialect::kOllama, error));
-    reply_->Write(ErrorBody(Dialect::kOllama, error) + "\n");
-    return reply_->End();
+    return reply_->End(ErrorBody(Dialect::kOllama, error) + "\n");
   }
   tokens_.insert(tokens_.end(), left.begin(), left.end());
   const std::string text = stream_ ? "" : result->text;
@@ -102,10 +103,7 @@ void OllamaAnswer::OnDone(int64_t, Result<TextResult> result, std::vector<TokenC
   json["prompt_eval_duration"] = Nanoseconds(result->prefill_seconds);
   json["eval_count"] = result->tokens.size();
   json["eval_duration"] = Nanoseconds(result->decode_seconds);
-  if (stream_) {
-    Write(json);
-    return reply_->End();
-  }
+  if (stream_) return Write(json, true);
   HttpResponse response;
   response.body = WriteJson(json);
   reply_->Send(std::move(response));
@@ -113,17 +111,17 @@ void OllamaAnswer::OnDone(int64_t, Result<TextResult> result, std::vector<TokenC
 
 bool AcquireForOllama(const Services& services, const OllamaParams& params, bool chat, bool empty,
                       ModelForRequest* model, Reply* reply, ApiError* error) {
-  const ModelInfo& info = *model->info;
+  const ModelRef info = model->info;
   const bool unload = empty && params.keep_alive == std::chrono::seconds(0);
   if (unload) {
-    services.models.Unload(info);
+    services.models.Unload(*info);
   } else {
     if (!AcquireModel(services, info, model, error)) return false;
-    services.models.KeepAlive(info,
+    services.models.KeepAlive(*info,
                               params.keep_alive.value_or(services.models.default_keep_alive()));
   }
   if (!empty) return true;
-  Json json = {{"model", info.spec.name},
+  Json json = {{"model", info->spec.name},
                {"created_at", Rfc3339Now()},
                {"done", true},
                {"done_reason", unload ? "unload" : "load"}};

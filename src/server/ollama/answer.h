@@ -22,7 +22,7 @@ class OllamaAnswer : public AnswerSink {
              const std::vector<TokenChoice>& tokens) const;
   // The call that is complete with this piece, as "tool_calls" has it; null otherwise.
   Json TakeCall(const ToolCallPiece& piece);
-  void Write(const Json& json);
+  void Write(const Json& json, bool last);
 
   const std::shared_ptr<const Tokenizer> tokenizer_;
   const std::string model_;

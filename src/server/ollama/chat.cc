@@ -7,10 +7,10 @@
 namespace galen::server {
 namespace {
 
-Status ReadChat(const OrderedJson& body, const ServerOptions& options, OllamaParams* params,
-                ChatCall* call, std::string* failed) {
+Status ReadChat(const OrderedJson& body, const ServerOptions& options, const std::string& defaults,
+                OllamaParams* params, ChatCall* call, std::string* failed) {
   Fields fields(body, "", failed);
-  RETURN_IF_ERROR(ReadOllamaParams(&fields, failed, params));
+  RETURN_IF_ERROR(ReadOllamaParams(&fields, defaults, failed, params));
   RETURN_IF_ERROR(ReadTools(&fields, &call->tools));
   const OrderedJson* messages = fields.Any("messages");
   RETURN_IF_ERROR(fields.Finish());
@@ -34,7 +34,8 @@ void OllamaChat(const Services& services, std::shared_ptr<const HttpRequest> req
   OllamaParams params;
   ChatCall call;
   std::string failed;
-  const Status read = ReadChat(body, services.options, &params, &call, &failed);
+  const Status read = ReadChat(body, services.options, model.info->spec.parameters, &params, &call,
+                               &failed);
   if (!read.ok()) return fail(ErrorOf(read, failed));
   const bool empty = call.conversation.messages.empty();
   if (!AcquireForOllama(services, params, true, empty, &model, reply.get(), &error))

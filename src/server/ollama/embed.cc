@@ -39,7 +39,7 @@ void Embed(const Services& services, const std::shared_ptr<const HttpRequest>& r
   std::string failed;
   const Status read = ReadEmbed(body, old, &call, &keep_alive, &failed);
   if (!read.ok()) return fail(ErrorOf(read, failed));
-  if (!AcquireModel(services, *model.info, &model, &error)) return fail(error);
+  if (!AcquireModel(services, model.info, &model, &error)) return fail(error);
   services.models.KeepAlive(*model.info, keep_alive.value_or(services.models.default_keep_alive()));
   const auto load = static_cast<int64_t>(model.load_seconds * 1e9);
   const auto send = [name = model.info->spec.name, old, begin, load, reply](EmbedAnswer answer) {

@@ -14,10 +14,10 @@ struct GenerateRequest {
   bool raw = false;
 };
 
-Status ReadGenerate(const OrderedJson& body, const ServerOptions& options, GenerateRequest* request,
-                    std::string* failed) {
+Status ReadGenerate(const OrderedJson& body, const ServerOptions& options,
+                    const std::string& defaults, GenerateRequest* request, std::string* failed) {
   Fields fields(body, "", failed);
-  RETURN_IF_ERROR(ReadOllamaParams(&fields, failed, &request->params));
+  RETURN_IF_ERROR(ReadOllamaParams(&fields, defaults, failed, &request->params));
   RETURN_IF_ERROR(fields.String("prompt", &request->prompt));
   RETURN_IF_ERROR(fields.String("system", &request->system));
   RETURN_IF_ERROR(fields.Bool("raw", &request->raw));
@@ -67,7 +67,8 @@ void OllamaGenerate(const Services& services, std::shared_ptr<const HttpRequest>
   if (!ReadRequest(services, *http, &body, &model.info, &error)) return fail(error);
   GenerateRequest request;
   std::string failed;
-  const Status read = ReadGenerate(body, services.options, &request, &failed);
+  const Status read = ReadGenerate(body, services.options, model.info->spec.parameters, &request,
+                                   &failed);
   if (!read.ok()) return fail(ErrorOf(read, failed));
   const bool empty = request.prompt.empty() && request.images.empty();
   if (!AcquireForOllama(services, request.params, false, empty, &model, reply.get(), &error))

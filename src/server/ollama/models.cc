@@ -1,5 +1,5 @@
-// What Ollama's clients ask about models: GET /api/tags, POST /api/show, GET /api/ps; and the
-// endpoints of its store, which galen does not have.
+// What Ollama's clients ask about models: GET /api/tags, POST /api/show, GET /api/ps; and what galen
+// does not do, POST /api/push.
 #include "base/rfc3339.h"
 #include "server/api/fields.h"
 #include "server/api/generate.h"
@@ -38,6 +38,20 @@ Json Entry(const ModelInfo& info) {
       {"size", info.file_bytes}, {"digest", info.identity}, {"details", Details(info)}};
 }
 
+// A line for each, as Ollama shows them.
+std::string ParametersText(const std::string& parameters) {
+  const Json json = Json::parse(parameters, nullptr, false);
+  std::string text;
+  const auto add = [&](const std::string& name, const Json& value) {
+    text += (text.empty() ? "" : "\n") + name + " " + WriteJson(value);
+  };
+  if (!json.is_object()) return text;
+  for (const auto& [name, value] : json.items()) {
+    for (const Json& one : value.is_array() ? value : Json::array({value})) add(name, one);
+  }
+  return text;
+}
+
 void SendJson(const Json& json, Reply* reply) {
   HttpResponse response;
   response.body = WriteJson(json);
@@ -49,7 +63,7 @@ void SendJson(const Json& json, Reply* reply) {
 void OllamaTags(const Services& services, std::shared_ptr<const HttpRequest>,
                 std::shared_ptr<Reply> reply) {
   Json models = Json::array();
-  for (const ModelInfo* info : services.models.models()) {
+  for (const ModelRef& info : services.models.models()) {
     Json entry = Entry(*info);
     entry["capabilities"] = info->capabilities();
     models.push_back(std::move(entry));
@@ -81,7 +95,7 @@ void OllamaShow(const Services& services, std::shared_ptr<const HttpRequest> req
   if (!body.ok()) return fail(ErrorOf(body.status()));
   if (body->is_object() && body->contains("name") && !body->contains("model"))
     (*body)["model"] = (*body)["name"];  // as older clients send it
-  const ModelInfo* info = nullptr;
+  ModelRef info;
   ApiError error;
   if (!FindModel(services, *body, &info, &error)) return fail(error);
   std::string failed;
@@ -105,10 +119,10 @@ void OllamaShow(const Services& services, std::shared_ptr<const HttpRequest> req
                 {family + ".attention.key_length", c.head_dim},
                 {family + ".vocab_size", c.vocab_size}};
   Json json = {{"modelfile", "# " + info->spec.name + ", served by galen"},
-               {"parameters", ""},
+               {"parameters", ParametersText(info->spec.parameters)},
                {"template", info->files.chat_template},
                {"system", info->spec.system},
-               {"license", ""},
+               {"license", info->spec.license},
                {"details", Details(*info)},
                {"model_info", facts},
                {"capabilities", info->capabilities()},
@@ -124,13 +138,10 @@ void OllamaShow(const Services& services, std::shared_ptr<const HttpRequest> req
   SendJson(json, reply.get());
 }
 
-void OllamaStore(const Services&, std::shared_ptr<const HttpRequest>,
-                 std::shared_ptr<Reply> reply) {
+void OllamaPush(const Services&, std::shared_ptr<const HttpRequest>, std::shared_ptr<Reply> reply) {
   ApiError error;
   error.status = 501;
-  error.message =
-      "this server keeps no store of models: put the model's file or directory on the server's "
-      "command line (galen serve [NAME=]PATH), or ollama:NAME for one that Ollama has pulled";
+  error.message = "galen sends no models to registries";
   reply->Send(ErrorResponse(Dialect::kOllama, error));
 }
 

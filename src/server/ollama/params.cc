@@ -6,11 +6,14 @@
 namespace galen::server {
 namespace {
 
-Status ReadOptions(const OrderedJson& object, std::string* failed, GenerateParams* params) {
-  Fields fields(object, "options", failed);
+Status ReadOptions(const OrderedJson& object, const char* where, std::string* failed,
+                   GenerateParams* params) {
+  Fields fields(object, where, failed);
+  RETURN_IF_ERROR(fields.Check());
   SamplingParams& s = params->sampling;
   constexpr int64_t kMost = int64_t{1} << 53;
-  int64_t top_k = s.top_k, predict = -1, seed = -1, context = 0;
+  int64_t top_k = s.top_k, predict = params->max_tokens, context = 0;
+  int64_t seed = params->seeded ? static_cast<int64_t>(s.seed) : -1;
   float typical = 1, mirostat = 0;
   RETURN_IF_ERROR(fields.Number("temperature", 0, 100, &s.temperature));
   RETURN_IF_ERROR(fields.Int("top_k", 0, 1 << 20, &top_k));
@@ -40,16 +43,31 @@ Status ReadOptions(const OrderedJson& object, std::string* failed, GenerateParam
 
 }  // namespace
 
-Status ReadOllamaParams(Fields* fields, std::string* failed, OllamaParams* params) {
+Status CheckParameters(const OrderedJson& parameters, std::string* failed) {
+  GenerateParams unused;
+  RETURN_IF_ERROR(ReadOptions(parameters, "parameters", failed, &unused));
+  Fields fields(parameters, "parameters", failed);
+  fields.Accept({"temperature", "top_k", "top_p", "min_p", "repeat_penalty", "presence_penalty",
+                 "frequency_penalty", "seed", "num_predict", "stop"});
+  RETURN_IF_ERROR(fields.Refuse("num_ctx", "the context is the server's (--context)"));
+  return fields.Finish();
+}
+
+Status ReadOllamaParams(Fields* fields, const std::string& defaults, std::string* failed,
+                        OllamaParams* params) {
   GenerateParams& generate = params->generate;
   SamplingParams& s = generate.sampling;
   s.temperature = 0.8f;
   s.top_k = 40;
   s.top_p = 0.9f;
+  if (!defaults.empty()) {
+    ASSIGN_OR_RETURN(const OrderedJson object, ParseOrderedJson(defaults, 8));
+    RETURN_IF_ERROR(ReadOptions(object, "the model's parameters", failed, &generate));
+  }
   Status status;
   const OrderedJson* options = fields->Object("options", &status);
   RETURN_IF_ERROR(status);
-  if (options != nullptr) RETURN_IF_ERROR(ReadOptions(*options, failed, &generate));
+  if (options != nullptr) RETURN_IF_ERROR(ReadOptions(*options, "options", failed, &generate));
   RETURN_IF_ERROR(fields->Bool("stream", &params->stream));
   RETURN_IF_ERROR(ReadKeepAlive(fields, &params->keep_alive));
   if (const OrderedJson* think = fields->Any("think")) {

@@ -15,8 +15,13 @@ struct OllamaParams {
   std::optional<std::chrono::seconds> keep_alive;  // negative: for ever
 };
 
-// Defaults are Ollama's: temperature 0.8, top_k 40, top_p 0.9.
-Status ReadOllamaParams(Fields* fields, std::string* failed, OllamaParams* params);
+// Defaults are the model's (ModelSpec::parameters), else Ollama's: temperature 0.8, top_k 40,
+// top_p 0.9.
+Status ReadOllamaParams(Fields* fields, const std::string& defaults, std::string* failed,
+                        OllamaParams* params);
+
+// Whether all of these can become a model's own defaults; each that would have no effect is refused.
+Status CheckParameters(const OrderedJson& parameters, std::string* failed);
 
 // "5m", "1h30m", "-1", "0"; numbers are seconds.
 Result<std::chrono::seconds> ParseKeepAlive(const OrderedJson& value);

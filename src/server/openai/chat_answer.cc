@@ -80,8 +80,7 @@ void ChatAnswer::OnDone(int64_t choice, Result<TextResult> result, std::vector<T
 
 void ChatAnswer::Fail(const ApiError& error) {
   reply_->Send(ErrorResponse(Dialect::kOpenAi, error));  // dropped where the stream has begun
-  reply_->Write("data: " + ErrorBody(Dialect::kOpenAi, error) + "\n\n");
-  reply_->End();
+  reply_->End("data: " + ErrorBody(Dialect::kOpenAi, error) + "\n\n");
 }
 
 // The text is written by hand: this runs for each token, on the thread that computes.
@@ -114,8 +113,7 @@ void ChatAnswer::EndStream() {
     last["usage"] = UsageJson(prompt_tokens_, completion_tokens_, cached_tokens_);
     reply_->Write("data: " + WriteJson(last) + "\n\n");
   }
-  reply_->Write("data: [DONE]\n\n");
-  reply_->End();
+  reply_->End("data: [DONE]\n\n");
 }
 
 Json ChatAnswer::MessageOf(const Choice& choice) const {

@@ -103,7 +103,7 @@ void OpenAiChatCompletions(const Services& services, std::shared_ptr<const HttpR
   std::string failed;
   const Status read = ReadChat(body, services.options, &call, &stream, &failed);
   if (!read.ok()) return fail(ErrorOf(read, failed));
-  if (!AcquireModel(services, *model.info, &model, &error)) return fail(error);
+  if (!AcquireModel(services, model.info, &model, &error)) return fail(error);
   const auto make_sink = [&, params = call.params](int64_t prompt_tokens) {
     return std::make_shared<ChatAnswer>(services, model, params, stream, prompt_tokens, reply);
   };

@@ -143,8 +143,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   void Fail(const Status& status) {
     const ApiError error = ErrorOf(status);
     reply_->Send(ErrorResponse(Dialect::kOpenAi, error));
-    reply_->Write("data: " + ErrorBody(Dialect::kOpenAi, error) + "\n\n");
-    reply_->End();
+    reply_->End("data: " + ErrorBody(Dialect::kOpenAi, error) + "\n\n");
     reply_->CancelWork();
   }
 
@@ -184,8 +183,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
         last["usage"] = usage;
         reply_->Write("data: " + WriteJson(last) + "\n\n");
       }
-      reply_->Write("data: [DONE]\n\n");
-      return reply_->End();
+      return reply_->End("data: [DONE]\n\n");
     }
     Json json = common_;
     json["choices"] = Json::array();
@@ -303,7 +301,7 @@ void OpenAiCompletions(const Services& services, std::shared_ptr<const HttpReque
   std::string failed;
   const Status read = ReadCompletion(body, services.options, &completion, &json, &failed);
   if (!read.ok()) return fail(ErrorOf(read, failed));
-  if (!AcquireModel(services, *model.info, &model, &error)) return fail(error);
+  if (!AcquireModel(services, model.info, &model, &error)) return fail(error);
   Result<std::vector<Prompt>> prompts = PromptsOf(*json, *model.host, services.options);
   if (!prompts.ok()) return fail(ErrorOf(prompts.status(), "prompt"));
   std::vector<PreparedPrompt> prepared;

@@ -45,7 +45,7 @@ void OpenAiEmbeddings(const Services& services, std::shared_ptr<const HttpReques
   std::string failed;
   const Status read = ReadEmbeddings(body, &call, &base64, &failed);
   if (!read.ok()) return fail(ErrorOf(read, failed));
-  if (!AcquireModel(services, *model.info, &model, &error)) return fail(error);
+  if (!AcquireModel(services, model.info, &model, &error)) return fail(error);
   const auto send = [name = model.info->spec.name, base64, reply](EmbedAnswer answer) {
     Json list = Json::array();
     for (std::vector<float>& vector : answer.vectors) {

@@ -21,7 +21,7 @@ Json ModelJson(const ModelInfo& info) {
 void OpenAiModels(const Services& services, std::shared_ptr<const HttpRequest>,
                   std::shared_ptr<Reply> reply) {
   Json list = Json::array();
-  for (const ModelInfo* info : services.models.models()) list.push_back(ModelJson(*info));
+  for (const ModelRef& info : services.models.models()) list.push_back(ModelJson(*info));
   HttpResponse response;
   response.body = WriteJson(Json{{"object", "list"}, {"data", list}});
   reply->Send(std::move(response));
@@ -30,7 +30,7 @@ void OpenAiModels(const Services& services, std::shared_ptr<const HttpRequest>,
 void OpenAiModel(const Services& services, std::shared_ptr<const HttpRequest> request,
                  std::shared_ptr<Reply> reply) {
   const std::string name = PathParameter("/v1/models/*", request->path);
-  const ModelInfo* info = services.models.Find(name);
+  const ModelRef info = services.models.Find(name);
   if (info == nullptr) {
     return reply->Send(
         ErrorResponse(Dialect::kOpenAi, ErrorOf(NotFound(services.models.Unknown(name)), "model")));

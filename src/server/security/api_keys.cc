@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <utility>
 
 #include "base/files.h"
 #include "base/sha256.h"
@@ -12,9 +14,9 @@ namespace galen::server {
 namespace {
 
 constexpr size_t kMaxKeyNameBytes = 64;
-constexpr std::string_view kAdmin = " admin";
 constexpr std::string_view kDigestPrefix = "sha256:";
 constexpr size_t kDigestDigits = 64;
+constexpr int64_t kMaxLimit = int64_t{1} << 50;
 
 bool IsName(std::string_view name) {
   return !name.empty() && name.size() <= kMaxKeyNameBytes &&
@@ -25,6 +27,22 @@ bool IsName(std::string_view name) {
 
 std::string DigestOf(std::string_view key) {
   return Sha256Hex({reinterpret_cast<const uint8_t*>(key.data()), key.size()});
+}
+
+// What stands behind a digest: false if it is not known, or comes twice.
+bool ReadRight(std::string_view word, bool* admin, KeyLimits* limits) {
+  if (word == "admin") return !std::exchange(*admin, true);
+  const std::pair<std::string_view, int64_t*> numbers[] = {{"rpm=", &limits->requests_per_minute},
+                                                           {"tpm=", &limits->tokens_per_minute},
+                                                           {"tpd=", &limits->tokens_per_day}};
+  for (const auto& [name, value] : numbers) {
+    if (!word.starts_with(name) || *value != 0) continue;
+    word.remove_prefix(name.size());
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), *value);
+    return error == std::errc() && end == word.data() + word.size() && *value > 0 &&
+           *value <= kMaxLimit;
+  }
+  return false;
 }
 
 // Reads all of both, whatever they hold.
@@ -58,8 +76,19 @@ Result<ApiKeys> ApiKeys::Parse(std::string_view text) {
     if (!IsName(name)) return bad("has a name that is none (letters, digits, - _ .)");
     if (!digest.starts_with(kDigestPrefix)) return bad("has no sha256: digest");
     digest.remove_prefix(kDigestPrefix.size());
-    const bool admin = digest.ends_with(kAdmin);
-    if (admin) digest.remove_suffix(kAdmin.size());
+    bool admin = false;
+    KeyLimits limits;
+    std::string_view rights;
+    if (const size_t end_of_digest = digest.find(' '); end_of_digest != digest.npos) {
+      rights = digest.substr(end_of_digest + 1);
+      digest = digest.substr(0, end_of_digest);
+    }
+    while (!rights.empty()) {
+      const size_t end_of_word = rights.find(' ');
+      if (!ReadRight(rights.substr(0, end_of_word), &admin, &limits))
+        return bad("has something behind the digest that is not admin, rpm=N, tpm=N or tpd=N, once");
+      rights = end_of_word == rights.npos ? "" : rights.substr(end_of_word + 1);
+    }
     if (digest.size() != kDigestDigits ||
         digest.find_first_not_of("0123456789abcdef") != digest.npos) {
       return bad("has a digest that is not 64 lower-case hexadecimal digits");
@@ -68,7 +97,7 @@ Result<ApiKeys> ApiKeys::Parse(std::string_view text) {
       if (known.name == name) return bad("repeats a name");
       if (known.digest == digest) return bad("repeats a key");
     }
-    keys.keys_.push_back({std::string(name), std::string(digest), admin});
+    keys.keys_.push_back({std::string(name), std::string(digest), admin, limits});
   }
   if (keys.keys_.empty()) return DataLoss("the file of API keys holds none");
   return keys;
@@ -92,6 +121,17 @@ std::optional<Tenant> ApiKeys::Find(std::string_view authorization) const {
   if (!bearer || found == nullptr) return std::nullopt;
   const auto* bytes = reinterpret_cast<const uint8_t*>(found->name.data());
   return Tenant{found->name, SipHash128(salt_, {bytes, found->name.size()}).low, found->admin};
+}
+
+KeyLimits ApiKeys::LimitsOf(std::string_view name) const {
+  const auto key =
+      std::find_if(keys_.begin(), keys_.end(), [&](const Key& k) { return k.name == name; });
+  return key == keys_.end() ? KeyLimits() : key->limits;
+}
+
+bool ApiKeys::has_quotas() const {
+  return std::any_of(keys_.begin(), keys_.end(),
+                     [](const Key& key) { return key.limits.tokens_per_day > 0; });
 }
 
 Result<NewKey> MakeKey(const std::string& name) {

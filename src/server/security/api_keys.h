@@ -10,26 +10,32 @@
 #include "base/siphash.h"
 #include "base/status.h"
 #include "server/http/message.h"
+#include "server/security/usage.h"
 
 namespace galen::server {
 
 class ApiKeys {
  public:
-  // Lines of "NAME sha256:HEX", with " admin" behind it for who may read the audit log; empty lines
-  // and those that begin with # are passed over. DataLoss with the number of the line, never with
-  // its text.
+  // Lines of "NAME sha256:HEX", and behind it, each once: "admin" for who may read the audit log and
+  // change models, "rpm=N", "tpm=N" and "tpd=N" for KeyLimits. Empty lines and those that begin with
+  // # are passed over. DataLoss with the number of the line, never with its text.
   static Result<ApiKeys> Parse(std::string_view text);
   static Result<ApiKeys> Read(const std::string& path);
 
   // The tenant whose key an Authorization header ("Bearer KEY") carries. Takes the same time
   // whichever key, or none, it is.
   std::optional<Tenant> Find(std::string_view authorization) const;
+  // Of the tenant of this name; none if there is no such key.
+  KeyLimits LimitsOf(std::string_view name) const;
+  // Some key has tokens_per_day.
+  bool has_quotas() const;
   size_t size() const { return keys_.size(); }
 
  private:
   struct Key {
     std::string name, digest;
     bool admin = false;
+    KeyLimits limits;
   };
   std::vector<Key> keys_;
   SipKey salt_{};

@@ -1,4 +1,4 @@
-// SHA-256 of large files by OpenSSL, which uses the processor's instructions for it.
+// By what digest the audit log names a model's weights.
 #pragma once
 
 #include <string>

@@ -40,6 +40,23 @@ TEST(ApiKeys, AdministratorsAreThoseThatTheFileNames) {
   EXPECT_FALSE(ApiKeys::Parse(a->line + " admin admin").ok());
 }
 
+TEST(ApiKeys, LimitsStandBehindTheDigest) {
+  const Result<NewKey> a = MakeKey("ward"), b = MakeKey("lab");
+  const Result<ApiKeys> keys =
+      ApiKeys::Parse(a->line + " rpm=60 tpd=100000 admin tpm=5000\n" + b->line + "\n");
+  ASSERT_TRUE(keys.ok()) << keys.status().message();
+  EXPECT_TRUE(keys->Find("Bearer " + a->key)->admin);
+  const KeyLimits limits = keys->LimitsOf("ward");
+  EXPECT_EQ(limits.requests_per_minute, 60);
+  EXPECT_EQ(limits.tokens_per_minute, 5000);
+  EXPECT_EQ(limits.tokens_per_day, 100000);
+  EXPECT_FALSE(keys->LimitsOf("lab").any());
+  EXPECT_FALSE(keys->LimitsOf("nobody").any());
+  for (const char* wrong : {" rpm=0", " rpm=-1", " rpm=", " rpm=x", " rpm=5x", " rpm=1 rpm=2",
+                            " rpm=99999999999999999999", " tokens=5", " rpm= 5"})
+    EXPECT_FALSE(ApiKeys::Parse(a->line + wrong).ok()) << wrong;
+}
+
 TEST(ApiKeys, BadFilesAreRefusedWithoutQuotingThem) {
   const std::string good = MakeKey("x")->line;
   for (const std::string& text :

@@ -16,7 +16,7 @@ void HealthLive(const Services&, std::shared_ptr<const HttpRequest>, std::shared
 void HealthReady(const Services& services, std::shared_ptr<const HttpRequest>,
                  std::shared_ptr<Reply> reply) {
   Json models = Json::object();
-  for (const ModelInfo* info : services.models.models()) models[info->spec.name] = "idle";
+  for (const ModelRef& info : services.models.models()) models[info->spec.name] = "idle";
   bool ready = !services.draining();
   for (const ModelRegistry::Loaded& loaded : services.models.loaded()) {
     const bool failed = loaded.host->failed();

@@ -4,6 +4,7 @@
 #include "server/api/write_json.h"
 #include "server/endpoints.h"
 #include "server/services.h"
+#include "server/status/openapi_library.h"
 #include "server/status/openapi_own.h"
 
 namespace galen::server {
@@ -167,11 +168,12 @@ void OpenApi(const Services& services, std::shared_ptr<const HttpRequest>,
       operation["parameters"] = {
           {{"name", "name"}, {"in", "path"}, {"required", true}, {"schema", Type("string")}}};
     }
-    if (method == "post" || path == "/api/delete") {
+    if (method == "post") {
       operation["requestBody"]["content"]["application/json"]["schema"] =
           BodyOf(endpoint.path, services.options);
     }
     DescribeOwn(endpoint.path, services.options, &operation);
+    DescribeLibrary(endpoint.method, endpoint.path, &operation);
     if (keys && !endpoint.open) operation["security"] = Json::array({{{"key", Json::array()}}});
     paths[path][method] = std::move(operation);
   }

@@ -5,6 +5,7 @@ import json
 import re
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -33,6 +34,49 @@ def check_keys(_):
         done = subprocess.run([GALEN, "serve", str(TINY / "gemma3/q8_0.gguf"), "--context", "64", "--port", "0", *args],
                               capture_output=True, text=True, timeout=60)
         assert done.returncode == 1 and done.stderr.startswith("galen: "), done
+
+
+def check_rates_and_quotas(_):
+    keys = {n: json.loads(subprocess.run([GALEN, "serve", "--new-key", n, "--json"], capture_output=True, text=True, check=True).stdout)
+            for n in ("slow", "small", "daily", "free")}
+    rights = {"slow": "rpm=2", "small": "tpm=30", "daily": "tpd=40", "free": ""}
+    header = {n: {"Authorization": "Bearer " + k["key"]} for n, k in keys.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        file, usage = Path(folder) / "keys", Path(folder) / "usage.db"
+        file.write_text("".join(f"{k['line']} {rights[n]}\n" for n, k in keys.items()))
+
+        def ask(server, name, code=200, path="/v1/chat/completions"):
+            status, headers, data = server.call("POST", path, chat("Hello", max_tokens=8), header[name])
+            assert status == code, (name, status, data)
+            return headers, json.loads(data)
+
+        def refused(server, name, words):
+            headers, answer = ask(server, name, 429)
+            assert answer["error"]["type"] == "rate_limit_error" and words in answer["error"]["message"], answer
+            return int(headers["Retry-After"])
+
+        done = subprocess.run([GALEN, "serve", str(TINY / "gemma3/q8_0.gguf"), "--port", "0", "--api-keys", file], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and "--usage" in done.stderr, done
+        with Server("--api-keys", file, "--usage", usage) as server:
+            for _ in range(2):
+                ask(server, "slow")
+            assert 1 <= refused(server, "slow", "2 requests a minute") <= 30
+            assert server.get("/v1/models", headers=header["slow"])["data"], "lists are free"
+            status, headers, data = server.call("POST", "/api/chat", {"model": "tiny", "messages": []}, header["slow"])
+            assert status == 429 and "Retry-After" in headers and "requests a minute" in json.loads(data)["error"]
+            for name, words, most in (("small", "30 tokens a minute", 120), ("daily", "40 tokens a day", 86400)):
+                used = 0
+                while used < {"small": 30, "daily": 40}[name]:
+                    used += ask(server, name)[1]["usage"]["total_tokens"]
+                assert 1 <= refused(server, name, words) <= most
+            for _ in range(4):
+                ask(server, "free")
+            # Refused before the body is read.
+            assert b" 429 " in raw(server, b"POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 1000\r\n\r\n"
+                                   % header["daily"]["Authorization"].encode())
+        with Server("--api-keys", file, "--usage", usage) as server:
+            refused(server, "daily", "40 tokens a day")
+            ask(server, "small")
 
 
 def check_log_is_clean(server):
@@ -104,6 +148,25 @@ def check_audit(_):
         log.write_text(log.read_text().replace('"status":200', '"status":201', 1))
         assert "was changed" in subprocess.run([GALEN, "audit", "verify", log], capture_output=True, text=True).stderr
         audit("verify", log, code=1)
+
+
+def check_who_hangs_up_after_the_end_was_answered(_):
+    with tempfile.TemporaryDirectory() as folder:
+        log, times = Path(folder) / "audit.log", 20
+        with Server("--audit", log) as server:
+            for path, body, end in (("/v1/chat/completions", chat("x", stream=True, max_tokens=2), b"[DONE]"),
+                                    ("/api/chat", {**chat("x"), "options": {"num_predict": 2}}, b'"done":true')):
+                body = {k: v for k, v in body.items() if path[1] == "v" or k in ("model", "messages", "options")}
+                data = json.dumps(body).encode()
+                for _ in range(times):
+                    with socket.create_connection(("127.0.0.1", server.port)) as s:
+                        s.sendall(b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (path.encode(), len(data)) + data)
+                        got = b""
+                        while end not in got:
+                            got += s.recv(1 << 16)
+                        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # at once, with a reset
+        ends = [json.loads(line)["outcome"] for line in log.read_text().splitlines() if '"event":"end"' in line]
+        assert ends == ["answered"] * 2 * times, ends
 
 
 def check_status(server):

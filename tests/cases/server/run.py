@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import client_checks  # noqa: E402
 import document_checks  # noqa: E402
 import job_checks  # noqa: E402
+import library_checks  # noqa: E402
 import media_checks  # noqa: E402
 import ollama_checks  # noqa: E402
 import openai_checks  # noqa: E402
@@ -24,7 +25,7 @@ import tool_checks  # noqa: E402
 from serving import Server  # noqa: E402
 
 MODULES = (openai_checks, tool_checks, ollama_checks, request_checks, client_checks, operation_checks, document_checks,
-           media_checks, job_checks)
+           media_checks, job_checks, library_checks)
 
 
 def main():

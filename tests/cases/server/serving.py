@@ -27,10 +27,11 @@ PLANTED = ["Mustermann-Xq7", "1964-08-12-Xq7", "gk_planted_secret"]
 class Server:
     """A running server; its log is kept."""
 
-    def __init__(self, *args, models=("tiny=" + str(TINY / "gemma3-vision"),)):
+    def __init__(self, *args, models=("tiny=" + str(TINY / "gemma3-vision"),), env=None, preexec_fn=None):
         self.log = tempfile.TemporaryFile("w+")
         command = [GALEN, "serve", *models, "--port", "0", "--context", "8192", "--threads", "2", *map(str, args)]
-        self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True,
+                                      env={**os.environ, **(env or {})}, preexec_fn=preexec_fn)
         line = self.child.stdout.readline()
         match = re.search(r":(\d+)$", line.strip())
         if not match:

@@ -15,10 +15,12 @@ import importlib.util
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "cases/server"))
+import library_checks  # noqa: E402
 import serving as cases  # noqa: E402
 import tool_checks  # noqa: E402
 
@@ -94,12 +96,39 @@ def check_ollama(server, image):
     assert seen.prompt_eval_count > whole.prompt_eval_count
     assert [m.model for m in client.ps().models] == ["tiny"]
     assert expect(ollama.ResponseError, lambda: client.chat("no", [])).status_code == 404
-    assert expect(ollama.ResponseError, lambda: client.pull("x")).status_code == 501
+    assert expect(ollama.ResponseError, lambda: client.pull("x")).status_code == 403  # without --manage-models
     assert expect(ollama.ResponseError, lambda: client.generate("tiny", "x", options={"top_k": -5})).status_code == 400
     embedded = client.embed("tiny", ["x", "y"])
     assert len(embedded.embeddings) == 2 and embedded.prompt_eval_count > 0
     assert len(client.embeddings("tiny", "x").embedding) == len(embedded.embeddings[0])
     assert client.generate("tiny", "", keep_alive=0).done_reason == "unload"
+
+
+def check_library():
+    """What `ollama pull`, `create`, `cp` and `rm` do, by the client's own functions."""
+    with library_checks.home() as place, place.serve() as server, tempfile.TemporaryDirectory() as folder:
+        client = ollama.Client(host=f"http://127.0.0.1:{server.port}")
+        told = list(client.pull("tiny", stream=True))
+        assert told[-1].status == "success" and any(t.completed == t.total == len(library_checks.GGUF) for t in told)
+        assert client.pull("tiny").status == "success"
+        assert expect(ollama.ResponseError, lambda: client.pull("none")).status_code == 404
+        assert "no such model" in str(expect(ollama.ResponseError, lambda: list(client.pull("none", stream=True))))
+        file = Path(folder) / "model.gguf"
+        file.write_bytes(library_checks.SEEING)
+        digest = client.create_blob(file)
+        assert digest == library_checks.digest(library_checks.SEEING)
+        assert client.create("made", files={"model.gguf": digest}, system="Be brief.", parameters={"num_predict": 4}).status == "success"
+        assert [t.status for t in client.create("second", from_="made", system="You count.", stream=True)][-1] == "success"
+        assert client.copy("second", "third").status == "success"
+        assert sorted(m.model for m in client.list().models) == ["made:latest", "second:latest", "third:latest", "tiny:latest"]
+        shown = client.show("third")
+        assert shown.modelinfo["general.architecture"] == "gemma3" and "num_predict 4" in shown.parameters
+        assert client.generate("third", "Hello").eval_count <= 4
+        assert "template" in str(expect(ollama.ResponseError, lambda: client.create("x", from_="made", template="{{ .Prompt }}")))
+        for name in ("made", "second", "third", "tiny"):
+            assert client.delete(name).status == "success"
+        assert client.list().models == [] and expect(ollama.ResponseError, lambda: client.delete("made")).status_code == 404
+    print("ollama: pull, create, copy, delete as expected")
 
 
 def get_lab_value(patient: int, test: str) -> str:
@@ -195,6 +224,7 @@ def main():
         print(f"openai {openai.__version__}: as expected")
         check_ollama(server, cases.png())
         print("ollama: as expected")
+    check_library()
     check_embeddings()
     check_scores()
     if cases.SMOLLM.is_file():

@@ -1,0 +1,166 @@
+#include "server/security/usage.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace galen::server {
+namespace {
+
+constexpr double kMinute = 60, kDay = 86400;
+constexpr std::chrono::seconds kWriteEvery{1};
+constexpr int64_t kKeepDays = 31;
+
+std::span<const std::vector<const char*>> Migrations() {
+  static const std::array<std::vector<const char*>, 1> kSteps = {{
+      {"CREATE TABLE days (key TEXT NOT NULL, day INTEGER NOT NULL, tokens INTEGER NOT NULL, "
+       "PRIMARY KEY (key, day)) WITHOUT ROWID"},
+  }};
+  return kSteps;
+}
+
+int64_t DayOf(double now) { return static_cast<int64_t>(std::floor(now / kDay)); }
+
+std::string Limit(int64_t number, const char* what) {
+  return "this API key may use " + std::to_string(number) + " " + what;
+}
+
+}  // namespace
+
+void Usage::Bucket::Fill(int64_t per_minute, double now) {
+  const auto most = static_cast<double>(per_minute);
+  if (!filled) level = most;
+  // A clock that was set back gives nothing, and takes nothing.
+  if (filled && now > time) level = std::min(most, level + (now - time) * most / kMinute);
+  filled = true;
+  time = now;
+}
+
+int Usage::Bucket::SecondsUntil(double wanted, int64_t per_minute) const {
+  const double seconds = (wanted - level) * kMinute / static_cast<double>(per_minute);
+  return static_cast<int>(std::clamp(std::ceil(seconds), 1.0, kDay));
+}
+
+Result<std::unique_ptr<Usage>> Usage::Open(const std::string& file, Now now) {
+  std::unique_ptr<Usage> usage(new Usage(std::move(now)));
+  if (file.empty()) return usage;
+  ASSIGN_OR_RETURN(Database database, Database::Open(file));
+  usage->database_.emplace(std::move(database));
+  const Status ready = usage->Load();
+  if (!ready.ok()) return ready.WithContext(file);
+  usage->writer_ = std::thread([u = usage.get()] { u->Loop(); });
+  return usage;
+}
+
+Usage::~Usage() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  stopping_.notify_all();
+  if (writer_.joinable()) writer_.join();
+}
+
+Status Usage::Load() {
+  RETURN_IF_ERROR(Migrate(&*database_, Migrations()));
+  const int64_t today = DayOf(now_());
+  RETURN_IF_ERROR(database_->Run("DELETE FROM days WHERE day < ?", {today - kKeepDays}));
+  return database_->Run("SELECT key, tokens FROM days WHERE day = ?", {today},
+                        [&](const std::vector<SqlValue>& row) {
+                          Key& key = keys_[std::get<std::string>(row[0])];
+                          key.day = today;
+                          key.used = std::get<int64_t>(row[1]);
+                        });
+}
+
+Usage::Key& Usage::KeyOf(const std::string& name, double now) {
+  Key& key = keys_[name];
+  if (const int64_t today = DayOf(now); today > key.day) {
+    key.day = today;
+    key.used = 0;
+    key.changed = false;  // the last second of yesterday is not worth a row
+  }
+  return key;
+}
+
+std::optional<Usage::Refusal> Usage::Admit(const std::string& name, const KeyLimits& limits) {
+  if (!limits.any()) return std::nullopt;
+  const double now = now_();
+  const std::lock_guard lock(mutex_);
+  Key& key = KeyOf(name, now);
+  if (limits.tokens_per_day > 0 && key.used >= limits.tokens_per_day) {
+    const double left = (std::floor(now / kDay) + 1) * kDay - now;
+    return Refusal{static_cast<int>(std::ceil(left)),
+                   Limit(limits.tokens_per_day, "tokens a day, and has; the day ends at 0:00 UTC")};
+  }
+  if (limits.tokens_per_minute > 0) {
+    key.tokens.Fill(limits.tokens_per_minute, now);
+    if (key.tokens.level <= 0) {
+      return Refusal{key.tokens.SecondsUntil(1, limits.tokens_per_minute),
+                     Limit(limits.tokens_per_minute, "tokens a minute, and has")};
+    }
+  }
+  if (limits.requests_per_minute > 0) {
+    key.requests.Fill(limits.requests_per_minute, now);
+    if (key.requests.level < 1) {
+      return Refusal{key.requests.SecondsUntil(1, limits.requests_per_minute),
+                     Limit(limits.requests_per_minute, "requests a minute, and has")};
+    }
+    key.requests.level -= 1;
+  }
+  return std::nullopt;
+}
+
+void Usage::Charge(const std::string& name, int64_t tokens) {
+  const double now = now_();
+  const std::lock_guard lock(mutex_);
+  Key& key = KeyOf(name, now);
+  key.used += tokens;
+  key.changed = true;
+  key.tokens.level -= static_cast<double>(tokens);
+}
+
+int64_t Usage::TokensToday(const std::string& name) {
+  const double now = now_();
+  const std::lock_guard lock(mutex_);
+  return KeyOf(name, now).used;
+}
+
+void Usage::Write() {
+  struct Row {
+    std::string key;
+    int64_t day, used;
+  };
+  std::vector<Row> rows;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [name, key] : keys_) {
+      if (std::exchange(key.changed, false)) rows.push_back({name, key.day, key.used});
+    }
+  }
+  for (const Row& row : rows) {
+    const Status written = database_->Run(
+        "INSERT INTO days (key, day, tokens) VALUES (?, ?, ?) "
+        "ON CONFLICT (key, day) DO UPDATE SET tokens = excluded.tokens",
+        {row.key, row.day, row.used});
+    if (written.ok()) continue;
+    const std::lock_guard lock(mutex_);
+    if (Key& key = keys_[row.key]; key.day == row.day) key.changed = true;
+  }
+}
+
+void Usage::Loop() {
+  std::unique_lock lock(mutex_);
+  while (!stop_) {
+    stopping_.wait_for(lock, kWriteEvery, [this] { return stop_; });
+    lock.unlock();
+    Write();
+    lock.lock();
+  }
+}
+
+}  // namespace galen::server
