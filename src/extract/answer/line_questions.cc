@@ -5,7 +5,6 @@
 #include "extract/answer/leaves.h"
 #include "extract/answer/line_schema.h"
 #include "media/document/text_lines.h"
-#include ""
 #include "media/image/resize.h"
 #include "recipes/sources.h"
 
