@@ -48,9 +48,9 @@ Result<std::vector<size_t>> PagesToRead(const Case& source, const Reader& reader
 }
 
 Result<std::vector<Answer>> Ask(Reader* reader, const Case& source, std::span<const size_t> pages,
-                   const std::string& kind, const std::string& instruction,
-                   const std::string& schema, const ExtractOptions& options,
-                   const std::function<void(std::string_view)>& on_text = {}) {
+                                const std::string& kind, const std::string& instruction,
+                                const std::string& schema, const ExtractOptions& options,
+                                const std::function<void(std::string_view)>& on_text = {}) {
   RETURN_IF_ERROR(AskedToStop(options));
   ReadRequest request;
   request.on_text = on_text;
@@ -67,9 +67,8 @@ Result<std::vector<Answer>> Ask(Reader* reader, const Case& source, std::span<co
 Status ReadGroup(Reader* reader, const Case& source, std::span<const size_t> pages,
                  const Kind& kind, const ExtractOptions& options, MergedAnswer* merged,
                  int64_t* requests, int64_t* done) {
-  const Result<std::vector<Answer>> answers = Ask(reader, source, pages, kind.id,
-                                                  InstructionFor(kind), kind.schema, options,
-                                                  options.on_text);
+  const Result<std::vector<Answer>> answers = Ask(
+      reader, source, pages, kind.id, InstructionFor(kind), kind.schema, options, options.on_text);
   if (answers.status().code() == StatusCode::kResourceExhausted && pages.size() > 1) {
     const size_t half = pages.size() / 2;
     RETURN_IF_ERROR(

@@ -1,4 +1,3 @@
-#include "extract/answer/line_schema.h"
 #include "extract/extraction.h"
 
 #include <gtest/gtest.h>
@@ -6,6 +5,7 @@
 #include <fstream>
 
 #include "base/files.h"
+#include "extract/answer/line_schema.h"
 #include "extract/checks/checks.h"
 #include "extract/output/output.h"
 #include "formats/csv.h"
@@ -161,13 +161,13 @@ TEST(Extraction, AsksTheReaderWhereWordsDoNotSay) {
 }
 
 TEST(Extraction, MergesLinesAndSaysWhereTheyStand) {
-  const std::string unit = R"(,"unit":"mmol/L","reference_low":135,"reference_high":145,"flag":"N"}]})";
-  FixtureReader reader({*EmptyDocument(FindKind("lab_report")->schema),
-                        R"({"patient":{"name":"Jane Roe"}})",
-                        R"({"results":[{"test":"Sodium","value":139)" + unit,
-                        R"({"results":[{"test":"Potassium","value":null)" + unit,
-                        R"({"patient":{"sex":"female"}})"},
-                       true);
+  const std::string unit =
+      R"(,"unit":"mmol/L","reference_low":135,"reference_high":145,"flag":"N"}]})";
+  FixtureReader reader(
+      {*EmptyDocument(FindKind("lab_report")->schema), R"({"patient":{"name":"Jane Roe"}})",
+       R"({"results":[{"test":"Sodium","value":139)" + unit,
+       R"({"results":[{"test":"Potassium","value":null)" + unit, R"({"patient":{"sex":"female"}})"},
+      true);
   reader.by_lines = true;
   const std::string picture = WriteImage("slip.png", 10, 30);
   const auto result = Read(&reader, "lab_report", {picture});

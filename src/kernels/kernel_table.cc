@@ -24,7 +24,8 @@ KernelTable Build(Isa isa) {
 
 }  // namespace
 
-// Only what this processor has is built: the code that fills a table may itself use its instructions.
+// Only what this processor has is built: the code that fills a table may itself use its
+// instructions.
 const KernelTable& KernelsFor(Isa isa) {
   static const std::map<Isa, KernelTable> tables = [] {
     std::map<Isa, KernelTable> built;

@@ -45,8 +45,9 @@ std::string WithoutNames(std::string text, const std::string& path, const DicomS
   const DicomSource& source = set.files[static_cast<size_t>(k)];
   for (const std::string& name : {source.member, source.path}) {
     if (name.empty() || name == path) continue;
-    for (size_t at; (at = text.find(name)) != text.npos;) {
-      text.replace(at, name.size(), "file " + std::to_string(k + 1));
+    const std::string number = "file " + std::to_string(k + 1);
+    for (size_t at = 0; (at = text.find(name, at)) != text.npos; at += number.size()) {
+      text.replace(at, name.size(), number);
     }
   }
   return text;

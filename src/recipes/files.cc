@@ -52,7 +52,8 @@ Result<std::vector<std::string>> PicturesOfFolder(const std::string& path) {
        it.increment(error)) {
     if (!it->is_regular_file(error)) continue;
     const std::string file = it->path().string();
-    if (it->path().filename() == "DICOMDIR" || HeadOf(file).substr(kDicomAt) == "DICM") {
+    if (it->path().filename() == "DICOMDIR" || HasEnding(file, {".dcm"}) ||
+        HeadOf(file).substr(kDicomAt) == "DICM") {
       return std::vector<std::string>();
     }
     if (IsPictureName(file)) pictures.push_back(file);

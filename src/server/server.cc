@@ -221,7 +221,7 @@ class Server::Impl : public HttpHandler {
   Metrics metrics_;
   const Router router_;
   std::optional<ApiKeys> keys_;
-  std::unique_ptr<Usage> usage_;  // outlives the models, which charge it
+  std::unique_ptr<Usage> usage_;     // outlives the models, which charge it
   std::unique_ptr<AuditLog> audit_;  // outlives what writes it
   std::unique_ptr<JobBoard> jobs_;   // outlives the work on documents
   std::unique_ptr<ModelRegistry> models_;

@@ -94,7 +94,8 @@ constexpr char kSchema[] = R"({"type":"object","properties":{
   "date":{"type":["string","null"],"format":"date"},
   "who":{"$ref":"#/$defs/who"},
   "rows":{"type":"array","items":{"type":"object","properties":{
-    "test":{"type":"string"},"flag":{"enum":["N","H"]},"unit":{"type":["string","null"]}},
+    "test":{"type":"string"},"flag":{"enum":["N","H"]},"unit":{"type":["string","null"]},
+    "mark":{"type":"string","enum":["a"]}},
     "required":["test","flag","unit"],"additionalProperties":false}}},
   "required":["date","who","rows"],"additionalProperties":false,
   "$defs":{"who":{"type":"object","properties":{"name":{"type":["string","null"]}},"required":["name"],
@@ -113,6 +114,8 @@ TEST(LineSchema, AllowsPartsOfTheDocument) {
   EXPECT_EQ(rows["items"]["properties"]["test"]["type"], Json::parse(R"(["string","null"])"));
   EXPECT_EQ(rows["items"]["properties"]["flag"]["enum"], Json::parse(R"(["N","H",null])"));
   EXPECT_EQ(rows["items"]["properties"]["unit"]["type"], Json::parse(R"(["string","null"])"));
+  EXPECT_EQ(rows["items"]["properties"]["mark"],
+            Json::parse(R"({"type":["string","null"],"enum":["a",null]})"));
 }
 
 TEST(LineSchema, KnowsTheEmptyDocumentAndWhatAnEntryLacks) {
@@ -125,7 +128,8 @@ TEST(LineSchema, KnowsTheEmptyDocumentAndWhatAnEntryLacks) {
 }
 
 TEST(LineSchema, RefusesWhatItDoesNotUnderstand) {
-  const auto schema = LineSchema(R"({"type":"object","properties":{"a":{"anyOf":[{"type":"string"}]}}})");
+  const auto schema =
+      LineSchema(R"({"type":"object","properties":{"a":{"anyOf":[{"type":"string"}]}}})");
   EXPECT_EQ(schema.status().code(), StatusCode::kUnsupported);
   EXPECT_NE(schema.status().message().find("anyOf"), std::string::npos);
   EXPECT_FALSE(EmptyDocument(R"({"$ref":"#/$defs/a","$defs":{"a":{"$ref":"#/$defs/a"}}})").ok());

@@ -88,9 +88,9 @@ Result<std::vector<LineQuestion>> AskAboutLines(const ModelFiles& files, const R
     for (const TextLine& line : found) {
       if (request.cancelled && request.cancelled()) return Cancelled("the reading was stopped");
       const auto unit = [&](int64_t n) { return static_cast<double>(n) / picture.scale; };
-      const PagePart at = {page,
-                           {unit(line.box.left), unit(line.box.top), unit(line.box.right),
-                            unit(line.box.bottom)}};
+      const PagePart at = {
+          page,
+          {unit(line.box.left), unit(line.box.top), unit(line.box.right), unit(line.box.bottom)}};
       const Image strip = ToRgb(LineStrip(picture.image, line, shape, typical));
       ASSIGN_OR_RETURN(LineQuestion question, Ask(files, strip, at, request, options));
       questions.push_back(std::move(question));
@@ -108,9 +108,10 @@ Result<std::vector<Answer>> AnswersOfLines(const std::string& schema,
     Answer& answer = answers[i];
     answer.read_at = questions[i].at;
     ASSIGN_OR_RETURN(const ParsedAnswer parsed, ParseAnswer(answer.text));
-    if (parsed.leaves.empty()) continue;
+    const bool cut = !answer.complete || !parsed.whole;
+    if (parsed.leaves.empty() && !cut) continue;
     ASSIGN_OR_RETURN(const bool lacks, LacksValues(schema, parsed.document));
-    answer.incomplete = lacks || !answer.complete || !parsed.whole;
+    answer.incomplete = lacks || cut;
     kept.push_back(std::move(answer));
   }
   return kept;

@@ -11,13 +11,20 @@ namespace {
 constexpr int kMaxDepth = 32;
 constexpr std::string_view kDefinitions = "#/$defs/";
 // Keywords with schemas below them that are not looked into.
-constexpr std::string_view kNotTaken[] = {"allOf",          "anyOf",
-                                          "oneOf",          "not",
-                                          "if",             "prefixItems",
-                                          "contains",       "patternProperties",
-                                          "propertyNames",  "dependentSchemas",
-                                          "$dynamicRef",    "unevaluatedProperties",
-                                          "minProperties",  "dependentRequired",
+constexpr std::string_view kNotTaken[] = {"allOf",
+                                          "anyOf",
+                                          "oneOf",
+                                          "not",
+                                          "if",
+                                          "prefixItems",
+                                          "contains",
+                                          "patternProperties",
+                                          "propertyNames",
+                                          "dependentSchemas",
+                                          "$dynamicRef",
+                                          "unevaluatedProperties",
+                                          "minProperties",
+                                          "dependentRequired",
                                           "unevaluatedItems"};
 
 class SchemaView {
@@ -52,27 +59,28 @@ class SchemaView {
   const OrderedJson& root_;
 };
 
-bool Allows(const OrderedJson& node, std::string_view type) {
-  const auto is = [&](const OrderedJson& t) { return t.is_string() && t == type; };
-  if (node.contains("enum")) {
-    const OrderedJson& values = node["enum"];
-    return type == "null" && values.is_array() &&
-           std::find(values.begin(), values.end(), OrderedJson()) != values.end();
-  }
-  if (!node.contains("type")) return false;
+bool EnumAllowsNull(const OrderedJson& node) {
+  if (!node.contains("enum")) return true;
+  const OrderedJson& values = node["enum"];
+  return std::find(values.begin(), values.end(), OrderedJson()) != values.end();
+}
+
+bool TypeAllowsNull(const OrderedJson& node) {
+  if (!node.contains("type")) return true;
+  const auto is = [](const OrderedJson& t) { return t.is_string() && t == "null"; };
   const OrderedJson& types = node["type"];
   return types.is_array() ? std::any_of(types.begin(), types.end(), is) : is(types);
 }
+
+bool AllowsNull(const OrderedJson& node) { return EnumAllowsNull(node) && TypeAllowsNull(node); }
 
 bool HasProperties(const OrderedJson& node) {
   return node.contains("properties") && node["properties"].is_object();
 }
 
 OrderedJson OrNull(OrderedJson node) {
-  if (Allows(node, "null")) return node;
-  if (node.contains("enum")) {
-    node["enum"].push_back(nullptr);
-  } else if (node.contains("type")) {
+  if (!EnumAllowsNull(node)) node["enum"].push_back(nullptr);
+  if (!TypeAllowsNull(node)) {
     if (!node["type"].is_array()) node["type"] = OrderedJson::array({node["type"]});
     node["type"].push_back("null");
   }
@@ -118,7 +126,7 @@ bool NullMissing(const SchemaView& view, const OrderedJson& from, const Json& va
   const Result<const OrderedJson*> found = view.Resolve(from, depth);
   if (!found.ok()) return false;
   const OrderedJson& node = **found;
-  if (value.is_null()) return !Allows(node, "null");
+  if (value.is_null()) return !AllowsNull(node);
   if (HasProperties(node) && value.is_object()) {
     for (const auto& [name, child] : node["properties"].items()) {
       const auto at = value.find(name);

@@ -83,24 +83,32 @@ Result<std::vector<Answer>> ModelReader::AnswersTo(const std::vector<LineQuestio
   ASSIGN_OR_RETURN(const std::string schema, LineSchema(request.schema));
   ASSIGN_OR_RETURN(const std::shared_ptr<const grammar::Constraint> constraint,
                    ConstraintOf(schema));
+  std::vector<TextRequest> texts;
+  for (const LineQuestion& question : questions) {
+    TextRequest& text = texts.emplace_back(question.request);
+    text.prompt = question.prompt.tokens;
+    text.constraint = constraint;
+    ASSIGN_OR_RETURN(text.media, session_->images->EncodePrompt(question.prompt, question.images));
+  }
   std::vector<int64_t> ids;
   std::vector<Result<TextResult>> results(questions.size(), Cancelled("the reading was stopped"));
-  for (size_t i = 0; i < questions.size(); ++i) {
-    TextRequest text = questions[i].request;
-    text.prompt = questions[i].prompt.tokens;
-    text.constraint = constraint;
-    ASSIGN_OR_RETURN(text.media,
-                     session_->images->EncodePrompt(questions[i].prompt, questions[i].images));
-    ASSIGN_OR_RETURN(
-        const int64_t id,
-        SubmitText(*engine_, session_->files(), std::move(text),
-                   [&results, i](Result<TextResult> result) { results[i] = std::move(result); }));
-    ids.push_back(id);
+  Status refused = OkStatus();
+  for (size_t i = 0; i < texts.size() && refused.ok(); ++i) {
+    const Result<int64_t> id =
+        SubmitText(*engine_, session_->files(), std::move(texts[i]),
+                   [&results, i](Result<TextResult> result) { results[i] = std::move(result); });
+    if (id.ok()) ids.push_back(*id);
+    refused = id.status();
   }
-  while (engine_->Step()) {
-    if (!request.cancelled || !request.cancelled()) continue;
+  // The engine keeps nothing that points at what ends here.
+  const auto cancel = [&] {
     for (const int64_t id : ids) engine_->Cancel(id);
+  };
+  if (!refused.ok()) cancel();
+  while (engine_->Step()) {
+    if (request.cancelled && request.cancelled()) cancel();
   }
+  RETURN_IF_ERROR(refused);
   std::vector<Answer> answers;
   for (const Result<TextResult>& result : results) {
     if (!result.ok()) return result.status();

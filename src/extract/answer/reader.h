@@ -47,7 +47,7 @@ struct ReaderIdentity {
   std::string digest;        // "sha256:..." of its weights' file or files; empty: not known
   std::string architecture;  // "gemma3"
   std::vector<std::string> adapters;
-  bool sees_images = false;  // reads page pictures; else the words of the page
+  bool sees_images = false;        // reads page pictures; else the words of the page
   std::vector<std::string> kinds;  // of documents that it can read; empty: it takes any question
 };
 

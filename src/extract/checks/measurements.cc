@@ -104,7 +104,8 @@ class MeasurementCheck {
   // The mark in the row of a result: a word that is nothing else of the record.
   bool MarkBeside(const Record& record, Mark* mark) const {
     const Value* value = record.Use("value");
-    if (value == nullptr || !value->evidence || !value->evidence->compared || !record.anchor) return false;
+    if (value == nullptr || !value->evidence || !value->evidence->compared || !record.anchor)
+      return false;
     const Span& at = value->evidence->span;
     const PageIndex& page = answer_->pages[at.page];
     const auto& words = page.page().words;
@@ -133,7 +134,8 @@ class MeasurementCheck {
   static bool OfThisRecord(const Record& record, size_t page, size_t word) {
     return std::any_of(record.fields.begin(), record.fields.end(), [&](const auto& field) {
       const auto& evidence = field.second->evidence;
-      return evidence && evidence->compared && evidence->span.page == page && evidence->span.Holds(word);
+      return evidence && evidence->compared && evidence->span.page == page &&
+             evidence->span.Holds(word);
     });
   }
 

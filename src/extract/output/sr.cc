@@ -2,7 +2,9 @@
 // evaluations, checks, sources.
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "extract/output/output.h"
@@ -338,8 +340,14 @@ class SrWriter {
     for (const RecordSpec& spec : e_.kind->records) {
       if (path.starts_with(spec.at + "/")) return;
     }
-    if (IsMeasure(value) || path.starts_with("/patient/")) return;
-    const std::string text = TextOf(&value);
+    static constexpr std::string_view kInHeader[] = {"/patient/name", "/patient/patient_id",
+                                                     "/patient/date_of_birth", "/patient/sex"};
+    if (IsMeasure(value) ||
+        std::find(std::begin(kInHeader), std::end(kInHeader), path) != std::end(kInHeader)) {
+      return;
+    }
+    const bool truth = Usable(&value) && value.leaf.value.is_boolean();
+    const std::string text = truth ? (value.leaf.value.get<bool>() ? "yes" : "no") : TextOf(&value);
     if (text.empty()) return;
     const bool allergy = value.field != nullptr && value.field->use == "allergy";
     tree_.Text(Link::kContains, allergy ? Own("allergy", "Allergy") : FieldCode(path), text,

@@ -6,7 +6,8 @@ namespace galen {
 
 Digest128 DigestOf(const SipKey& key, const ImageProcessor& processor, const PreparedImage& image) {
   const std::string_view version = processor.version();
-  const uint64_t numbers[] = {version.size(), static_cast<uint64_t>(image.pixels.width),
+  const uint64_t numbers[] = {version.size(),
+                              static_cast<uint64_t>(image.pixels.width),
                               static_cast<uint64_t>(image.pixels.height),
                               static_cast<uint64_t>(image.pixels.channels),
                               static_cast<uint64_t>(image.tokens),

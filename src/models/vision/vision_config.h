@@ -13,8 +13,8 @@
 
 namespace galen {
 
-// A model that reads documents line by line (docs/decisions/0004-reading-by-lines.md): each image is
-// the strip of one line of print, at its own size.
+// A model that reads documents line by line (docs/decisions/0004-reading-by-lines.md): each image
+// is the strip of one line of print, at its own size.
 struct PageLines {
   int64_t row_height = 16;  // pixels
   int64_t row_width = 256;

@@ -65,12 +65,12 @@ extract::PageQuestionOptions HostReader::QuestionOptions() const {
 
 Result<HostReader::Asked> HostReader::Ask(EncodedPrompt prompt, std::vector<PreparedViews> images,
                                           TextRequest request, const std::string& schema) {
-  ASSIGN_OR_RETURN(constraint_,
-                   model_.host->CachedConstraint(
-                       "pages " + schema,
-                       [&](const std::shared_ptr<const grammar::Vocabulary>& vocabulary) {
-                         return extract::AnswerConstraint(schema, vocabulary);
-                       }));
+  ASSIGN_OR_RETURN(
+      constraint_,
+      model_.host->CachedConstraint(
+          "pages " + schema, [&](const std::shared_ptr<const grammar::Vocabulary>& vocabulary) {
+            return extract::AnswerConstraint(schema, vocabulary);
+          }));
   GenerateJob job;
   job.prompt = std::move(prompt);
   job.images = std::move(images);

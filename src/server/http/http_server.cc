@@ -369,8 +369,8 @@ asio::awaitable<bool> HttpServer::Impl::ServeOne(Stream& stream, beast::flat_buf
   framing.head_only = request->method == "HEAD";
   framing.chunked = parser.get().version() >= 11;
   if (!refusal) request->sink = handler_.SinkOf(*request);
-  const auto limit = static_cast<uint64_t>(
-      request->sink != nullptr ? request->sink->max_bytes() : options_.max_body_bytes);
+  const auto limit = static_cast<uint64_t>(request->sink != nullptr ? request->sink->max_bytes()
+                                                                    : options_.max_body_bytes);
   if (!refusal && parser.content_length().value_or(0) > limit)
     refusal = handler_.Error(request->path, 413, TextOf(413));
   parser.body_limit(limit);
@@ -496,8 +496,7 @@ asio::awaitable<bool> HttpServer::Impl::ReadIntoSink(Stream& stream, beast::flat
     lowest.expires_never();
     const std::string_view got(piece.data(), piece.size() - parser.get().body().size);
     asio::awaitable<Status> write = WriteTo(request.sink.get(), got);
-    const Status written =
-        co_await asio::co_spawn(disk_, std::move(write), asio::use_awaitable);
+    const Status written = co_await asio::co_spawn(disk_, std::move(write), asio::use_awaitable);
     if (!written.ok()) {
       *refusal = handler_.Error(request.path, StatusOfSink(written), written.message());
       co_return true;

@@ -24,12 +24,12 @@ struct HttpOptions {
   int64_t max_body_bytes = int64_t{64} << 20;
   int64_t max_body_total = int64_t{512} << 20;       // of all requests being read or answered
   std::chrono::milliseconds header_timeout{10'000};  // from the first byte awaited to the last
-  std::chrono::milliseconds body_timeout{60'000};  // of the whole body; of a sink's, each MiB
+  std::chrono::milliseconds body_timeout{60'000};    // of the whole body; of a sink's, each MiB
   std::chrono::milliseconds idle_timeout{75'000};    // between requests of a connection
   std::chrono::milliseconds write_timeout{30'000};   // of what is ready to be written
   std::chrono::milliseconds drain_timeout{30'000};
   std::chrono::milliseconds gone_check{100};  // how often it is looked whether a client has left
-  bool handle_signals = false;  // SIGTERM and SIGINT drain; a second one ends at once
+  bool handle_signals = false;                // SIGTERM and SIGINT drain; a second one ends at once
 };
 
 // What the server above tells of each request when it is over.

@@ -158,7 +158,8 @@ Status Library::Copy(const ModelInfo& source, const std::string& client_name) {
   ASSIGN_OR_RETURN(const OllamaName name, MayName(client_name));
   const ModelSpec& spec = source.spec;
   if (source.adapters != 0) {
-    return InvalidArgument("'" + spec.name + "' is a model with an adapter, which the store "
+    return InvalidArgument("'" + spec.name +
+                           "' is a model with an adapter, which the store "
                            "cannot hold; `galen adapter merge` makes a model of its own of it");
   }
   if (!IsDirectory(spec.path)) {
@@ -169,10 +170,10 @@ Status Library::Copy(const ModelInfo& source, const std::string& client_name) {
   const bool plain = IsLocalName(name.model) && name.tag == OllamaName().tag &&
                      name.space == OllamaName().space && name.host == OllamaName().host;
   if (spec.stored.empty() || !plain) {
-    return InvalidArgument(
-        "'" + spec.name + "' is a directory of safetensors; " +
-        (spec.stored.empty() ? "`galen import` brings it into the store"
-                             : "a copy of it can have a plain name only, without / and :"));
+    return InvalidArgument("'" + spec.name + "' is a directory of safetensors; " +
+                           (spec.stored.empty()
+                                ? "`galen import` brings it into the store"
+                                : "a copy of it can have a plain name only, without / and :"));
   }
   Result<StoredModel> model = store_.FindLocal(spec.stored);
   if (IsHubName(spec.stored)) {
