@@ -111,9 +111,10 @@ Status Serve(const ServeOptions& o) {
 }
 
 void AddSecurityOptions(CLI::App& verb, ServeOptions* o) {
-  verb.add_option("--api-keys", o->server.api_keys,
-                  "File of hashed API keys, a line 'NAME sha256:HEX' each, and behind it what holds "
-                  "for the key: admin, rpm=N, tpm=N, tpd=N; requests then need one")
+  verb.add_option(
+          "--api-keys", o->server.api_keys,
+          "File of hashed API keys, a line 'NAME sha256:HEX' each, and behind it what holds "
+          "for the key: admin, rpm=N, tpm=N, tpd=N; requests then need one")
       ->type_name("FILE");
   verb.add_option("--usage", o->server.usage,
                   "Database of the tokens that keys have used today (tpd=N)")
@@ -244,8 +245,8 @@ void AddServe(CLI::App& app, Action* action) {
   AddLimitOptions(*verb, o.get());
   verb->callback([o, action] {
     if (o->models.empty() && o->new_key.empty() && !o->server.manage_models) {
-      RequireUsage(InvalidArgument(
-          "name at least one model: galen serve [NAME=]MODEL; or --manage-models"));
+      RequireUsage(
+          InvalidArgument("name at least one model: galen serve [NAME=]MODEL; or --manage-models"));
     }
     *action = [o] { return Serve(*o); };
   });

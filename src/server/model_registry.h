@@ -24,7 +24,7 @@ struct AdapterSpec {
 struct ModelSpec {
   std::string name;
   std::string path;
-  std::string mmproj;  // empty: the one beside the model that fits
+  std::string mmproj;      // empty: the one beside the model that fits
   std::string system;      // system text where a conversation has none
   std::string parameters;  // defaults of the options of /api/chat and /api/generate, JSON
   std::string license;

@@ -22,15 +22,15 @@ struct ServerOptions {
   bool allow_insecure = false;  // another address than loopback without keys or without TLS
   bool load_on_demand = false;  // else all models are loaded at start
 
-  bool manage_models = false;   // clients may pull, create, copy and delete models
+  bool manage_models = false;  // clients may pull, create, copy and delete models
   std::vector<std::string> pull_from = {"hub", "ollama"};  // and hosts of other registries
-  bool offline = false;            // nothing is fetched; also by the environment
-  std::string token_file;          // of the hub's token; empty: as FindHubToken looks for it
-  size_t max_pulls = 4;            // at a time
+  bool offline = false;    // nothing is fetched; also by the environment
+  std::string token_file;  // of the hub's token; empty: as FindHubToken looks for it
+  size_t max_pulls = 4;    // at a time
   int64_t max_blob_bytes = int64_t{64} << 30;
 
-  int workers = 4;              // threads that prepare prompts and wait for models to load
-  int document_workers = 4;     // documents at work at a time
+  int workers = 4;           // threads that prepare prompts and wait for models to load
+  int document_workers = 4;  // documents at work at a time
 
   // Limits of one request.
   int max_json_depth = 64;

@@ -96,8 +96,8 @@ Result<StoredModel> ImportModel(const ModelStore& store, ImportPlan plan,
   RETURN_IF_ERROR(store.Prepare());
   RETURN_IF_ERROR(CheckRoom(store, model.bytes()));
   for (size_t i = 0; i < model.files.size(); ++i) {
-    ASSIGN_OR_RETURN(const StoredFile copied, CopyToBlob(store, plan.sources[i], options.on_bytes,
-                                                         options.cancelled));
+    ASSIGN_OR_RETURN(const StoredFile copied,
+                     CopyToBlob(store, plan.sources[i], options.on_bytes, options.cancelled));
     model.files[i].sha256 = copied.sha256;
     model.files[i].size = copied.size;
   }

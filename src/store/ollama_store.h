@@ -12,9 +12,9 @@
 namespace galen {
 
 struct OllamaModel {
-  std::string model;      // path of the GGUF blob
-  std::string projector;  // of the image projector's, empty if the model has none of its own
-  std::string system;     // system text, empty if none
+  std::string model;       // path of the GGUF blob
+  std::string projector;   // of the image projector's, empty if the model has none of its own
+  std::string system;      // system text, empty if none
   std::string parameters;  // its defaults of /api/chat's options, JSON; empty if none
   std::string license;     // empty if none
 };

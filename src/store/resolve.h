@@ -10,9 +10,9 @@
 namespace galen {
 
 struct ModelLocation {
-  std::string path;       // a GGUF file, or the directory of a checkpoint
-  std::string projector;  // a GGUF model's image projector, empty if none comes with it
-  std::string system;     // system text that comes with an Ollama model
+  std::string path;        // a GGUF file, or the directory of a checkpoint
+  std::string projector;   // a GGUF model's image projector, empty if none comes with it
+  std::string system;      // system text that comes with an Ollama model
   std::string parameters;  // as OllamaModel::parameters
   std::string license;     // one line, of an Ollama model the whole text; empty: nothing is known
   std::string name;        // in galen's store, as the manifest says it; empty: it is not of it

@@ -15,8 +15,7 @@ uint64_t DrawSeed() {
 
 }  // namespace
 
-bool FindModel(const Services& services, const OrderedJson& body, ModelRef* info,
-               ApiError* error) {
+bool FindModel(const Services& services, const OrderedJson& body, ModelRef* info, ApiError* error) {
   const auto it = body.is_object() ? body.find("model") : body.end();
   std::string failed = "model";
   if (!body.is_object()) {

@@ -63,8 +63,7 @@ struct ModelForRequest {
   double load_seconds = 0;
 };
 // 400 without a name, 404 with near names, 503 with sizes where it does not fit.
-bool FindModel(const Services& services, const OrderedJson& body, ModelRef* info,
-               ApiError* error);
+bool FindModel(const Services& services, const OrderedJson& body, ModelRef* info, ApiError* error);
 bool AcquireModel(const Services& services, const ModelRef& info, ModelForRequest* model,
                   ApiError* error);
 

@@ -48,7 +48,7 @@ class BodySink {
 struct HttpRequest : RequestHead {
   PatientText body;
   std::shared_ptr<BodySink> sink;  // took the body instead, if there is one
-  std::string id;  // of this request, in logs and X-Request-Id
+  std::string id;                  // of this request, in logs and X-Request-Id
   Tenant tenant;
 };
 

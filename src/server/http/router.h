@@ -32,7 +32,7 @@ struct Endpoint {
   bool quick = false;
   bool open = false;  // needs no API key
   const char* summary = "";
-  bool changes = false;    // models of the server: for admins, where it allows that at all
+  bool changes = false;  // models of the server: for admins, where it allows that at all
   SinkFn sink = nullptr;
 };
 

@@ -14,9 +14,8 @@ constexpr char kPath[] = "/api/blobs/*";
 }  // namespace
 
 std::shared_ptr<BodySink> OllamaBlobSink(const Services& services, const HttpRequest& request) {
-  return std::make_shared<BlobUpload>(services.library->store(),
-                                      PathParameter(kPath, request.path), request.content_length,
-                                      services.options.max_blob_bytes);
+  return std::make_shared<BlobUpload>(services.library->store(), PathParameter(kPath, request.path),
+                                      request.content_length, services.options.max_blob_bytes);
 }
 
 void OllamaPutBlob(const Services& services, std::shared_ptr<const HttpRequest> request,
@@ -43,11 +42,9 @@ void OllamaPutBlob(const Services& services, std::shared_ptr<const HttpRequest> 
 void OllamaHasBlob(const Services& services, std::shared_ptr<const HttpRequest> request,
                    std::shared_ptr<Reply> reply) {
   const Result<std::string> digest = ParseBlobDigest(PathParameter(kPath, request->path));
-  if (!digest.ok())
-    return reply->Send(ErrorResponse(Dialect::kOllama, ErrorOf(digest.status())));
+  if (!digest.ok()) return reply->Send(ErrorResponse(Dialect::kOllama, ErrorOf(digest.status())));
   if (!FileExists(services.library->store().BlobPath(*digest))) {
-    return reply->Send(
-        ErrorResponse(Dialect::kOllama, ErrorOf(NotFound("there is no such blob"))));
+    return reply->Send(ErrorResponse(Dialect::kOllama, ErrorOf(NotFound("there is no such blob"))));
   }
   HttpResponse response;
   response.content_type.clear();

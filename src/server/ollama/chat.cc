@@ -34,8 +34,8 @@ void OllamaChat(const Services& services, std::shared_ptr<const HttpRequest> req
   OllamaParams params;
   ChatCall call;
   std::string failed;
-  const Status read = ReadChat(body, services.options, model.info->spec.parameters, &params, &call,
-                               &failed);
+  const Status read =
+      ReadChat(body, services.options, model.info->spec.parameters, &params, &call, &failed);
   if (!read.ok()) return fail(ErrorOf(read, failed));
   const bool empty = call.conversation.messages.empty();
   if (!AcquireForOllama(services, params, true, empty, &model, reply.get(), &error))

@@ -42,15 +42,15 @@ Status ReadCreate(const OrderedJson& body, CreateCall* call, std::string* failed
   RETURN_IF_ERROR(status);
   if (const OrderedJson* files = fields.Object("files", &status)) call->files = *files;
   RETURN_IF_ERROR(status);
-  RETURN_IF_ERROR(fields.Refuse("template", "a model keeps the template of its files",
-                                {OrderedJson("")}));
+  RETURN_IF_ERROR(
+      fields.Refuse("template", "a model keeps the template of its files", {OrderedJson("")}));
   RETURN_IF_ERROR(fields.Refuse("adapters",
                                 "the store holds no models with adapters; `galen adapter merge` "
                                 "makes a model of its own of one",
                                 {OrderedJson::object()}));
   RETURN_IF_ERROR(fields.Refuse("quantize", "`galen quantize` does it", {OrderedJson("")}));
-  RETURN_IF_ERROR(fields.Refuse("messages", "a model keeps no conversation",
-                                {OrderedJson::array()}));
+  RETURN_IF_ERROR(
+      fields.Refuse("messages", "a model keeps no conversation", {OrderedJson::array()}));
   RETURN_IF_ERROR(fields.Refuse("modelfile", "its contents are sent as fields: from, system, ...",
                                 {OrderedJson("")}));
   RETURN_IF_ERROR(fields.Refuse("path", "no path is opened for a request", {OrderedJson("")}));
@@ -72,7 +72,8 @@ Result<bool> IsProjector(const std::string& path, const std::string& name) {
 // A decoder, and its image projector where there is one.
 Status PartsOfFiles(const ModelStore& store, const OrderedJson& files, ModelParts* parts) {
   for (const auto& [name, value] : files.items()) {
-    const std::string field = "files." + name.substr(0, 200);
+    std::string field = "files.";
+    field.append(name, 0, 200);
     if (!value.is_string()) return InvalidArgument("'" + field + "' must be a digest");
     const Result<std::string> digest = ParseBlobDigest(value.get<std::string>());
     if (!digest.ok()) return digest.status().WithContext("'" + field + "'");
@@ -87,8 +88,8 @@ Status PartsOfFiles(const ModelStore& store, const OrderedJson& files, ModelPart
                              "); directories of safetensors come into the store by `galen import`");
     }
     std::string& part = *projector ? parts->projector : parts->model;
-    if (!part.empty()) return InvalidArgument("'files' has two " +
-                                              std::string(*projector ? "projectors" : "models"));
+    if (!part.empty())
+      return InvalidArgument(*projector ? "'files' has two projectors" : "'files' has two models");
     part = path;
   }
   return parts->model.empty() ? InvalidArgument("'files' has a projector, but no model")
@@ -98,11 +99,13 @@ Status PartsOfFiles(const ModelStore& store, const OrderedJson& files, ModelPart
 Status PartsOfModel(const ModelInfo& info, ModelParts* parts) {
   const ModelSpec& spec = info.spec;
   if (info.adapters != 0) {
-    return InvalidArgument("'from': '" + spec.name + "' is a model with an adapter; `galen adapter "
+    return InvalidArgument("'from': '" + spec.name +
+                           "' is a model with an adapter; `galen adapter "
                            "merge` makes a model of its own of it");
   }
   if (IsDirectory(spec.path)) {
-    return InvalidArgument("'from': '" + spec.name + "' is a directory of safetensors, of which the "
+    return InvalidArgument("'from': '" + spec.name +
+                           "' is a directory of safetensors, of which the "
                            "store can hold no changed model; `galen quantize` makes a GGUF file");
   }
   *parts = {spec.path,       spec.mmproj,  spec.system,

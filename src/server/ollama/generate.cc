@@ -67,8 +67,8 @@ void OllamaGenerate(const Services& services, std::shared_ptr<const HttpRequest>
   if (!ReadRequest(services, *http, &body, &model.info, &error)) return fail(error);
   GenerateRequest request;
   std::string failed;
-  const Status read = ReadGenerate(body, services.options, model.info->spec.parameters, &request,
-                                   &failed);
+  const Status read =
+      ReadGenerate(body, services.options, model.info->spec.parameters, &request, &failed);
   if (!read.ok()) return fail(ErrorOf(read, failed));
   const bool empty = request.prompt.empty() && request.images.empty();
   if (!AcquireForOllama(services, request.params, false, empty, &model, reply.get(), &error))

@@ -1,5 +1,5 @@
-// What Ollama's clients ask about models: GET /api/tags, POST /api/show, GET /api/ps; and what galen
-// does not do, POST /api/push.
+// What Ollama's clients ask about models: GET /api/tags, POST /api/show, GET /api/ps; and what
+// galen does not do, POST /api/push.
 #include "base/rfc3339.h"
 #include "server/api/fields.h"
 #include "server/api/generate.h"

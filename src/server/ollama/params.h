@@ -20,7 +20,8 @@ struct OllamaParams {
 Status ReadOllamaParams(Fields* fields, const std::string& defaults, std::string* failed,
                         OllamaParams* params);
 
-// Whether all of these can become a model's own defaults; each that would have no effect is refused.
+// Whether all of these can become a model's own defaults; each that would have no effect is
+// refused.
 Status CheckParameters(const OrderedJson& parameters, std::string* failed);
 
 // "5m", "1h30m", "-1", "0"; numbers are seconds.

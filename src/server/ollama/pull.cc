@@ -22,9 +22,8 @@ void SayEvent(const PullEvent& event, ChangeAnswer* answer) {
       return answer->Say({{"status", "pulling manifest"}});
     case PullEvent::Kind::kFile:
     case PullEvent::Kind::kProgress: {
-      Json line = {{"status", PullingText(event)},
-                   {"digest", event.digest},
-                   {"total", event.file_total}};
+      Json line = {
+          {"status", PullingText(event)}, {"digest", event.digest}, {"total", event.file_total}};
       if (event.file_done > 0) line["completed"] = event.file_done;
       return answer->Say(line);
     }
@@ -44,8 +43,8 @@ void SayEvent(const PullEvent& event, ChangeAnswer* answer) {
 Status ReadPull(const OrderedJson& body, bool* stream, std::string* failed) {
   Fields fields(body, "", failed);
   RETURN_IF_ERROR(fields.Bool("stream", stream));
-  RETURN_IF_ERROR(fields.Refuse("insecure", "certificates are always checked",
-                                {OrderedJson(false)}));
+  RETURN_IF_ERROR(
+      fields.Refuse("insecure", "certificates are always checked", {OrderedJson(false)}));
   RETURN_IF_ERROR(fields.Refuse("username", "registries that want a login are not supported",
                                 {OrderedJson("")}));
   RETURN_IF_ERROR(fields.Refuse("password", "registries that want a login are not supported",
