@@ -48,11 +48,19 @@ bool Library::IsFixed(const std::string& name) const {
 }
 
 void Library::ServeStore() {
+  const std::lock_guard lock(changing_);
   std::vector<std::string> names, faults;
   for (const StoredModel& model : store_.Models(&faults)) names.push_back(model.name);
   for (const ModelStore::OllamaEntry& entry : store_.OllamaModels(&faults))
     names.push_back(entry.name.text());
   for (const std::string& fault : faults) log_.Event("not_served", {{"why", fault}});
+  if (faults.empty()) {  // else it is not known what is there
+    for (const ModelRef& info : models_.models()) {
+      const std::string& stored = info->spec.stored;
+      if (stored.empty() || IsFixed(info->spec.name)) continue;
+      if (std::find(names.begin(), names.end(), stored) == names.end()) models_.Remove(*info);
+    }
+  }
   for (const std::string& name : names) {
     if (!models_.FindStored(name).empty()) continue;
     const std::string client = ClientNameOf(name);
@@ -158,7 +166,8 @@ Status Library::Copy(const ModelInfo& source, const std::string& client_name) {
   ASSIGN_OR_RETURN(const OllamaName name, MayName(client_name));
   const ModelSpec& spec = source.spec;
   if (source.adapters != 0) {
-    return InvalidArgument("'" + spec.name + "' is a model with an adapter, which the store "
+    return InvalidArgument("'" + spec.name +
+                           "' is a model with an adapter, which the store "
                            "cannot hold; `galen adapter merge` makes a model of its own of it");
   }
   if (!IsDirectory(spec.path)) {
@@ -169,10 +178,10 @@ Status Library::Copy(const ModelInfo& source, const std::string& client_name) {
   const bool plain = IsLocalName(name.model) && name.tag == OllamaName().tag &&
                      name.space == OllamaName().space && name.host == OllamaName().host;
   if (spec.stored.empty() || !plain) {
-    return InvalidArgument(
-        "'" + spec.name + "' is a directory of safetensors; " +
-        (spec.stored.empty() ? "`galen import` brings it into the store"
-                             : "a copy of it can have a plain name only, without / and :"));
+    return InvalidArgument("'" + spec.name + "' is a directory of safetensors; " +
+                           (spec.stored.empty()
+                                ? "`galen import` brings it into the store"
+                                : "a copy of it can have a plain name only, without / and :"));
   }
   Result<StoredModel> model = store_.FindLocal(spec.stored);
   if (IsHubName(spec.stored)) {

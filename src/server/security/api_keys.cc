@@ -86,7 +86,8 @@ Result<ApiKeys> ApiKeys::Parse(std::string_view text) {
     while (!rights.empty()) {
       const size_t end_of_word = rights.find(' ');
       if (!ReadRight(rights.substr(0, end_of_word), &admin, &limits))
-        return bad("has something behind the digest that is not admin, rpm=N, tpm=N or tpd=N, once");
+        return bad(
+            "has something behind the digest that is not admin, rpm=N, tpm=N or tpd=N, once");
       rights = end_of_word == rights.npos ? "" : rights.substr(end_of_word + 1);
     }
     if (digest.size() != kDigestDigits ||

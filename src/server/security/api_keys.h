@@ -16,9 +16,9 @@ namespace galen::server {
 
 class ApiKeys {
  public:
-  // Lines of "NAME sha256:HEX", and behind it, each once: "admin" for who may read the audit log and
-  // change models, "rpm=N", "tpm=N" and "tpd=N" for KeyLimits. Empty lines and those that begin with
-  // # are passed over. DataLoss with the number of the line, never with its text.
+  // Lines of "NAME sha256:HEX", and behind it, each once: "admin" for who may read the audit log
+  // and change models, "rpm=N", "tpm=N" and "tpd=N" for KeyLimits. Empty lines and those that begin
+  // with # are passed over. DataLoss with the number of the line, never with its text.
   static Result<ApiKeys> Parse(std::string_view text);
   static Result<ApiKeys> Read(const std::string& path);
 
@@ -29,6 +29,8 @@ class ApiKeys {
   KeyLimits LimitsOf(std::string_view name) const;
   // Some key has tokens_per_day.
   bool has_quotas() const;
+  // The prefix caches of tenants that stay are theirs after a file was read again.
+  void KeepSaltOf(const ApiKeys& other) { salt_ = other.salt_; }
   size_t size() const { return keys_.size(); }
 
  private:
