@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
+#include <mutex>
 #include <new>
 #include <optional>
 
@@ -66,12 +67,7 @@ class Server::Impl : public HttpHandler {
   Status Open(const std::vector<ModelSpec>& models) {
     RETURN_IF_ERROR(CheckExposure(options_));
     if (!options_.api_keys.empty()) {
-      ASSIGN_OR_RETURN(keys_, ApiKeys::Read(options_.api_keys));
-      if (keys_->has_quotas() && options_.usage.empty()) {
-        return InvalidArgument(options_.api_keys +
-                               ": a key has tokens a day (tpd=N): say with --usage FILE where it "
-                               "is kept how many it has used");
-      }
+      ASSIGN_OR_RETURN(keys_, ReadKeys());
       ASSIGN_OR_RETURN(usage_, Usage::Open(options_.usage, SecondsNow));
     }
     if (!options_.audit.empty()) {
@@ -113,13 +109,26 @@ class Server::Impl : public HttpHandler {
 
   HttpServer& http() { return *http_; }
 
+  // What cannot be read again stays as it was.
+  void Reload() override {
+    const Status certificate = http_->ReloadCertificate();
+    boost::asio::post(workers_, [this, certificate] {
+      const Status keys = ReloadKeys();
+      if (library_) library_->ServeStore();
+      log_.Event("reloaded", {{"keys", keys.ok() ? "ok" : keys.message()},
+                              {"certificate", certificate.ok() ? "ok" : certificate.message()},
+                              {"models", models_->models().size()}});
+    });
+  }
+
   std::optional<HttpResponse> Admit(const RequestHead& head, Tenant* tenant) override {
-    const bool local = IsLoopback(options_.http.host) && !keys_;
+    const std::shared_ptr<const ApiKeys> keys = Keys();
+    const bool local = IsLoopback(options_.http.host) && keys == nullptr;
     if (const std::string fault = BrowserFault(head, local); !fault.empty())
       return Error(head.path, 403, fault);
     const Match match = router_.Find(head.method, head.path);
-    if (keys_ && !(match.endpoint != nullptr && match.endpoint->open)) {
-      const std::optional<Tenant> found = keys_->Find(head.authorization);
+    if (keys != nullptr && !(match.endpoint != nullptr && match.endpoint->open)) {
+      const std::optional<Tenant> found = keys->Find(head.authorization);
       if (!found)
         return Error(head.path, 401, "a valid API key is needed: Authorization: Bearer KEY");
       *tenant = *found;
@@ -138,7 +147,7 @@ class Server::Impl : public HttpHandler {
                    "clients cannot change the models of this server; its operator allows it with "
                    "--manage-models");
     }
-    if (match.endpoint->changes && keys_ && !tenant->admin)
+    if (match.endpoint->changes && keys != nullptr && !tenant->admin)
       return Error(head.path, 403, "models are changed by keys with the right 'admin' alone");
     if (draining_ && !match.endpoint->quick) {
       HttpResponse response = Error(head.path, 503, "this server is being stopped");
@@ -146,8 +155,8 @@ class Server::Impl : public HttpHandler {
       return response;
     }
     // Lists and health cost nothing.
-    if (keys_ && !match.endpoint->quick) {
-      const auto refusal = usage_->Admit(tenant->name, keys_->LimitsOf(tenant->name));
+    if (keys != nullptr && !match.endpoint->quick) {
+      const auto refusal = usage_->Admit(tenant->name, keys->LimitsOf(tenant->name));
       if (refusal) {
         HttpResponse response = Error(head.path, 429, refusal->message);
         response.headers.emplace_back("Retry-After", std::to_string(refusal->retry_after));
@@ -197,6 +206,30 @@ class Server::Impl : public HttpHandler {
   }
 
  private:
+  Result<std::shared_ptr<const ApiKeys>> ReadKeys() const {
+    ASSIGN_OR_RETURN(ApiKeys keys, ApiKeys::Read(options_.api_keys));
+    if (keys.has_quotas() && options_.usage.empty()) {
+      return InvalidArgument(options_.api_keys +
+                             ": a key has tokens a day (tpd=N): say with --usage FILE where it "
+                             "is kept how many it has used");
+    }
+    if (const auto before = Keys()) keys.KeepSaltOf(*before);
+    return std::make_shared<const ApiKeys>(std::move(keys));
+  }
+
+  Status ReloadKeys() {
+    if (options_.api_keys.empty()) return OkStatus();
+    ASSIGN_OR_RETURN(const std::shared_ptr<const ApiKeys> keys, ReadKeys());
+    const std::lock_guard lock(keys_mutex_);
+    keys_ = keys;
+    return OkStatus();
+  }
+
+  std::shared_ptr<const ApiKeys> Keys() const {
+    const std::lock_guard lock(keys_mutex_);
+    return keys_;
+  }
+
   // A bug of ours fails the request, not the process.
   void Call(const Endpoint& endpoint, const std::shared_ptr<const HttpRequest>& request,
             const std::shared_ptr<Reply>& reply) {
@@ -220,10 +253,11 @@ class Server::Impl : public HttpHandler {
   ServerLog log_;
   Metrics metrics_;
   const Router router_;
-  std::optional<ApiKeys> keys_;
-  std::unique_ptr<Usage> usage_;     // outlives the models, which charge it
-  std::unique_ptr<AuditLog> audit_;  // outlives what writes it
-  std::unique_ptr<JobBoard> jobs_;   // outlives the work on documents
+  mutable std::mutex keys_mutex_;
+  std::shared_ptr<const ApiKeys> keys_;  // null: none are used
+  std::unique_ptr<Usage> usage_;         // outlives the models, which charge it
+  std::unique_ptr<AuditLog> audit_;      // outlives what writes it
+  std::unique_ptr<JobBoard> jobs_;       // outlives the work on documents
   std::unique_ptr<ModelRegistry> models_;
   std::optional<Library> library_;
   std::optional<Services> services_;

@@ -46,11 +46,15 @@ Result<OllamaModel> FindOllamaModel(std::string_view name, const std::string& gi
                         : kind == "license" ? &model.license
                                             : nullptr;
     if (kind != "model" && kind != "projector" && text == nullptr) continue;
+    if (text == &model.license) {  // of which there may be several; a model answers without it
+      const Result<std::string> content =
+          ReadFile(root + "/blobs/sha256-" + layer.sha256, kMaxText);
+      if (content.ok()) *text += (text->empty() ? "" : "\n") + *content;
+      continue;
+    }
     ASSIGN_OR_RETURN(const std::string blob, BlobPath(root, path, layer));
     if (text != nullptr) {
-      ASSIGN_OR_RETURN(const std::string content, ReadFile(blob, kMaxText));
-      if (text == &model.license && !text->empty()) *text += "\n";
-      *text = text == &model.license ? *text + content : content;
+      ASSIGN_OR_RETURN(*text, ReadFile(blob, kMaxText));
       continue;
     }
     std::string& file = kind == "model" ? model.model : model.projector;

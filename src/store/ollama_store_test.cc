@@ -33,8 +33,10 @@ class OllamaStore : public testing::Test {
 TEST_F(OllamaStore, NamesAndDefaults) {
   const std::string manifest = "{\"schemaVersion\":2,\"layers\":[" + Layer("model", 'a') + "," +
                                Layer("projector", 'b') + "," + Layer("system", 'c') + "," +
-                               Layer("license", 'd') + "]}";
-  Blob('a'), Blob('b'), Blob('c', "Be brief.");
+                               Layer("license", 'd') + "," + Layer("license", 'f') + "," +
+                               Layer("params", 'e') + "]}";
+  Blob('a'), Blob('b'), Blob('c', "Be brief."), Blob('e', "{\"top_k\":3}"),
+      Blob('f', "House terms");
   Write("manifests/registry.ollama.ai/library/medgemma1.5/latest", manifest);
   Write("manifests/registry.ollama.ai/ada/net/4b", manifest);
   Write("manifests/localhost:5000/ada/net/latest", manifest);
@@ -46,6 +48,8 @@ TEST_F(OllamaStore, NamesAndDefaults) {
     EXPECT_EQ(model->model, root_ + "/blobs/sha256-" + Digest('a'));
     EXPECT_EQ(model->projector, root_ + "/blobs/sha256-" + Digest('b'));
     EXPECT_EQ(model->system, "Be brief.");
+    EXPECT_EQ(model->parameters, "{\"top_k\":3}");
+    EXPECT_EQ(model->license, "House terms") << "the other one is missing, which ends nothing";
   }
 }
 

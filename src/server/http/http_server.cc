@@ -23,6 +23,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
+#include <mutex>
 #include <set>
 
 #include "server/http/wire.h"
@@ -95,13 +96,18 @@ bool PeerHasLeft(int socket) {
 class HttpServer::Impl {
  public:
   Impl(const HttpOptions& options, HttpHandler* handler)
-      : options_(options), handler_(*handler), acceptor_(context_), signals_(context_) {}
+      : options_(options),
+        handler_(*handler),
+        acceptor_(context_),
+        signals_(context_),
+        hangups_(context_) {}
 
   Status Listen();
   void Run();
   void Stop() {
     asio::post(context_, [this] { Drain(); });
   }
+  Status ReloadCertificate();
   int port() const { return acceptor_port_; }
   int64_t connections() const { return open_.load(std::memory_order_relaxed); }
 
@@ -166,12 +172,14 @@ class HttpServer::Impl {
   template <typename Stream>
   asio::awaitable<void> Close(Stream& stream);
   void Drain();
+  void AwaitHangup();
   asio::awaitable<void> FinishDraining();
   std::string NextId();
 
   const HttpOptions options_;
   HttpHandler& handler_;
-  std::optional<asio::ssl::context> tls_;
+  std::mutex tls_mutex_;
+  std::shared_ptr<asio::ssl::context> tls_;  // null: no TLS
   std::set<Connection*> connections_;
   std::atomic<int64_t> open_{0};
   int acceptor_port_ = 0;
@@ -181,7 +189,7 @@ class HttpServer::Impl {
   // Behind all that connections touch when they end: destroying it destroys their coroutines.
   asio::io_context context_{1};
   tcp::acceptor acceptor_;
-  asio::signal_set signals_;
+  asio::signal_set signals_, hangups_;
   asio::thread_pool disk_{1};  // ends before the coroutines whose bytes it writes
 };
 
@@ -208,22 +216,39 @@ Status HttpServer::Impl::Listen() {
   if (options_.handle_signals) {
     signals_.add(SIGTERM);
     signals_.add(SIGINT);
+    hangups_.add(SIGHUP);
   }
+  return ReloadCertificate();
+}
+
+Status HttpServer::Impl::ReloadCertificate() {
   if (options_.tls_certificate.empty()) return OkStatus();
-  tls_.emplace(asio::ssl::context::tls_server);
-  tls_->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
-                    asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
-                    asio::ssl::context::no_tlsv1_1);
-  tls_->use_certificate_chain_file(options_.tls_certificate, error);
+  Error error;
+  const auto tls = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+  tls->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
+                   asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
+                   asio::ssl::context::no_tlsv1_1);
+  tls->use_certificate_chain_file(options_.tls_certificate, error);
   if (error) return IoError(options_.tls_certificate + ": " + error.message());
-  tls_->use_private_key_file(options_.tls_key, asio::ssl::context::pem, error);
+  tls->use_private_key_file(options_.tls_key, asio::ssl::context::pem, error);
   if (error) return IoError(options_.tls_key + ": " + error.message());
+  const std::lock_guard lock(tls_mutex_);
+  tls_ = tls;
   return OkStatus();
+}
+
+void HttpServer::Impl::AwaitHangup() {
+  hangups_.async_wait([this](const Error& error, int) {
+    if (error) return;
+    handler_.Reload();
+    AwaitHangup();
+  });
 }
 
 void HttpServer::Impl::Run() {
   asio::co_spawn(context_, Accept(), asio::detached);
   if (options_.handle_signals) {
+    AwaitHangup();
     signals_.async_wait([this](const Error& error, int) {
       if (error) return;
       Drain();
@@ -286,7 +311,7 @@ asio::awaitable<void> HttpServer::Impl::Accept() {
     Error ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     if (connections() >= options_.max_connections) continue;  // closes it
-    if (tls_) {
+    if (!options_.tls_certificate.empty()) {
       asio::co_spawn(context_, ServeTls(std::move(socket)), asio::detached);
     } else {
       asio::co_spawn(
@@ -301,7 +326,11 @@ asio::awaitable<void> HttpServer::Impl::Accept() {
 }
 
 asio::awaitable<void> HttpServer::Impl::ServeTls(tcp::socket socket) {
-  beast::ssl_stream<beast::tcp_stream> stream(beast::tcp_stream(std::move(socket)), *tls_);
+  const std::shared_ptr<asio::ssl::context> tls = [this] {
+    const std::lock_guard lock(tls_mutex_);
+    return tls_;
+  }();
+  beast::ssl_stream<beast::tcp_stream> stream(beast::tcp_stream(std::move(socket)), *tls);
   {
     const Connection connection(this, &beast::get_lowest_layer(stream).socket());
     beast::get_lowest_layer(stream).expires_after(options_.header_timeout);
@@ -432,12 +461,22 @@ asio::awaitable<bool> HttpServer::Impl::Answer(Stream& stream, Connection& conne
                                                Framing framing, Exchange exchange) {
   const Clock::time_point begin = Clock::now();
   const std::shared_ptr<Reply> reply = connection.reply;
-  const auto timer = std::make_shared<asio::steady_timer>(context_);
-  // The timer's wait is cancelled on this thread only: a wake that comes between Take and the wait
-  // runs after the wait has begun.
-  reply->SetWake([this, timer] { asio::post(context_, [timer] { timer->cancel(); }); });
+  struct Wake {
+    explicit Wake(asio::io_context& context) : timer(context) {}
+    asio::steady_timer timer;
+    bool came = false;
+  };
+  // Both are of this thread only. A wake may come while bytes are being sent, too.
+  const auto wake = std::make_shared<Wake>(context_);
+  reply->SetWake([this, wake] {
+    asio::post(context_, [wake] {
+      wake->came = true;
+      wake->timer.cancel();
+    });
+  });
   bool ended = false, sent_ok = true, unsent = false;
   while (!ended) {
+    wake->came = false;
     Reply::Ready ready = reply->Take();
     ended = ready.ended;
     std::string bytes;
@@ -458,8 +497,9 @@ asio::awaitable<bool> HttpServer::Impl::Answer(Stream& stream, Connection& conne
       if (!sent_ok) break;
     }
     if (ended) break;
-    timer->expires_after(options_.gone_check);
-    auto [error] = co_await timer->async_wait(kToken);
+    if (wake->came) continue;
+    wake->timer.expires_after(options_.gone_check);
+    auto [error] = co_await wake->timer.async_wait(kToken);
     if (!error && (PeerHasLeft(connection.plain->native_handle()) || reply->gone())) {
       sent_ok = false;
       unsent = true;
@@ -558,6 +598,7 @@ HttpServer::~HttpServer() = default;
 int HttpServer::port() const { return impl_->port(); }
 void HttpServer::Run() { impl_->Run(); }
 void HttpServer::Stop() { impl_->Stop(); }
+Status HttpServer::ReloadCertificate() { return impl_->ReloadCertificate(); }
 int64_t HttpServer::connections() const { return impl_->connections(); }
 
 }  // namespace galen::server

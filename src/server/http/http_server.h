@@ -29,7 +29,8 @@ struct HttpOptions {
   std::chrono::milliseconds write_timeout{30'000};   // of what is ready to be written
   std::chrono::milliseconds drain_timeout{30'000};
   std::chrono::milliseconds gone_check{100};  // how often it is looked whether a client has left
-  bool handle_signals = false;                // SIGTERM and SIGINT drain; a second one ends at once
+  // SIGTERM and SIGINT drain, a second one ends at once; SIGHUP is told to the handler.
+  bool handle_signals = false;
 };
 
 // What the server above tells of each request when it is over.
@@ -54,6 +55,8 @@ class HttpHandler {
   virtual HttpResponse Error(const std::string& path, int status, const std::string& message) = 0;
   virtual void Done(const Exchange& exchange) = 0;
   virtual void Draining() = 0;
+  // SIGHUP: what lies in files may be read again.
+  virtual void Reload() {}
 };
 
 class HttpServer {
@@ -69,6 +72,9 @@ class HttpServer {
   // From any thread.
   void Stop();
   int64_t connections() const;  // open now; from any thread
+  // Reads certificate and key again, for connections that come from now on. From any thread.
+  // Errors: as of Create; those that are in use stay.
+  Status ReloadCertificate();
 
  private:
   class Impl;

@@ -48,11 +48,19 @@ bool Library::IsFixed(const std::string& name) const {
 }
 
 void Library::ServeStore() {
+  const std::lock_guard lock(changing_);
   std::vector<std::string> names, faults;
   for (const StoredModel& model : store_.Models(&faults)) names.push_back(model.name);
   for (const ModelStore::OllamaEntry& entry : store_.OllamaModels(&faults))
     names.push_back(entry.name.text());
   for (const std::string& fault : faults) log_.Event("not_served", {{"why", fault}});
+  if (faults.empty()) {  // else it is not known what is there
+    for (const ModelRef& info : models_.models()) {
+      const std::string& stored = info->spec.stored;
+      if (stored.empty() || IsFixed(info->spec.name)) continue;
+      if (std::find(names.begin(), names.end(), stored) == names.end()) models_.Remove(*info);
+    }
+  }
   for (const std::string& name : names) {
     if (!models_.FindStored(name).empty()) continue;
     const std::string client = ClientNameOf(name);

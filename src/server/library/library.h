@@ -22,7 +22,8 @@ class Library {
   const ModelStore& store() const { return store_; }
   Pulls& pulls() { return pulls_; }
 
-  // Offers what the store has beside the models of the command line. What cannot be read is logged.
+  // Offers what the store has beside the models of the command line, and what is no longer there no
+  // more. What cannot be read is logged.
   void ServeStore();
 
   // The full name in the store of what a client asks to pull. InvalidArgument: no name, a name that

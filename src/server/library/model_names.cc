@@ -33,7 +33,8 @@ Result<std::string> StoreNameOf(std::string_view name) {
       IsOllamaName(name) ? std::string(name) : std::string(kOllama) + std::string(name);
   const Result<OllamaName> parsed = ParseOllamaName(text);
   if (parsed.ok()) return parsed->text();
-  return InvalidArgument("'" + std::string(name.substr(0, 200)) +
+  const std::string shown(name.substr(0, 200));
+  return InvalidArgument("'" + shown +
                          "' cannot be the name of a model; it is [namespace/]model[:tag], or "
                          "hf.co/org/name[:variant] for one of the hub");
 }

@@ -72,7 +72,8 @@ Result<bool> IsProjector(const std::string& path, const std::string& name) {
 // A decoder, and its image projector where there is one.
 Status PartsOfFiles(const ModelStore& store, const OrderedJson& files, ModelParts* parts) {
   for (const auto& [name, value] : files.items()) {
-    const std::string field = "files." + name.substr(0, 200);
+    std::string field = "files.";
+    field.append(name, 0, 200);
     if (!value.is_string()) return InvalidArgument("'" + field + "' must be a digest");
     const Result<std::string> digest = ParseBlobDigest(value.get<std::string>());
     if (!digest.ok()) return digest.status().WithContext("'" + field + "'");
@@ -88,8 +89,7 @@ Status PartsOfFiles(const ModelStore& store, const OrderedJson& files, ModelPart
     }
     std::string& part = *projector ? parts->projector : parts->model;
     if (!part.empty())
-      return InvalidArgument("'files' has two " +
-                             std::string(*projector ? "projectors" : "models"));
+      return InvalidArgument(*projector ? "'files' has two projectors" : "'files' has two models");
     part = path;
   }
   return parts->model.empty() ? InvalidArgument("'files' has a projector, but no model")

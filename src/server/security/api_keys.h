@@ -29,6 +29,8 @@ class ApiKeys {
   KeyLimits LimitsOf(std::string_view name) const;
   // Some key has tokens_per_day.
   bool has_quotas() const;
+  // The prefix caches of tenants that stay are theirs after a file was read again.
+  void KeepSaltOf(const ApiKeys& other) { salt_ = other.salt_; }
   size_t size() const { return keys_.size(); }
 
  private:

@@ -155,8 +155,8 @@ void Usage::Write() {
 
 void Usage::Loop() {
   std::unique_lock lock(mutex_);
-  while (!stop_) {
-    stopping_.wait_for(lock, kWriteEvery, [this] { return stop_; });
+  for (bool last = false; !last;) {
+    last = stopping_.wait_for(lock, kWriteEvery, [this] { return stop_; });
     lock.unlock();
     Write();
     lock.lock();

@@ -1,6 +1,7 @@
 #include "server/security/usage.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 

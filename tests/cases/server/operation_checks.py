@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import signal
 import socket
@@ -77,6 +78,41 @@ def check_rates_and_quotas(_):
         with Server("--api-keys", file, "--usage", usage) as server:
             refused(server, "daily", "40 tokens a day")
             ask(server, "small")
+
+
+def check_reload(_):
+    """SIGHUP: keys, their limits and rights, certificate, and what another process has put into the store."""
+    keys = {n: json.loads(subprocess.run([GALEN, "serve", "--new-key", n, "--json"], capture_output=True, text=True, check=True).stdout)
+            for n in ("old", "new")}
+    header = {n: {"Authorization": "Bearer " + k["key"]} for n, k in keys.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        file, env = Path(folder) / "keys", {"GALEN_STORE": f"{folder}/store"}
+        file.write_text(keys["old"]["line"] + "\n")
+        with Server("--api-keys", file, "--manage-models", env=env) as server:
+            def reload(text):
+                file.write_text(text)
+                before = server.read_log().count('"reloaded"')
+                server.child.send_signal(signal.SIGHUP)
+                deadline = time.monotonic() + 20 * SLOW
+                while server.read_log().count('"reloaded"') == before:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.02)
+                return [line for line in server.read_log().splitlines() if '"reloaded"' in line][-1]
+
+            for n, code in (("old", 200), ("new", 401)):
+                assert server.call("GET", "/api/tags", headers=header[n])[0] == code
+            assert server.call("POST", "/v1/chat/completions", chat("x"), header["old"])[0] == 200
+            subprocess.run([GALEN, "import", str(TINY / "gemma3/q8_0.gguf"), "--name", "brought"], check=True, env={**os.environ, **env}, capture_output=True)
+            assert '"keys":"ok"' in reload(f"{keys['old']['line']} rpm=1\n{keys['new']['line']} admin\n")
+            assert {m["name"] for m in server.get("/api/tags", headers=header["new"])["models"]} == {"tiny", "brought"}
+            assert [server.call("POST", "/v1/chat/completions", chat("x"), header["old"])[0] for _ in range(2)] == [200, 429]
+            subprocess.run([GALEN, "rm", "brought"], check=True, env={**os.environ, **env}, capture_output=True)
+            # What cannot be read changes nothing, and the log says so.
+            said = reload("no keys\n")
+            assert "line 1" in said and "no keys" not in said, said
+            assert {m["name"] for m in server.get("/api/tags", headers=header["new"])["models"]} == {"tiny"}
+            assert '"keys":"ok"' in reload(keys["new"]["line"] + "\n")
+            assert server.call("GET", "/api/tags", headers=header["old"])[0] == 401
 
 
 def check_log_is_clean(server):
