@@ -111,6 +111,16 @@ Result<std::vector<extract::Answer>> HostReader::ReadLines(const extract::ReadRe
   // A few at a time: together they are computed as a batch, and others find places in the queue.
   std::vector<extract::Answer> answers;
   std::deque<Asked> asked;
+  // Whatever ends this: nothing goes on that nobody reads.
+  struct CancelRest {
+    ModelHost& host;
+    const std::deque<Asked>& asked;
+    void Now() const {
+      for (const Asked& one : asked) host.Cancel(one.id);
+    }
+    ~CancelRest() { Now(); }
+  };
+  const CancelRest rest{*model_.host, asked};
   Status failed = OkStatus();
   const auto take = [&] {
     Result<extract::Answer> answer = AnswerTo(std::move(asked.front()));
@@ -133,7 +143,7 @@ Result<std::vector<extract::Answer>> HostReader::ReadLines(const extract::ReadRe
       failed = next.status();
     }
   }
-  // Questions that were asked end before what they need does.
+  if (!failed.ok()) rest.Now();
   while (!asked.empty()) take();
   RETURN_IF_ERROR(failed);
   return extract::AnswersOfLines(request.schema, questions, std::move(answers));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <span>
+#include <vector>
 
 #include "base/files.h"
 #include "media/dicom/file_sources.h"
@@ -17,7 +19,17 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "values are sent as they lie in memory");
 
 constexpr size_t kMostBytes = size_t{32} << 20;  // of values, beyond the first frame
+constexpr size_t kMostHeader = size_t{16} << 20;
+constexpr size_t kMostSlices = 4096;
+constexpr size_t kMostWindows = 64, kMostTables = 16;  // of one slice
+constexpr size_t kBytesOfEntry = 6;                    // of a table, as JSON
+constexpr int64_t kMostFailed = 100;                   // frames, before a request is given up
 constexpr size_t kMostWarnings = 100;
+
+template <typename T>
+std::span<const T> First(const std::vector<T>& values, size_t most) {
+  return std::span<const T>(values).first(std::min(values.size(), most));
+}
 
 const char* TypeName(SampleType type) {
   switch (type) {
@@ -99,15 +111,27 @@ class Packer {
     Warn(status.message());
   }
 
+  // Whoever claims millions of frames and has none is not asked for each. left: frames of the file
+  // that are passed over then.
+  Status CheckFailed(int64_t left) {
+    if (++failed_ <= kMostFailed) return OkStatus();
+    count_ += left;
+    return DataLoss("more than " + std::to_string(kMostFailed) + " frames cannot be read");
+  }
+
   // Counts one more frame; whether it is to be read.
   bool Wanted() { return count_++ >= from_ && next_ < 0; }
 
   // False: there is no room for it, and `next` says so.
   bool Place(const std::vector<uint8_t>& values, Json slice) {
-    if (!slices_.empty() && data_.size() + values.size() > kMostBytes) {
+    const size_t header = WriteJson(slice).size();
+    if (!slices_.empty() &&
+        (data_.size() + values.size() > kMostBytes || slices_.size() >= kMostSlices ||
+         header_bytes_ + header > kMostHeader)) {
       next_ = count_ - 1;
       return false;
     }
+    header_bytes_ += header;
     data_.append((8 - data_.size() % 8) % 8, '\0');
     slice["offset"] = data_.size();
     data_.append(reinterpret_cast<const char*>(values.data()), values.size());
@@ -152,6 +176,7 @@ class Packer {
       const Result<Image> image = DecodeImage(bytes, decode, &warnings);
       if (!image.ok()) {
         Failed(image.status().WithContext(path));
+        RETURN_IF_ERROR(CheckFailed(info->frames - frame - 1));
         continue;
       }
       for (const std::string& warning : warnings) Warn(path + ": " + warning);
@@ -211,6 +236,7 @@ class Packer {
       const Result<FrameValues> values = ReadFrameValues(file, frame);
       if (!values.ok()) {
         Failed(values.status().WithContext(path));
+        RETURN_IF_ERROR(CheckFailed(file.frames() - frame - 1));
         continue;
       }
       for (const DicomWarning& warning : values->warnings) Warn(path + ": " + warning.text);
@@ -246,12 +272,16 @@ class Packer {
                   {"series_number", OrNull(info.series_number)},
                   {"lossy", info.lossy},
                   {"header", SliceHeaderJson(file, frame)}};
-    for (const DicomWindow& window : values.windows) {
+    if (values.windows.size() > kMostWindows || values.tables.size() > kMostTables) {
+      Warn("a picture has more than " + std::to_string(kMostWindows) + " windows or " +
+           std::to_string(kMostTables) + " tables; the first are given");
+    }
+    for (const DicomWindow& window : First(values.windows, kMostWindows)) {
       slice["windows"].push_back({{"center", window.center},
                                   {"width", window.width},
                                   {"function", FunctionName(window.function)}});
     }
-    for (const dicom::LookupTable& table : values.tables) {
+    for (const dicom::LookupTable& table : First(values.tables, kMostTables)) {
       slice["tables"].push_back(TableNumber(table));
     }
     return slice;
@@ -262,6 +292,7 @@ class Packer {
     const Json json = {{"first", table.first}, {"bits", table.bits}, {"entries", table.entries}};
     const auto known = std::find(tables_.begin(), tables_.end(), json);
     if (known != tables_.end()) return static_cast<size_t>(known - tables_.begin());
+    header_bytes_ += kBytesOfEntry * table.entries.size();
     tables_.push_back(json);
     return tables_.size() - 1;
   }
@@ -272,6 +303,8 @@ class Packer {
   const std::stop_token stop_;
   int64_t count_ = 0;  // frames seen so far
   int64_t next_ = -1;
+  int64_t failed_ = 0;       // frames that could not be read
+  size_t header_bytes_ = 0;  // of slices_ and tables_, about
   Status first_error_;
   Json slices_ = Json::array(), tables_ = Json::array(), warnings_ = Json::array();
   std::string data_;

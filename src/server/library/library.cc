@@ -9,6 +9,7 @@ namespace galen::server {
 namespace {
 
 constexpr std::string_view kLatest = ":latest";
+constexpr size_t kMostText = size_t{1} << 20;  // what the store reads again
 
 std::string WithoutLatest(std::string name) {
   if (name.ends_with(kLatest)) name.erase(name.size() - kLatest.size());
@@ -74,7 +75,10 @@ void Library::ServeStore() {
 Status Library::Serve(const std::string& stored) {
   ASSIGN_OR_RETURN(const ModelSpec found, SpecOf(stored));
   const std::vector<ModelRef> served = models_.FindStored(stored);
-  if (served.empty()) return models_.Put(found);
+  if (served.empty()) {
+    RETURN_IF_ERROR(IsFree(stored));
+    return models_.Put(found);
+  }
   for (const ModelRef& info : served) {  // under the names, and with the adapters, that they have
     ModelSpec spec = found;
     spec.name = info->spec.name;
@@ -93,7 +97,9 @@ Result<std::string> Library::MayPull(const std::string& client_name) const {
   std::string place = "hub";
   if (IsOllamaName(stored)) {
     ASSIGN_OR_RETURN(const OllamaName name, ParseOllamaName(stored));
-    place = name.host == OllamaName().host ? "ollama" : name.host;
+    // A host may be called like one of the words that --pull-from takes.
+    const bool word = name.host == "hub" || name.host == "ollama";
+    place = name.host == OllamaName().host ? "ollama" : word ? "https://" + name.host : name.host;
   }
   if (!allowed(place)) {
     return InvalidArgument("'" + client_name + "' would be fetched from " +
@@ -107,7 +113,19 @@ Result<std::string> Library::MayPull(const std::string& client_name) const {
                            "' is the name that the command line of this server gave to a model "
                            "of its own; it cannot be pulled");
   }
+  RETURN_IF_ERROR(IsFree(stored));
   return stored;
+}
+
+Status Library::IsFree(const std::string& stored) const {
+  if (!models_.FindStored(stored).empty()) return OkStatus();
+  const std::string name = ClientNameOf(stored);
+  const ModelRef present = models_.Find(name);
+  if (present == nullptr || present->spec.stored == stored) return OkStatus();
+  return InvalidArgument(
+      "'" + name + "' is the name of another model (" +
+      (present->spec.stored.empty() ? present->spec.path : present->spec.stored) +
+      "); delete it first");
 }
 
 Result<OllamaName> Library::MayName(const std::string& client_name) const {
@@ -150,6 +168,14 @@ Status Library::Pull(const std::string& name, const Cancel& cancelled,
 
 Status Library::Compose(const OllamaName& name, const ModelParts& parts,
                         const ComposeOptions& options) {
+  for (const std::string* text : {&parts.system, &parts.parameters, &parts.license}) {
+    if (text->size() > kMostText) {
+      return InvalidArgument(
+          "the system text, the parameters and the licence of a model have at "
+          "most " +
+          std::to_string(kMostText) + " bytes each");
+    }
+  }
   ModelSpec spec;
   spec.name = ClientNameOf(name.text());
   spec.path = parts.model;
@@ -203,6 +229,11 @@ Status Library::Remove(const ModelInfo& info) {
                            "' is not of galen's store: its files belong to whoever started this "
                            "server, or to another program");
   }
+  for (const ModelRef& served : models_.FindStored(stored)) {
+    if (!IsFixed(served->spec.name)) continue;
+    return InvalidArgument("'" + served->spec.name +
+                           "' is a model of this server's command line and stays");
+  }
   const std::lock_guard lock(changing_);
   Result<ModelStore::Removed> removed = ModelStore::Removed();
   if (IsOllamaName(stored)) {
@@ -214,9 +245,14 @@ Status Library::Remove(const ModelInfo& info) {
       ASSIGN_OR_RETURN(const HubName hub, ParseHubName(stored));
       model = store_.Find(hub);
     }
-    RETURN_IF_ERROR(model.status());
-    removed = store_.Remove(*model);
+    if (model.ok()) {
+      removed = store_.Remove(*model);
+    } else {
+      removed = model.status();
+    }
   }
+  // Another program has removed it already: it is offered no longer.
+  if (removed.status().code() == StatusCode::kNotFound) removed = ModelStore::Removed();
   RETURN_IF_ERROR(removed.status());
   for (const ModelRef& served : models_.FindStored(stored)) models_.Remove(*served);
   log_.Event("deleted", {{"model", info.spec.name}, {"bytes", removed->bytes}});

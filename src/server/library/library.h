@@ -43,6 +43,8 @@ class Library {
   Status Remove(const ModelInfo& info);
 
  private:
+  // InvalidArgument: the name that clients would know it by is another model's.
+  Status IsFree(const std::string& stored) const;
   Status Pull(const std::string& name, const Cancel& cancelled, const OnPullEvent& on_event);
   // Offers what the store has under this name.
   Status Serve(const std::string& stored);

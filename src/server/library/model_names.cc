@@ -8,6 +8,16 @@ namespace {
 constexpr std::string_view kHub = "hf:";
 constexpr std::string_view kOllama = "ollama:";
 constexpr std::string_view kHosts[] = {"hf.co/", "huggingface.co/"};
+constexpr size_t kMostName = 200;
+
+// Only what can be served under the name that clients know is stored.
+Result<std::string> Served(const std::string& stored) {
+  const std::string name = ClientNameOf(stored);
+  if (name.size() <= kMostName && name.find("..") == name.npos) return stored;
+  return InvalidArgument("'" + name.substr(0, kMostName) +
+                         "' cannot be the name of a model: it has '..' or more than " +
+                         std::to_string(kMostName) + " characters");
+}
 
 }  // namespace
 
@@ -27,12 +37,12 @@ Result<std::string> StoreNameOf(std::string_view name) {
     constexpr std::string_view kLatest = ":latest";
     if (hub.ends_with(kLatest)) hub.erase(hub.size() - kLatest.size());
     ASSIGN_OR_RETURN(const HubName parsed, ParseHubName(hub));
-    return parsed.text();
+    return Served(parsed.text());
   }
   const std::string text =
       IsOllamaName(name) ? std::string(name) : std::string(kOllama) + std::string(name);
   const Result<OllamaName> parsed = ParseOllamaName(text);
-  if (parsed.ok()) return parsed->text();
+  if (parsed.ok()) return Served(parsed->text());
   const std::string shown(name.substr(0, 200));
   return InvalidArgument("'" + shown +
                          "' cannot be the name of a model; it is [namespace/]model[:tag], or "

@@ -1,6 +1,7 @@
 #include "server/library/pulls.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 namespace galen::server {
@@ -53,7 +54,12 @@ Result<int64_t> Pulls::Join(const std::string& name, PullListener listener) {
   Pull* pull = pulls_.back().get();
   pull->name = name;
   pull->listeners.emplace_back(id, std::move(listener));
-  pull->thread = std::thread([this, pull] { Run(pull); });
+  try {
+    pull->thread = std::thread([this, pull] { Run(pull); });
+  } catch (const std::system_error&) {
+    pulls_.pop_back();
+    return ResourceExhausted("this machine has no thread left for another pull; try again later");
+  }
   return id;
 }
 
