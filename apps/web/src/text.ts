@@ -144,7 +144,7 @@ const en = {
   "img.types": "DICOM files, folders and archives (zip) · JPEG, PNG, WebP, TIFF, GIF or BMP",
   "img.unavailable": "This server shows no images (it has no /pixels).",
   "img.opening": "Opening: {done} of {n} files",
-  "img.opened": "Opened: {n} images.",
+  "img.opened": "Images opened: {n}",
   "img.nothing": "These files hold no picture.",
   "img.bad_answer": "the server's answer is no pixels",
   "img.too_large": "These files are too large for the page: their pixels take more than 1.5 GB. Open one series at a time.",

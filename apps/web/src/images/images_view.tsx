@@ -87,7 +87,7 @@ export function ImagesView() {
   const start = places.length === 1 && !panes[0];
 
   return (
-    <div class={`images ${start ? "start" : ""}`}>
+    <div class={`images ${start ? "begin" : ""}`}>
       <div class="row spread">
         <h1>{t("img.title")}</h1>
         {!start && (
