@@ -93,7 +93,7 @@ def main():
                                capture_output=True, cwd=ROOT, timeout=600)
         assert piped.returncode == 0 and piped.stdout[128:132] == b"DICM", piped.stderr[-500:]
         if shutil.which("dsrdump") is not None:
-            dump = subprocess.run(["dsrdump", str(out)], capture_output=True, text=True)
+            dump = subprocess.run(["dsrdump", "+Pl", str(out)], capture_output=True, text=True)
             assert dump.returncode == 0 and "E:" not in dump.stderr, dump.stderr
             for part in ("Comprehensive SR Document", "PARTIAL", "UNVERIFIED", "galen", MODEL.name):
                 assert part in dump.stdout, f"dsrdump lacks {part}: {dump.stdout[:1000]}"
