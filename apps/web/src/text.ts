@@ -217,6 +217,8 @@ const en = {
   "img.scope.series": "The whole series ({of} files)",
   "img.scope.some": "{sent} of {of} files, evenly over the series",
   "img.as_shown": "With the window shown here",
+  "img.no_series_number":
+    "These files hold several series, and no number tells this one from the others. Open the folder of this series alone to ask about the whole of it.",
   "img.look": "What the model would see",
   "img.to_chat": "Take it to the chat",
   "img.from": "{model} · recipe {recipe} · images: {images} · {tokens} tokens, {speed} tokens/s",

@@ -28,8 +28,10 @@ export function dicom({
   spacing = null,
   imagerSpacing = null,
   windows = null,
+  windowFunction = "",
   photometric = "MONOCHROME2",
   intercept = -1024,
+  slope = 1,
   frames = 0,
 }) {
   const parts = [
@@ -61,7 +63,8 @@ export function dicom({
     add(0x28, 0x1051, "DS", windows.map((w) => w[1]).join("\\"));
   }
   add(0x28, 0x1052, "DS", intercept);
-  add(0x28, 0x1053, "DS", 1);
+  add(0x28, 0x1053, "DS", slope);
+  if (windowFunction) add(0x28, 0x1056, "CS", windowFunction);
   add(0x7fe0, 0x10, "OW", Buffer.from(pixels.buffer, pixels.byteOffset, pixels.byteLength));
   const syntax = element(2, 0x10, "UI", "1.2.840.10008.1.2.1");
   const size = Buffer.alloc(4);
@@ -72,4 +75,39 @@ export function dicom({
 /** Stored values with every one of -1024 to 1023 + `shift` among them, where the picture is large enough. */
 export function ramp(rows, columns, shift = 0) {
   return Int16Array.from({ length: rows * columns }, (_, i) => ((i * 7 + shift) % 3000) - 100);
+}
+
+function crc32(bytes) {
+  let crc = -1;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; ++bit) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return (crc ^ -1) >>> 0;
+}
+
+/** An archive of files that are stored as they are. files: {name, buffer}. */
+export function zip(files) {
+  const [parts, directory] = [[], []];
+  let at = 0;
+  for (const { name, buffer } of files) {
+    const both = Buffer.alloc(26); // what the local header and the directory have alike
+    both.writeUInt16LE(20, 0);
+    both.writeUInt32LE(crc32(buffer), 10);
+    both.writeUInt32LE(buffer.length, 14);
+    both.writeUInt32LE(buffer.length, 18);
+    both.writeUInt16LE(name.length, 22);
+    const offset = Buffer.alloc(14);
+    offset.writeUInt32LE(at, 10);
+    directory.push(Buffer.from("PK\x01\x02\x14\0"), both, offset, Buffer.from(name));
+    parts.push(Buffer.from("PK\x03\x04"), both, Buffer.from(name), buffer);
+    at += 30 + name.length + buffer.length;
+  }
+  const end = Buffer.alloc(22);
+  end.write("PK\x05\x06");
+  end.writeUInt16LE(files.length, 8);
+  end.writeUInt16LE(files.length, 10);
+  end.writeUInt32LE(Buffer.concat(directory).length, 12);
+  end.writeUInt32LE(at, 16);
+  return Buffer.concat([...parts, ...directory, end]);
 }

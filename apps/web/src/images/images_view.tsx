@@ -13,49 +13,55 @@ import { Start } from "./start";
 import { readStudy, type Progress } from "./study";
 
 interface Place {
+  id: number; // stays when the place beside it goes
   pane: Pane | null;
   progress: Progress | null;
   fault: string;
 }
 
 type Side = 0 | 1;
-const empty: Place = { pane: null, progress: null, fault: "" };
+let nextId = 0;
+const emptyPlace = (): Place => ({ id: nextId++, pane: null, progress: null, fault: "" });
 const tools: Record<Tool, IconName> = { window: "contrast", pan: "move", length: "ruler", angle: "angle" };
 
 export function ImagesView() {
-  const [places, setPlaces] = useState<Place[]>([empty]);
+  const [places, setPlaces] = useState<Place[]>(() => [emptyPlace()]);
   const [tool, setTool] = useState<Tool>("window");
-  const [active, setActive] = useState(0);
+  const [active, setActive] = useState(places[0]!.id);
   const [linked, setLinked] = useState(false);
   const anchor = useRef<[number, number]>([0, 0]);
-  const aborts = useRef<(AbortController | null)[]>([null, null]);
+  const aborts = useRef(new Map<number, AbortController>());
   server.use(); // endpoints arrive later
   const can = has("/pixels");
 
-  const setPlace = (i: number, change: Partial<Place>) => setPlaces((old) => old.map((p, k) => (k === i ? { ...p, ...change } : p)));
-  const setPane = (i: number, change: Partial<Pane>) =>
-    setPlaces((old) => old.map((p, k) => (k === i && p.pane ? { ...p, pane: { ...p.pane, ...change } } : p)));
+  // Of a place that was closed in the meantime, nothing is changed.
+  const setPlace = (id: number, change: Partial<Place>) => setPlaces((old) => old.map((p) => (p.id === id ? { ...p, ...change } : p)));
+  const setPane = (id: number, change: Partial<Pane>) =>
+    setPlaces((old) => old.map((p) => (p.id === id && p.pane ? { ...p, pane: { ...p.pane, ...change } } : p)));
 
-  async function open(i: number, files: File[]) {
+  async function open(id: number, files: File[]) {
     if (!files.length) return;
     const control = new AbortController();
-    aborts.current[i] = control;
-    setPlace(i, { fault: "", progress: { done: 0, total: files.length } });
+    aborts.current.set(id, control);
+    setPlace(id, { fault: "", progress: { done: 0, total: files.length } });
     try {
-      const study = await readStudy(files, (progress) => setPlace(i, { progress }), control.signal);
+      const study = await readStudy(files, (progress) => setPlace(id, { progress }), control.signal);
+      control.signal.throwIfAborted();
       setLinked(false);
-      setPlace(i, { pane: openPane(study), progress: null });
-      setActive(i);
+      setPlace(id, { pane: openPane(study), progress: null });
+      setActive(id);
       announce(t("img.opened", { n: study.series.reduce((sum, s) => sum + s.slices.length, 0) }));
     } catch (error) {
       const stopped = (error as Error).name === "AbortError";
-      setPlace(i, { progress: null, fault: stopped ? "" : describe(error) });
+      setPlace(id, { progress: null, fault: stopped ? "" : describe(error) });
     }
   }
 
-  function toSlice(i: number, wanted: number) {
+  function toSlice(id: number, wanted: number) {
     setPlaces((old) => {
-      const pane = old[i]!.pane!;
+      const i = old.findIndex((p) => p.id === id);
+      const pane = old[i]?.pane;
+      if (!pane) return old;
       const slice = clampSlice(pane, wanted);
       const other = old[1 - i]?.pane;
       return old.map((p, k) => {
@@ -68,16 +74,18 @@ export function ImagesView() {
   }
 
   // Another series begins from where it stands.
-  function change(i: number, what: Partial<Pane>) {
-    if (what.series !== undefined && what.series !== places[i]!.pane!.series) setLinked(false);
-    setPane(i, what);
+  function change(place: Place, what: Partial<Pane>) {
+    if (what.series !== undefined && what.series !== place.pane?.series) setLinked(false);
+    setPane(place.id, what);
   }
 
-  function close(i: number) {
+  function close(id: number) {
+    aborts.current.get(id)?.abort();
+    aborts.current.delete(id);
+    const next = places.find((p) => p.id !== id) ?? emptyPlace();
     setLinked(false);
-    setActive(0);
-    if (places.length === 1) setPlaces([empty]);
-    else setPlaces(places.filter((_, k) => k !== i));
+    setActive(next.id);
+    setPlaces((old) => (old.length === 1 ? [next] : old.filter((p) => p.id !== id)));
   }
 
   const panes = places.map((p) => p.pane);
@@ -117,7 +125,7 @@ export function ImagesView() {
               </Button>
             )}
             {places.length === 1 && (
-              <Button icon="plus" label={t("img.beside")} onClick={() => setPlaces([...places, empty])}>
+              <Button icon="plus" label={t("img.beside")} onClick={() => setPlaces([...places, emptyPlace()])}>
                 {t("img.beside")}
               </Button>
             )}
@@ -142,43 +150,43 @@ export function ImagesView() {
           {places.map((place, i) =>
             place.pane ? (
               <PaneView
-                key={i}
+                key={place.id}
                 id={`img-${i}`}
                 name={names[i]!}
                 pane={place.pane}
                 tool={tool}
-                active={places.length === 2 && active === i}
-                onActive={() => setActive(i)}
-                onChange={(what) => change(i, what)}
-                onSlice={(slice) => toSlice(i, slice)}
-                onClose={() => close(i)}
+                active={places.length === 2 && active === place.id}
+                onActive={() => setActive(place.id)}
+                onChange={(what) => change(place, what)}
+                onSlice={(slice) => toSlice(place.id, slice)}
+                onClose={() => close(place.id)}
               />
             ) : (
-              <section key={i} class="empty" aria-label={names[i]}>
+              <section key={place.id} class="empty" aria-label={names[i]}>
                 <Start
                   progress={place.progress}
                   fault={place.fault}
-                  onFiles={(files) => void open(i, files)}
-                  onCancel={() => aborts.current[i]?.abort()}
+                  onFiles={(files) => void open(place.id, files)}
+                  onCancel={() => aborts.current.get(place.id)?.abort()}
                 />
                 {places.length === 2 && (
-                  <Button kind="quiet" icon="close" label={t("img.close")} onClick={() => close(i)}>
+                  <Button kind="quiet" icon="close" label={t("img.close")} onClick={() => close(place.id)}>
                     {t("img.close")}
                   </Button>
                 )}
               </section>
             ),
           )}
-          {panes.map(
-            (pane, i) =>
+          {places.map(
+            ({ id, pane }, i) =>
               pane && (
                 <Ask
-                  key={`ask${i}`}
+                  key={`ask${id}`}
                   id={`img-${i}`}
-                  hidden={i !== active}
+                  hidden={id !== active}
                   pane={pane}
                   name={places.length === 2 ? names[i]! : ""}
-                  onBoxes={(boxes) => setPane(i, { boxes })}
+                  onBoxes={(boxes) => setPane(id, { boxes })}
                 />
               ),
           )}

@@ -8,7 +8,7 @@ import { seriesOf, showSeries, sliceOf, type Pane } from "./pane_state";
 import { Stage, type Tool } from "./stage";
 import type { Slice } from "./study";
 import { wholePicture, type Point } from "./viewport";
-import { optionId, voiOf, windowOf, windowOptions } from "./windows";
+import { leastWidth, optionId, voiOf, windowOf, windowOptions } from "./windows";
 
 interface Props {
   id: string;
@@ -140,15 +140,15 @@ function WindowSelect({ id, pane, onChange }: Part) {
 }
 
 function WindowFields({ id, pane, onChange }: Part) {
-  const { center, width } = windowOf(voiOf(pane.choice, sliceOf(pane), seriesOf(pane)));
+  const window = windowOf(voiOf(pane.choice, sliceOf(pane), seriesOf(pane)));
   const own = (change: { center?: number; width?: number }) => {
-    const next = { center, width, ...change };
-    if (Number.isFinite(next.center) && next.width >= 1) onChange({ choice: { kind: "own", ...next } });
+    const next = { ...window, ...change };
+    if (Number.isFinite(next.center) && next.width >= leastWidth(next)) onChange({ choice: { kind: "own", window: next } });
   };
   return (
     <>
-      <NumberField id={`${id}-centre`} label={t("img.centre")} value={center} onValue={(x) => own({ center: x })} />
-      <NumberField id={`${id}-width`} label={t("img.width")} value={width} onValue={(x) => own({ width: x })} />
+      <NumberField id={`${id}-centre`} label={t("img.centre")} value={window.center} onValue={(x) => own({ center: x })} />
+      <NumberField id={`${id}-width`} label={t("img.width")} value={window.width} onValue={(x) => own({ width: x })} />
     </>
   );
 }

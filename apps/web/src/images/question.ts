@@ -4,7 +4,8 @@ import { maxFiles } from "../server";
 import { t } from "../text";
 import { seriesOf, sliceOf, type Box, type Pane } from "./pane_state";
 import { pictureFile } from "./picture";
-import { voiOf, windowOf } from "./windows";
+import type { Slice } from "./study";
+import { asExact, asLinear, voiOf, windowOf } from "./windows";
 
 export type Scope = "slice" | "series";
 
@@ -57,36 +58,59 @@ export function countFiles(pane: Pane): { sent: number; of: number } {
 /** Only CT and MR have recipes for series. */
 export const hasSeriesRecipe = (pane: Pane): boolean => ["CT", "MR"].includes(seriesOf(pane).modality);
 
+/** The server takes windows that are straight lines. */
 export const canWindow = (pane: Pane): boolean => {
   const slice = sliceOf(pane);
-  return slice.kind === "dicom" && slice.channels === 1 && voiOf(pane.choice, slice, seriesOf(pane)).kind !== "table";
+  const voi = voiOf(pane.choice, slice, seriesOf(pane));
+  const straight = voi.kind === "range" || (voi.kind === "window" && voi.window.function !== "sigmoid");
+  return slice.kind === "dicom" && slice.channels === 1 && straight;
 };
+
+/** Whether its number, or that its files hold no other, says which series is meant. */
+function isTold(pane: Pane): boolean {
+  const series = seriesOf(pane);
+  const files = new Set(filesOfSeries(pane));
+  const beside = pane.study.series.filter((s) => s !== series && s.slices.some((x) => x.kind === "dicom" && files.has(x.file)));
+  return !beside.length || (series.number !== null && beside.every((s) => s.number !== series.number));
+}
+
+/** Whether slices have the numbers here that they have for the server. */
+const isWhole = (pane: Pane, { file, framesOfFile }: Slice): boolean =>
+  pane.study.series.flatMap((s) => s.slices).filter((s) => s.file === file).length === framesOfFile;
 
 async function formOf(pane: Pane, question: Question): Promise<FormData> {
   const form = new FormData();
   const series = seriesOf(pane);
   const slice = sliceOf(pane);
   const add = (file: File) => form.append("file", file, file.name);
-  const several = pane.study.series.length > 1;
-  const own = slice.framesOfFile === 1;
+  const asSeries = question.recipe === "" && hasSeriesRecipe(pane);
+  let ofMany = false; // files that may hold other series, too
   let window = question.asShown && canWindow(pane);
-  if (question.scope === "series") thinned(filesOfSeries(pane)).forEach(add);
-  else if (own) add(slice.file);
-  else if (question.recipe === "" && hasSeriesRecipe(pane) && filesOfSeries(pane).length === 1) {
+  if (question.scope === "series") {
+    if (!isTold(pane)) throw new ApiError(t("img.no_series_number"), 400);
+    thinned(filesOfSeries(pane)).forEach(add);
+    ofMany = series.slices.some((s) => s.framesOfFile > 1);
+  } else if (slice.framesOfFile === 1) add(slice.file);
+  else if (asSeries && filesOfSeries(pane).length === 1 && isTold(pane) && isWhole(pane, slice)) {
     add(slice.file);
     form.append("slices", String(pane.slice + 1));
+    ofMany = true;
   } else {
     // One frame of many: no field of the server chooses it for recipes of pictures.
     add(await pictureFile(pane));
     window = false;
   }
-  if (several && series.number !== null && !own && form.get("slices")) form.append("series", String(series.number));
+  if (ofMany && series.number !== null) form.append("series", String(series.number));
   if (window) {
-    const { center, width } = windowOf(voiOf(pane.choice, slice, series));
+    // Recipes for series take centre ± half the width, those for pictures the formula of DICOM.
+    const shown = windowOf(voiOf(pane.choice, slice, series));
+    const { center, width } = asSeries ? asExact(shown) : asLinear(shown);
     form.append("window_center", String(center));
     form.append("window_width", String(width));
   }
-  if (question.recipe) form.append("recipe", question.recipe);
+  // Of several series the server would take the recipe of the first.
+  const recipe = ofMany ? series.modality.toLowerCase() : question.recipe;
+  if (recipe) form.append("recipe", recipe);
   if (question.text.trim()) form.append("question", question.text.trim());
   return form;
 }

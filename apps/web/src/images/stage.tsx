@@ -2,12 +2,12 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { announce } from "../announce";
 import { t } from "../text";
-import { Painter } from "./grey";
+import { Painter, type Window } from "./grey";
 import { pointsOf, valueText, type MeasureKind, type Measurement } from "./measure";
 import { Overlay } from "./overlay";
 import { seriesOf, sliceOf, type Pane } from "./pane_state";
 import { panBy, place, toPicture, wholePicture, zoomAt, type Point, type Size } from "./viewport";
-import { voiOf, windowOf } from "./windows";
+import { leastWidth, voiOf, windowOf } from "./windows";
 
 export type Tool = "window" | "pan" | MeasureKind;
 
@@ -26,7 +26,7 @@ const TRACKPAD_STEP = 30;
 const CLICK = 4; // farther is a drag
 const PAN_STEP = 40;
 const WINDOW_STEPS = 400; // of a drag for the width that is there
-const FINE = 20; // narrower windows move by hundredths
+const FINE = 20; // narrower windows move by hundredths, or finer still
 const SHARP = 4; // from this size on, pixels are squares
 const PAGE = 10;
 
@@ -36,7 +36,7 @@ interface Drag {
   kind: "window" | "pan" | "measure";
   at: Point;
   from: Point;
-  window: { center: number; width: number };
+  window: Window;
 }
 
 export function Stage({ pane, tool, label, onChange, onSlice, onProbe }: Props) {
@@ -119,12 +119,14 @@ export function Stage({ pane, tool, label, onChange, onSlice, onProbe }: Props) 
     if (drag.current.kind === "measure") addPoint(point(at));
   }
 
-  function setWindow(from: Drag, at: Point) {
-    const step = from.window.width / WINDOW_STEPS;
-    const digits = from.window.width < FINE ? 100 : 1;
+  function setWindow({ window, from }: Drag, at: Point) {
+    const step = window.width / WINDOW_STEPS;
+    const digits = window.width < FINE ? 100 * 10 ** Math.round(Math.log10(FINE / window.width)) : 1;
     const rounded = (x: number) => Math.round(x * digits) / digits;
-    const width = Math.max(1, rounded(from.window.width + (at[0] - from.from[0]) * step));
-    onChange({ choice: { kind: "own", center: rounded(from.window.center + (at[1] - from.from[1]) * step), width } });
+    // Never to nothing, from where no drag leads back.
+    const width = Math.max(leastWidth(window), Math.min(1, step), rounded(window.width + (at[0] - from[0]) * step));
+    const center = rounded(window.center + (at[1] - from[1]) * step);
+    onChange({ choice: { kind: "own", window: { ...window, center, width } } });
   }
 
   function pinch(e: PointerEvent, at: Point) {

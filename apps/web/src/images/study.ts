@@ -6,7 +6,7 @@ import type { Raster, Table, Values, Window } from "./grey";
 
 export interface Slice extends Raster {
   file: File;
-  /** Of the file that was sent: for an archive, the frames of all it holds. */
+  /** Of the file that was sent: for an archive, the frames of all it holds. More than are here where some could not be read. */
   framesOfFile: number;
   kind: "dicom" | "picture";
   unit: string;
@@ -140,15 +140,31 @@ function sliceOf(json: SliceJson, values: Values, file: File, tables: Table[]): 
   };
 }
 
+const askPixels = async (form: FormData, signal: AbortSignal): Promise<ArrayBuffer> =>
+  (await call("/pixels", { method: "POST", body: form, signal })).arrayBuffer();
+
+const isRefused = (error: unknown): error is ApiError => error instanceof ApiError && error.status === 400;
+
 async function readBatch(batch: File[], onBytes: (n: number) => void, warnings: Set<string>, signal: AbortSignal): Promise<Read[]> {
   const out: Read[] = [];
+  let frames = 0;
+  let partly: File | null = null; // some of whose frames may not be here
   for (let from: number | null = 0; from !== null; ) {
     const form = new FormData();
     for (const file of batch) form.append("file", file, file.name);
     form.append("from", String(from));
-    const response: Response = await call("/pixels", { method: "POST", body: form, signal });
-    const buffer = await response.arrayBuffer();
+    const buffer = await askPixels(form, signal).catch((error) => {
+      // None of the frames that are left can be read; those before them are kept.
+      if (!out.length || !isRefused(error)) throw error;
+      warnings.add(error.message);
+      return null;
+    });
+    if (!buffer) {
+      partly = out[out.length - 1]!.slice.file;
+      break;
+    }
     const { pack, base } = unpack(buffer);
+    frames = pack.frames;
     onBytes(buffer.byteLength);
     pack.warnings.forEach((w) => warnings.add(w));
     for (const json of pack.slices) {
@@ -157,9 +173,10 @@ async function readBatch(batch: File[], onBytes: (n: number) => void, warnings: 
     }
     from = pack.next;
   }
+  if (batch.length === 1 && frames > out.length) partly = batch[0]!;
   for (const file of batch) {
     const own = out.filter((r) => r.slice.file === file);
-    own.forEach((r) => (r.slice.framesOfFile = own.length));
+    own.forEach((r) => (r.slice.framesOfFile = own.length + (file === partly ? 1 : 0)));
   }
   return out;
 }
@@ -239,7 +256,7 @@ export async function readStudy(files: File[], onProgress: (progress: Progress) 
       read.push(...(await readBatch(batch, count, warnings, signal)));
     } catch (error) {
       // Files of a folder that are no pictures do not keep the others from being seen.
-      if (!(error instanceof ApiError) || error.status !== 400) throw error;
+      if (!isRefused(error)) throw error;
       fault ??= error;
       warnings.add(error.message);
     }

@@ -9,7 +9,7 @@ export type WindowChoice =
   | { kind: "table"; index: number }
   | { kind: "range" }
   | { kind: "preset"; name: Preset }
-  | { kind: "own"; center: number; width: number };
+  | { kind: "own"; window: Window };
 
 // Centre and width in Hounsfield units.
 export const presets = {
@@ -32,18 +32,32 @@ export function firstChoice(series: Series): WindowChoice {
 }
 
 export function voiOf(choice: WindowChoice, slice: Slice, series: Series): Voi {
-  if (choice.kind === "own") return linear(choice.center, choice.width);
+  if (choice.kind === "own") return { kind: "window", window: choice.window };
   if (choice.kind === "preset") return linear(presets[choice.name][0], presets[choice.name][1]);
   if (choice.kind === "file" && slice.windows[choice.index]) return { kind: "window", window: slice.windows[choice.index]! };
   if (choice.kind === "table" && slice.tables[choice.index]) return { kind: "table", table: slice.tables[choice.index]! };
   return { kind: "range", low: series.range[0], high: series.range[1] };
 }
 
-/** Centre and width of what is shown, to go on from; of a table, those of its inputs. */
-export function windowOf(voi: Voi): Pick<Window, "center" | "width"> {
+/** The window of what is shown, to go on from; of a table, that of its inputs. */
+export function windowOf(voi: Voi): Window {
   if (voi.kind === "window") return voi.window;
   const [low, high] = voi.kind === "range" ? [voi.low, voi.high] : [voi.table.first, voi.table.first + voi.table.entries.length - 1];
-  return { center: (low + high) / 2, width: Math.max(high - low, 1) };
+  const width = high > low ? high - low : 1;
+  return { center: low + width / 2, width, function: "linear_exact" };
+}
+
+/** What the server takes, too. */
+export const leastWidth = (window: Window): number => (window.function === "linear" ? 1 : 1e-6);
+
+/** The same greys by another formula (PS3.3 C.11.2.1.2 and C.11.2.1.3.2). */
+export function asLinear({ center, width, function: by }: Window): Window {
+  return by === "linear_exact" ? { center: center + 0.5, width: width + 1, function: "linear" } : { center, width, function: by };
+}
+export function asExact(window: Window): Window {
+  if (window.function !== "linear") return window;
+  const exact: Window = { center: window.center - 0.5, width: window.width - 1, function: "linear_exact" };
+  return { ...exact, width: Math.max(leastWidth(exact), exact.width) };
 }
 
 export interface WindowOption {
