@@ -133,7 +133,7 @@ TEST(LineSchema, RefusesWhatItDoesNotUnderstand) {
   EXPECT_EQ(schema.status().code(), StatusCode::kUnsupported);
   EXPECT_NE(schema.status().message().find("anyOf"), std::string::npos);
   EXPECT_FALSE(EmptyDocument(R"({"$ref":"#/$defs/a","$defs":{"a":{"$ref":"#/$defs/a"}}})").ok());
-  EXPECT_EQ(LineSchema("[").status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(LineSchema("[").status().code(), StatusCode::kDataLoss);
 }
 
 }  // namespace
