@@ -20,7 +20,7 @@ static_assert(std::endian::native == std::endian::little, "values are sent as th
 
 constexpr size_t kMostBytes = size_t{32} << 20;  // of values, beyond the first frame
 constexpr size_t kMostHeader = size_t{16} << 20;
-constexpr size_t kMostSlices = 4096;
+constexpr size_t kMostSlicesPacked = 4096;
 constexpr size_t kMostWindows = 64, kMostTables = 16;  // of one slice
 constexpr size_t kBytesOfEntry = 6;                    // of a table, as JSON
 constexpr int64_t kMostFailed = 100;                   // frames, before a request is given up
@@ -126,7 +126,7 @@ class Packer {
   bool Place(const std::vector<uint8_t>& values, Json slice) {
     const size_t header = WriteJson(slice).size();
     if (!slices_.empty() &&
-        (data_.size() + values.size() > kMostBytes || slices_.size() >= kMostSlices ||
+        (data_.size() + values.size() > kMostBytes || slices_.size() >= kMostSlicesPacked ||
          header_bytes_ + header > kMostHeader)) {
       next_ = count_ - 1;
       return false;
