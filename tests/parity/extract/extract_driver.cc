@@ -23,12 +23,12 @@ class AnswerReader : public Reader {
     identity.model = "answers of a file";
     return identity;
   }
-  Result<Answer> Read(const ReadRequest& request) override {
+  Result<std::vector<Answer>> Read(const ReadRequest& request) override {
     // Words did not tell the kind.
     if (request.schema.find("\"none\"") != std::string::npos) return NotFound("kind unsure");
     Answer answer;
     answer.text = text_;
-    return answer;
+    return std::vector<Answer>{std::move(answer)};
   }
 
  private:
