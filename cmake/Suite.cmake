@@ -49,7 +49,7 @@ endforeach()
 foreach(name ${fuzz_targets})
   set(corpus ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
   set(target ${build_root}/asan/tests/fuzz/${name})
-  galen_suite_test(fuzz.${name} COMMAND ${target} --seconds 10 ${corpus} LABELS fuzz)
+  galen_suite_test(fuzz.${name} COMMAND ${target} --seconds 5 ${corpus} LABELS fuzz)
   galen_suite_test(fuzz_long.${name} ALL COMMAND ${target} --seconds 600 ${corpus} LABELS fuzz TIMEOUT 1200)
 endforeach()
 

@@ -75,7 +75,7 @@ def structure():
         found |= separators(schema)
     what = [*schemas, *(f"line of a {kind}" for kind in schemas)]
     prompts = [f"Extract this {kind} as JSON." for kind in what]
-    return sorted(x for x in found if len(x) > 1) + prompts + ["user\n", "model\n"]
+    return sorted(x for x in found if len(x) > 1) + prompts + ["user\n", "model\n", "Transcribe this line."]
 
 
 PIECES = CONTROL + [f"<0x{b:02X}>" for b in range(256)] + CHARACTERS

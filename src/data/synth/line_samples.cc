@@ -1,6 +1,7 @@
 #include "data/synth/line_samples.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "media/document/text_lines.h"
@@ -56,10 +57,57 @@ class Fragment {
   const std::set<std::string>& printed_;
 };
 
+// texts: from left to right.
+std::string TextOf(const PixelBox& line, const std::vector<PrintedText>& texts) {
+  std::string all;
+  for (const PrintedText& text : texts) {
+    const int64_t common =
+        std::min(line.bottom, text.box.bottom) - std::max(line.top, text.box.top);
+    if (common <= 0 || text.box.right <= line.left || text.box.left >= line.right) continue;
+    const int64_t height = std::min(line.bottom - line.top, text.box.bottom - text.box.top);
+    if (2 * common < height) continue;
+    if (!text.one_line) return "";
+    all += (all.empty() ? "" : " ") + text.text;
+  }
+  // Gaps are not print: one blank for each.
+  all.erase(std::unique(all.begin(), all.end(), [](char a, char b) { return a == ' ' && b == ' '; }),
+            all.end());
+  return all;
+}
+
 }  // namespace
 
+std::vector<PrintedText> PrintedTexts(const PageList& page, const Transform& to_pixels) {
+  std::vector<PrintedText> texts;
+  for (const TextItem& item : page.texts) {
+    PangoRectangle ink;
+    pango_layout_get_extents(item.layout.get(), &ink, nullptr);
+    const auto at = [&](int x, int y) {
+      return to_pixels.Map(item.x + static_cast<double>(x) / PANGO_SCALE,
+                           item.y + static_cast<double>(y) / PANGO_SCALE);
+    };
+    double x0 = 1e9, y0 = 1e9, x1 = -1e9, y1 = -1e9;
+    for (const auto& [x, y] : {at(ink.x, ink.y), at(ink.x + ink.width, ink.y),
+                               at(ink.x, ink.y + ink.height),
+                               at(ink.x + ink.width, ink.y + ink.height)}) {
+      x0 = std::min(x0, x);
+      y0 = std::min(y0, y);
+      x1 = std::max(x1, x);
+      y1 = std::max(y1, y);
+    }
+    texts.push_back({pango_layout_get_text(item.layout.get()),
+                     {std::llround(x0), std::llround(y0), std::llround(x1), std::llround(y1)},
+                     pango_layout_get_line_count(item.layout.get()) == 1});
+  }
+  return texts;
+}
+
 Result<std::vector<LineSample>> LineSamples(const Image& page, int64_t number,
-                                            const OrderedJson& fields, const OrderedJson& boxes) {
+                                            const OrderedJson& fields, const OrderedJson& boxes,
+                                            std::vector<PrintedText> texts) {
+  std::stable_sort(texts.begin(), texts.end(), [](const PrintedText& a, const PrintedText& b) {
+    return a.box.left < b.box.left;
+  });
   ASSIGN_OR_RETURN(const std::vector<TextLine> lines, FindTextLines(page));
   const int64_t typical = TypicalHeight(lines);
   std::vector<LineSample> samples;
@@ -71,6 +119,7 @@ Result<std::vector<LineSample>> LineSamples(const Image& page, int64_t number,
     LineSample sample;
     sample.fields = Fragment(boxes, printed).Of(fields, "", false);
     if (sample.fields.is_null()) sample.fields = OrderedJson::object();
+    sample.text = TextOf(line.box, texts);
     sample.strip = LineStrip(page, line, StripShape(), typical);
     sample.box = {line.box.left, line.box.top, line.box.right, line.box.bottom, number};
     samples.push_back(std::move(sample));

@@ -17,6 +17,7 @@
 namespace galen {
 namespace {
 
+constexpr const char* kTranscriptPrompt = "Transcribe this line.";
 constexpr int64_t kMaxCount = 10'000'000;
 constexpr int64_t kMinSide = 16, kMaxSide = 8192;  // pixels
 constexpr double kPdfLongSide = 842;               // points, of pages that are pictures
@@ -94,6 +95,8 @@ Status CheckSynthOptions(const SynthOptions& o) {
   }
   if (o.strip && (o.kinds.size() != 1 || o.kinds[0] != "lab_report"))
     return InvalidArgument("--strip makes rows of laboratory reports: use --kind lab_report");
+  if (o.transcripts && !o.lines)
+    return InvalidArgument("--transcripts are of lines: use it with --lines");
   if (o.lines && (o.strip || o.format == SynthFormat::kPdf))
     return InvalidArgument(
         "--lines cuts pictures of pages: use it without --strip, as png or jpeg");
@@ -294,13 +297,17 @@ Result<SynthFiles> SynthGenerator::Make(int64_t index) {
     OrderedJson entry = OrderedJson::object();
     if (o.lines) {
       ASSIGN_OR_RETURN(std::vector<LineSample> lines,
-                       LineSamples(shot.image, page_number, content.fields, boxes));
+                       LineSamples(shot.image, page_number, content.fields, boxes,
+                                   PrintedTexts(pages[p], shot.to_pixels)));
       for (size_t l = 0; l < lines.size(); ++l) {
         const std::string name = page_stem + "-l" + std::to_string(l + 1) + ending;
         RETURN_IF_ERROR(add_file(name, lines[l].strip));
         AddSample({name}, "line of a " + kind, lines[l].fields, o.prompt, &out.sample);
+        if (o.transcripts && !lines[l].text.empty())
+          AddSample({name}, "", lines[l].text, kTranscriptPrompt, &out.sample);
         line_list.push_back({{"file", name},
                              {"box", std::move(lines[l].box)},
+                             {"text", lines[l].text},
                              {"fields", std::move(lines[l].fields)}});
       }
     } else {

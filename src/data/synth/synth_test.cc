@@ -210,6 +210,9 @@ TEST(Synth, LinesSayWhatIsPrintedOnThem) {
     OrderedJson rows = OrderedJson::array();
     std::set<std::string> names;
     for (const OrderedJson& line : truth["lines"]) {
+      const std::string text = line["text"];
+      for (const OrderedJson& row : line["fields"].value("results", OrderedJson::array()))
+        EXPECT_NE(text.find(row["test"].get<std::string>()), std::string::npos) << line;
       for (const OrderedJson& row : line["fields"].value("results", OrderedJson::array()))
         rows.push_back(row);
       if (line["fields"].contains("patient") && line["fields"]["patient"].contains("name"))
@@ -228,6 +231,26 @@ TEST(Synth, LinesSayWhatIsPrintedOnThem) {
   EXPECT_GE(found * 100, results * 95);
   o.strip = true;
   EXPECT_NE(CheckSynthOptions(o).message().find("--lines"), std::string::npos);
+}
+
+TEST(Synth, TranscriptsAskForTheTextOfALine) {
+  SynthOptions o = Options("lab_report");
+  o.lines = o.transcripts = true;
+  const SynthFiles files = Make(Generator(o).get(), 0);
+  std::istringstream samples(files.sample);
+  std::set<std::string> answers;
+  for (std::string line; std::getline(samples, line);) {
+    const auto conversation = ToConversation(*ParseOrderedJson(line));
+    ASSERT_TRUE(conversation.ok());
+    answers.insert(conversation->messages[1]["content"].get<std::string>());
+  }
+  int64_t asked = 0;
+  const OrderedJson truth = Truth(files);
+  for (const OrderedJson& line : truth["lines"])
+    if (line["text"] != "") asked += static_cast<int64_t>(answers.count(line["text"].dump()));
+  EXPECT_GE(asked, 10);
+  o.lines = false;
+  EXPECT_NE(CheckSynthOptions(o).message().find("--transcripts"), std::string::npos);
 }
 
 TEST(Synth, SamplesAreConversationsForTraining) {
