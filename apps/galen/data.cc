@@ -140,6 +140,7 @@ void AddSynth(CLI::App* data, Action* action) {
   verb->add_flag("--strip", s.strip, "Rows of laboratory reports and nothing else (1-3 of them)");
   verb->add_flag("--lines", s.lines,
                  "Instead of pages, each line of print on them as a strip with what it says");
+  verb->add_flag("--words", s.words, "The same with each word, and its text");
   verb->add_flag("--transcripts", s.transcripts,
                  "With --lines and --samples: each line also as a sample that asks for its text");
   verb->add_flag("--samples", o->output.samples, "Also samples.jsonl, for galen train");

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <set>
+#include <sstream>
 
 #include "media/document/text_lines.h"
 
@@ -57,6 +59,12 @@ class Fragment {
   const std::set<std::string>& printed_;
 };
 
+void SortByPlace(std::vector<PrintedText>* texts) {
+  std::stable_sort(
+      texts->begin(), texts->end(),
+      [](const PrintedText& a, const PrintedText& b) { return a.box.left < b.box.left; });
+}
+
 // texts: from left to right.
 std::string TextOf(const PixelBox& line, const std::vector<PrintedText>& texts) {
   std::string all;
@@ -102,12 +110,29 @@ std::vector<PrintedText> PrintedTexts(const PageList& page, const Transform& to_
   return texts;
 }
 
+Result<std::vector<WordSample>> WordSamples(const Image& page, std::vector<PrintedText> texts) {
+  SortByPlace(&texts);
+  ASSIGN_OR_RETURN(const std::vector<TextLine> lines, FindTextLines(page));
+  const int64_t typical = TypicalHeight(lines);
+  std::vector<WordSample> samples;
+  for (const TextLine& line : lines) {
+    std::istringstream text(TextOf(line.box, texts));
+    const std::vector<std::string> words{std::istream_iterator<std::string>(text), {}};
+    if (words.size() != line.words.size()) continue;
+    for (size_t i = 0; i < words.size(); ++i) {
+      TextLine word = {line.box, {line.words[i]}};
+      word.box.left = line.words[i].left;
+      word.box.right = line.words[i].right;
+      samples.push_back({LineStrip(page, word, StripShape(), typical), words[i]});
+    }
+  }
+  return samples;
+}
+
 Result<std::vector<LineSample>> LineSamples(const Image& page, int64_t number,
                                             const OrderedJson& fields, const OrderedJson& boxes,
                                             std::vector<PrintedText> texts) {
-  std::stable_sort(texts.begin(), texts.end(), [](const PrintedText& a, const PrintedText& b) {
-    return a.box.left < b.box.left;
-  });
+  SortByPlace(&texts);
   ASSIGN_OR_RETURN(const std::vector<TextLine> lines, FindTextLines(page));
   const int64_t typical = TypicalHeight(lines);
   std::vector<LineSample> samples;

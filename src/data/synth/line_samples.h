@@ -21,6 +21,11 @@ struct LineSample {
   OrderedJson box;     // [x0, y0, x1, y1, page], pixels
 };
 
+struct WordSample {
+  Image strip;
+  std::string text;
+};
+
 // A text of the page, as it was laid out.
 struct PrintedText {
   std::string text;
@@ -39,5 +44,9 @@ std::vector<PrintedText> PrintedTexts(const PageList& page, const Transform& to_
 Result<std::vector<LineSample>> LineSamples(const Image& page, int64_t number,
                                             const OrderedJson& fields, const OrderedJson& boxes,
                                             std::vector<PrintedText> texts);
+
+// The words of the lines whose text has as many as the line has gaps between its ink; what a reader
+// learns letters from.
+Result<std::vector<WordSample>> WordSamples(const Image& page, std::vector<PrintedText> texts);
 
 }  // namespace galen

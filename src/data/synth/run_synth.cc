@@ -88,6 +88,7 @@ std::string Manifest(const SynthOptions& o, const std::vector<std::string>& font
                       {"rows", {o.min_rows, o.max_rows}},
                       {"strip", o.strip},
                       {"lines", o.lines},
+                      {"words", o.words},
                       {"transcripts", o.transcripts},
                       {"font_families", fonts}})
              .dump(1) +

@@ -97,9 +97,10 @@ Status CheckSynthOptions(const SynthOptions& o) {
     return InvalidArgument("--strip makes rows of laboratory reports: use --kind lab_report");
   if (o.transcripts && !o.lines)
     return InvalidArgument("--transcripts are of lines: use it with --lines");
-  if (o.lines && (o.strip || o.format == SynthFormat::kPdf))
+  if (o.lines && o.words) return InvalidArgument("use --lines or --words, not both");
+  if ((o.lines || o.words) && (o.strip || o.format == SynthFormat::kPdf))
     return InvalidArgument(
-        "--lines cuts pictures of pages: use it without --strip, as png or jpeg");
+        "--lines and --words cut pictures of pages: use them without --strip, as png or jpeg");
   return OkStatus();
 }
 
@@ -295,7 +296,16 @@ Result<SynthFiles> SynthGenerator::Make(int64_t index) {
     };
     const char* const ending = jpeg ? ".jpg" : ".png";
     OrderedJson entry = OrderedJson::object();
-    if (o.lines) {
+    if (o.words) {
+      ASSIGN_OR_RETURN(const std::vector<WordSample> words,
+                       WordSamples(shot.image, PrintedTexts(pages[p], shot.to_pixels)));
+      for (size_t w = 0; w < words.size(); ++w) {
+        const std::string name = page_stem + "-w" + std::to_string(w + 1) + ending;
+        RETURN_IF_ERROR(add_file(name, words[w].strip));
+        AddSample({name}, "", words[w].text, kTranscriptPrompt, &out.sample);
+        line_list.push_back({{"file", name}, {"text", words[w].text}});
+      }
+    } else if (o.lines) {
       ASSIGN_OR_RETURN(std::vector<LineSample> lines,
                        LineSamples(shot.image, page_number, content.fields, boxes,
                                    PrintedTexts(pages[p], shot.to_pixels)));
@@ -333,9 +343,9 @@ Result<SynthFiles> SynthGenerator::Make(int64_t index) {
                        {"pages", std::move(page_list)},
                        {"fields", content.fields},
                        {"boxes", std::move(boxes)}};
-  if (o.lines) truth["lines"] = std::move(line_list);
+  if (o.lines || o.words) truth[o.words ? "words" : "lines"] = std::move(line_list);
   out.truth = truth.dump();
-  if (!o.lines) {
+  if (!o.lines && !o.words) {
     std::vector<std::string> names;
     for (const SynthFiles::File& file : out.files) names.push_back(file.name);
     AddSample(names, o.strip ? "lab_rows" : kind, content.fields, o.prompt, &out.sample);

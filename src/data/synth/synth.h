@@ -34,6 +34,7 @@ struct SynthOptions {
   int64_t min_rows = 0, max_rows = 0;  // of the main table; 0: as usual for the kind
   bool strip = false;                  // rows of laboratory reports and nothing else
   bool lines = false;  // instead of pages, each line of print on them as a strip (LineStrip)
+  bool words = false;  // the same with each word, asked for its text
   bool transcripts = false;  // each line also as a sample that asks for its text
   std::string prompt = "Extract this {kind} as JSON.";  // of training samples
 };

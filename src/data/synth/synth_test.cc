@@ -253,6 +253,23 @@ TEST(Synth, TranscriptsAskForTheTextOfALine) {
   EXPECT_NE(CheckSynthOptions(o).message().find("--transcripts"), std::string::npos);
 }
 
+TEST(Synth, WordsAreThoseOfTheirLine) {
+  SynthOptions o = Options("lab_report");
+  o.words = true;
+  const SynthFiles files = Make(Generator(o).get(), 0);
+  const OrderedJson truth = Truth(files);
+  EXPECT_GE(truth["words"].size(), 40u);
+  std::set<std::string> words;
+  for (const OrderedJson& word : truth["words"]) {
+    words.insert(word["text"].get<std::string>());
+    EXPECT_EQ(word["text"].get<std::string>().find(' '), std::string::npos);
+  }
+  std::istringstream name(truth["fields"]["patient"]["name"].get<std::string>());
+  for (std::string part; name >> part;) EXPECT_EQ(words.count(part), 1u) << part;
+  o.lines = true;
+  EXPECT_NE(CheckSynthOptions(o).message().find("--words"), std::string::npos);
+}
+
 TEST(Synth, SamplesAreConversationsForTraining) {
   const SynthFiles files = Make(Generator(Options("prescription")).get(), 0);
   const auto conversation = ToConversation(*ParseOrderedJson(files.sample));
