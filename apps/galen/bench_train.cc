@@ -40,8 +40,9 @@ Result<Json> MeasureTrainStep(const BenchOptions& o) {
   lora.r = o.train_rank;
   lora.lora_alpha = static_cast<double>(o.train_rank);
   AdapterSet adapters;
-  RETURN_IF_ERROR(
-      adapters.Choose(lora, model, nullptr, [](const ParamSpec& spec) { return spec.name; }));
+  const WholeParams whole;
+  RETURN_IF_ERROR(adapters.Choose(
+      lora, model, nullptr, [](const ParamSpec& spec) { return spec.name; }, whole));
   RETURN_IF_ERROR(adapters.Attach(*subject->kernels, *subject->threads, 1));
   ASSIGN_OR_RETURN(AdamW adam, AdamW::Create(adapters.params(), {}));
   StepRunnerOptions options;

@@ -21,6 +21,7 @@ struct TrainVerbOptions {
   bool resume = false, json = false, help_config = false;
   std::string format = "text";  // of --help-config
   int64_t dry_run = 0, show = 0;
+  std::string fit;
 };
 
 std::string Duration(double seconds) {
@@ -61,6 +62,15 @@ class Reporter {
     events.data = [this](const DataReport& train, const DataReport* eval) {
       Data("train", train);
       if (eval != nullptr) Data("eval", *eval);
+    };
+    events.fitted = [this](const FitStep& s) {
+      Line(DescribeFit(s), {{"fit",
+                             {{"option", s.option},
+                              {"from", s.from},
+                              {"to", s.to},
+                              {"cost", s.cost},
+                              {"before", s.before},
+                              {"after", s.after}}}});
     };
     events.planned = [this](const TrainMemory& memory) { Planned(memory); };
     events.note = [this](const std::string& text) { Line(text, {{"note", text}}); };
@@ -174,6 +184,11 @@ Status RunTrain(const TrainVerbOptions& o) {
   RunMode mode;
   mode.resume = o.resume;
   mode.dry_run = o.dry_run;
+  if (!o.fit.empty()) {
+    const Result<int64_t> bytes = ParseMemorySize(o.fit);
+    RETURN_IF_ERROR(bytes.status().WithContext("--fit"));
+    mode.fit_bytes = *bytes;
+  }
   ASSIGN_OR_RETURN(const TrainSummary summary, Train(options, mode, reporter.Events()));
   std::string text = std::to_string(summary.steps) + " steps, loss ";
   char loss[32];
@@ -203,6 +218,10 @@ void AddTrain(CLI::App& app, Action* action) {
   verb->add_option("--dry-run", o->dry_run,
                    "Do so many steps on made data of max_seq_length, and write nothing")
       ->check(CLI::Range(int64_t{1}, int64_t{1000000}));
+  verb->add_option("--fit", o->fit,
+                   "Change options until the run needs no more memory than so much (4GB, 512MB), "
+                   "those first that change the result least; says what and why")
+      ->type_name("SIZE");
   verb->add_option("--show", o->show,
                    "Print the first N examples as the model will see them, what is learned in "
                    "[[brackets]], and do nothing else")

@@ -20,7 +20,7 @@ constexpr double kMaxAlpha = 1e9;
 constexpr auto kRead = std::to_array<std::string_view>(
     {"peft_type", "r", "lora_alpha", "use_rslora", "use_dora", "lora_bias", "bias",
      "target_modules", "modules_to_save", "rank_pattern", "alpha_pattern",
-     "base_model_name_or_path", "init_lora_weights", "fan_in_fan_out"});
+     "base_model_name_or_path", "init_lora_weights", "fan_in_fan_out", "ensure_weight_tying"});
 
 // Of training, of who made the file, or of where LoRA went, which the tensors' names say anyway.
 constexpr auto kHarmless = std::to_array<std::string_view>(
@@ -84,6 +84,21 @@ Status CheckInit(const JsonView& view, const std::string& name) {
                      "PEFT's save_pretrained(path_initial_model_for_weight_conversion=...)");
 }
 
+// With modules_to_save the file holds both of the tied matrices; with a low-rank adapter of one of
+// them PEFT applies it to the other as well.
+Status CheckTying(const JsonView& view, const PeftConfig& c) {
+  ASSIGN_OR_RETURN(const bool tying, view.GetBoolOr("ensure_weight_tying", false));
+  if (!tying) return OkStatus();
+  bool adapted = !c.target_pattern.empty() && c.target_pattern != "all-linear";
+  for (const std::string& target : c.target_modules) {
+    adapted = adapted || target.ends_with("embed_tokens") || target.ends_with("lm_head");
+  }
+  if (!adapted) return OkStatus();
+  return Unsupported(view.Describe("ensure_weight_tying") +
+                     " is set and target_modules may mean the embedding table or the head: galen "
+                     "does not apply one low-rank adapter to both (merge it with PEFT instead)");
+}
+
 template <typename T, typename Read>
 Status ReadPattern(const JsonView& view, std::string_view key, Read read,
                    std::vector<std::pair<std::string, T>>* pattern) {
@@ -145,6 +160,7 @@ Result<PeftConfig> ParsePeftConfig(std::string_view text, const std::string& nam
   if (view.Has("modules_to_save")) {
     ASSIGN_OR_RETURN(c.modules_to_save, view.GetStrings("modules_to_save"));
   }
+  RETURN_IF_ERROR(CheckTying(view, c));
   ASSIGN_OR_RETURN(c.base_model, view.GetStringOr("base_model_name_or_path", ""));
   RETURN_IF_ERROR(ReadPattern(
       view, "rank_pattern",

@@ -23,7 +23,8 @@ float AdapterSet::scaling() const {
 }
 
 Status AdapterSet::Choose(const LoraOptions& options, CausalLM& model, ImageTower* tower,
-                          const std::function<std::string(const ParamSpec&)>& path_of) {
+                          const std::function<std::string(const ParamSpec&)>& path_of,
+                          const WholeParams& whole) {
   options_ = options;
   std::vector<Target> all;
   std::vector<std::string> paths;
@@ -44,10 +45,15 @@ Status AdapterSet::Choose(const LoraOptions& options, CausalLM& model, ImageTowe
   // with dropout the thinned input.
   int64_t floats = 0, tower_floats = 0;
   for (size_t i = 0; i < all.size(); ++i) {
-    if (!chosen[i]) continue;
+    if (!chosen[i] || whole.Holds(all[i].path)) continue;
     const Target& t = targets_.emplace_back(all[i]);
     (t.tower ? tower_floats : floats) +=
         2 * options_.r + (options_.use_dora ? t.out : 0) + (options_.lora_dropout > 0 ? t.in : 0);
+  }
+  if (targets_.empty()) {
+    return InvalidArgument(
+        "lora.target_modules: each of them lies in a module of lora.modules_to_save, which is "
+        "trained whole; name others, or save fewer");
   }
   std::vector<std::string> names;
   for (const Target& t : targets_) names.push_back(t.path);
@@ -139,7 +145,12 @@ Status AdapterSet::Attach(const KernelTable& kernels, ThreadPool& pool, uint64_t
   return options_.use_dora ? SetMagnitudes(kernels, pool) : OkStatus();
 }
 
-Json AdapterSet::PeftConfig(const std::string& base_model) const {
+bool AdapterSet::IsTarget(const std::string& module) const {
+  return std::any_of(targets_.begin(), targets_.end(),
+                     [&](const Target& t) { return t.path == module; });
+}
+
+Json AdapterSet::PeftConfig(const std::string& base_model, const WholeParams& whole) const {
   // A whole number as one: what PEFT writes.
   Json alpha = options_.lora_alpha;
   if (options_.lora_alpha == std::floor(options_.lora_alpha)) {
@@ -154,22 +165,28 @@ Json AdapterSet::PeftConfig(const std::string& base_model) const {
           {"lora_alpha", alpha},
           {"lora_dropout", options_.lora_dropout},
           {"target_modules", target_names_},
-          {"bias", "none"},
+          {"bias", options_.bias},
+          {"modules_to_save", whole.modules().empty() ? Json() : Json(whole.modules())},
+          {"ensure_weight_tying", options_.ensure_weight_tying},
           {"fan_in_fan_out", false},
           {"init_lora_weights", true},
           {"use_rslora", options_.use_rslora},
           {"use_dora", options_.use_dora}};
 }
 
-Status AdapterSet::Write(const std::string& directory, const std::string& base_model) const {
+Status AdapterSet::Write(const std::string& directory, const std::string& base_model,
+                         const WholeParams& whole) const {
   ASSIGN_OR_RETURN(AtomicDirectory out, AtomicDirectory::Create(directory));
   std::vector<TensorToWrite> tensors;
   for (const TrainParam& p : params_) {
     tensors.push_back({"base_model.model." + p.name, DType::kF32, p.shape,
                        reinterpret_cast<const uint8_t*>(p.value), 4 * p.size()});
   }
+  std::vector<std::vector<float>> values;
+  whole.AppendTensors("base_model.model.", &tensors, &values);
   RETURN_IF_ERROR(WriteTensors(out.path() + "/adapter_model.safetensors", tensors));
-  RETURN_IF_ERROR(out.WriteFile("adapter_config.json", PeftConfig(base_model).dump(2) + "\n"));
+  RETURN_IF_ERROR(
+      out.WriteFile("adapter_config.json", PeftConfig(base_model, whole).dump(2) + "\n"));
   return out.Commit();
 }
 

@@ -13,15 +13,18 @@
 #include "tensor/arena.h"
 #include "train/options.h"
 #include "train/train_param.h"
+#include "train/whole_params.h"
 
 namespace galen {
 
 class AdapterSet {
  public:
-  // The layers that options.target_modules means, also of the tower unless that is null. path_of:
-  // PEFT's name of a weight's module. InvalidArgument: an entry means none.
+  // The layers that options.target_modules means but those in `whole`, also of the tower unless
+  // that is null. path_of: PEFT's name of a weight's module. InvalidArgument: an entry means none,
+  // or none is left.
   Status Choose(const LoraOptions& options, CausalLM& model, ImageTower* tower,
-                const std::function<std::string(const ParamSpec&)>& path_of);
+                const std::function<std::string(const ParamSpec&)>& path_of,
+                const WholeParams& whole);
   // Takes memory, hooks the adapters into the layers of the model that Choose saw, and gives them
   // their first values, which depend on the seed alone. The model must have its weights, and this
   // object must outlive it or its last forward pass.
@@ -32,8 +35,10 @@ class AdapterSet {
   // As StepShape::adapter_floats and tower_adapter_floats.
   int64_t floats_per_token_and_layer() const { return floats_; }
   int64_t floats_per_patch_and_layer() const { return tower_floats_; }
+  bool IsTarget(const std::string& module) const;
   // adapter_config.json and adapter_model.safetensors in `directory`, in PEFT's format.
-  Status Write(const std::string& directory, const std::string& base_model) const;
+  Status Write(const std::string& directory, const std::string& base_model,
+               const WholeParams& whole) const;
 
  private:
   // A linear layer that gets an adapter.
@@ -47,7 +52,7 @@ class AdapterSet {
   void ListParams();
   void Initialise(uint64_t seed);
   Status SetMagnitudes(const KernelTable& kernels, ThreadPool& pool);
-  Json PeftConfig(const std::string& base_model) const;
+  Json PeftConfig(const std::string& base_model, const WholeParams& whole) const;
   float scaling() const;
   size_t per_target() const { return options_.use_dora ? 3 : 2; }
 

@@ -5,6 +5,7 @@
 
 #include "models/param_sources.h"
 #include "train/atomic_directory.h"
+#include "train/file_values.h"
 #include "train/lora_model.h"
 #include "train/train_model.h"
 #include "train/write_tensors.h"
@@ -74,23 +75,6 @@ Result<std::unique_ptr<TrainModel>> FullModel::Open(const TrainModelOptions& set
   if (setup.tower) full->tower_specs_ = full->loaded_.tower->Params();
   full->ListParams(true);
   return std::unique_ptr<TrainModel>(std::move(full));
-}
-
-// Vectors less ParamSpec::hf_offset, matrices as [cols, rows].
-std::vector<float> ValuesInFiles(const ParamSpec& spec) {
-  if (spec.is_vector()) {
-    std::vector<float> values(spec.vector->data, spec.vector->data + spec.vector->n);
-    for (float& v : values) v -= spec.hf_offset;
-    return values;
-  }
-  const auto* matrix = reinterpret_cast<const float*>(spec.matrix->view.data);
-  std::vector<float> values(static_cast<size_t>(spec.rows * spec.cols));
-  for (int64_t row = 0; row < spec.rows; ++row) {
-    for (int64_t col = 0; col < spec.cols; ++col) {
-      values[static_cast<size_t>(col * spec.rows + row)] = matrix[row * spec.cols + col];
-    }
-  }
-  return values;
 }
 
 Status FullModel::Export(const std::string& directory) const {

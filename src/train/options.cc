@@ -272,6 +272,21 @@ const std::vector<OptionRow>& OptionRows() {
       {"", "warmup_steps", &T::warmup_steps, 0, kMany, {}, "Steps of linear warm-up"},
       {"", "warmup_ratio", &T::warmup_ratio, 0, 1, {}, "The same as a share of all steps"},
       {"",
+       "weights",
+       &T::weights,
+       0,
+       0,
+       {"file", "nf4", "int8", "q8_0", "q6_k", "q5_0", "q4_k", "q4_0"},
+       "Of the frozen base of a lora: section: as in its file, or a type that the 16- and 32-bit "
+       "matrices of its layers are encoded to when they are loaded"},
+      {"",
+       "head_weights",
+       &T::head_weights,
+       0,
+       0,
+       {"file", "q8_0", "q6_k", "q5_0", "q4_k", "q4_0"},
+       "The same of its embedding table and output head"},
+      {"",
        "compute",
        &T::compute,
        0,
@@ -342,6 +357,29 @@ const std::vector<OptionRow>& OptionRows() {
        0,
        {},
        "Also learn the length of each row of W + BA (DoRA)"},
+      {"lora",
+       "modules_to_save",
+       &L::modules_to_save,
+       0,
+       0,
+       {},
+       "Modules that are trained whole and saved with the adapter: those whose path ends so, e.g. "
+       "lm_head, embed_tokens, multi_modal_projector. They get no adapter"},
+      {"lora",
+       "ensure_weight_tying",
+       &L::ensure_weight_tying,
+       0,
+       0,
+       {},
+       "Where the base's head is its embedding table, modules_to_save trains them as one; false: "
+       "each that is named becomes a matrix of its own"},
+      {"lora",
+       "bias",
+       &L::bias,
+       0,
+       0,
+       {"none", "all", "lora_only"},
+       "Biases that are trained: none, all that the base has, or those of layers with an adapter"},
   };
   return rows;
 }
@@ -395,6 +433,10 @@ Status CheckTrainOptions(const TrainOptions& o) {
   }
   if (o.init == "random" && o.lora.enabled) {
     return InvalidArgument("init: random trains all parameters; leave the lora: section out");
+  }
+  if (!o.lora.enabled && (o.weights != "file" || o.head_weights != "file")) {
+    return InvalidArgument(
+        "weights and head_weights are of a frozen base: add a lora: section, or leave them out");
   }
   if (o.image_fit != "page" && o.image_tokens > 0) {
     return InvalidArgument("image_fit: " + o.image_fit +

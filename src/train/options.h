@@ -20,6 +20,9 @@ struct LoraOptions {
   std::vector<std::string> target_modules = {"all-linear"};
   bool use_rslora = false;
   bool use_dora = false;
+  std::vector<std::string> modules_to_save;  // trained whole
+  bool ensure_weight_tying = false;
+  std::string bias = "none";  // none, all, lora_only
 };
 
 struct TrainOptions {
@@ -54,6 +57,9 @@ struct TrainOptions {
   int64_t warmup_steps = 0;
   double warmup_ratio = 0;  // of all steps, where warmup_steps is 0
 
+  // Of a frozen base's layers, and of its embedding table and head: file, or a type that they are
+  // encoded to when they are loaded.
+  std::string weights = "file", head_weights = "file";
   std::string compute = "bf16";  // bf16, fp32
   bool gradient_checkpointing = false;
   int64_t threads = 0;
@@ -75,8 +81,8 @@ struct OptionRow {
   const char* name;
   std::variant<std::string TrainOptions::*, int64_t TrainOptions::*, double TrainOptions::*,
                bool TrainOptions::*, std::vector<std::string> TrainOptions::*,
-               int64_t LoraOptions::*, double LoraOptions::*, bool LoraOptions::*,
-               std::vector<std::string> LoraOptions::*>
+               std::string LoraOptions::*, int64_t LoraOptions::*, double LoraOptions::*,
+               bool LoraOptions::*, std::vector<std::string> LoraOptions::*>
       field;
   double least, most;                // of numbers
   std::vector<const char*> choices;  // of texts; empty: any

@@ -19,7 +19,9 @@ std::string PeftModulePath(const ModelFiles& files, const ParamSpec& spec) {
   std::string name = spec.name;
   if (name.ends_with(".weight")) name.resize(name.size() - std::string_view(".weight").size());
   if (name == "lm_head") return name;
-  if (name.starts_with("vision_tower.")) return "model." + name;
+  if (name.starts_with("vision_tower.") || name.starts_with("multi_modal_projector.")) {
+    return "model." + name;
+  }
   const bool sees = files.vision_status.ok();
   return (sees ? std::string(kImageTextPrefix) : "model.") + name;
 }

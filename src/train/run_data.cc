@@ -40,6 +40,11 @@ Status RunData::Read(const std::function<bool(int64_t done, int64_t of)>& progre
   return o_.eval_file.empty() ? OkStatus() : open(o_.eval_file, false, &eval_);
 }
 
+void RunData::PlanBatches() {
+  train_->plan = BatchPlan(train_->data.examples(), o_, true);
+  if (eval_.has_value()) eval_->plan = BatchPlan(eval_->data.examples(), o_, false);
+}
+
 void RunData::AddLargest(StepShape* shape) const {
   for (const DataPart* part : {&*train_, eval()}) {
     if (part == nullptr) continue;

@@ -28,6 +28,10 @@ class RunData {
       const ModelFiles& files, const TrainOptions& options, ThreadPool& pool,
       const std::function<bool(int64_t done, int64_t of)>& progress);
 
+  // Has the options' batches changed: plans them anew.
+  void PlanBatches();
+  bool has_images() const { return images_.has_value() && !images_->paths().empty(); }
+
   const DataPart& train() const { return *train_; }
   const DataPart* eval() const { return eval_.has_value() ? &*eval_ : nullptr; }
   // The most of tokens, labels, sequences, views and patches that one pass of either part has.

@@ -54,9 +54,14 @@ Json RunIdentity(const TrainOptions& options, const DataReport& data, int64_t to
 }
 
 Status CheckIdentity(const Json& saved, const Json& now) {
+  // What an older version did not save was as it is by default.
+  TrainOptions plain;
+  plain.lora.enabled = true;
+  const Json defaults = RunIdentity(plain, {}, 0);
   for (const auto& [name, value] : now.items()) {
     const Json before = saved.is_object() ? saved.value(name, Json()) : Json();
     if (before == value) continue;
+    if (before.is_null() && defaults.value(name, Json()) == value) continue;
     return InvalidArgument("the run was begun with " + name + " = " + before.dump() +
                            " and is to go on with " + value.dump() +
                            ": it would not be the same run. Give the same value, or choose another "

@@ -78,7 +78,7 @@ double StepRunner::Loss(const FlatBatch& batch, double divisor, bool backward,
   if (backward) ctx.tape = &tape;
   const Tensor x = model_->Hidden(ctx, WithImages(ctx, batch));
   if (x.empty()) return 0;
-  const Tensor loss = HeadCrossEntropy(ctx, x, model_->head(), batch.targets, divisor);
+  const Tensor loss = HeadCrossEntropy(ctx, x, head(), batch.targets, divisor);
   const double value = *loss.f32();
   if (backward && std::isfinite(value)) {
     GradMap grads(&arena_);
@@ -94,7 +94,7 @@ double StepRunner::Evaluate(const FlatBatch& batch, int64_t* exact) {
   const Tensor x = model_->Hidden(ctx, WithImages(ctx, batch));
   std::vector<uint8_t> correct(batch.targets.size());
   const double loss =
-      x.empty() ? 0 : *HeadCrossEntropy(ctx, x, model_->head(), batch.targets, 1.0, correct).f32();
+      x.empty() ? 0 : *HeadCrossEntropy(ctx, x, head(), batch.targets, 1.0, correct).f32();
   size_t row = 0;
   for (const SequenceSpan& span : batch.spans) {
     bool all = true;
@@ -121,7 +121,7 @@ std::string StepRunner::FirstBadActivation(const FlatBatch& batch) {
   const Tensor x = model_->Hidden(ctx, WithImages(ctx, batch));
   if (!first.empty() || x.empty()) return first;
   ctx.observer = nullptr;
-  const Tensor loss = HeadCrossEntropy(ctx, x, model_->head(), batch.targets, 1.0);
+  const Tensor loss = HeadCrossEntropy(ctx, x, head(), batch.targets, 1.0);
   return std::isfinite(*loss.f32()) ? "" : "logits";
 }
 

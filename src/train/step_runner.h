@@ -20,6 +20,7 @@ struct StepRunnerOptions {
   // Of a tower that is trained or adapted; null: images of batches bring their vectors.
   const ImageTower* tower = nullptr;
   const ImageProcessor* processor = nullptr;
+  const Weight* head = nullptr;  // null: the model's own
 };
 
 // Not thread-safe. One arithmetic whatever the number of rows and workers.
@@ -45,6 +46,7 @@ class StepRunner {
   StepRunner(const CausalLM* model, const StepRunnerOptions& options, Arena arena)
       : model_(model), options_(options), arena_(std::move(arena)) {}
   ExecContext Context();
+  const Weight& head() const { return options_.head == nullptr ? model_->head() : *options_.head; }
   // The batch with the vectors of its images.
   Batch WithImages(ExecContext& ctx, const FlatBatch& batch);
 

@@ -23,7 +23,8 @@ Status CheckTrainMemory(const TrainMemory& memory, int64_t available) {
   if (memory.total() <= available) return OkStatus();
   return ResourceExhausted(
       DescribeMemory(memory) + "; " + FormatBytes(available) +
-      " are free. Smaller: gradient_checkpointing: true, a smaller max_seq_length or "
+      " are free. Smaller (--fit SIZE chooses): gradient_checkpointing: true, a smaller "
+      "max_seq_length or "
       "per_device_train_batch_size (with more gradient_accumulation_steps), optim: adamw_8bit, a "
       "smaller lora.r, a base of fewer bits");
 }

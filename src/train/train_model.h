@@ -21,6 +21,8 @@ class TrainModel {
   // Null: the image tower is not part of the training.
   const ImageTower* tower() const { return loaded_.tower.get(); }
   const ModelFiles& files() const { return loaded_.files; }
+  // What the loss multiplies: the model's head, or the one that is trained in its place.
+  virtual const Weight& head() const { return loaded_.model->head(); }
   // Trained parameters in a fixed order. Memory belongs to this object.
   const std::vector<TrainParam>& params() const { return params_; }
   // base, parameters and gradients are filled in.

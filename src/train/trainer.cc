@@ -15,6 +15,7 @@
 #include "train/adamw.h"
 #include "train/atomic_directory.h"
 #include "train/checkpoint_files.h"
+#include "train/made_data.h"
 #include "train/random_init.h"
 #include "train/run_data.h"
 #include "train/run_identity.h"
@@ -29,17 +30,6 @@ namespace {
 
 double Now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-// Data that a dry run makes up: whole sequences of random ids, every token labelled.
-EncodedChat RandomExample(int64_t tokens, int64_t vocab_size, uint64_t seed) {
-  EncodedChat chat;
-  for (int64_t i = 0; i < tokens; ++i) {
-    const uint64_t bits = Mix64(seed * 0x10001 + static_cast<uint64_t>(i));
-    chat.tokens.push_back(static_cast<int32_t>(bits % static_cast<uint64_t>(vocab_size)));
-  }
-  chat.labels = chat.tokens;
-  return chat;
 }
 
 constexpr uint64_t kEvalKey = 0x6576616c;  // of places of parts of pages: the same each time
@@ -65,6 +55,13 @@ class Run {
   }
 
   Status ReadData();
+  void ReportData() const;
+  TrainModelOptions ModelSetup();
+  Status PlanMemory(const ModelConfig& config, const TrainMemory& memory,
+                    const std::vector<TrainParam>& params, const AdapterFloats& floats);
+  Result<TrainMemory> PlanFor(const TrainOptions& options);
+  Status Fit();
+  int64_t Available() const;
   Status OpenModelAndOptimiser();
   Status Admit(const ModelConfig& config, const TrainMemory& memory,
                const std::vector<TrainParam>& params, const AdapterFloats& floats);
@@ -90,6 +87,7 @@ class Run {
   std::unique_ptr<ThreadPool> pool_;
   ModelFiles files_;
   std::unique_ptr<RunData> data_;
+  MadeData made_;  // of a dry run
   bool train_tower_ = false;
   std::unique_ptr<TrainModel> model_;
   std::optional<StepRunner> runner_;
@@ -104,26 +102,29 @@ class Run {
 };
 
 Status Run::ReadData() {
-  if (dry()) return OkStatus();
-  ASSIGN_OR_RETURN(data_, RunData::Open(files_, o_, *pool_, events_.reading));
-  if (events_.data != nullptr) {
-    const DataPart* eval = data_->eval();
-    events_.data(data_->train().data.report(), eval == nullptr ? nullptr : &eval->data.report());
+  if (dry()) {
+    ASSIGN_OR_RETURN(made_, MadeData::Create(files_, o_, train_tower_));
+    return OkStatus();
   }
+  ASSIGN_OR_RETURN(data_, RunData::Open(files_, o_, *pool_, events_.reading));
   return OkStatus();
 }
 
+void Run::ReportData() const {
+  if (dry() || events_.data == nullptr) return;
+  const DataPart* eval = data_->eval();
+  events_.data(data_->train().data.report(), eval == nullptr ? nullptr : &eval->data.report());
+}
+
 // The largest batch that can come decides what activations need.
-Status Run::Admit(const ModelConfig& config, const TrainMemory& memory,
-                  const std::vector<TrainParam>& params, const AdapterFloats& floats) {
+Status Run::PlanMemory(const ModelConfig& config, const TrainMemory& memory,
+                       const std::vector<TrainParam>& params, const AdapterFloats& floats) {
   StepShape shape;
   shape.recompute = o_.gradient_checkpointing;
   shape.adapter_floats = floats.per_token;
   shape.tower_adapter_floats = floats.per_patch;
   if (dry()) {
-    shape.tokens = o_.max_seq_length * o_.per_device_train_batch_size;
-    shape.labels = shape.tokens - o_.per_device_train_batch_size;
-    shape.sequences = o_.per_device_train_batch_size;
+    made_.AddLargest(&shape);
   } else {
     data_->AddLargest(&shape);
   }
@@ -136,9 +137,64 @@ Status Run::Admit(const ModelConfig& config, const TrainMemory& memory,
   memory_.activations = arena_bytes_;
   // Vectors or pixels of a batch's images, beside the arena.
   if (shape.views > 0) memory_.activations += shape.tokens * config.hidden_size * 4;
+  return OkStatus();
+}
+
+int64_t Run::Available() const {
+  return o_.memory_limit_gb > 0 ? static_cast<int64_t>(o_.memory_limit_gb * 1e9)
+                                : AvailableMemory();
+}
+
+// What a run with other options would need, as the plan before the start says it.
+Result<TrainMemory> Run::PlanFor(const TrainOptions& options) {
+  const bool other_data =
+      options.max_seq_length != o_.max_seq_length || options.image_tokens != o_.image_tokens;
+  o_ = options;
+  if (dry() || other_data) {
+    RETURN_IF_ERROR(ReadData());
+  } else {
+    data_->PlanBatches();
+  }
+  bool planned = false;
+  TrainModelOptions setup = ModelSetup();
+  setup.admit = [&](const ModelConfig& config, const TrainMemory& memory,
+                    const std::vector<TrainParam>& params, const AdapterFloats& floats) {
+    RETURN_IF_ERROR(PlanMemory(config, memory, params, floats));
+    planned = true;
+    return Cancelled("this is a plan only");
+  };
+  const Status status = OpenTrainModel(setup).status();
+  if (!planned) return status;
+  return memory_;
+}
+
+Status Run::Fit() {
+  const int64_t held = ProcessBytes();
+  FitSetup setup;
+  setup.bytes = mode_.fit_bytes - held;
+  if (setup.bytes <= 0) {
+    return ResourceExhausted("--fit: the program with tokenizer and data holds " +
+                             FormatBytes(held) + " already");
+  }
+  const bool images = dry() ? train_tower_ : data_->has_images();
+  if (images) setup.image_tokens = files_.vision.tokens_per_image;
+  setup.plan = [this](const TrainOptions& options) { return PlanFor(options); };
+  ASSIGN_OR_RETURN(const FitResult fit, FitOptions(o_, setup));
+  // The last plan that was tried need not be the one that was chosen.
+  RETURN_IF_ERROR(PlanFor(fit.options).status());
+  for (const FitStep& step : fit.steps) {
+    if (events_.fitted != nullptr) events_.fitted(step);
+  }
+  const double limit = static_cast<double>(setup.bytes) * 1e-9;
+  if (o_.memory_limit_gb == 0 || o_.memory_limit_gb > limit) o_.memory_limit_gb = limit;
+  return CheckTrainMemory(fit.memory, AvailableMemory());
+}
+
+Status Run::Admit(const ModelConfig& config, const TrainMemory& memory,
+                  const std::vector<TrainParam>& params, const AdapterFloats& floats) {
+  RETURN_IF_ERROR(PlanMemory(config, memory, params, floats));
   if (events_.planned != nullptr) events_.planned(memory_);
-  const int64_t available =
-      o_.memory_limit_gb > 0 ? static_cast<int64_t>(o_.memory_limit_gb * 1e9) : AvailableMemory();
+  const int64_t available = Available();
   RETURN_IF_ERROR(CheckTrainMemory(memory_, available));
   if (train_tower_ || dry()) return OkStatus();
   // Before other memory is taken.
@@ -148,12 +204,17 @@ Status Run::Admit(const ModelConfig& config, const TrainMemory& memory,
   return OkStatus();
 }
 
-Status Run::OpenModelAndOptimiser() {
+TrainModelOptions Run::ModelSetup() {
   TrainModelOptions setup;
   setup.options = &o_;
   setup.tower = train_tower_;
   setup.kernels = kernels_;
   setup.pool = pool_.get();
+  return setup;
+}
+
+Status Run::OpenModelAndOptimiser() {
+  TrainModelOptions setup = ModelSetup();
   setup.admit = [this](const ModelConfig& config, const TrainMemory& memory,
                        const std::vector<TrainParam>& params, const AdapterFloats& floats) {
     return Admit(config, memory, params, floats);
@@ -173,6 +234,7 @@ Status Run::OpenModelAndOptimiser() {
   runner.recompute = o_.gradient_checkpointing;
   runner.tower = model_->tower();
   runner.processor = files_.image_processor.get();
+  runner.head = &model_->head();
   ASSIGN_OR_RETURN(runner_, StepRunner::Create(model_->model(), runner, arena_bytes_));
   return OkStatus();
 }
@@ -261,11 +323,7 @@ Result<StepReport> Run::Step(int64_t step) {
   std::vector<FlatBatch> batches;
   std::vector<std::vector<int64_t>> examples;
   if (dry()) {
-    FlatBatch& batch = batches.emplace_back();
-    for (int64_t i = 0; i < o_.per_device_train_batch_size; ++i) {
-      batch.Add(RandomExample(o_.max_seq_length, model_->model().config().vocab_size,
-                              static_cast<uint64_t>(step * 977 + i)));
-    }
+    batches.push_back(made_.Batch(step));
     examples.emplace_back();
   } else {
     const DataPart& part = data_->train();
@@ -406,6 +464,8 @@ Result<TrainSummary> Run::Go() {
   train_tower_ = !o_.freeze_vision_tower;
   if (train_tower_) RETURN_IF_ERROR(files_.vision_status);
   RETURN_IF_ERROR(ReadData());
+  if (mode_.fit_bytes > 0) RETURN_IF_ERROR(Fit());
+  ReportData();
   PlanSteps();
   RETURN_IF_ERROR(OpenModelAndOptimiser());
   if (dry()) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "train/fit_plan.h"
 #include "train/options.h"
 #include "train/train_data.h"
 #include "train/train_memory.h"
@@ -43,6 +44,7 @@ struct TrainEvents {
   std::function<bool(int64_t done, int64_t of)> reading;  // the data; false: stop
   std::function<bool(int64_t done, int64_t of)> seeing;   // images by a frozen tower; false: stop
   std::function<void(const DataReport& train, const DataReport* eval)> data;
+  std::function<void(const FitStep& step)> fitted;  // an option was changed to save memory
   std::function<void(const TrainMemory& memory)> planned;
   std::function<void(const std::string& text)> note;
   std::function<void(const StepReport& report)> step;
@@ -71,6 +73,8 @@ struct RunMode {
   // > 0: that many steps on made data of max_seq_length tokens; nothing is written (with init:
   // random output_dir/init).
   int64_t dry_run = 0;
+  // > 0: options are changed until the run needs no more bytes than that (train/fit_plan.h).
+  int64_t fit_bytes = 0;
 };
 
 // Errors beside those of files and options: DataLoss where a loss or gradient is not finite (it

@@ -20,6 +20,7 @@ import transformers
 from safetensors.torch import load_file
 
 import vision
+import whole
 from common import STEPS, TINY, check, compare_steps, failures, galen, relative, train_torch
 
 TEMPLATE = ("{{ bos_token }}{% for m in messages %}{{ m.role }} {{ m.content }}"
@@ -102,7 +103,6 @@ def open_torch(base, gguf=None):
 def adapters(folder, base, family):
     """LoRA and its kin against PEFT, on the dense base and on a packed one with the values that it decodes to."""
     import peft
-    (folder / "template.jinja").write_text(TEMPLATE)
     kinds = {"lora": {}, "rslora": {"use_rslora": True}, "dora": {"use_dora": True},
              "some": {"target_modules": ["q_proj", "layers.1.mlp.down_proj"]}}
     chosen = {"llama": ("lora", "dora"), "gemma3": ("rslora", "some")}[family]
@@ -158,14 +158,18 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_examples(folder / "train.jsonl", 4)
-        for family in ("llama", "gemma3", "qwen2"):
-            base = folder / f"base-{family}"
+        (folder / "template.jinja").write_text(TEMPLATE)
+        bases = {}
+        for family in ("llama", "gemma3", "qwen2", "llama-bias"):
+            base = bases[family] = folder / f"base-{family}"
             shutil.copytree(TINY / family, base)
             (base / "chat_template.jinja").write_text(TEMPLATE)
-            full_parameters(folder, base, family)
-            if family != "qwen2":
+            if family != "llama-bias":
+                full_parameters(folder, base, family)
+            if family in ("llama", "gemma3"):
                 adapters(folder, base, family)
         vision.run(folder)
+        whole.run(folder, bases, open_torch, logits_of, folder / "base-vision")
     print(f"{len(failures)} failed" if failures else "all passed")
     return 1 if failures else 0
 
