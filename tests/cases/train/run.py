@@ -16,6 +16,7 @@ import tempfile
 import time
 
 import images
+import presets
 from common import GALEN, ROOT, SLOW, Bench, check, examples, failures, same_bits
 
 
@@ -129,6 +130,7 @@ def main():
         nan_base(b)
         bad_input(b)
         images.run(b.folder / "images")
+        presets.run(b.folder / "presets")
     print(f"{len(failures)} failed" if failures else "all passed")
     return 1 if failures else 0
 
