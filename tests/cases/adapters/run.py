@@ -81,6 +81,11 @@ def bad_input(folder):
     config = json.loads((copy / "adapter_config.json").read_text()) | {"use_qalora": True}
     (copy / "adapter_config.json").write_text(json.dumps(config))
     refused("use_qalora", ["use_qalora"], "--adapter", copy)
+    head = folder / "head"
+    shutil.copytree(ADAPTERS / "gemma3-head", head)
+    config = json.loads((head / "adapter_config.json").read_text()) | {"ensure_weight_tying": True}
+    (head / "adapter_config.json").write_text(json.dumps(config))
+    refused("a low-rank adapter of tied matrices", ["ensure_weight_tying", "head"], "--adapter", head)
     refused("two replacements", ["both replace"], "--adapter", ADAPTERS / "gemma3-google", "--adapter", ADAPTERS / "gemma3-google")
 
 
