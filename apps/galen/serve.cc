@@ -3,10 +3,12 @@
 
 #include <csignal>
 #include <iostream>
+#include <set>
 
 #include "base/json.h"
 #include "commands.h"
 #include "engine/memory_plan.h"
+#include "serve_config.h"
 #include "server/security/api_keys.h"
 #include "server/server.h"
 #include "session.h"
@@ -17,7 +19,7 @@ namespace {
 struct ServeOptions : ModelOptions {
   std::vector<std::string> models, adapters;
   server::ServerOptions server;
-  std::string new_key, keep_alive = "forever";
+  std::string new_key, keep_alive = "forever", config;
   double memory_gb = 0;
   int64_t max_sequences = 8, max_queue = 256, step_tokens = 512, max_body_mb = 64;
   double header_seconds = 10, body_seconds = 60, write_seconds = 30, drain_seconds = 30;
@@ -89,9 +91,48 @@ Status PrintNewKey(const std::string& name, bool json) {
   return OkStatus();
 }
 
-Status Serve(const ServeOptions& o) {
+// What the options are of: the command line as it was parsed, and what it gave.
+struct Invocation {
+  ServeOptions line;  // without the file
+  std::set<std::string> given;
+  Config config;  // of the file at the start
+};
+
+// No file says these.
+const std::set<std::string> kNeverInFile = {"help", "config", "new-key", "json"};
+// What can change while the server runs: the others are built into what runs.
+const std::set<std::string> kReloadable = {"max-tokens", "max-images", "max-image-pixels",
+                                           "max-files",  "max-pages",  "max-blob-gb"};
+
+void AddServeOptions(CLI::App& verb, ServeOptions* o);
+
+// Reads the file again, as the start did.
+server::Reread RereadOf(const Invocation& start) {
+  return [start, last = start.config]() mutable -> Result<server::RereadOptions> {
+    ASSIGN_OR_RETURN(Config config, ReadConfig(start.line.config));
+    ServeOptions o = start.line;
+    CLI::App verb;
+    AddServeOptions(verb, &o);
+    RETURN_IF_ERROR(ApplyConfig(config, start.given, kNeverInFile, &verb));
+    server::RereadOptions reread;
+    ASSIGN_OR_RETURN(reread.options, ServerOptionsOf(o));
+    for (const std::string& name : ChangedOptions(last, config)) {
+      if (kReloadable.count(name) > 0 && start.given.count(name) == 0)
+        reread.changed.push_back(name);
+    }
+    for (const std::string& name : ChangedOptions(start.config, config)) {
+      if (kReloadable.count(name) == 0 && start.given.count(name) == 0)
+        reread.needs_restart.push_back(name);
+    }
+    last = std::move(config);
+    return reread;
+  };
+}
+
+Status Serve(const ServeOptions& o, const Invocation& start) {
   if (!o.new_key.empty()) return PrintNewKey(o.new_key, o.json);
-  ASSIGN_OR_RETURN(const server::ServerOptions options, ServerOptionsOf(o));
+  ASSIGN_OR_RETURN(server::ServerOptions options, ServerOptionsOf(o));
+  if (!o.config.empty()) options.reread = RereadOf(start);
   std::vector<server::ModelSpec> models;
   for (const std::string& argument : o.models) {
     ASSIGN_OR_RETURN(server::ModelSpec spec, server::ParseModelSpec(argument));
@@ -140,7 +181,7 @@ void AddLibraryOptions(CLI::App& verb, ServeOptions* o) {
                 "delete them; where keys are used, those with the right 'admin'");
   verb.add_option("--pull-from", s.pull_from,
                   "Where clients may have models pulled from: hub, ollama, or the host of another "
-                  "registry; may be repeated")
+                  "registry or of a mirror's storage; may be repeated")
       ->type_name("WHERE")
       ->allow_extra_args(false)
       ->capture_default_str();
@@ -203,52 +244,67 @@ void AddLimitOptions(CLI::App& verb, ServeOptions* o) {
       ->capture_default_str();
 }
 
+void AddServeOptions(CLI::App& verb, ServeOptions* o) {
+  verb.add_option("models", o->models,
+                  "[NAME=]MODEL: GGUF files, Hugging Face directories, or ollama:NAME[:TAG]")
+      ->type_name("MODEL");
+  verb.add_option("--adapter", o->adapters,
+                  "[MODEL:]NAME=DIR: serve MODEL with this low-rank adapter as MODEL:NAME beside "
+                  "it; may be repeated");
+  verb.add_option(
+          "--config", o->config,
+          "YAML file of options by their names without --, and models: a list of MODEL; what "
+          "the command line says holds over it. SIGHUP reads it again")
+      ->type_name("FILE");
+  verb.add_option("--host", o->server.http.host, "Address to listen on")->capture_default_str();
+  verb.add_option("--port", o->server.http.port, "Port; 0: any free one. 11434 is Ollama's")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  verb.add_option("--context", o->context, "Tokens of one prompt and answer together")
+      ->check(CLI::Range(int64_t{16}, int64_t{1} << 30))
+      ->capture_default_str();
+  verb.add_option("--max-sequences", o->max_sequences, "Answers of one model at a time")
+      ->check(CLI::Range(int64_t{1}, int64_t{1024}))
+      ->capture_default_str();
+  verb.add_option("--step-tokens", o->step_tokens,
+                  "Tokens of a step: a long prompt keeps the others' tokens waiting for one step")
+      ->check(CLI::Range(int64_t{16}, int64_t{1} << 16))
+      ->capture_default_str();
+  verb.add_flag("--on-demand", o->server.load_on_demand, "Load models when they are asked for");
+  verb.add_option("--keep-alive", o->keep_alive, "Seconds until an idle model goes, or forever")
+      ->capture_default_str();
+  verb.add_option("--memory", o->memory_gb, "GB for all models together (0: what is free)")
+      ->check(CLI::Range(0.0, 1e6));
+  verb.add_flag("--no-prefix-cache", o->no_prefix_cache, "Compute every prompt from its beginning");
+  verb.add_flag("--no-log", o->no_log, "No line for each request on standard error");
+  AddComputeOptions(verb, o);
+  AddSecurityOptions(verb, o);
+  AddLibraryOptions(verb, o);
+  AddLimitOptions(verb, o);
+}
+
 }  // namespace
 
 void AddServe(CLI::App& app, Action* action) {
   auto o = std::make_shared<ServeOptions>();
   o->context = 4096;
+  o->server.http.port = 11434;
   CLI::App* verb = app.add_subcommand(
       "serve", "Serve models over HTTP to clients of OpenAI's and Ollama's interfaces");
-  verb->add_option("models", o->models,
-                   "[NAME=]MODEL: GGUF files, Hugging Face directories, or ollama:NAME[:TAG]")
-      ->type_name("MODEL");
-  verb->add_option("--adapter", o->adapters,
-                   "[MODEL:]NAME=DIR: serve MODEL with this low-rank adapter as MODEL:NAME beside "
-                   "it; may be repeated");
-  verb->add_option("--host", o->server.http.host, "Address to listen on")->capture_default_str();
-  o->server.http.port = 11434;
-  verb->add_option("--port", o->server.http.port, "Port; 0: any free one. 11434 is Ollama's")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
-  verb->add_option("--context", o->context, "Tokens of one prompt and answer together")
-      ->check(CLI::Range(int64_t{16}, int64_t{1} << 30))
-      ->capture_default_str();
-  verb->add_option("--max-sequences", o->max_sequences, "Answers of one model at a time")
-      ->check(CLI::Range(int64_t{1}, int64_t{1024}))
-      ->capture_default_str();
-  verb->add_option("--step-tokens", o->step_tokens,
-                   "Tokens of a step: a long prompt keeps the others' tokens waiting for one step")
-      ->check(CLI::Range(int64_t{16}, int64_t{1} << 16))
-      ->capture_default_str();
-  verb->add_flag("--on-demand", o->server.load_on_demand, "Load models when they are asked for");
-  verb->add_option("--keep-alive", o->keep_alive, "Seconds until an idle model goes, or forever")
-      ->capture_default_str();
-  verb->add_option("--memory", o->memory_gb, "GB for all models together (0: what is free)")
-      ->check(CLI::Range(0.0, 1e6));
-  verb->add_flag("--no-prefix-cache", o->no_prefix_cache,
-                 "Compute every prompt from its beginning");
-  verb->add_flag("--no-log", o->no_log, "No line for each request on standard error");
-  AddComputeOptions(*verb, o.get());
-  AddSecurityOptions(*verb, o.get());
-  AddLibraryOptions(*verb, o.get());
-  AddLimitOptions(*verb, o.get());
-  verb->callback([o, action] {
+  AddServeOptions(*verb, o.get());
+  verb->callback([o, action, verb] {
+    Invocation start{*o, GivenOptions(*verb), {}};
+    if (!o->config.empty()) {
+      Result<Config> config = ReadConfig(o->config);
+      RequireUsage(config.status());
+      RequireUsage(ApplyConfig(*config, start.given, kNeverInFile, verb));
+      start.config = *std::move(config);
+    }
     if (o->models.empty() && o->new_key.empty() && !o->server.manage_models) {
       RequireUsage(
           InvalidArgument("name at least one model: galen serve [NAME=]MODEL; or --manage-models"));
     }
-    *action = [o] { return Serve(*o); };
+    *action = [o, start = std::move(start)] { return Serve(*o, start); };
   });
 }
 

@@ -47,6 +47,45 @@ void CancelJob(Job* job) {
   }
 }
 
+int64_t PromptTokens(const Job& job) {
+  if (const auto* generate = std::get_if<GenerateJob>(&job))
+    return static_cast<int64_t>(generate->prompt.tokens.size());
+  if (const auto* score = std::get_if<ScoreJob>(&job))
+    return static_cast<int64_t>(score->tokens.size());
+  int64_t tokens = 0;
+  for (const auto& text : std::get<EmbedJob>(job).texts)
+    tokens += static_cast<int64_t>(text.size());
+  return tokens;
+}
+
+int64_t AnswerTokens(const TextResult& result) {
+  return static_cast<int64_t>(result.tokens.size());
+}
+template <typename Other>
+int64_t AnswerTokens(const Other&) {
+  return 0;
+}
+
+// Settled before the client hears of the end. What failed by a fault of ours costs nothing; what
+// the client cancelled costs what had begun.
+void SettleWhenDone(Job* job) {
+  std::visit(
+      [](auto& one) {
+        if (one.hold == nullptr) return;
+        one.on_done = [hold = one.hold, done = std::move(one.on_done)](auto result) {
+          const bool fault = !result.ok() && result.status().code() != StatusCode::kCancelled;
+          hold->Settle(fault ? 0 : hold->used() + (result.ok() ? AnswerTokens(*result) : 0));
+          done(std::move(result));
+        };
+      },
+      *job);
+}
+
+// Work begins: from now on the prompt is charged.
+void BeginCharge(const std::shared_ptr<TokenHold>& hold, int64_t prompt) {
+  if (hold != nullptr && hold->used() == 0) hold->Use(prompt);
+}
+
 }  // namespace
 
 ModelHost::ModelHost(const HostOptions& options, TurnLock* turns)
@@ -130,31 +169,8 @@ Result<std::shared_ptr<const grammar::Constraint>> ModelHost::SchemaConstraint(
                           });
 }
 
-void ModelHost::CountTokensOf(const std::string& client, Job* job) const {
-  if (!options_.on_tokens) return;
-  const auto wrap = [&](auto* one, int64_t prompt, auto answer) {
-    one->on_done = [count = options_.on_tokens, client, prompt, answer,
-                    done = std::move(one->on_done)](auto result) {
-      if (result.ok()) count(client, prompt + answer(*result));
-      done(std::move(result));
-    };
-  };
-  const auto none = [](const auto&) { return int64_t{0}; };
-  if (auto* generate = std::get_if<GenerateJob>(job)) {
-    wrap(generate, static_cast<int64_t>(generate->prompt.tokens.size()),
-         [](const TextResult& result) { return static_cast<int64_t>(result.tokens.size()); });
-  } else if (auto* score = std::get_if<ScoreJob>(job)) {
-    wrap(score, static_cast<int64_t>(score->tokens.size()), none);
-  } else if (auto* embed = std::get_if<EmbedJob>(job)) {
-    int64_t tokens = 0;
-    for (const std::vector<int32_t>& text : embed->texts)
-      tokens += static_cast<int64_t>(text.size());
-    wrap(embed, tokens, none);
-  }
-}
-
 Result<int64_t> ModelHost::Submit(const std::string& client, Job job) {
-  CountTokensOf(client, &job);
+  SettleWhenDone(&job);
   const std::lock_guard lock(mutex_);
   if (stop_ || closed_) return Status(StatusCode::kIo, "this model is being closed");
   const int64_t id = next_id_++;
@@ -191,6 +207,7 @@ void ModelHost::CountRunning() {
 
 void ModelHost::Start(int64_t id, GenerateJob job) {
   TextRequest& request = job.request;
+  BeginCharge(job.hold, static_cast<int64_t>(job.prompt.tokens.size()));
   request.prompt = std::move(job.prompt.tokens);
   const auto done = [this, id, on_done = std::move(job.on_done)](Result<TextResult> result) {
     engine_ids_.erase(id);
@@ -293,6 +310,7 @@ void ModelHost::RunLong(int64_t id, Job job) {
   long_running_ = id;
   long_cancelled_ = false;
   CountRunning();
+  std::visit([&](const auto& one) { BeginCharge(one.hold, PromptTokens(job)); }, job);
   // The callback, should a bug of ours end the work in its middle.
   const auto fail = std::visit(
       [](const auto& j) {

@@ -21,6 +21,7 @@
 #include "engine/generation.h"
 #include "engine/session.h"
 #include "server/admission_queue.h"
+#include "server/security/token_hold.h"
 #include "server/turn_lock.h"
 
 namespace galen::server {
@@ -29,9 +30,10 @@ struct HostOptions {
   SessionOptions session;  // `images` is set where the model has an image part
   int64_t max_queue = 256;
   bool prefix_cache = true;
-  // Tokens that a client has used, of prompts and answers. From the engine's thread.
-  std::function<void(const std::string& client, int64_t tokens)> on_tokens;
 };
+
+// The `hold` of a job, null where nothing is counted, is settled before on_done is called: with the
+// prompt if work had begun on it, and the answer.
 
 // An answer to a prompt.
 struct GenerateJob {
@@ -39,6 +41,7 @@ struct GenerateJob {
   std::vector<PreparedViews> images;
   TextRequest request;  // `prompt` and `media` are filled from the above
   std::function<void(Result<TextResult>)> on_done;  // exactly once, from the engine's thread
+  std::shared_ptr<TokenHold> hold;
 };
 
 // Log-probabilities of a text that is given.
@@ -48,6 +51,7 @@ struct ScoreJob {
   uint64_t adapters = 0;        // Request::adapters
   // One entry for each token but the first.
   std::function<void(Result<std::vector<TokenChoice>>)> on_done;
+  std::shared_ptr<TokenHold> hold;
 };
 
 // Vectors of texts, not normalised.
@@ -56,6 +60,7 @@ struct EmbedJob {
   Pooling pooling = Pooling::kLast;
   uint64_t adapters = 0;
   std::function<void(Result<std::vector<std::vector<float>>>)> on_done;
+  std::shared_ptr<TokenHold> hold;
 };
 
 using Job = std::variant<GenerateJob, ScoreJob, EmbedJob>;
@@ -115,7 +120,6 @@ class ModelHost {
   void EncodeImages(int64_t id, GenerateJob job);
   // Lets others go on once a slice of time is over.
   void Breathe();
-  void CountTokensOf(const std::string& client, Job* job) const;
   PassOptions PassOptionsFor(uint64_t adapters) const;
   void CountEngine();
   void CountRunning();

@@ -119,6 +119,12 @@ Result<ModelInfo> ReadInfo(const ModelSpec& spec) {
 
 }  // namespace
 
+std::string ModelInfo::projector() const {
+  if (!sees() || files.vision_checkpoint == nullptr || files.vision_checkpoint == files.checkpoint)
+    return spec.mmproj;
+  return files.vision_checkpoint->path();
+}
+
 std::vector<std::string> ModelInfo::capabilities() const {
   std::vector<std::string> list = {"completion"};
   if (sees()) list.emplace_back("vision");
@@ -185,7 +191,7 @@ Result<ModelRegistry::EntryRef> ModelRegistry::ReadEntry(const ModelSpec& spec) 
   auto entry = std::make_shared<Entry>();
   ASSIGN_OR_RETURN(ModelInfo read, ReadInfo(spec));
   if (options_.hash_content) {
-    ASSIGN_OR_RETURN(read.content, DigestOfWeights(spec.path));
+    ASSIGN_OR_RETURN(read.content, ContentOf(spec.path));
   }
   entry->info = std::make_shared<ModelInfo>(std::move(read));
   entry->keep_alive = options_.keep_alive;
@@ -259,6 +265,24 @@ std::vector<ModelRef> ModelRegistry::FindStored(const std::string& stored) const
   std::vector<ModelRef> all = models();
   std::erase_if(all, [&](const ModelRef& info) { return info->spec.stored != stored; });
   return all;
+}
+
+Result<std::string> ModelRegistry::ContentOf(const std::string& path) const {
+  ASSIGN_OR_RETURN(const std::string state, StateOfWeights(path));
+  {
+    const std::lock_guard lock(digests_mutex_);
+    if (const auto known = digests_.find(state); known != digests_.end()) return known->second;
+  }
+  ASSIGN_OR_RETURN(std::string digest, DigestOfWeights(path));
+  // What changed while it was read is read again the next time.
+  const Result<std::string> after = StateOfWeights(path);
+  const std::lock_guard lock(digests_mutex_);
+  if (after.ok() && *after == state) digests_[state] = digest;
+  return digest;
+}
+
+Status ModelRegistry::ReadContent(const std::string& path) const {
+  return options_.hash_content ? ContentOf(path).status() : OkStatus();
 }
 
 Status ModelRegistry::Check(const ModelSpec& spec) const { return ReadInfo(spec).status(); }

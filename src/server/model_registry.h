@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -54,6 +55,9 @@ struct ModelInfo {
   uint64_t adapters = 0;
   std::string adapter_digest;
   bool sees() const { return files.vision_status.ok(); }
+  // The file of the image projector, also of one that was only found beside the model; empty: none,
+  // or it is in the model's own file.
+  std::string projector() const;
   // As Ollama's clients name them: completion, vision, tools.
   std::vector<std::string> capabilities() const;
 };
@@ -84,6 +88,9 @@ class ModelRegistry {
   // "there is no model 'x'; did you mean 'y'?"
   std::string Unknown(std::string_view name) const;
 
+  // Where digests of weights are kept (hash_content): reads these, so that Put need not. Errors: as
+  // of DigestOfWeights.
+  Status ReadContent(const std::string& path) const;
   // Reads the headers of a model as Put does. Errors: as of ReadModel.
   Status Check(const ModelSpec& spec) const;
   // Offers a model, instead of the one that has this name; who uses that goes on with it.
@@ -122,6 +129,7 @@ class ModelRegistry {
 
   explicit ModelRegistry(const RegistryOptions& options);
   Result<EntryRef> ReadEntry(const ModelSpec& spec) const;
+  Result<std::string> ContentOf(const std::string& path) const;
   // Null: it was removed. mutex_ is held.
   EntryRef EntryOf(const ModelInfo& info) const;
   // Takes the longest idle model out; null if all are at work.
@@ -133,7 +141,9 @@ class ModelRegistry {
   mutable std::mutex mutex_;  // of the lists, and of the entries' hosts and times
   std::vector<EntryRef> entries_;
   std::vector<EntryRef> removed_;  // still at work
-  std::mutex loading_;             // one load at a time
+  mutable std::mutex digests_mutex_;
+  mutable std::map<std::string, std::string> digests_;  // by StateOfWeights
+  std::mutex loading_;                                  // one load at a time
   std::condition_variable stopping_;
   bool stop_ = false;
   std::thread sweeper_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,10 @@
 #include "server/model_registry.h"
 
 namespace galen::server {
+
+struct RereadOptions;
+// The options as files say them now; called on SIGHUP, one call at a time.
+using Reread = std::function<Result<RereadOptions>()>;
 
 struct ServerOptions {
   HttpOptions http;
@@ -42,6 +47,18 @@ struct ServerOptions {
   int64_t max_messages = 4096;
   int64_t max_files = 32;   // of one case
   int64_t max_pages = 200;  // of one case
+
+  Reread reread;  // null: no file has options
 };
+
+struct RereadOptions {
+  ServerOptions options;
+  // Names of options, as people write them: those that TakeChanges takes over, and those that hold
+  // from the next start on.
+  std::vector<std::string> changed, needs_restart;
+};
+
+// What can change while the server runs: limits that each request looks at once.
+void TakeChanges(const ServerOptions& from, ServerOptions* options);
 
 }  // namespace galen::server

@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
+#include <list>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "server/library/library.h"
 #include "server/security/api_keys.h"
 #include "server/security/browser_guard.h"
+#include "server/security/usage.h"
 #include "server/server_log.h"
 #include "server/services.h"
 #include "server/status/metrics.h"
@@ -46,6 +48,15 @@ double SecondsNow() {
 }
 
 }  // namespace
+
+void TakeChanges(const ServerOptions& from, ServerOptions* options) {
+  options->max_tokens = from.max_tokens;
+  options->max_images = from.max_images;
+  options->max_image_pixels = from.max_image_pixels;
+  options->max_files = from.max_files;
+  options->max_pages = from.max_pages;
+  options->max_blob_bytes = from.max_blob_bytes;
+}
 
 class Server::Impl : public HttpHandler {
  public:
@@ -76,22 +87,13 @@ class Server::Impl : public HttpHandler {
     if (!options_.jobs.empty()) {
       ASSIGN_OR_RETURN(jobs_, JobBoard::Open(options_.jobs, options_.keep_jobs));
     }
-    RegistryOptions registry = options_.registry;
-    if (usage_ != nullptr) {
-      registry.host.on_tokens = [usage = usage_.get()](const std::string& key, int64_t tokens) {
-        usage->Charge(key, tokens);
-      };
-    }
-    ASSIGN_OR_RETURN(models_, ModelRegistry::Create(registry, models));
+    ASSIGN_OR_RETURN(models_, ModelRegistry::Create(options_.registry, models));
     if (options_.manage_models) {
       library_.emplace(options_, models_.get(), &log_, models);
       library_->ServeStore();
     }
     ASSIGN_OR_RETURN(http_, HttpServer::Create(options_.http, this));
-    services_.emplace(Services{options_, *models_, metrics_, audit_.get(), router_.endpoints(),
-                               [this] { return draining_.load(); },
-                               [this] { return http_->connections(); }, *documents_, jobs_.get(),
-                               library_ ? &*library_ : nullptr});
+    UseOptions(options_);
     if (options_.load_on_demand) return OkStatus();
     for (const ModelSpec& spec : models) {  // those of the store are loaded when they are asked for
       const ModelRef info = models_->Find(spec.name);
@@ -113,11 +115,15 @@ class Server::Impl : public HttpHandler {
   void Reload() override {
     const Status certificate = http_->ReloadCertificate();
     boost::asio::post(workers_, [this, certificate] {
+      const std::lock_guard one_at_a_time(reload_mutex_);
+      Json event = Json::object();
+      if (options_.reread) ReloadOptions(&event);
       const Status keys = ReloadKeys();
       if (library_) library_->ServeStore();
-      log_.Event("reloaded", {{"keys", keys.ok() ? "ok" : keys.message()},
-                              {"certificate", certificate.ok() ? "ok" : certificate.message()},
-                              {"models", models_->models().size()}});
+      event.update({{"keys", keys.ok() ? "ok" : keys.message()},
+                    {"certificate", certificate.ok() ? "ok" : certificate.message()},
+                    {"models", models_->models().size()}});
+      log_.Event("reloaded", event);
     });
   }
 
@@ -156,7 +162,7 @@ class Server::Impl : public HttpHandler {
     }
     // Lists and health cost nothing.
     if (keys != nullptr && !match.endpoint->quick) {
-      const auto refusal = usage_->Admit(tenant->name, keys->LimitsOf(tenant->name));
+      const auto refusal = usage_->Admit(tenant->name, tenant->limits);
       if (refusal) {
         HttpResponse response = Error(head.path, 429, refusal->message);
         response.headers.emplace_back("Retry-After", std::to_string(refusal->retry_after));
@@ -168,7 +174,7 @@ class Server::Impl : public HttpHandler {
 
   std::shared_ptr<BodySink> SinkOf(const HttpRequest& request) override {
     const Endpoint* endpoint = router_.Find(request.method, request.path).endpoint;
-    return endpoint->sink ? endpoint->sink(*services_, request) : nullptr;
+    return endpoint->sink ? endpoint->sink(Current(), request) : nullptr;
   }
 
   void Handle(std::shared_ptr<const HttpRequest> request, std::shared_ptr<Reply> reply) override {
@@ -206,6 +212,39 @@ class Server::Impl : public HttpHandler {
   }
 
  private:
+  // What requests see, from one reload to the next. Those that are at work keep theirs.
+  struct Version {
+    ServerOptions options;
+    std::optional<Services> services;
+  };
+
+  void UseOptions(const ServerOptions& options) {
+    const std::lock_guard lock(versions_mutex_);
+    Version& version = versions_.emplace_back(Version{options, std::nullopt});
+    version.services.emplace(Services{
+        version.options, *models_, metrics_, audit_.get(), usage_.get(), router_.endpoints(),
+        [this] { return draining_.load(); }, [this] { return http_->connections(); }, *documents_,
+        jobs_.get(), library_ ? &*library_ : nullptr});
+  }
+
+  const Services& Current() const {
+    const std::lock_guard lock(versions_mutex_);
+    return *versions_.back().services;
+  }
+
+  void ReloadOptions(Json* event) {
+    const Result<RereadOptions> reread = options_.reread();
+    (*event)["config"] = reread.ok() ? "ok" : reread.status().message();
+    if (!reread.ok()) return;
+    if (!reread->changed.empty()) {
+      ServerOptions options = options_;
+      TakeChanges(reread->options, &options);
+      UseOptions(options);
+    }
+    (*event)["changed"] = reread->changed;
+    (*event)["needs_restart"] = reread->needs_restart;
+  }
+
   Result<std::shared_ptr<const ApiKeys>> ReadKeys() const {
     ASSIGN_OR_RETURN(ApiKeys keys, ApiKeys::Read(options_.api_keys));
     if (keys.has_quotas() && options_.usage.empty()) {
@@ -235,7 +274,7 @@ class Server::Impl : public HttpHandler {
             const std::shared_ptr<Reply>& reply) {
     int status = 500;
     try {
-      endpoint.fn(*services_, request, reply);
+      endpoint.fn(Current(), request, reply);
       return;
     } catch (const std::bad_alloc&) {
       status = 503;
@@ -255,12 +294,14 @@ class Server::Impl : public HttpHandler {
   const Router router_;
   mutable std::mutex keys_mutex_;
   std::shared_ptr<const ApiKeys> keys_;  // null: none are used
-  std::unique_ptr<Usage> usage_;         // outlives the models, which charge it
+  std::unique_ptr<Usage> usage_;         // outlives what holds tokens of it
   std::unique_ptr<AuditLog> audit_;      // outlives what writes it
   std::unique_ptr<JobBoard> jobs_;       // outlives the work on documents
   std::unique_ptr<ModelRegistry> models_;
   std::optional<Library> library_;
-  std::optional<Services> services_;
+  mutable std::mutex versions_mutex_;
+  std::list<Version> versions_;  // the last one is that of new requests
+  std::mutex reload_mutex_;
   std::atomic<bool> draining_{false};
   boost::asio::thread_pool workers_;
   std::optional<DocumentPool> documents_;

@@ -18,12 +18,14 @@ class DocumentPool;
 class JobBoard;
 class Library;
 class Metrics;
+class Usage;
 
 struct Services {
   const ServerOptions& options;
   ModelRegistry& models;
   Metrics& metrics;
   AuditLog* audit;  // null: none is kept
+  Usage* usage;     // null: no keys are used
   const std::vector<Endpoint>& endpoints;
   std::function<bool()> draining;
   std::function<int64_t()> connections;

@@ -38,8 +38,9 @@ Result<StoredFile> BlobOfFile(const ModelStore& store, const std::string& path,
 
 }  // namespace
 
-Status ComposeModel(const ModelStore& store, const OllamaName& name, const ModelParts& parts,
-                    const ComposeOptions& options) {
+Result<ComposedModel> ComposeModel(const ModelStore& store, const ModelParts& parts,
+                                   const ComposeOptions& options) {
+  ComposedModel composed;
   RETURN_IF_ERROR(store.Prepare());
   Json layers = Json::array(), diffs = Json::array();
   const auto add = [&](const char* kind, const StoredFile& file) {
@@ -52,6 +53,7 @@ Status ComposeModel(const ModelStore& store, const OllamaName& name, const Model
     if (path->empty()) continue;
     ASSIGN_OR_RETURN(const StoredFile file, BlobOfFile(store, *path, options));
     add(kind, file);
+    if (path == &parts.model) composed.sha256 = file.sha256;
   }
   const std::pair<const char*, const std::string*> texts[] = {
       {"system", &parts.system}, {"params", &parts.parameters}, {"license", &parts.license}};
@@ -71,7 +73,8 @@ Status ComposeModel(const ModelStore& store, const OllamaName& name, const Model
       {"config", LayerOf("application/vnd.docker.container.image.v1+json", blob)},
       {"layers", layers}};
   if (options.on_status) options.on_status("writing manifest");
-  return store.CommitOllama(name, manifest.dump(), options.cancelled);
+  composed.manifest = manifest.dump();
+  return composed;
 }
 
 Status CopyStoredModel(const ModelStore& store, StoredModel model, const std::string& name) {

@@ -22,10 +22,14 @@ struct ComposeOptions {
   Cancel cancelled;
 };
 
-// Copies what the store does not have yet, and gives the model its name; one of that name is
-// replaced. Io, ResourceExhausted, Cancelled.
-Status ComposeModel(const ModelStore& store, const OllamaName& name, const ModelParts& parts,
-                    const ComposeOptions& options);
+struct ComposedModel {
+  std::string manifest;  // for ModelStore::CommitOllama, which gives the model its name
+  std::string sha256;    // of the model's blob
+};
+// Copies into the store what it does not have yet: reads every file of the model. Io,
+// ResourceExhausted, Cancelled.
+Result<ComposedModel> ComposeModel(const ModelStore& store, const ModelParts& parts,
+                                   const ComposeOptions& options);
 
 // A model of the store under another plain name (IsLocalName). NotFound: a blob is missing.
 Status CopyStoredModel(const ModelStore& store, StoredModel model, const std::string& name);

@@ -1,6 +1,7 @@
 #include "store/http_client.h"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
@@ -8,6 +9,8 @@
 #include <cstdlib>
 #include <mutex>
 #include <thread>
+
+#include "store/public_address.h"
 
 namespace galen {
 namespace {
@@ -88,6 +91,17 @@ const char* CertificateFile() {
   return nullptr;
 }
 
+// As curl finds it, but for NO_PROXY: a proxy looks up names itself.
+bool ProxyFor(const std::string& url) {
+  const bool tls = url.starts_with("https://");
+  for (const char* name :
+       {tls ? "https_proxy" : "http_proxy", tls ? "HTTPS_PROXY" : "", "all_proxy", "ALL_PROXY"}) {
+    if (*name == 0) continue;
+    if (const char* proxy = std::getenv(name); proxy != nullptr && *proxy != 0) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string HttpResponse::Header(const std::string& name) const {
@@ -106,7 +120,8 @@ struct HttpClient::Transfer {
   size_t header_bytes = 0;
   int64_t received = 0;
   bool begun = false;
-  bool enough = false;  // of an error's body: the rest is not waited for
+  bool enough = false;      // of an error's body: the rest is not waited for
+  bool not_public = false;  // an address was not connected to
 
   bool succeeded() const { return response.code >= 200 && response.code < 300; }
 
@@ -166,6 +181,14 @@ struct HttpClient::Transfer {
     return size;
   }
 
+  static curl_socket_t OnlyPublic(void* self, curlsocktype, curl_sockaddr* address) {
+    if (IsPublicAddress(&address->addr)) {
+      return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    }
+    static_cast<Transfer*>(self)->not_public = true;
+    return CURL_SOCKET_BAD;
+  }
+
   static int OnProgress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
     auto* t = static_cast<Transfer*>(self);
     if (!t->options->cancelled || !t->options->cancelled()) return 0;
@@ -184,11 +207,11 @@ HttpClient::HttpClient(HttpOptions options)
 HttpClient::~HttpClient() = default;
 
 HttpResult HttpClient::Once(const HttpGet& request, const std::string& url, bool with_token,
-                            const std::map<std::string, std::string>& first_headers,
+                            RedirectTo to, const std::map<std::string, std::string>& first_headers,
                             const OnBegin& begin, const Sink& sink) {
   CURL* curl = curl_.get();
   curl_easy_reset(curl);
-  Transfer transfer{&request, &begin, &sink, &options_, curl, {}, {}, 0, 0, false, false};
+  Transfer transfer{&request, &begin, &sink, &options_, curl, {}, {}, 0, 0, false, false, false};
   transfer.response.first_headers = first_headers;
   curl_slist* list = nullptr;
   for (const std::string& header : request.headers) list = curl_slist_append(list, header.c_str());
@@ -224,6 +247,10 @@ HttpResult HttpClient::Once(const HttpGet& request, const std::string& url, bool
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &Transfer::OnProgress);
   curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
+  if (to == RedirectTo::kPublicAddress && !ProxyFor(url)) {
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, &Transfer::OnlyPublic);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &transfer);
+  }
   const CURLcode code = curl_easy_perform(curl);
   HttpResult result;
   if (code == CURLE_OK) transfer.status = transfer.Begin();
@@ -231,6 +258,11 @@ HttpResult HttpClient::Once(const HttpGet& request, const std::string& url, bool
   result.response.url = url;
   if (!transfer.status.ok()) {
     result.status = std::move(transfer.status);
+  } else if (code != CURLE_OK && transfer.not_public) {
+    result.status =
+        InvalidArgument(Place(url) +
+                        " has an address that is not of the public internet; a redirect may lead "
+                        "there only where that host is allowed by name");
   } else if (code != CURLE_OK && !transfer.enough) {
     const char* what = *error != 0 ? error : curl_easy_strerror(code);
     result.status = IoError(Place(url) + ": " + what + Advice(code));
@@ -255,9 +287,10 @@ HttpResult HttpClient::Get(const HttpGet& request, const OnBegin& begin, const S
   }
   std::string url = request.url;
   std::map<std::string, std::string> first;
+  RedirectTo to_address = RedirectTo::kAnyAddress;
   for (int hop = 0; hop <= kMaxRedirects; ++hop) {
     const bool with_token = !request.token.empty() && OriginOf(url) == origin;
-    result = Once(request, url, with_token, first, begin, sink);
+    result = Once(request, url, with_token, to_address, first, begin, sink);
     if (hop == 0) first = result.response.headers;
     const int code = result.response.code;
     const std::string location = result.response.Header("location");
@@ -269,6 +302,14 @@ HttpResult HttpClient::Get(const HttpGet& request, const OnBegin& begin, const S
       result.status = DataLoss(Place(url) + " redirects to " +
                                (to.empty() ? "no URL of http or https" : to + ", without TLS"));
       return result;
+    }
+    if (options_.may_redirect) {
+      const Result<RedirectTo> allowed = options_.may_redirect(origin, to);
+      if (!allowed.ok()) {
+        result.status = allowed.status().WithContext(Place(url) + " redirects to " + to);
+        return result;
+      }
+      to_address = *allowed;
     }
     url = next;
   }

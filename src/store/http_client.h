@@ -45,6 +45,11 @@ struct HttpResult {
   HttpResponse response;
 };
 
+enum class RedirectTo {
+  kAnyAddress,
+  kPublicAddress,  // of the public internet (IsPublicAddress), unless a proxy is asked to go there
+};
+
 struct HttpOptions {
   double connect_seconds = 20;
   // A server that sends less than 1 KiB a second for so long is given up.
@@ -52,6 +57,9 @@ struct HttpOptions {
   int retries = 5;  // after the first try, of what may go away
   std::string user_agent = "galen";
   std::function<bool()> cancelled;  // looked at several times a second
+  // Asked of each redirect, with the origin of the request's first URL and that of the next; an
+  // error ends the request. Null: anywhere.
+  std::function<Result<RedirectTo>(const std::string& first, const std::string& next)> may_redirect;
 };
 
 // Keeps connections open between requests. Not thread-safe.
@@ -78,7 +86,7 @@ class HttpClient {
 
  private:
   struct Transfer;
-  HttpResult Once(const HttpGet& request, const std::string& url, bool with_token,
+  HttpResult Once(const HttpGet& request, const std::string& url, bool with_token, RedirectTo to,
                   const std::map<std::string, std::string>& first_headers, const OnBegin& begin,
                   const Sink& sink);
 

@@ -170,8 +170,10 @@ def check_service(bare):
     shutil.copy(MODEL, bare.folder / "var/lib/galen/models/smollm2.gguf")
     bare.run("chown root:galen /var/lib/galen/models/smollm2.gguf && chmod 0640 /var/lib/galen/models/smollm2.gguf")
     settings = bare.folder / "etc/galen/galen.env"
-    settings.write_text('GALEN_MODELS="smollm2=/var/lib/galen/models/smollm2.gguf"\nGALEN_OPTIONS="--context 2048 --max-sequences 2 '
-                        f'--port {PORT} --api-keys /etc/galen/api-keys --audit /var/lib/galen/audit.jsonl"\n')
+    settings.write_text('GALEN_MODELS=""\nGALEN_OPTIONS="--config /etc/galen/galen.yaml"\n')
+    (bare.folder / "etc/galen/galen.yaml").write_text(
+        f"models:\n  - smollm2=/var/lib/galen/models/smollm2.gguf\ncontext: 2048\nmax-sequences: 2\nport: {PORT}\n"
+        "api-keys: /etc/galen/api-keys\naudit: /var/lib/galen/audit.jsonl\n")
     bare.run("systemctl enable galen.service")
     system = Booted(bare)
     try:
@@ -186,6 +188,15 @@ def check_service(bare):
         assert ask("/v1/chat/completions", question("Hello", 4))[0] == 401
         code, body = ask("/v1/chat/completions", question("What is a fever?", 12), key=key[1])
         assert code == 200 and json.loads(body)["choices"][0]["message"]["content"], body
+
+        # systemctl reload: a new key is taken.
+        other = re.search(r"this once: (\S+)\n.*: *(\S+ sha256:\S+)", bare.run("galen serve --new-key ward4"))
+        assert ask("/v1/chat/completions", question("Hello", 4), key=other[1])[0] == 401
+        with (bare.folder / "etc/galen/api-keys").open("a") as file:
+            file.write(other[2] + "\n")
+        system.run("systemctl reload galen")
+        system.wait(lambda: ask("/v1/chat/completions", question("Hello", 4), key=other[1])[0] == 200, 30, "reload took no new key")
+        assert system.run("systemctl show -P MainPID galen").strip() == pid, "it was started anew"
 
         # Stopped in the middle of an answer: the answer is finished, nothing new begins.
         began, lines = threading.Event(), []

@@ -77,15 +77,22 @@ bool RecordDocuments(const Services& services, const HttpRequest& request,
 
 bool RecordChange(const Services& services, const HttpRequest& request, const char* action,
                   const std::string& model, ApiError* error) {
+  return RecordChange(services, request.id, request.tenant.name, action, model,
+                      request.body.Reveal(), error);
+}
+
+bool RecordChange(const Services& services, const std::string& id, const std::string& key,
+                  const char* action, const std::string& model, const std::string& body,
+                  ApiError* error) {
   AuditLog* log = services.audit;
   if (log == nullptr) return true;
   return Write(log,
                {{"event", "change"},
-                {"id", request.id},
+                {"id", id},
                 {"action", action},
-                {"key", request.tenant.name},
+                {"key", key},
                 {"model", model},
-                {"request", log->Digest(BytesOf(request.body.Reveal()))}},
+                {"request", log->Digest(BytesOf(body))}},
                error);
 }
 

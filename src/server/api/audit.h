@@ -29,6 +29,10 @@ bool RecordDocuments(const Services& services, const HttpRequest& request,
 // `model` a name that was read as one. False with an error: it cannot be recorded.
 bool RecordChange(const Services& services, const HttpRequest& request, const char* action,
                   const std::string& model, ApiError* error);
+// The same of a request whose body is not, or not yet, in memory.
+bool RecordChange(const Services& services, const std::string& id, const std::string& key,
+                  const char* action, const std::string& model, const std::string& body,
+                  ApiError* error);
 // What became of it.
 void RecordChanged(AuditLog* log, const std::string& id, const std::string& model, bool done);
 

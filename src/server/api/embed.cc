@@ -2,6 +2,7 @@
 
 #include "server/api/audit.h"
 #include "server/api/prompts.h"
+#include "server/api/token_limits.h"
 
 namespace galen::server {
 namespace {
@@ -72,6 +73,9 @@ bool StartEmbedding(const Services& services, const HttpRequest& request,
         return OkStatus();
       });
   if (!read.ok()) return refuse(read, call.field);
+  std::vector<std::shared_ptr<TokenHold>> holds;
+  if (!ReserveTokens(services, request.tenant, {1, total, total}, &holds, error)) return false;
+  job.hold = std::move(holds[0]);
   if (!RecordStart(services, request, model, prompts, error)) return false;
   for (PreparedPrompt& prompt : prompts) job.texts.push_back(std::move(prompt.prompt.tokens));
   job.adapters = model.info->adapters;

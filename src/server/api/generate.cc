@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "server/api/token_limits.h"
 #include "server/api/tool_call_sink.h"
 
 namespace galen::server {
@@ -83,7 +84,8 @@ bool StartAnswers(const Services& services, const ModelForRequest& model, const 
                   std::shared_ptr<AnswerSink> sink, const std::shared_ptr<Reply>& reply,
                   ApiError* error) {
   const int64_t size = static_cast<int64_t>(prompt.prompt.tokens.size());
-  int64_t most = params.max_tokens < 0 ? model.host->context() - size : params.max_tokens;
+  const int64_t room = std::max<int64_t>(0, model.host->context() - size);
+  int64_t most = params.max_tokens < 0 ? room : params.max_tokens;
   if (services.options.max_tokens > 0) most = std::min(most, services.options.max_tokens);
   const uint64_t seed = params.seeded ? params.sampling.seed : DrawSeed();
   std::shared_ptr<const grammar::Constraint> constraint;
@@ -99,6 +101,12 @@ bool StartAnswers(const Services& services, const ModelForRequest& model, const 
     constraint = params.tools->constraint;
     sink = std::make_shared<ToolCallSink>(params.tools, params.choices, std::move(sink));
   }
+  // The context ends an answer, too. Where the request names no length, what its key has left does.
+  const int64_t longest = std::min(most, room);
+  const int64_t shortest = params.max_tokens < 0 ? std::min<int64_t>(longest, 1) : longest;
+  std::vector<std::shared_ptr<TokenHold>> holds;
+  const Usage::Wish wish{params.choices, size + shortest, size + longest};
+  if (!ReserveTokens(services, tenant, wish, &holds, error)) return false;
   std::vector<int64_t> ids;
   for (int64_t choice = 0; choice < params.choices; ++choice) {
     GenerateJob job;
@@ -107,7 +115,9 @@ bool StartAnswers(const Services& services, const ModelForRequest& model, const 
     TextRequest& request = job.request;
     request.sampling = params.sampling;
     request.sampling.seed = seed + static_cast<uint64_t>(choice);
-    request.max_tokens = most;
+    job.hold = std::move(holds[static_cast<size_t>(choice)]);
+    request.max_tokens =
+        job.hold != nullptr && params.max_tokens < 0 ? job.hold->tokens() - size : most;
     request.stop_strings = params.stop;
     request.think = params.think;
     request.constraint = constraint;

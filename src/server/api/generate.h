@@ -67,9 +67,10 @@ bool FindModel(const Services& services, const OrderedJson& body, ModelRef* info
 bool AcquireModel(const Services& services, const ModelRef& info, ModelForRequest* model,
                   ApiError* error);
 
-// Queues all choices. False: the schema cannot be enforced, or one of them found the queue full and
-// what had been queued of them is cancelled (the sink hears of that). When the client leaves, what
-// runs is cancelled.
+// Queues all choices. False: the schema cannot be enforced, the key may not use so many tokens, or
+// one of them found the queue full and what had been queued of them is cancelled (the sink hears of
+// that). Where max_tokens is negative, what the key has left ends an answer, too. When the client
+// leaves, what runs is cancelled.
 bool StartAnswers(const Services& services, const ModelForRequest& model, const Tenant& tenant,
                   PreparedPrompt prompt, const GenerateParams& params,
                   std::shared_ptr<AnswerSink> sink, const std::shared_ptr<Reply>& reply,

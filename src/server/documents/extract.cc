@@ -1,6 +1,7 @@
 // POST /extract: documents in, checked values out, as `galen extract` gives them.
 #include <charconv>
 
+#include "base/base64.h"
 #include "extract/output/output.h"
 #include "server/api/audit.h"
 #include "server/api/write_json.h"
@@ -25,10 +26,13 @@ struct Run {
   std::shared_ptr<Reply> reply;
 };
 
+constexpr char kDicom[] = "application/dicom";
+
 const char* ContentTypeOf(const std::string& format) {
   return format == "fhir"   ? "application/fhir+json; charset=utf-8"
          : format == "csv"  ? "text/csv; charset=utf-8"
          : format == "html" ? "text/html; charset=utf-8"
+         : format == "sr"   ? kDicom
                             : "application/json";
 }
 
@@ -106,10 +110,10 @@ bool Extract(Run* run, EventSink* events, std::string* text, ApiError* error) {
   }
   const auto source = std::make_shared<const extract::Case>(*std::move(opened));
   const HostReaderOptions options{run->call.max_tokens, run->call.source.dpi};
-  auto reader = HostReader::Create(run->model, run->tenant, options, stop);
+  auto reader = HostReader::Create(run->services, run->model, run->tenant, options, stop);
   Result<std::unique_ptr<HostReader>> second(std::unique_ptr<HostReader>{});
   if (reader.ok() && run->second.info != nullptr)
-    second = HostReader::Create(run->second, run->tenant, options, stop);
+    second = HostReader::Create(run->services, run->second, run->tenant, options, stop);
   if (!reader.ok() || !second.ok()) {
     *error = ErrorOf(reader.ok() ? second.status() : reader.status());
     return false;
@@ -129,8 +133,16 @@ bool Extract(Run* run, EventSink* events, std::string* text, ApiError* error) {
   return true;
 }
 
+// Bytes that are no text go into JSON as base64.
+std::string Kept(const Run& run, std::string text) {
+  if (run.call.format != "sr") return text;
+  return EncodeBase64({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+}
+
 // The last event's data: of one line.
 std::string ResultLine(const Run& run, std::string text) {
+  if (run.call.format == "sr")
+    return WriteJson(Json{{"format", run.call.format}, {"data", Kept(run, std::move(text))}});
   if (run.call.format != "json")
     return WriteJson(Json{{"format", run.call.format}, {"text", text}});
   std::erase(text, '\n');
@@ -153,9 +165,11 @@ void Answer(Run* run) {
   HttpResponse response;
   response.content_type = ContentTypeOf(run->call.format);
   // A page of its own: nothing of this server's origin is to run or show it.
-  if (run->call.format == "html")
+  if (run->call.format == "html" || run->call.format == "sr") {
     response.headers.emplace_back("Content-Disposition",
-                                  "attachment; filename=\"extraction.html\"");
+                                  std::string("attachment; filename=\"extraction.") +
+                                      (run->call.format == "sr" ? "dcm" : "html") + "\"");
+  }
   response.body = std::move(text);
   run->reply->Send(std::move(response));
 }
@@ -173,7 +187,8 @@ void Work(Run* run, DocumentJob* job) {
     // Whoever asked has deleted it, or the server ends.
     if (run->stop.stop_requested()) return job->Abandon();
     if (!good) return fail(error);
-    job->Finish("done", "result", ResultLine(*run, text), ContentTypeOf(run->call.format), text);
+    job->Finish("done", "result", ResultLine(*run, text), ContentTypeOf(run->call.format),
+                Kept(*run, text));
   } catch (const std::exception&) {
     error.message = "an internal error";
     fail(error);

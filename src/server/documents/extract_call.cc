@@ -52,7 +52,8 @@ Status Read(const ServerOptions& server, Fields* fields, ExtractCall* call) {
   RETURN_IF_ERROR(fields->String("model", &call->model));
   RETURN_IF_ERROR(fields->String("second_model", &call->second_model));
   RETURN_IF_ERROR(ReadSchema(fields, &call->options));
-  RETURN_IF_ERROR(ReadChoice(fields, "format", {"json", "fhir", "csv", "html"}, &call->format));
+  RETURN_IF_ERROR(
+      ReadChoice(fields, "format", {"json", "fhir", "csv", "html", "sr"}, &call->format));
   RETURN_IF_ERROR(fields->Bool("pages", &call->pictures));
   if (call->pictures && call->format != "json")
     return fields->Fail("pages", "goes with the format json alone");

@@ -6,6 +6,7 @@
 
 #include "extract/answer/line_schema.h"
 #include "formats/model_digest.h"
+#include "server/api/token_limits.h"
 
 namespace galen::server {
 namespace {
@@ -15,11 +16,13 @@ constexpr size_t kLinesAtOnce = 16;
 
 }  // namespace
 
-Result<std::unique_ptr<HostReader>> HostReader::Create(const ModelForRequest& model,
+Result<std::unique_ptr<HostReader>> HostReader::Create(const Services& services,
+                                                       const ModelForRequest& model,
                                                        const Tenant& tenant,
                                                        const HostReaderOptions& options,
                                                        std::stop_token stop) {
-  std::unique_ptr<HostReader> reader(new HostReader(model, tenant, options, std::move(stop)));
+  std::unique_ptr<HostReader> reader(
+      new HostReader(services, model, tenant, options, std::move(stop)));
   const ModelHost& host = *model.host;
   extract::ReaderIdentity& identity = reader->identity_;
   identity.model = model.info->spec.name;
@@ -45,12 +48,41 @@ Result<int64_t> HostReader::Submit(const GenerateJob& job) {
       return id;
     }
     if (!admitted_ || id.status().code() != StatusCode::kResourceExhausted) {
-      refusal_ = ErrorOfSubmit(id.status());
-      return IoError(id.status().message());
+      return Refuse(ErrorOfSubmit(id.status()));
     }
     if (stop_.stop_requested()) return Cancelled("the reading was stopped");
     std::this_thread::sleep_for(kTryAgain);
   }
+}
+
+Status HostReader::Refuse(ApiError error) {
+  const Status status = IoError(error.message);
+  refusal_ = std::move(error);
+  return status;
+}
+
+Status HostReader::Reserve(GenerateJob* job) {
+  if (services_.usage == nullptr) return OkStatus();
+  const auto size = static_cast<int64_t>(job->prompt.tokens.size());
+  const int64_t room = std::max<int64_t>(0, model_.host->context() - size);
+  const int64_t most = size + std::min(job->request.max_tokens, room);
+  // An answer that is cut off is worth little: it gets all that the key may ever use at once.
+  Usage::Wish wish{1, most, most};
+  const KeyLimits& limits = tenant_.limits;
+  for (const int64_t limit : {limits.tokens_per_minute, limits.tokens_per_day}) {
+    if (limit > size) wish.least = std::min(wish.least, limit);
+  }
+  std::vector<std::shared_ptr<TokenHold>> holds;
+  while (true) {
+    const auto refusal = services_.usage->Reserve(tenant_.name, limits, wish, &holds);
+    if (!refusal) break;
+    if (!admitted_ || !refusal->soon) return Refuse(ErrorOfRefusal(*refusal));
+    if (stop_.stop_requested()) return Cancelled("the reading was stopped");
+    std::this_thread::sleep_for(kTryAgain);
+  }
+  job->hold = std::move(holds[0]);
+  job->request.max_tokens = std::min(job->request.max_tokens, job->hold->tokens() - size);
+  return OkStatus();
 }
 
 extract::PageQuestionOptions HostReader::QuestionOptions() const {
@@ -83,6 +115,7 @@ Result<HostReader::Asked> HostReader::Ask(EncodedPrompt prompt, std::vector<Prep
   Asked asked;
   asked.done = promise->get_future();
   job.on_done = [promise](Result<TextResult> result) { promise->set_value(std::move(result)); };
+  RETURN_IF_ERROR(Reserve(&job));
   ASSIGN_OR_RETURN(asked.id, Submit(job));
   return asked;
 }

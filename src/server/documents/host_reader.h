@@ -21,7 +21,8 @@ struct HostReaderOptions {
 // Used by one thread, which waits in Read.
 class HostReader : public extract::Reader {
  public:
-  static Result<std::unique_ptr<HostReader>> Create(const ModelForRequest& model,
+  static Result<std::unique_ptr<HostReader>> Create(const Services& services,
+                                                    const ModelForRequest& model,
                                                     const Tenant& tenant,
                                                     const HostReaderOptions& options,
                                                     std::stop_token stop);
@@ -29,16 +30,23 @@ class HostReader : public extract::Reader {
   extract::ReaderIdentity identity() const override { return identity_; }
   size_t MostPages() const override { return by_lines() ? 1 : SIZE_MAX; }
   Result<std::vector<extract::Answer>> Read(const extract::ReadRequest& request) override;
-  // Why the model took no request: its queue was full, it is being closed.
+  // Why the model took no request: its queue was full, it is being closed, the key may not use so
+  // many tokens.
   const std::optional<ApiError>& refusal() const { return refusal_; }
 
  private:
-  HostReader(const ModelForRequest& model, const Tenant& tenant, const HostReaderOptions& options,
-             std::stop_token stop)
-      : model_(model), tenant_(tenant), options_(options), stop_(std::move(stop)) {}
-  // Waits for a place in the queue, but not for the first request of a document: whoever asks is
-  // told to come back.
+  HostReader(const Services& services, const ModelForRequest& model, const Tenant& tenant,
+             const HostReaderOptions& options, std::stop_token stop)
+      : services_(services),
+        model_(model),
+        tenant_(tenant),
+        options_(options),
+        stop_(std::move(stop)) {}
+  // Both wait: for a place in the queue, and for what the key may use this minute. But not for the
+  // first request of a document: whoever asks is told to come back.
   Result<int64_t> Submit(const GenerateJob& job);
+  Status Reserve(GenerateJob* job);
+  Status Refuse(ApiError error);
   bool by_lines() const { return !identity_.kinds.empty(); }
   extract::PageQuestionOptions QuestionOptions() const;
   Result<std::vector<extract::Answer>> ReadLines(const extract::ReadRequest& request);
@@ -51,6 +59,7 @@ class HostReader : public extract::Reader {
                     const std::string& schema);
   Result<extract::Answer> AnswerTo(Asked asked);
 
+  const Services& services_;
   const ModelForRequest model_;
   const Tenant tenant_;
   const HostReaderOptions options_;

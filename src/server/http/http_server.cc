@@ -83,6 +83,7 @@ asio::awaitable<Status> WriteTo(BodySink* sink, std::string_view bytes) {
 
 int StatusOfSink(const Status& status) {
   if (status.code() == StatusCode::kInvalidArgument) return 400;
+  if (status.code() == StatusCode::kCancelled) return 503;
   return status.code() == StatusCode::kResourceExhausted ? 507 : 500;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "server/security/key_limits.h"
 #include "server/security/patient_text.h"
 
 namespace galen::server {
@@ -19,6 +20,7 @@ struct Tenant {
   // Of the prefix cache: tenants share no computed prompts.
   uint64_t cache_salt = 0;
   bool admin = false;  // its key says so
+  KeyLimits limits;
 };
 
 // What is known before the body is read.
@@ -41,7 +43,7 @@ class BodySink {
   virtual ~BodySink() = default;
   virtual int64_t max_bytes() const = 0;
   // The next piece; called on a thread of its own, which may wait for a disk. After an error the
-  // request is refused: 400 (InvalidArgument), 507 (ResourceExhausted), else 500.
+  // request is refused: 400 (InvalidArgument), 507 (ResourceExhausted), 503 (Cancelled), else 500.
   virtual Status Write(std::string_view bytes) = 0;
 };
 

@@ -42,6 +42,11 @@ bool IsOver(const JobRecord& record) {
   return record.state != "queued" && record.state != "running";
 }
 
+// DICOM is kept as base64.
+const char* AnswerField(const JobRecord& record) {
+  return record.content_type == "application/dicom" ? "data" : "text";
+}
+
 // The record as the answer; what is JSON already goes in as it is.
 std::string StatusText(const JobRecord& record, const std::string& progress) {
   Json json = {{"id", record.id}, {"state", record.state}, {"created", record.created}};
@@ -54,8 +59,8 @@ std::string StatusText(const JobRecord& record, const std::string& progress) {
   } else if (record.state == "done" && record.content_type.find("json") != std::string::npos) {
     text += ",\"result\":" + record.answer;
   } else if (record.state == "done") {
-    text +=
-        ",\"content_type\":" + Quoted(record.content_type) + ",\"text\":" + Quoted(record.answer);
+    text += ",\"content_type\":" + Quoted(record.content_type) + ",\"" + AnswerField(record) +
+            "\":" + Quoted(record.answer);
   }
   return text + "}";
 }
@@ -64,7 +69,11 @@ const char* FormatOf(const JobRecord& record) {
   const auto has = [&](const char* word) {
     return record.content_type.find(word) != std::string::npos;
   };
-  return has("fhir") ? "fhir" : has("csv") ? "csv" : has("html") ? "html" : "json";
+  return has("fhir")    ? "fhir"
+         : has("csv")   ? "csv"
+         : has("html")  ? "html"
+         : has("dicom") ? "sr"
+                        : "json";
 }
 
 // What a job told is gone once it is over: its end is told again.
@@ -75,7 +84,8 @@ void TellEnd(const JobRecord& record, const std::shared_ptr<Reply>& reply) {
     std::erase(line, '\n');
     events.Last("result", line);
   } else if (record.state == "done") {
-    events.Last("result", WriteJson(Json{{"format", FormatOf(record)}, {"text", record.answer}}));
+    events.Last("result", WriteJson(Json{{"format", FormatOf(record)},
+                                         {AnswerField(record), record.answer}}));
   } else if (record.state == "failed") {
     events.Last("error", record.answer);
   } else {

@@ -1,5 +1,7 @@
 #include "server/library/blob_upload.h"
 
+#include <utility>
+
 #include "store/transfer.h"
 
 namespace galen::server {
@@ -15,7 +17,12 @@ Result<std::string> ParseBlobDigest(std::string_view text) {
 
 Status BlobUpload::Begin() {
   if (writer_) return OkStatus();
-  RETURN_IF_ERROR(ParseBlobDigest(digest_).status());
+  ASSIGN_OR_RETURN(const std::string digest, ParseBlobDigest(digest_));
+  if (recorded_.empty()) {
+    const std::string name = "sha256:" + digest;
+    RETURN_IF_ERROR(record_.on_begin(name));
+    recorded_ = name;
+  }
   RETURN_IF_ERROR(store_.Prepare());
   RETURN_IF_ERROR(CheckRoom(store_, std::max<int64_t>(announced_, 0)));
   ASSIGN_OR_RETURN(BlobWriter writer, BlobWriter::Create(store_));
@@ -33,7 +40,12 @@ Status BlobUpload::Finish() {
   RETURN_IF_ERROR(Begin());
   const Status status = writer_->Finish(expected).status();
   writer_.reset();  // with what it has not named
+  End(status.ok());
   return status;
+}
+
+void BlobUpload::End(bool done) {
+  if (!recorded_.empty()) record_.on_end(std::exchange(recorded_, ""), done);
 }
 
 }  // namespace galen::server

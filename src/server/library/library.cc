@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "server/library/model_names.h"
+#include "server/library/redirects.h"
 
 namespace galen::server {
 namespace {
@@ -27,7 +28,22 @@ Result<ModelSpec> SpecOf(const std::string& stored) {
   return spec;
 }
 
+// What --pull-from calls where a model of the store is pulled from.
+Result<std::string> PlaceOf(const std::string& stored) {
+  if (!IsOllamaName(stored)) return std::string("hub");
+  ASSIGN_OR_RETURN(const OllamaName name, ParseOllamaName(stored));
+  if (name.host == OllamaName().host) return std::string("ollama");
+  // A host may be called like one of the words that --pull-from takes.
+  const bool word = name.host == "hub" || name.host == "ollama";
+  return word ? "https://" + name.host : name.host;
+}
+
 }  // namespace
+
+ModelParts PartsOf(const ModelInfo& info) {
+  return {info.spec.path,       info.projector(),  info.spec.system,
+          info.spec.parameters, info.spec.license, info.files.config.architecture};
+}
 
 Library::Library(const ServerOptions& options, ModelRegistry* models, ServerLog* log,
                  const std::vector<ModelSpec>& fixed)
@@ -48,12 +64,26 @@ bool Library::IsFixed(const std::string& name) const {
   });
 }
 
+void Library::ReadContent(const std::string& stored) const {
+  if (const Result<ModelSpec> spec = SpecOf(stored); spec.ok())
+    (void)models_.ReadContent(spec->path);
+}
+
 void Library::ServeStore() {
+  const auto names_of = [&](std::vector<std::string>* faults) {
+    std::vector<std::string> names;
+    for (const StoredModel& model : store_.Models(faults)) names.push_back(model.name);
+    for (const ModelStore::OllamaEntry& entry : store_.OllamaModels(faults))
+      names.push_back(entry.name.text());
+    return names;
+  };
+  std::vector<std::string> faults;
+  for (const std::string& name : names_of(&faults)) {
+    if (models_.FindStored(name).empty()) ReadContent(name);
+  }
+  faults.clear();
   const std::lock_guard lock(changing_);
-  std::vector<std::string> names, faults;
-  for (const StoredModel& model : store_.Models(&faults)) names.push_back(model.name);
-  for (const ModelStore::OllamaEntry& entry : store_.OllamaModels(&faults))
-    names.push_back(entry.name.text());
+  const std::vector<std::string> names = names_of(&faults);
   for (const std::string& fault : faults) log_.Event("not_served", {{"why", fault}});
   if (faults.empty()) {  // else it is not known what is there
     for (const ModelRef& info : models_.models()) {
@@ -94,13 +124,7 @@ Result<std::string> Library::MayPull(const std::string& client_name) const {
     return std::find(options_.pull_from.begin(), options_.pull_from.end(), place) !=
            options_.pull_from.end();
   };
-  std::string place = "hub";
-  if (IsOllamaName(stored)) {
-    ASSIGN_OR_RETURN(const OllamaName name, ParseOllamaName(stored));
-    // A host may be called like one of the words that --pull-from takes.
-    const bool word = name.host == "hub" || name.host == "ollama";
-    place = name.host == OllamaName().host ? "ollama" : word ? "https://" + name.host : name.host;
-  }
+  ASSIGN_OR_RETURN(const std::string place, PlaceOf(stored));
   if (!allowed(place)) {
     return InvalidArgument("'" + client_name + "' would be fetched from " +
                            (place == "hub"      ? "the hub of Hugging Face"
@@ -154,8 +178,13 @@ Status Library::Pull(const std::string& name, const Cancel& cancelled,
   pull.token_file = options_.token_file;
   pull.http.user_agent = "galen/" + options_.version;
   pull.http.cancelled = cancelled;
+  ASSIGN_OR_RETURN(const std::string place, PlaceOf(name));
+  pull.http.may_redirect = [this, place](const std::string& first, const std::string& next) {
+    return MayRedirect(options_.pull_from, place, first, next);
+  };
   const Result<Pulled> pulled = PullModel(store_, name, pull, on_event);
   RETURN_IF_ERROR(pulled.status());
+  ReadContent(name);
   const std::lock_guard lock(changing_);
   const Status served = Serve(name);
   log_.Event("pulled", {{"model", name},
@@ -181,14 +210,18 @@ Status Library::Compose(const OllamaName& name, const ModelParts& parts,
   spec.path = parts.model;
   spec.mmproj = parts.projector;
   RETURN_IF_ERROR(models_.Check(spec));
+  ASSIGN_OR_RETURN(const ComposedModel composed, ComposeModel(store_, parts, options));
+  RETURN_IF_ERROR(models_.ReadContent(store_.BlobPath(composed.sha256)));
   const std::lock_guard lock(changing_);
-  RETURN_IF_ERROR(ComposeModel(store_, name, parts, options));
+  RETURN_IF_ERROR(MayName(spec.name).status());  // the name may have been given meanwhile
+  RETURN_IF_ERROR(store_.CommitOllama(name, composed.manifest, options.cancelled));
   RETURN_IF_ERROR(Serve(name.text()));
   log_.Event("created", {{"model", spec.name}});
   return OkStatus();
 }
 
-Status Library::Copy(const ModelInfo& source, const std::string& client_name) {
+Status Library::Copy(const ModelInfo& source, const std::string& client_name,
+                     const ComposeOptions& options) {
   ASSIGN_OR_RETURN(const OllamaName name, MayName(client_name));
   const ModelSpec& spec = source.spec;
   if (source.adapters != 0) {
@@ -197,9 +230,7 @@ Status Library::Copy(const ModelInfo& source, const std::string& client_name) {
                            "cannot hold; `galen adapter merge` makes a model of its own of it");
   }
   if (!IsDirectory(spec.path)) {
-    const ModelParts parts{spec.path,       spec.mmproj,  spec.system,
-                           spec.parameters, spec.license, source.files.config.architecture};
-    return Compose(name, parts, {});
+    return Compose(name, PartsOf(source), options);
   }
   const bool plain = IsLocalName(name.model) && name.tag == OllamaName().tag &&
                      name.space == OllamaName().space && name.host == OllamaName().host;

@@ -6,12 +6,16 @@
 #include <string>
 
 #include "server/library/pulls.h"
+#include "server/library/slow_work.h"
 #include "server/model_registry.h"
 #include "server/options.h"
 #include "server/server_log.h"
 #include "store/compose.h"
 
 namespace galen::server {
+
+// Of a model of one GGUF file, what another one can be made of.
+ModelParts PartsOf(const ModelInfo& info);
 
 class Library {
  public:
@@ -21,6 +25,8 @@ class Library {
 
   const ModelStore& store() const { return store_; }
   Pulls& pulls() { return pulls_; }
+  // Where Compose and Copy run: they read whole models.
+  SlowWork& slow_work() { return slow_work_; }
 
   // Offers what the store has beside the models of the command line, and what is no longer there no
   // more. What cannot be read is logged.
@@ -37,7 +43,8 @@ class Library {
   // make no model that galen runs; else as ComposeModel.
   Status Compose(const OllamaName& name, const ModelParts& parts, const ComposeOptions& options);
   // The same model under another name. Errors: as MayName and Compose.
-  Status Copy(const ModelInfo& source, const std::string& client_name);
+  Status Copy(const ModelInfo& source, const std::string& client_name,
+              const ComposeOptions& options);
   // Takes a model out of the store, and offers it no longer. InvalidArgument: its files are not of
   // the store.
   Status Remove(const ModelInfo& info);
@@ -46,8 +53,11 @@ class Library {
   // InvalidArgument: the name that clients would know it by is another model's.
   Status IsFree(const std::string& stored) const;
   Status Pull(const std::string& name, const Cancel& cancelled, const OnPullEvent& on_event);
-  // Offers what the store has under this name.
+  // Offers what the store has under this name. changing_ is held: what takes long was done before,
+  // by ReadContent.
   Status Serve(const std::string& stored);
+  // Reads the weights for the audit log. What cannot be read is for Serve to say.
+  void ReadContent(const std::string& stored) const;
   bool IsFixed(const std::string& client_name) const;
 
   const ServerOptions& options_;
@@ -55,8 +65,9 @@ class Library {
   ServerLog& log_;
   const ModelStore store_;
   const std::vector<ModelSpec> fixed_;
-  std::mutex changing_;  // one change at a time of what is stored and served
-  Pulls pulls_;          // ends first
+  std::mutex changing_;  // one change at a time of what is stored and served; no file is read
+  SlowWork slow_work_{2, 32};
+  Pulls pulls_;  // ends first
 };
 
 }  // namespace galen::server

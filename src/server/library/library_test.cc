@@ -5,6 +5,7 @@
 #include "server/library/blob_upload.h"
 #include "server/library/model_names.h"
 #include "server/library/pulls.h"
+#include "server/library/redirects.h"
 
 namespace galen::server {
 namespace {
@@ -117,6 +118,39 @@ TEST_F(PullsTest, TheEndOfTheServerEndsThem) {
     ASSERT_TRUE(pulls.Join("a", Listener()).ok());
   }
   EXPECT_EQ(bad_, 1);
+}
+
+TEST(MayRedirect, OnlyWherePullFromSays) {
+  const std::vector<std::string> from = {"hub", "ollama", "mirror.hospital", "127.0.0.1:5000",
+                                         "https://hub"};
+  const auto where = [&](const char* place, const char* first, const char* next) -> std::string {
+    const Result<RedirectTo> to = MayRedirect(from, place, first, next);
+    if (!to.ok()) return "refused";
+    return *to == RedirectTo::kPublicAddress ? "public" : "any";
+  };
+  const char* hub = "https://huggingface.co:443";
+  EXPECT_EQ(where("hub", hub, hub), "any");
+  EXPECT_EQ(where("hub", "http://mirror:80", "https://mirror:443"), "any");
+  EXPECT_EQ(where("hub", hub, "https://huggingface.co:8443"), "refused");
+  EXPECT_EQ(where("hub", hub, "https://cdn-lfs.hf.co:443"), "public");
+  EXPECT_EQ(where("hub", hub, "https://cas-bridge.xethub.hf.co:443"), "public");
+  EXPECT_EQ(where("hub", hub, "http://cdn-lfs.hf.co:80"), "refused");
+  EXPECT_EQ(where("hub", hub, "https://evilhf.co:443"), "refused");
+  EXPECT_EQ(where("hub", hub, "https://hf.co.evil.example:443"), "refused");
+  EXPECT_EQ(where("hub", hub, "https://x.r2.cloudflarestorage.com:443"), "refused");
+  const char* ollama = "https://registry.ollama.ai:443";
+  EXPECT_EQ(where("ollama", ollama, "https://x.r2.cloudflarestorage.com:443"), "public");
+  EXPECT_EQ(where("ollama", ollama, "https://cdn-lfs.hf.co:443"), "refused");
+  for (const char* inside : {"http://169.254.169.254:80", "http://127.0.0.1:22", "http://[::1]:80",
+                             "https://10.0.0.1:443", "http://localhost:80"})
+    EXPECT_EQ(where("ollama", ollama, inside), "refused") << inside;
+  EXPECT_EQ(where("ollama", ollama, "http://127.0.0.1:5000"), "any") << "the operator names it";
+  EXPECT_EQ(where("hub", hub, "https://mirror.hospital:443"), "any");
+  EXPECT_EQ(where("hub", hub, "https://mirror.hospital:9000"), "refused");
+  EXPECT_EQ(where("mirror.hospital", "https://mirror.hospital:443", "https://cdn-lfs.hf.co:443"),
+            "refused");
+  EXPECT_EQ(where("hub", hub, "https://hub:443"), "any") << "a host of that name";
+  EXPECT_EQ(where("hub", hub, "https://ollama:443"), "refused") << "a word, no host";
 }
 
 }  // namespace

@@ -14,24 +14,31 @@ constexpr char kPath[] = "/api/blobs/*";
 }  // namespace
 
 std::shared_ptr<BodySink> OllamaBlobSink(const Services& services, const HttpRequest& request) {
+  BlobUpload::Record record;
+  record.on_begin = [&services, id = request.id,
+                     key = request.tenant.name](const std::string& blob) {
+    ApiError error;
+    return RecordChange(services, id, key, "blob", blob, "", &error) ? OkStatus()
+                                                                     : Cancelled(error.message);
+  };
+  record.on_end = [audit = services.audit, id = request.id](const std::string& blob, bool done) {
+    RecordChanged(audit, id, blob, done);
+  };
   return std::make_shared<BlobUpload>(services.library->store(), PathParameter(kPath, request.path),
-                                      request.content_length, services.options.max_blob_bytes);
+                                      request.content_length, services.options.max_blob_bytes,
+                                      std::move(record));
 }
 
-void OllamaPutBlob(const Services& services, std::shared_ptr<const HttpRequest> request,
+void OllamaPutBlob(const Services&, std::shared_ptr<const HttpRequest> request,
                    std::shared_ptr<Reply> reply) {
   const auto fail = [&](const ApiError& error) {
     reply->Send(ErrorResponse(Dialect::kOllama, error));
   };
   const Result<std::string> digest = ParseBlobDigest(PathParameter(kPath, request->path));
   if (!digest.ok()) return fail(ErrorOf(digest.status()));
-  ApiError error;
-  const std::string name = "sha256:" + *digest;
-  if (!RecordChange(services, *request, "blob", name, &error)) return fail(error);
   const auto upload = std::dynamic_pointer_cast<BlobUpload>(request->sink);
   GALEN_CHECK(upload != nullptr);
   const Status status = upload->Finish();
-  RecordChanged(services.audit, request->id, name, status.ok());
   if (!status.ok()) return fail(ErrorOfChange(status));
   HttpResponse response;
   response.status = 201;

@@ -1,6 +1,9 @@
 #include "server/ollama/change.h"
 
+#include <exception>
+
 #include "server/api/write_json.h"
+#include "server/library/library.h"
 
 namespace galen::server {
 
@@ -28,6 +31,32 @@ bool ReadChange(const Services& services, const HttpRequest& request, OrderedJso
   if (status.ok()) return true;
   *error = ErrorOf(status, failed);
   return false;
+}
+
+void RunSlowly(const Services& services, const std::shared_ptr<Reply>& reply,
+               std::function<void()> work) {
+  const bool posted = services.library->slow_work().Post([reply, work = std::move(work)] {
+    if (reply->gone()) return;
+    try {
+      work();
+    } catch (const std::exception&) {
+      ApiError error;
+      error.message = "an internal error";
+      reply->Send(ErrorResponse(Dialect::kOllama, error));
+      reply->End(ErrorBody(Dialect::kOllama, error) + "\n");
+    }
+  });
+  if (posted) return;
+  ApiError error;
+  error.status = 429;
+  error.message = "too many models are being created or copied; try again later";
+  error.retry_after = 10;
+  reply->Send(ErrorResponse(Dialect::kOllama, error));
+}
+
+std::function<bool()> EndsWith(const Services& services, const std::shared_ptr<Reply>& reply) {
+  return
+      [&work = services.library->slow_work(), reply] { return reply->gone() || work.stopping(); };
 }
 
 void ChangeAnswer::Begin() {

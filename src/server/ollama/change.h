@@ -1,6 +1,7 @@
 // What the endpoints that change models share.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -17,6 +18,13 @@ ApiError ErrorOfChange(const Status& status, const std::string& field = "");
 // False with an error.
 bool ReadChange(const Services& services, const HttpRequest& request, OrderedJson* body,
                 std::string* model, ApiError* error);
+
+// Runs a change that reads whole models on threads of its own; 429 where too many wait. What it
+// throws ends its request.
+void RunSlowly(const Services& services, const std::shared_ptr<Reply>& reply,
+               std::function<void()> work);
+// True once its client has left or the server ends.
+std::function<bool()> EndsWith(const Services& services, const std::shared_ptr<Reply>& reply);
 
 // Lines of progress, the last of which is "success" or an error; or, where no stream is wanted, one
 // object with a status of its own. Any thread, one at a time.

@@ -44,13 +44,17 @@ void OllamaCopy(const Services& services, std::shared_ptr<const HttpRequest> req
   Library& library = *services.library;
   const Result<OllamaName> name = library.MayName(destination);
   if (!name.ok()) return Fail(ErrorOf(name.status(), "destination"), reply.get());
-  ApiError error;
-  if (!RecordChange(services, *request, "copy", name->text(), &error))
-    return Fail(error, reply.get());
-  status = library.Copy(*from, destination);
-  RecordChanged(services.audit, request->id, name->text(), status.ok());
-  if (!status.ok()) return Fail(ErrorOfChange(status), reply.get());
-  SendEmpty(reply.get());
+  RunSlowly(services, reply, [&services, request, reply, from, destination, name = *name] {
+    ApiError error;
+    if (!RecordChange(services, *request, "copy", name.text(), &error))
+      return Fail(error, reply.get());
+    ComposeOptions options;
+    options.cancelled = EndsWith(services, reply);
+    const Status done = services.library->Copy(*from, destination, options);
+    RecordChanged(services.audit, request->id, name.text(), done.ok());
+    if (!done.ok()) return Fail(ErrorOfChange(done), reply.get());
+    SendEmpty(reply.get());
+  });
 }
 
 void OllamaDelete(const Services& services, std::shared_ptr<const HttpRequest> request,

@@ -108,8 +108,7 @@ Status PartsOfModel(const ModelInfo& info, ModelParts* parts) {
                            "' is a directory of safetensors, of which the "
                            "store can hold no changed model; `galen quantize` makes a GGUF file");
   }
-  *parts = {spec.path,       spec.mmproj,  spec.system,
-            spec.parameters, spec.license, info.files.config.architecture};
+  *parts = PartsOf(info);
   return OkStatus();
 }
 
@@ -144,7 +143,7 @@ void OllamaCreate(const Services& services, std::shared_ptr<const HttpRequest> r
   Library& library = *services.library;
   const Result<OllamaName> name = library.MayName(model);
   if (!name.ok()) return fail(ErrorOf(name.status(), "model"));
-  ModelRef from;  // while it is copied
+  ModelRef from;
   ModelParts parts;
   Status status;
   if (call.from.empty()) {
@@ -156,14 +155,19 @@ void OllamaCreate(const Services& services, std::shared_ptr<const HttpRequest> r
   }
   if (status.ok()) status = AddTexts(call, &parts);
   if (!status.ok()) return fail(ErrorOf(status));
-  if (!RecordChange(services, *request, "create", name->text(), &error)) return fail(error);
-  ChangeAnswer answer(call.stream, reply);
-  ComposeOptions options;
-  options.on_status = [&](const std::string& text) { answer.Say({{"status", text}}); };
-  options.cancelled = [&] { return reply->gone(); };
-  status = library.Compose(*name, parts, options);
-  RecordChanged(services.audit, request->id, name->text(), status.ok());
-  answer.End(status);
+  RunSlowly(services, reply,
+            [&services, request, reply, from, parts, name = *name, stream = call.stream] {
+              ApiError refusal;
+              if (!RecordChange(services, *request, "create", name.text(), &refusal))
+                return reply->Send(ErrorResponse(Dialect::kOllama, refusal));
+              ChangeAnswer answer(stream, reply);
+              ComposeOptions options;
+              options.on_status = [&](const std::string& text) { answer.Say({{"status", text}}); };
+              options.cancelled = EndsWith(services, reply);
+              const Status done = services.library->Compose(name, parts, options);
+              RecordChanged(services.audit, request->id, name.text(), done.ok());
+              answer.End(done);
+            });
 }
 
 }  // namespace galen::server

@@ -5,6 +5,7 @@
 #include "server/api/audit.h"
 #include "server/api/chat.h"
 #include "server/api/prompts.h"
+#include "server/api/token_limits.h"
 #include "server/api/write_json.h"
 #include "server/endpoints.h"
 #include "server/openai/params.h"
@@ -314,6 +315,11 @@ void OpenAiCompletions(const Services& services, std::shared_ptr<const HttpReque
     if (completion.scores_prompt()) {
       ScoreJob job;
       job.tokens = (*prompts)[p].prepared.prompt.tokens;
+      const auto size = static_cast<int64_t>(job.tokens.size());
+      std::vector<std::shared_ptr<TokenHold>> holds;
+      if (!ReserveTokens(services, request->tenant, {1, size, size}, &holds, &error))
+        return fail(error);
+      job.hold = std::move(holds[0]);
       job.top = completion.params.sampling.logprobs;
       job.adapters = model.info->adapters;
       job.on_done = [answer, p](Result<std::vector<TokenChoice>> scores) {

@@ -121,13 +121,8 @@ std::optional<Tenant> ApiKeys::Find(std::string_view authorization) const {
   }
   if (!bearer || found == nullptr) return std::nullopt;
   const auto* bytes = reinterpret_cast<const uint8_t*>(found->name.data());
-  return Tenant{found->name, SipHash128(salt_, {bytes, found->name.size()}).low, found->admin};
-}
-
-KeyLimits ApiKeys::LimitsOf(std::string_view name) const {
-  const auto key =
-      std::find_if(keys_.begin(), keys_.end(), [&](const Key& k) { return k.name == name; });
-  return key == keys_.end() ? KeyLimits() : key->limits;
+  return Tenant{found->name, SipHash128(salt_, {bytes, found->name.size()}).low, found->admin,
+                found->limits};
 }
 
 bool ApiKeys::has_quotas() const {

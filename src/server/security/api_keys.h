@@ -10,7 +10,7 @@
 #include "base/siphash.h"
 #include "base/status.h"
 #include "server/http/message.h"
-#include "server/security/usage.h"
+#include "server/security/key_limits.h"
 
 namespace galen::server {
 
@@ -25,8 +25,6 @@ class ApiKeys {
   // The tenant whose key an Authorization header ("Bearer KEY") carries. Takes the same time
   // whichever key, or none, it is.
   std::optional<Tenant> Find(std::string_view authorization) const;
-  // Of the tenant of this name; none if there is no such key.
-  KeyLimits LimitsOf(std::string_view name) const;
   // Some key has tokens_per_day.
   bool has_quotas() const;
   // The prefix caches of tenants that stay are theirs after a file was read again.

@@ -1,18 +1,22 @@
 #include "server/security/file_digest.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <vector>
 
 #include "base/files.h"
 #include "store/digest.h"
+#include "store/system_error.h"
 
 namespace galen::server {
 
 namespace fs = std::filesystem;
 
-Result<std::string> DigestOfWeights(const std::string& path) {
-  if (!IsDirectory(path)) return Sha256OfFile(path);
+namespace {
+
+Result<std::vector<std::string>> SafetensorsIn(const std::string& path) {
   std::vector<std::string> files;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(path, error)) {
@@ -20,6 +24,36 @@ Result<std::string> DigestOfWeights(const std::string& path) {
   }
   if (error) return IoError("cannot read " + path + ": " + error.message());
   std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace
+
+Result<std::string> StateOfWeights(const std::string& path) {
+  std::vector<std::string> files = {""};
+  if (IsDirectory(path)) {
+    ASSIGN_OR_RETURN(files, SafetensorsIn(path));
+  }
+  std::string state = path;
+  for (const std::string& name : files) {
+    const std::string file = name.empty() ? path : (fs::path(path) / name).string();
+    struct stat info;
+    if (::stat(file.c_str(), &info) != 0) return SystemError("cannot open", file);
+    state.append("\n").append(name);
+    for (const auto number :
+         {static_cast<int64_t>(info.st_dev), static_cast<int64_t>(info.st_ino),
+          static_cast<int64_t>(info.st_size), static_cast<int64_t>(info.st_mtim.tv_sec),
+          static_cast<int64_t>(info.st_mtim.tv_nsec), static_cast<int64_t>(info.st_ctim.tv_sec),
+          static_cast<int64_t>(info.st_ctim.tv_nsec)}) {
+      state.append(" ").append(std::to_string(number));
+    }
+  }
+  return state;
+}
+
+Result<std::string> DigestOfWeights(const std::string& path) {
+  if (!IsDirectory(path)) return Sha256OfFile(path);
+  ASSIGN_OR_RETURN(const std::vector<std::string> files, SafetensorsIn(path));
   Digest sha = Digest::Sha256();
   for (const std::string& name : files) {
     ASSIGN_OR_RETURN(const std::string digest, Sha256OfFile((fs::path(path) / name).string()));

@@ -11,4 +11,7 @@ namespace galen::server {
 // Hexadecimal.
 Result<std::string> DigestOfWeights(const std::string& path);
 
+// What changes when the files do: identity, size and times of each.
+Result<std::string> StateOfWeights(const std::string& path);
+
 }  // namespace galen::server

@@ -25,6 +25,11 @@ std::span<const std::vector<const char*>> Migrations() {
 
 int64_t DayOf(double now) { return static_cast<int64_t>(std::floor(now / kDay)); }
 
+// Of the day.
+int SecondsLeft(double now) {
+  return static_cast<int>(std::ceil((std::floor(now / kDay) + 1) * kDay - now));
+}
+
 std::string Limit(int64_t number, const char* what) {
   return "this API key may use " + std::to_string(number) + " " + what;
 }
@@ -93,35 +98,87 @@ std::optional<Usage::Refusal> Usage::Admit(const std::string& name, const KeyLim
   const std::lock_guard lock(mutex_);
   Key& key = KeyOf(name, now);
   if (limits.tokens_per_day > 0 && key.used >= limits.tokens_per_day) {
-    const double left = (std::floor(now / kDay) + 1) * kDay - now;
-    return Refusal{static_cast<int>(std::ceil(left)),
+    return Refusal{SecondsLeft(now),
                    Limit(limits.tokens_per_day, "tokens a day, and has; the day ends at 0:00 UTC")};
   }
   if (limits.tokens_per_minute > 0) {
     key.tokens.Fill(limits.tokens_per_minute, now);
-    if (key.tokens.level <= 0) {
+    // What is set aside may come back before this request needs it.
+    if (key.tokens.level + static_cast<double>(key.minute_held) < 1) {
       return Refusal{key.tokens.SecondsUntil(1, limits.tokens_per_minute),
-                     Limit(limits.tokens_per_minute, "tokens a minute, and has")};
+                     Limit(limits.tokens_per_minute, "tokens a minute, and has"), true};
     }
   }
   if (limits.requests_per_minute > 0) {
     key.requests.Fill(limits.requests_per_minute, now);
     if (key.requests.level < 1) {
       return Refusal{key.requests.SecondsUntil(1, limits.requests_per_minute),
-                     Limit(limits.requests_per_minute, "requests a minute, and has")};
+                     Limit(limits.requests_per_minute, "requests a minute, and has"), true};
     }
     key.requests.level -= 1;
   }
   return std::nullopt;
 }
 
-void Usage::Charge(const std::string& name, int64_t tokens) {
+std::optional<Usage::Refusal> Usage::Reserve(const std::string& name, const KeyLimits& limits,
+                                             const Wish& wish,
+                                             std::vector<std::shared_ptr<TokenHold>>* holds) {
+  const double now = now_();
+  const int64_t need = wish.jobs * wish.least;
+  std::string wanted = "; this request needs ";
+  wanted.append(std::to_string(need)).append(" (its prompt and the longest answer it allows)");
+  const std::lock_guard lock(mutex_);
+  Key& key = KeyOf(name, now);
+  int64_t each = wish.most;
+  if (const int64_t limit = limits.tokens_per_day; limit > 0) {
+    if (need > limit) return Refusal{0, Limit(limit, "tokens a day") + wanted};
+    if (need > limit - key.used) {
+      return Refusal{SecondsLeft(now), Limit(limit, "tokens a day, and has used ") +
+                                           std::to_string(key.used) + wanted +
+                                           "; the day ends at 0:00 UTC"};
+    }
+    const int64_t left = limit - key.used - key.held;
+    if (need > left)
+      return Refusal{
+          1, Limit(limit, "tokens a day, and its other requests may use the rest") + wanted, true};
+    each = std::min(each, left / wish.jobs);
+  }
+  if (const int64_t limit = limits.tokens_per_minute; limit > 0) {
+    if (need > limit) return Refusal{0, Limit(limit, "tokens a minute") + wanted};
+    key.tokens.Fill(limit, now);
+    const auto left = static_cast<int64_t>(std::floor(key.tokens.level));
+    if (need > left) {
+      return Refusal{key.tokens.SecondsUntil(static_cast<double>(need), limit),
+                     Limit(limit, "tokens a minute, and has or is about to") + wanted, true};
+    }
+    each = std::min(each, left / wish.jobs);
+  }
+  for (int64_t i = 0; i < wish.jobs; ++i) {
+    const int64_t per_minute = limits.tokens_per_minute;
+    holds->push_back(std::make_shared<TokenHold>(
+        each,
+        [this, name, each, per_minute](int64_t used) { Settle(name, each, per_minute, used); }));
+  }
+  key.held += each * wish.jobs;
+  if (limits.tokens_per_minute > 0) {
+    key.minute_held += each * wish.jobs;
+    key.tokens.level -= static_cast<double>(each * wish.jobs);
+  }
+  return std::nullopt;
+}
+
+void Usage::Settle(const std::string& name, int64_t held, int64_t per_minute, int64_t used) {
   const double now = now_();
   const std::lock_guard lock(mutex_);
   Key& key = KeyOf(name, now);
-  key.used += tokens;
-  key.changed = true;
-  key.tokens.level -= static_cast<double>(tokens);
+  key.held -= held;
+  key.used += used;
+  key.changed = key.changed || used > 0;
+  if (per_minute == 0) return;
+  key.minute_held -= held;
+  key.tokens.Fill(per_minute, now);
+  key.tokens.level = std::min(static_cast<double>(per_minute),
+                              key.tokens.level + static_cast<double>(held - used));
 }
 
 int64_t Usage::TokensToday(const std::string& name) {

@@ -1,5 +1,7 @@
-// How much each API key may ask: requests and tokens a minute, tokens a day. What was used on a day
-// is kept in a database, so that a restart gives nobody a second quota.
+// How much each API key may ask: requests and tokens a minute, tokens a day. Tokens are set aside
+// before work waits and settled when it is over, so that requests at the same moment cannot use
+// more together than one after the other. What was used on a day is kept in a database, so that a
+// restart gives nobody a second quota.
 #pragma once
 
 #include <condition_variable>
@@ -10,18 +12,13 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "server/jobs/database.h"
+#include "server/security/key_limits.h"
+#include "server/security/token_hold.h"
 
 namespace galen::server {
-
-// 0: no limit.
-struct KeyLimits {
-  int64_t requests_per_minute = 0;
-  int64_t tokens_per_minute = 0;
-  int64_t tokens_per_day = 0;  // days are those of UTC
-  bool any() const { return requests_per_minute + tokens_per_minute + tokens_per_day > 0; }
-};
 
 // Thread-safe.
 class Usage {
@@ -35,14 +32,23 @@ class Usage {
   ~Usage();
 
   struct Refusal {
-    int retry_after = 0;  // seconds
+    int retry_after = 0;  // seconds; 0: never, it is more than the limit itself
     std::string message;
+    bool soon = false;  // a limit that the next minute, or the end of other requests, lifts
   };
-  // Counts a request of the key, unless a limit is reached. Tokens are known when they are used:
-  // the request that crosses a limit is the last one that is admitted.
+  // Counts a request of the key, unless a limit is reached. What its tokens are is not known yet:
+  // that is for Reserve.
   std::optional<Refusal> Admit(const std::string& key, const KeyLimits& limits);
-  // Of prompts and answers.
-  void Charge(const std::string& key, int64_t tokens);
+
+  // Tokens of prompt and answer, for each job of one request.
+  struct Wish {
+    int64_t jobs = 1;
+    int64_t least = 0, most = 0;  // of one job
+  };
+  // Sets aside for each job as many tokens as there are, from least to most, the same for all; or
+  // for none of them. Refused where less than `least` each is free. Nothing may outlive this.
+  std::optional<Refusal> Reserve(const std::string& key, const KeyLimits& limits, const Wish& wish,
+                                 std::vector<std::shared_ptr<TokenHold>>* holds);
   int64_t TokensToday(const std::string& key);
 
  private:
@@ -56,12 +62,15 @@ class Usage {
   struct Key {
     Bucket requests, tokens;
     int64_t day = 0, used = 0;
+    int64_t held = 0;         // set aside, not settled
+    int64_t minute_held = 0;  // of that, what was taken from the minute's
     bool changed = false;
   };
 
   explicit Usage(Now now) : now_(std::move(now)) {}
   Status Load();
   Key& KeyOf(const std::string& name, double now);
+  void Settle(const std::string& name, int64_t held, int64_t per_minute, int64_t used);
   void Loop();
   // What has changed goes to the disk; what it refuses waits for the next time.
   void Write();

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
+#include <vector>
 
 namespace galen::server {
 namespace {
@@ -20,6 +23,15 @@ class UsageTest : public testing::Test {
     Result<std::unique_ptr<Usage>> usage = Usage::Open(file, [this] { return now_; });
     EXPECT_TRUE(usage.ok()) << usage.status().message();
     return *std::move(usage);
+  }
+
+  using Holds = std::vector<std::shared_ptr<TokenHold>>;
+  // Of a key without limits: nothing stands in the way.
+  static void Spend(Usage* usage, const std::string& key, int64_t tokens,
+                    const KeyLimits& limits = {}) {
+    Holds holds;
+    ASSERT_FALSE(usage->Reserve(key, limits, {1, tokens, tokens}, &holds));
+    holds[0]->Settle(tokens);
   }
 
   const std::string file_;
@@ -45,18 +57,71 @@ TEST_F(UsageTest, RequestsComeBackAtAnEvenRate) {
   EXPECT_TRUE(usage->Admit("a", limits)) << "an hour saves up no more than a minute";
 }
 
-TEST_F(UsageTest, TokensAreOwed) {
+TEST_F(UsageTest, TokensComeBackAtAnEvenRate) {
   const auto usage = Open("");
   const KeyLimits limits{0, 600, 0};
-  EXPECT_FALSE(usage->Admit("a", limits));
-  usage->Charge("a", 590);
+  Spend(usage.get(), "a", 590, limits);
   EXPECT_FALSE(usage->Admit("a", limits)) << "ten are left";
-  usage->Charge("a", 110);  // 100 too many
-  const auto refused = usage->Admit("a", limits);
+  Holds holds;
+  const auto refused = usage->Reserve("a", limits, {1, 120, 120}, &holds);
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->retry_after, 11);
+  EXPECT_TRUE(refused->soon);
+  EXPECT_TRUE(holds.empty());
   now_ += refused->retry_after;
-  EXPECT_FALSE(usage->Admit("a", limits));
+  Spend(usage.get(), "a", 120, limits);
+  EXPECT_EQ(usage->Admit("a", limits)->retry_after, 1);
+  EXPECT_EQ(usage->Reserve("a", limits, {1, 601, 601}, &holds)->retry_after, 0)
+      << "never: it is more than a minute has";
+}
+
+TEST_F(UsageTest, WhatIsSetAsideIsNotGivenTwice) {
+  const auto usage = Open("");
+  const KeyLimits limits{0, 600, 1000};
+  Holds first, second;
+  ASSERT_FALSE(usage->Reserve("a", limits, {2, 100, 200}, &first));
+  ASSERT_EQ(first.size(), 2u);
+  EXPECT_EQ(first[0]->tokens(), 200);
+  ASSERT_FALSE(usage->Reserve("a", limits, {1, 50, 900}, &second));
+  EXPECT_EQ(second[0]->tokens(), 200) << "what the minute has left";
+  EXPECT_TRUE(usage->Reserve("a", limits, {1, 1, 1}, &second));
+  EXPECT_FALSE(usage->Admit("a", limits)) << "some of it may come back";
+  first.clear();  // cancelled before any work
+  EXPECT_EQ(usage->TokensToday("a"), 0);
+  ASSERT_FALSE(usage->Reserve("a", limits, {1, 400, 900}, &first));
+  first[0]->Settle(10);
+  first[0]->Settle(300);  // once only
+  second[0]->Settle(200);
+  EXPECT_EQ(usage->TokensToday("a"), 210);
+  now_ += 3600;
+  first.clear();
+  ASSERT_FALSE(usage->Reserve("a", limits, {1, 600, 900}, &first));
+  const auto refused = usage->Reserve("a", {0, 0, 1000}, {1, 191, 191}, &second);
+  ASSERT_TRUE(refused);
+  EXPECT_TRUE(refused->soon) << "others may not use all of theirs";
+  EXPECT_EQ(usage->Reserve("a", {0, 0, 1000}, {1, 791, 791}, &second)->retry_after, 22 * 3600)
+      << "used up";
+}
+
+TEST_F(UsageTest, AtTheSameMoment) {
+  const auto usage = Open("");
+  const KeyLimits limits{0, 0, 1000};
+  std::atomic<int> admitted{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      for (int k = 0; k < 100; ++k) {
+        Holds holds;
+        if (usage->Reserve("a", limits, {1, 30, 30}, &holds)) continue;
+        const bool cancelled = k % 3 == 0;
+        if (!cancelled) ++admitted;
+        holds[0]->Settle(cancelled ? 0 : 30);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(admitted, 33);
+  EXPECT_EQ(usage->TokensToday("a"), 990);
 }
 
 TEST_F(UsageTest, ADaysQuotaOutlivesTheProcess) {
@@ -64,15 +129,15 @@ TEST_F(UsageTest, ADaysQuotaOutlivesTheProcess) {
   {
     const auto usage = Open(file_);
     EXPECT_FALSE(usage->Admit("a", limits));
-    usage->Charge("a", 700);
-    usage->Charge("b", 5);
+    Spend(usage.get(), "a", 700);
+    Spend(usage.get(), "b", 5);
   }
   {
     const auto usage = Open(file_);
     EXPECT_EQ(usage->TokensToday("a"), 700);
     EXPECT_EQ(usage->TokensToday("b"), 5);
     EXPECT_FALSE(usage->Admit("a", limits));
-    usage->Charge("a", 300);
+    Spend(usage.get(), "a", 300);
     const auto refused = usage->Admit("a", limits);
     ASSERT_TRUE(refused);
     EXPECT_EQ(refused->retry_after, 23 * 3600);
@@ -84,12 +149,12 @@ TEST_F(UsageTest, ADaysQuotaOutlivesTheProcess) {
   EXPECT_FALSE(usage->Admit("a", limits));
   EXPECT_EQ(usage->TokensToday("a"), 0);
   now_ -= 7200;  // a clock that is set back does not bring yesterday's quota back
-  usage->Charge("a", 1000);
+  Spend(usage.get(), "a", 1000);
   EXPECT_TRUE(usage->Admit("a", limits));
 }
 
 TEST_F(UsageTest, ALaterGalensFileIsLeftAlone) {
-  { Open(file_)->Charge("a", 1); }
+  { Spend(Open(file_).get(), "a", 1); }
   {
     Result<Database> database = Database::Open(file_);
     ASSERT_TRUE(database.ok());

@@ -90,7 +90,8 @@ constexpr char kSchemas[] = R"json({
     "id": {"type": "string"}, "state": {"enum": ["queued", "running", "done", "failed", "interrupted", "deleted"]},
     "created": {"type": "integer"}, "expires": {"type": "integer"}, "url": {"type": "string"}, "events": {"type": "string"},
     "progress": {"type": "object", "properties": {"done": {"type": "integer"}, "total": {"type": "integer"}}},
-    "result": {}, "content_type": {"type": "string"}, "text": {"type": "string"}, "error": {"$ref": "#/components/schemas/Error"}}},
+    "result": {}, "content_type": {"type": "string"}, "text": {"type": "string"},
+    "data": {"type": "string", "contentEncoding": "base64", "description": "of the format sr, instead of text"}, "error": {"$ref": "#/components/schemas/Error"}}},
   "Audit": {"type": "object", "required": ["records"], "properties": {"records": {"type": "array", "items": {"type": "object"}}}},
   "Recipes": {"type": "object", "required": ["recipes"], "properties": {"recipes": {"type": "array", "items": {"type": "object",
     "properties": {"recipe": {"type": "string"}, "official": {"type": "boolean"}, "title": {"type": "string"},
@@ -99,7 +100,7 @@ constexpr char kSchemas[] = R"json({
 
 constexpr char kExtractFields[] = R"json({
   "model": {"type": "string"}, "second_model": {"type": "string"}, "schema": {},
-  "format": {"enum": ["json", "fhir", "csv", "html"], "default": "json"},
+  "format": {"enum": ["json", "fhir", "csv", "html", "sr"], "default": "json"},
   "pages": {"type": "boolean", "default": false, "description": "pictures of the pages, with the format json"},
   "stream": {"type": "boolean", "default": false, "description": "events: page, kind, token, reading, verdicts, result, error"},
   "page_range": {"type": "string", "description": "1-3,7 or 2-", "maxLength": 1000},
@@ -223,6 +224,7 @@ void DescribeOwn(std::string_view path, const ServerOptions& options, Json* oper
     SetBody(std::move(fields), options, operation);
     SetAnswer("Extraction", operation);
     content()["application/fhir+json"]["schema"] = {{"type", "object"}};
+    content()["application/dicom"] = Json::object();  // bytes: no schema says more
     for (const char* type : {"text/csv", "text/html", "text/event-stream"}) content()[type] = text;
     if (!options.jobs.empty()) DescribeJobs(operation);
   } else if (path == "/analyze") {

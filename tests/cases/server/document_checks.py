@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -63,6 +64,20 @@ def events(data):
     blocks = [block.split("\n") for block in data.decode().split("\n\n") if block]
     assert all(len(b) == 2 and b[0].startswith("event: ") and b[1].startswith("data: ") for b in blocks), blocks[:3]
     return [(b[0][7:], json.loads(b[1][6:])) for b in blocks]
+
+
+def sr_is_good(data):
+    """What DCMTK's reader says of a structured report."""
+    assert data[128:132] == b"DICM", data[:200]
+    if shutil.which("dsrdump") is None:
+        return
+    with tempfile.NamedTemporaryFile(suffix=".dcm") as file:
+        file.write(data)
+        file.flush()
+        dump = subprocess.run(["dsrdump", "+Pl", file.name], capture_output=True, text=True)
+    assert dump.returncode == 0 and "E:" not in dump.stderr, dump.stderr
+    for part in ("Comprehensive SR Document", "PARTIAL", "UNVERIFIED", "galen"):
+        assert part in dump.stdout, f"dsrdump lacks {part}: {dump.stdout[:1000]}"
 
 
 def check_extract_refuses(server):
@@ -198,6 +213,13 @@ def check_extract(_):
         assert headers["Content-Type"].startswith("application/fhir+json") and json.loads(data)["resourceType"] == "Bundle"
         status, headers, data = send(server, {**LIMITS, "format": "html"}, [("a.pdf", lab(139))])
         assert headers["Content-Disposition"].startswith("attachment") and b"<script" not in data
+        status, headers, data = send(server, {**LIMITS, "format": "sr"}, [("a.pdf", lab(139))])
+        assert status == 200 and headers["Content-Type"] == "application/dicom" and headers["Content-Disposition"].endswith('.dcm"'), headers
+        sr_is_good(data)
+        told = events(send(server, {**LIMITS, "format": "sr", "stream": "true"}, [("a.pdf", lab(139))])[2])
+        assert told[-1][0] == "result" and told[-1][1]["format"] == "sr"
+        sr_is_good(base64.b64decode(told[-1][1]["data"], validate=True))
+        refused(server, 422, "pages", {"pages": "true", "format": "sr"})
         # A schema of one's own, as text and as an object.
         own = {"type": "object", "properties": {"ok": {"type": "boolean"}, "sodium": {"type": "integer", "minimum": 1, "maximum": 999}},
                "required": ["ok", "sodium"], "additionalProperties": False}

@@ -1,5 +1,6 @@
 """Jobs: /extract?job=true, what /jobs/ID says on the way and at the end, deleting, expiry, and servers that are killed."""
 
+import base64
 import json
 import re
 import signal
@@ -9,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from document_checks import LIMITS, REAL, REPORT, events, extractor, lab, refused, send
+from document_checks import LIMITS, REAL, REPORT, events, extractor, lab, refused, send, sr_is_good
 from serving import GALEN, PLANTED, Server
 
 
@@ -79,11 +80,15 @@ def check_jobs(_):
             assert server.call("DELETE", url)[0] == 200 and server.get(url, 404)
             for file in (path, path.with_name("jobs.db-wal")):
                 assert not file.exists() or PLANTED[0].encode() not in file.read_bytes(), f"what is deleted stays in {file}"
-            for form in ("fhir", "html", "csv"):
+            for form in ("sr", "fhir", "html", "csv"):
                 csv = ask(server, {**LIMITS, "format": form})["url"]
                 told = events(server.call("GET", csv + "/events")[2])[-1]
                 wait(server, csv, ("done",))
                 assert events(server.call("GET", csv + "/events")[2])[-1] == told and told[0] == "result" and told[1]["format"] == form, told
+                if form == "sr":
+                    job = server.get(csv)
+                    assert job["content_type"] == "application/dicom" and job["data"] == told[1]["data"], job
+                    sr_is_good(base64.b64decode(job["data"], validate=True))
             assert server.get(csv)["text"].startswith("path,")
             # One at work, one behind it: the latter is deleted before its turn, the former in its middle.
             long = {"schema": "lab_report", "ocr": "never"}

@@ -8,6 +8,7 @@ import importlib.util
 import json
 import re
 import resource
+import select
 import subprocess
 import tempfile
 import threading
@@ -34,8 +35,10 @@ class Home:
         self.site.add_ollama("library/tiny", "latest", [("model", GGUF), ("system", b"Be brief."), ("params", json.dumps(DEFAULTS).encode()),
                                                          ("license", b"House terms")])
 
-    def serve(self, *args, models=(), **more):
-        return Server("--manage-models", *args, models=models, env=self.env, **more)
+    def serve(self, *args, models=(), pull_from=("hub", "ollama", ""), **more):
+        """pull_from: "" stands for the host that the bytes lie at."""
+        places = [word for place in pull_from for word in ("--pull-from", place or f"127.0.0.1:{self.site.cdn.server_port}")]
+        return Server("--manage-models", *places, *args, models=models, env=self.env, **more)
 
     def blobs(self):
         return sorted(p.name for p in (self.store / "blobs").glob("*")) if self.store.is_dir() else []
@@ -112,7 +115,7 @@ def check_library_pull(_):
                 refused(server, "/api/pull", {"model": "tiny", field: value}, field)
             refused(server, "/api/push", {"model": "tiny"}, code=501)
         # The next server offers what is in the store, but for what cannot be read.
-        with place.serve("--pull-from", f"127.0.0.1:{port}") as server:
+        with place.serve(pull_from=(f"127.0.0.1:{port}", "")) as server:
             assert names(server) == ["hf.co/acme/quants:q8_0", "hf.co/acme/tiny", "tiny:latest"]
             assert '"not_served"' in server.read_log() and "acme/broken" in server.read_log()
             assert ask(server, "hf:acme/tiny", num_predict=2)["eval_count"] > 0
@@ -122,6 +125,77 @@ def check_library_pull(_):
         with place.serve("--offline") as server:
             assert server.post("/api/pull", {"model": "tiny", "stream": False})["status"] == "success", "it is there"
             refused(server, "/api/pull", {"model": "other", "stream": False}, "offline", code=404)
+
+
+def check_library_redirects(_):
+    """A registry or a hub leads to no host that --pull-from does not name."""
+    with home() as place:
+        place.site.repos["acme/tiny"] = hub.Repo({n: (TINY / "gemma3" / n).read_bytes() for n in ("config.json", "tokenizer.model", "model.safetensors")})
+        port, cdn = place.site.hub.server_port, place.site.cdn.server_port
+        registry = f"127.0.0.1:{port}"
+        with place.serve(pull_from=("hub", "ollama", registry)) as server:
+            for model in ("tiny", "hf.co/acme/tiny", f"{registry}/library/tiny"):
+                refused(server, "/api/pull", {"model": model, "stream": False}, f"redirects to http://127.0.0.1:{cdn}", "--pull-from")
+                told = lines(server, "/api/pull", {"model": model})[-1]["error"]
+                assert "redirects" in told and "signature" not in told, told
+            assert names(server) == [] and place.site.requests("", "cdn") == [], "nobody was asked"
+            # The request's own host may lead to itself.
+            place.site.faults[("blob", "")] = lambda handler, data, begin: handler.answer(200, data[begin:]) or True
+            assert server.post("/api/pull", {"model": "tiny", "stream": False}) == {"status": "success"}
+        with place.serve(pull_from=("hub", "")) as server:
+            assert server.post("/api/pull", {"model": "hf.co/acme/tiny", "stream": False}) == {"status": "success"}
+
+
+def check_library_slow_changes(_):
+    """While large files are read, others ask, copy and delete."""
+    ban = {"2": -100, "5": -100}
+    with home() as place:
+        large = place.store.parent / "large.gguf"
+        large.write_bytes(GGUF)
+        with large.open("r+b") as file:
+            file.truncate(64 << 30)  # holes: minutes to read, nothing to store
+        models = (f"large={large}", "tiny=" + str(TINY / "gemma3/q8_0.gguf"))
+        with place.serve("--on-demand", models=models) as server:
+            assert server.call("POST", "/api/copy", {"source": "tiny", "destination": "other"})[0] == 200
+            connections = []
+
+            def create(name):
+                connection = server.connect()
+                connection.request("POST", "/api/create", json.dumps({"model": name, "from": "large"}))
+                connections.append(connection)
+
+            create("first")
+            time.sleep(0.5)  # until it reads
+            assert server.call("POST", "/api/copy", {"source": "tiny", "destination": "again"})[0] == 200
+            assert server.post("/api/create", {"model": "third", "from": "again", "system": "x", "stream": False}) == {"status": "success"}
+            assert server.call("DELETE", "/api/delete", {"model": "other"})[0] == 200
+            for i in range(12):
+                create(f"more{i}")
+            time.sleep(0.5)
+            begin = time.monotonic()
+            assert server.post("/v1/chat/completions", {"model": "tiny", "max_tokens": 4, "logit_bias": ban, "messages": [
+                {"role": "user", "content": "x"}]})["usage"]["completion_tokens"] == 4
+            assert names(server) == ["again:latest", "large", "third:latest", "tiny"], names(server)
+            assert time.monotonic() - begin < 20 * SLOW
+            for connection in connections:
+                connection.sock.settimeout(0.05)
+                try:
+                    assert not connection.sock.recv(1), "it is over already: the check shows nothing"
+                except TimeoutError:
+                    pass
+            # Who leaves ends them.
+            for connection in connections:
+                connection.close()
+            assert server.call("POST", "/api/copy", {"source": "tiny", "destination": "last"})[0] == 200
+            assert not [n for n in names(server) if n.startswith(("first", "more"))]
+            # Too many are refused.
+            for i in range(40):
+                create(f"many{i}")
+            answered = select.select([c.sock for c in connections[13:]], [], [], 20 * SLOW)[0]
+            assert answered and answered[0].recv(12) == b"HTTP/1.1 429", "nobody was refused"
+            assert server.call("POST", "/api/copy", {"source": "tiny", "destination": "no"})[0] == 429
+            for connection in connections[13:]:
+                connection.close()
 
 
 def big_model():
@@ -270,6 +344,29 @@ def check_library_copy_and_delete(_):
             refused(server, "/api/delete", {"model": "given", "more": 1}, "more", method="DELETE")
 
 
+def check_library_copy_sees(_):
+    """A projector that was only found beside the model goes with it."""
+    with home() as place:
+        files = place.store.parent / "files"
+        files.mkdir()
+        (files / "model.gguf").write_bytes(SEEING)
+        (files / "mmproj-model.gguf").write_bytes(PROJECTOR)
+        look = {"prompt": "What?", "stream": False, "options": {"num_predict": 4, "temperature": 0, "seed": 1}, "images": [base64.b64encode(png()).decode()]}
+        with place.serve(models=(f"eyes={files / 'model.gguf'}",)) as server:
+            own = server.post("/api/generate", {"model": "eyes", **look})
+            assert own["prompt_eval_count"] > 20
+            assert server.call("POST", "/api/copy", {"source": "eyes", "destination": "copied"})[0] == 200
+            server.post("/api/create", {"model": "created", "from": "eyes", "system": "", "parameters": {"top_k": 40}, "stream": False})
+        for file in files.iterdir():
+            file.unlink()
+        assert place.blobs().count("sha256-" + digest(PROJECTOR)[7:]) == 1, place.blobs()
+        with place.serve() as server:
+            for name in ("copied", "created"):
+                assert "vision" in server.post("/api/show", {"model": name})["capabilities"]
+                seen = server.post("/api/generate", {"model": name, **look})
+                assert (seen["response"], seen["prompt_eval_count"]) == (own["response"], own["prompt_eval_count"]), name
+
+
 def new_key(name):
     made = subprocess.run([GALEN, "serve", "--new-key", name, "--json"], capture_output=True, text=True, check=True).stdout
     made = json.loads(made)
@@ -326,6 +423,36 @@ def nothing_is_left(place):
     while place.blobs():
         assert time.monotonic() < deadline, place.blobs()
         time.sleep(0.05)
+
+
+def check_library_upload_is_recorded_first(_):
+    with home() as place:
+        log, data = place.store.parent / "audit.log", big_model()
+        with place.serve("--audit", log) as server:
+            connection = server.connect()
+            connection.putrequest("POST", "/api/blobs/" + digest(data))
+            connection.putheader("Content-Length", str(len(data)))
+            connection.endheaders()
+            connection.send(data[:2 << 20])
+            deadline = time.monotonic() + 20 * SLOW
+            while '"action":"blob"' not in log.read_text():
+                assert time.monotonic() < deadline, "bytes lie on the disk and nothing says whose"
+                time.sleep(0.02)
+            connection.send(data[2 << 20:][:1000])
+            connection.close()
+            while '"done":false' not in log.read_text():
+                assert time.monotonic() < deadline + 20 * SLOW, "how it ended is not said"
+                time.sleep(0.02)
+            nothing_is_left(place)
+            assert server.call("POST", "/api/blobs/" + digest(GGUF), GGUF, raw=True)[0] == 201
+            assert server.call("POST", "/api/blobs/" + digest(b""), b"", raw=True)[0] == 201
+            assert server.call("POST", "/api/blobs/" + digest(b"else"), GGUF, raw=True)[0] == 400
+            assert server.call("POST", "/api/blobs/sha256:no", GGUF, raw=True)[0] == 400
+        records = [json.loads(line) for line in audit("tail", log, "-n", 1000).splitlines()]
+        begun = [r for r in records if r["event"] == "change"]
+        assert [r["model"] for r in begun] == [digest(data), digest(GGUF), digest(b""), digest(b"else")] and {r["action"] for r in begun} == {"blob"}
+        ended = [(r["id"], r["done"]) for r in records if r["event"] == "changed"]
+        assert ended == [(r["id"], done) for r, done in zip(begun, (False, True, True, False))], ended
 
 
 def check_library_full_disk(_):

@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def check_keys(_):
 def check_rates_and_quotas(_):
     keys = {n: json.loads(subprocess.run([GALEN, "serve", "--new-key", n, "--json"], capture_output=True, text=True, check=True).stdout)
             for n in ("slow", "small", "daily", "free")}
-    rights = {"slow": "rpm=2", "small": "tpm=30", "daily": "tpd=40", "free": ""}
+    small, daily = 90, 120
+    rights = {"slow": "rpm=2", "small": f"tpm={small}", "daily": f"tpd={daily}", "free": ""}
     header = {n: {"Authorization": "Bearer " + k["key"]} for n, k in keys.items()}
     with tempfile.TemporaryDirectory() as folder:
         file, usage = Path(folder) / "keys", Path(folder) / "usage.db"
@@ -65,19 +67,93 @@ def check_rates_and_quotas(_):
             assert server.get("/v1/models", headers=header["slow"])["data"], "lists are free"
             status, headers, data = server.call("POST", "/api/chat", {"model": "tiny", "messages": []}, header["slow"])
             assert status == 429 and "Retry-After" in headers and "requests a minute" in json.loads(data)["error"]
-            for name, words, most in (("small", "30 tokens a minute", 120), ("daily", "40 tokens a day", 86400)):
-                used = 0
-                while used < {"small": 30, "daily": 40}[name]:
-                    used += ask(server, name)[1]["usage"]["total_tokens"]
-                assert 1 <= refused(server, name, words) <= most
+            body = {k: v for k, v in chat("Hello", logit_bias={"2": -100, "5": -100}).items() if k != "max_tokens"}
+            for name, words, limit, most in (("small", "tokens a minute", small, 60), ("daily", "tokens a day", daily, 86400)):
+                first = ask(server, name)[1]["usage"]["total_tokens"]
+                rest = server.post("/v1/chat/completions", body, headers=header[name])["usage"]["total_tokens"]  # as much as there is
+                assert limit <= first + rest <= limit + (limit / 60 * 20 * SLOW if name == "small" else 0), (name, first, rest)
+                assert 1 <= refused(server, name, f"{limit} {words}") <= most
             for _ in range(4):
                 ask(server, "free")
             # Refused before the body is read.
             assert b" 429 " in raw(server, b"POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 1000\r\n\r\n"
                                    % header["daily"]["Authorization"].encode())
         with Server("--api-keys", file, "--usage", usage) as server:
-            refused(server, "daily", "40 tokens a day")
+            refused(server, "daily", f"{daily} tokens a day")
             ask(server, "small")
+
+
+def check_quotas_set_tokens_aside(_):
+    """Requests at the same moment use no more together than the key may; what never began costs nothing."""
+    ban = {"2": -100, "5": -100}  # answers end by their length alone
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "keys"
+
+        def serve(rights, *args):
+            keys = {n: json.loads(subprocess.run([GALEN, "serve", "--new-key", n, "--json"], capture_output=True, text=True, check=True).stdout)
+                    for n in rights}
+            file.write_text("".join(f"{k['line']} {rights[n]}\n" for n, k in keys.items()))
+            return {n: {"Authorization": "Bearer " + k["key"]} for n, k in keys.items()}, Server("--api-keys", file, "--usage", Path(folder) / "u.db", *args)
+
+        def ask(server, header, **more):
+            status, headers, data = server.call("POST", "/v1/chat/completions", chat("Hello", logit_bias=ban, **more), header)
+            return status, json.loads(data), headers
+
+        header, server = serve({"free": ""})
+        with server:
+            size = ask(server, header["free"], max_tokens=20)[1]["usage"]["prompt_tokens"]
+        need = size + 20
+        rights = {"busy": "", "many": f"tpd={3 * need + 5}", "left": f"tpd={2 * need}", "open": f"tpd={size + 7}", "minute": "tpm=600"}
+        header, server = serve(rights, "--max-sequences", 1)
+        with server:
+            answers = [None] * 12
+
+            def one(i):
+                answers[i] = ask(server, header["many"], max_tokens=20)
+
+            threads = [threading.Thread(target=one, args=(i,)) for i in range(12)]
+            for t in threads:
+                t.start()
+            for t in threads:
+                t.join()
+            codes = [a[0] for a in answers]
+            used = sum(a[1]["usage"]["total_tokens"] for a in answers if a[0] == 200)
+            assert set(codes) == {200, 429} and codes.count(200) <= 3 and used == need * codes.count(200), codes
+            assert all("Retry-After" in a[2] for a in answers if a[0] == 429)
+            while ask(server, header["many"], max_tokens=20)[0] == 200:  # the rest is still there
+                used += need
+            assert used == 3 * need, (used, need)
+            # More than the key may ever use is wrong; where no length is named, what is left ends the answer.
+            status, answer, _ = ask(server, header["open"], max_tokens=1000)
+            assert status == 400 and "max_tokens" in answer["error"]["message"], answer
+            body = {k: v for k, v in chat("Hello", logit_bias=ban).items() if k != "max_tokens"}
+            answer = server.post("/v1/chat/completions", body, headers=header["open"])
+            assert answer["usage"]["total_tokens"] == size + 7 and answer["choices"][0]["finish_reason"] == "length", answer
+            assert server.call("POST", "/v1/embeddings", {"input": "Hello " * 700}, header["minute"])[0] == 400
+            assert server.call("POST", "/v1/embeddings", {"input": "Hello " * 40}, header["minute"])[0] == 200
+            # Cancelled while it waits: nothing is charged, and nothing stays aside.
+            waiting = lambda: float(re.search(r"^galen_requests_waiting\S* (\S+)$", server.call("GET", "/metrics", headers=header["busy"])[2].decode(), re.M)[1])  # noqa: E731
+            stop = socket.create_connection(("127.0.0.1", server.port))
+            queued = socket.create_connection(("127.0.0.1", server.port))
+            for s, key, most in ((stop, "busy", 8000), (queued, "left", 20)):
+                data = json.dumps(chat("Hello", max_tokens=most, logit_bias=ban)).encode()
+                s.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n"
+                          % (header[key]["Authorization"].encode(), len(data)) + data)
+                deadline = time.monotonic() + 20 * SLOW
+                while server.call("GET", "/metrics", headers=header["busy"])[2].decode().count('running{model="tiny"} 1') == 0 if s is stop else waiting() == 0:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.01)
+            status, answer, _ = ask(server, header["left"], max_tokens=need + 20)
+            assert status == 429 and "other requests" in answer["error"]["message"], answer
+            queued.close()
+            while waiting() > 0:
+                assert time.monotonic() < deadline + 20 * SLOW
+                time.sleep(0.01)
+            stop.close()
+            for _ in range(2):
+                status, answer, _ = ask(server, header["left"], max_tokens=20)
+                assert status == 200, answer
+            assert ask(server, header["left"], max_tokens=1)[0] == 429
 
 
 def check_reload(_):

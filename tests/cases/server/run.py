@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import client_checks  # noqa: E402
+import config_checks  # noqa: E402
 import document_checks  # noqa: E402
 import job_checks  # noqa: E402
 import library_checks  # noqa: E402
@@ -24,8 +25,8 @@ import request_checks  # noqa: E402
 import tool_checks  # noqa: E402
 from serving import Server  # noqa: E402
 
-MODULES = (openai_checks, tool_checks, ollama_checks, request_checks, client_checks, operation_checks, document_checks,
-           media_checks, job_checks, library_checks)
+MODULES = (openai_checks, tool_checks, ollama_checks, request_checks, client_checks, operation_checks, config_checks,
+           document_checks, media_checks, job_checks, library_checks)
 
 
 def main():
