@@ -34,7 +34,8 @@ TABLE = {
     "extract": ("engine", "recipes"),
     "eval": ("extract", "data"),
     "triage": ("extract", "audit"),
-    "server": ("extract", "store", "audit"),
+    "dicomnet": ("media",),
+    "server": ("extract", "store", "audit", "dicomnet"),
 }
 
 # The public headers stand alone: a user needs include/galen and the library, never src/. The folders that implement them
