@@ -70,7 +70,7 @@ test-all:
 	@$(MAKE) --no-print-directory asan
 	@$(MAKE) --no-print-directory tsan
 	@$(MAKE) --no-print-directory aarch64
-	@tools/install_deps.sh package-test
+	@tools/install_deps.sh package-test test-all
 	@$(MAKE) --no-print-directory deb
 	@ctest --preset release -C All
 

@@ -91,6 +91,10 @@ foreach(path ${cases})
                    ENVIRONMENT "GALEN_BIN=${build_root}/asan/galen;GALEN_SLOW=1")
 endforeach()
 
+# A PACS beside it (Debian's orthanc).
+galen_suite_test(orthanc ALL COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/orthanc/run.py LABELS orthanc TIMEOUT 900
+                 ENVIRONMENT "GALEN_BIN=$<TARGET_FILE:galen>")
+
 # The Debian package in a bare system (root, debootstrap, systemd-nspawn); `make test-all` builds it first. The tour's commands again.
 galen_suite_test(package ALL COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/package/run.py LABELS package TIMEOUT 3600)
 galen_suite_test(tour ALL COMMAND ${oracle} ${PROJECT_SOURCE_DIR}/tools/make_tour.py --check LABELS tour TIMEOUT 3600

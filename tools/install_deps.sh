@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that a task needs, says which, and asks nothing.
-# usage: install_deps.sh build|test|lint|cross|package|package-test...   (several may be given)
+# usage: install_deps.sh build|test|test-all|lint|cross|package|package-test...   (several may be given)
 # Quick when everything is there. Without root it uses sudo if that asks for no password, else it names the command to run.
 set -eu
 
@@ -12,6 +12,7 @@ build="g++ make git ca-certificates cmake ninja-build ccache pkg-config python3 
  nodejs npm poppler-utils libcairo2-dev libpango1.0-dev fonts-dejavu-core fonts-liberation fonts-freefont-ttf fonts-open-sans
  fonts-crosextra-carlito fonts-crosextra-caladea fonts-lato fonts-linuxlibertine fonts-courier-prime fonts-roboto-unhinted"
 test="$build dcmtk curl chromium man-db zsh fish qemu-user"
+test_all="$test orthanc"
 lint="$build clang-format clang-tidy"
 package="$build dpkg-dev"
 package_test="$package debootstrap systemd-container lintian curl"
@@ -22,11 +23,12 @@ for group in "$@"; do
   case $group in
     build) wanted="$wanted $build" ;;
     test) wanted="$wanted $test" ;;
+    test-all) wanted="$wanted $test_all" ;;
     lint) wanted="$wanted $lint" ;;
     package) wanted="$wanted $package" ;;
     package-test) wanted="$wanted $package_test" ;;
     cross) wanted="$wanted $cross" ;;
-    *) echo "install_deps.sh: unknown group '$group' (build, test, lint, cross, package, package-test)" >&2; exit 2 ;;
+    *) echo "install_deps.sh: unknown group '$group' (build, test, test-all, lint, cross, package, package-test)" >&2; exit 2 ;;
   esac
 done
 
