@@ -24,6 +24,8 @@ struct ServeOptions : ModelOptions {
   int64_t max_sequences = 8, max_queue = 256, step_tokens = 512, max_body_mb = 64;
   double header_seconds = 10, body_seconds = 60, write_seconds = 30, drain_seconds = 30;
   int64_t max_blob_gb = 64;
+  int64_t inbox_gb = 16, instance_mb = 2048, keep_studies = 24 * 3600;
+  double dicom_seconds = 60;
   bool no_log = false, no_prefix_cache = false, json = false;
 };
 
@@ -57,6 +59,11 @@ Result<server::ServerOptions> ServerOptionsOf(const ServeOptions& o) {
   options.http.write_timeout = Milliseconds(o.write_seconds);
   options.http.drain_timeout = Milliseconds(o.drain_seconds);
   options.http.handle_signals = true;
+  server::StudyOptions& studies = options.studies;
+  studies.inbox.max_bytes = o.inbox_gb << 30;
+  studies.inbox.max_instance_bytes = o.instance_mb << 20;
+  studies.inbox.keep = std::chrono::seconds(o.keep_studies);
+  studies.timeout = Milliseconds(o.dicom_seconds);
   server::HostOptions& host = options.registry.host;
   ASSIGN_OR_RETURN(host.session.runner, RunnerOptionsOf(o));
   host.session.runner.max_batch_tokens = o.step_tokens;
@@ -147,6 +154,10 @@ Status Serve(const ServeOptions& o, const Invocation& start) {
                    server::Server::Create(options, models, o.no_log ? nullptr : &std::cerr));
   std::cout << "galen serves on " << (options.http.tls_certificate.empty() ? "http://" : "https://")
             << options.http.host << ":" << server->port() << std::endl;
+  if (server->dicom_port() != 0) {
+    std::cout << "galen takes DICOM as " << options.studies.title << " on " << options.studies.host
+              << ":" << server->dicom_port() << std::endl;
+  }
   server->Run();
   return OkStatus();
 }
@@ -189,6 +200,53 @@ void AddLibraryOptions(CLI::App& verb, ServeOptions* o) {
   verb.add_option("--token-file", s.token_file, "File with the hub's token")->type_name("FILE");
   verb.add_option("--max-blob-gb", o->max_blob_gb, "Size of a file that clients send")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 14))
+      ->capture_default_str();
+}
+
+void AddStudyOptions(CLI::App& verb, ServeOptions* o) {
+  server::StudyOptions& s = o->server.studies;
+  verb.add_option("--dicom-inbox", s.inbox.folder,
+                  "Folder of this server alone for studies that others send (STOW-RS, and with "
+                  "--dicom-port C-STORE)")
+      ->type_name("DIR");
+  verb.add_option("--dicom-port", s.port,
+                  "Port of the DICOM network; 0: any free one. Without it there is none")
+      ->check(CLI::Range(0, 65535));
+  verb.add_option("--dicom-host", s.host, "Address of the DICOM network to listen on")
+      ->capture_default_str();
+  verb.add_option("--dicom-title", s.title, "Title of this application entity")
+      ->capture_default_str();
+  verb.add_option("--dicom-allow", s.allow,
+                  "Who may send, TITLE=HOST (HOST an address, a name, or * for any); may be "
+                  "repeated, or a list with commas")
+      ->type_name("TITLE=HOST")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  verb.add_option("--dicom-send-to", s.send_to,
+                  "Where requests may have results sent, TITLE@HOST:PORT; may be repeated, or a "
+                  "list with commas")
+      ->type_name("TITLE@HOST:PORT")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  verb.add_option("--dicom-associations", s.max_associations, "At a time; more are rejected")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  verb.add_option("--dicom-timeout", o->dicom_seconds,
+                  "Seconds in which each command, and each MiB of an instance, must come")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
+  verb.add_option("--keep-studies", o->keep_studies,
+                  "Seconds that a study stays in the inbox after its last instance came")
+      ->check(CLI::Range(int64_t{1}, int64_t{366} * 24 * 3600))
+      ->capture_default_str();
+  verb.add_option("--max-inbox-gb", o->inbox_gb, "Size of all instances in the inbox")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
+      ->capture_default_str();
+  verb.add_option("--max-inbox-instances", s.inbox.max_instances, "Number of them")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 30))
+      ->capture_default_str();
+  verb.add_option("--max-instance-mb", o->instance_mb, "Size of an instance")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
       ->capture_default_str();
 }
 
@@ -280,6 +338,7 @@ void AddServeOptions(CLI::App& verb, ServeOptions* o) {
   AddComputeOptions(verb, o);
   AddSecurityOptions(verb, o);
   AddLibraryOptions(verb, o);
+  AddStudyOptions(verb, o);
   AddLimitOptions(verb, o);
 }
 

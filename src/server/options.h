@@ -1,11 +1,13 @@
 // Everything that `galen serve` can be told.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "dicomnet/inbox.h"
 #include "server/http/http_server.h"
 #include "server/model_registry.h"
 
@@ -14,6 +16,18 @@ namespace galen::server {
 struct RereadOptions;
 // The options as files say them now; called on SIGHUP, one call at a time.
 using Reread = std::function<Result<RereadOptions>()>;
+
+// Studies that others send, by the DICOM network and by STOW-RS.
+struct StudyOptions {
+  dicomnet::InboxOptions inbox;  // no folder: nothing is taken
+  int port = -1;                 // of the DICOM network; -1: none, 0: any free one
+  std::string host = "127.0.0.1";
+  std::string title = "GALEN";
+  std::vector<std::string> allow;    // TITLE=HOST: who may call
+  std::vector<std::string> send_to;  // TITLE@HOST:PORT: where results may be sent
+  int max_associations = 8;
+  std::chrono::milliseconds timeout{60'000};
+};
 
 struct ServerOptions {
   HttpOptions http;
@@ -33,6 +47,8 @@ struct ServerOptions {
   std::string token_file;  // of the hub's token; empty: as FindHubToken looks for it
   size_t max_pulls = 4;    // at a time
   int64_t max_blob_bytes = int64_t{64} << 30;
+
+  StudyOptions studies;
 
   int workers = 4;           // threads that prepare prompts and wait for models to load
   int document_workers = 4;  // documents at work at a time

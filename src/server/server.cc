@@ -13,6 +13,7 @@
 #include "engine/memory_plan.h"
 #include "server/api/audit.h"
 #include "server/api/errors.h"
+#include "server/dicom/study_room.h"
 #include "server/documents/document_pool.h"
 #include "server/endpoints.h"
 #include "server/jobs/job_board.h"
@@ -35,6 +36,12 @@ Status CheckExposure(const ServerOptions& options) {
     return InvalidArgument("others can reach " + http.host +
                            ", and --manage-models lets them change its models: give --api-keys "
                            "FILE, with keys that have the right 'admin'");
+  }
+  const StudyOptions& studies = options.studies;
+  if (studies.port >= 0 && !IsLoopback(studies.host) && !options.allow_insecure) {
+    return InvalidArgument("others can reach " + studies.host +
+                           " for DICOM, which is not encrypted, and whose titles are no "
+                           "passwords: say --allow-insecure if the network takes care of both");
   }
   if (IsLoopback(http.host) || options.allow_insecure) return OkStatus();
   if (!options.api_keys.empty() && !http.tls_certificate.empty()) return OkStatus();
@@ -69,6 +76,7 @@ class Server::Impl : public HttpHandler {
                    options.http.max_body_total) {}
   ~Impl() override {
     http_ = nullptr;  // no requests come any more, and those that run are cancelled
+    if (studies_) studies_->StopReceiving();
     workers_.join();
     documents_.reset();
     library_.reset();
@@ -87,6 +95,11 @@ class Server::Impl : public HttpHandler {
     if (!options_.jobs.empty()) {
       ASSIGN_OR_RETURN(jobs_, JobBoard::Open(options_.jobs, options_.keep_jobs));
     }
+    if (!options_.studies.inbox.folder.empty()) {
+      ASSIGN_OR_RETURN(studies_, StudyRoom::Open(options_.studies, &log_, audit_.get()));
+    } else if (options_.studies.port >= 0) {
+      return InvalidArgument("a DICOM port wants a folder for what comes: --dicom-inbox DIR");
+    }
     ASSIGN_OR_RETURN(models_, ModelRegistry::Create(options_.registry, models));
     if (options_.manage_models) {
       library_.emplace(options_, models_.get(), &log_, models);
@@ -94,7 +107,12 @@ class Server::Impl : public HttpHandler {
     }
     ASSIGN_OR_RETURN(http_, HttpServer::Create(options_.http, this));
     UseOptions(options_);
-    if (options_.load_on_demand) return OkStatus();
+    if (!options_.load_on_demand) RETURN_IF_ERROR(LoadAll(models));
+    // Last: what is received is asked about.
+    return studies_ != nullptr ? studies_->Receive() : OkStatus();
+  }
+
+  Status LoadAll(const std::vector<ModelSpec>& models) {
     for (const ModelSpec& spec : models) {  // those of the store are loaded when they are asked for
       const ModelRef info = models_->Find(spec.name);
       double seconds = 0;
@@ -110,6 +128,7 @@ class Server::Impl : public HttpHandler {
   }
 
   HttpServer& http() { return *http_; }
+  int dicom_port() const { return studies_ != nullptr ? studies_->port() : 0; }
 
   // What cannot be read again stays as it was.
   void Reload() override {
@@ -224,7 +243,7 @@ class Server::Impl : public HttpHandler {
     version.services.emplace(Services{
         version.options, *models_, metrics_, audit_.get(), usage_.get(), router_.endpoints(),
         [this] { return draining_.load(); }, [this] { return http_->connections(); }, *documents_,
-        jobs_.get(), library_ ? &*library_ : nullptr});
+        jobs_.get(), studies_.get(), library_ ? &*library_ : nullptr});
   }
 
   const Services& Current() const {
@@ -297,6 +316,7 @@ class Server::Impl : public HttpHandler {
   std::unique_ptr<Usage> usage_;         // outlives what holds tokens of it
   std::unique_ptr<AuditLog> audit_;      // outlives what writes it
   std::unique_ptr<JobBoard> jobs_;       // outlives the work on documents
+  std::unique_ptr<StudyRoom> studies_;   // and this, too
   std::unique_ptr<ModelRegistry> models_;
   std::optional<Library> library_;
   mutable std::mutex versions_mutex_;
@@ -320,6 +340,7 @@ Result<std::unique_ptr<Server>> Server::Create(const ServerOptions& options,
 }
 
 int Server::port() const { return impl_->http().port(); }
+int Server::dicom_port() const { return impl_->dicom_port(); }
 void Server::Run() { impl_->http().Run(); }
 void Server::Stop() { impl_->http().Stop(); }
 

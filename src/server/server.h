@@ -18,8 +18,9 @@ class Server {
                                                 std::ostream* log);
   ~Server();
   int port() const;
-  void Run();   // until Stop or a signal, and what runs then has ended
-  void Stop();  // from any thread
+  int dicom_port() const;  // 0: none
+  void Run();              // until Stop or a signal, and what runs then has ended
+  void Stop();             // from any thread
 
  private:
   class Impl;

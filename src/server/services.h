@@ -15,6 +15,7 @@ class AuditLog;
 namespace galen::server {
 
 class DocumentPool;
+class StudyRoom;
 class JobBoard;
 class Library;
 class Metrics;
@@ -30,8 +31,9 @@ struct Services {
   std::function<bool()> draining;
   std::function<int64_t()> connections;
   DocumentPool& documents;
-  JobBoard* jobs;    // null: none are kept
-  Library* library;  // null: clients cannot change what is served
+  JobBoard* jobs;      // null: none are kept
+  StudyRoom* studies;  // null: none are taken
+  Library* library;    // null: clients cannot change what is served
 };
 
 }  // namespace galen::server

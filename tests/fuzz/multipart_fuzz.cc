@@ -1,4 +1,5 @@
-// Bodies of multipart/form-data: the first line is the Content-Type, the rest the body.
+// Bodies of multipart/form-data and multipart/related: the first line is the Content-Type, the rest
+// the body.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -12,6 +13,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const size_t line = input.find('\n');
   if (line == input.npos) return 0;
+  const auto related =
+      ParseRelated(input.substr(0, line), "application/dicom", input.substr(line + 1));
+  if (related.ok()) {
+    for (const RelatedPart& part : *related) {
+      if (!part.body.empty() && (part.body.data() < input.data() ||
+                                 part.body.data() + part.body.size() > input.data() + size)) {
+        std::abort();
+      }
+    }
+  }
   const auto parts = ParseForm(input.substr(0, line), input.substr(line + 1));
   if (!parts.ok()) return 0;
   const char* begin = input.data();

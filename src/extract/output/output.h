@@ -2,15 +2,28 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "extract/extraction.h"
 
 namespace galen::extract {
 
+// A DICOM study that the pages came from. Texts are UTF-8 and identify a patient.
+struct SourceStudy {
+  std::string uid, id, date, time, description, accession_number, referring_physician;
+  std::string patient_name, patient_id, patient_birth_date, patient_sex;  // as DICOM writes them
+  struct Instance {
+    std::string series, sop_class, instance;
+  };
+  std::vector<Instance> instances;  // that were read
+};
+
 struct OutputOptions {
-  std::string version;  // of galen
-  std::string written;  // RFC 3339 time of writing: "2026-01-31T12:00:00Z"
+  std::string version;                       // of galen
+  std::string written;                       // RFC 3339 time of writing: "2026-01-31T12:00:00Z"
+  std::shared_ptr<const SourceStudy> study;  // a DICOM SR becomes part of it; null: of its own
 };
 
 // With the time of now.
@@ -29,7 +42,8 @@ std::string ToCsv(const Extraction& extraction);
 // whose name does not, are left out and listed in its OperationOutcome.
 std::string ToFhir(const Extraction& extraction, const OutputOptions& options);
 
-// A DICOM file (PS3.10): Comprehensive SR of TID 1500, with the same values as the bundle. Throws
+// A DICOM file (PS3.10): Comprehensive SR of TID 1500, with the same values as the bundle; with a
+// study in the options, of its patient and in it, with its instances as evidence. Throws
 // InternalError where DCMTK refuses what was made.
 std::string ToSr(const Extraction& extraction, const OutputOptions& options);
 

@@ -101,10 +101,12 @@ class SrWriter {
     h.patient_birth_date = DateOf(ValueAt(e_, "/patient/date_of_birth")).value_or("");
     const std::string sex = TextOf(ValueAt(e_, "/patient/sex"));
     h.patient_sex = sex == "female" ? "F" : sex == "male" ? "M" : sex == "other" ? "O" : "";
+    h.study = options_.study.get();
     h.study_uid = Uid("study");
-    h.series_uid = Uid("series");
+    h.series_uid = Uid(h.study != nullptr ? "series of " + h.study->uid : "series");
     // Another reader, version or time makes another instance.
-    std::string made = options_.version + " " + options_.written + " " + e_.kind->id + " " +
+    std::string made = (h.study != nullptr ? h.study->uid + " " : "") + options_.version + " " +
+                       options_.written + " " + e_.kind->id + " " +
                        e_.document.dump(-1, ' ', false, Json::error_handler_t::replace);
     for (const ReaderIdentity& reader : e_.readers) made += " " + reader.model + reader.digest;
     h.instance_uid = Uid("instance " + UuidOf(made));

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "extract/output/output.h"
 #include "media/dicom/jpeg_dcmtk.h"
 
 namespace galen::extract::sr {
@@ -180,6 +181,29 @@ void Tree::Number(Link link, const Code& name, const std::string& decimal, const
   Below(inside);
 }
 
+namespace {
+
+// The study's own values in place of the page's. What DICOM does not take of them is left out.
+void SetStudy(const SourceStudy& study, DSRDocument* document) {
+  const auto text = [](const std::string& value) { return Of(ShortText(value)); };
+  Need(document->setPatientName(text(study.patient_name), OFFalse));
+  Need(document->setPatientID(text(study.patient_id), OFFalse));
+  Need(document->setPatientBirthDate(Of(DateDigits(study.patient_birth_date)), OFFalse));
+  Need(document->setPatientSex(text(study.patient_sex), OFFalse));
+  Need(document->setStudyDate(Of(DateDigits(study.date)), OFFalse));
+  Need(document->setStudyTime(text(study.time), OFFalse));
+  Need(document->setStudyID(Of(ShortText(study.id, 16)), OFFalse));
+  Need(document->setStudyDescription(text(study.description), OFFalse));
+  Need(document->setAccessionNumber(Of(ShortText(study.accession_number, 16)), OFFalse));
+  Need(document->setReferringPhysicianName(text(study.referring_physician), OFFalse));
+  for (const SourceStudy::Instance& one : study.instances) {
+    Need(document->getCurrentRequestedProcedureEvidence().addItem(
+        Of(study.uid), Of(one.series), Of(one.sop_class), Of(one.instance), OFFalse));
+  }
+}
+
+}  // namespace
+
 std::string Tree::Write(const Header& h) {
   DSRDocument& document = *document_;
   const auto text = [](const std::string& value) { return Of(ShortText(value)); };
@@ -190,6 +214,7 @@ std::string Tree::Write(const Header& h) {
   Need(document.setStudyDate(Of(DateDigits(h.study_date))));
   Need(document.setStudyTime(""));
   Need(document.setStudyDescription(text(h.study_description), OFFalse));
+  if (h.study != nullptr) SetStudy(*h.study, &document);
   Need(document.setSeriesDescription("values that galen read"));
   Need(document.setManufacturer("galen"));
   Need(document.setManufacturerModelName("galen"));
@@ -206,7 +231,7 @@ std::string Tree::Write(const Header& h) {
   DcmDataset* data_set = file.getDataset();
   Need(document.write(*data_set));
   // DCMTK makes these of the machine and the moment; a case has its own.
-  Replace(data_set, DCM_StudyInstanceUID, h.study_uid);
+  Replace(data_set, DCM_StudyInstanceUID, h.study != nullptr ? h.study->uid : h.study_uid);
   Replace(data_set, DCM_SeriesInstanceUID, h.series_uid);
   Replace(data_set, DCM_SOPInstanceUID, h.instance_uid);
   for (const DcmTagKey& key : {DCM_InstanceCreationDate, DCM_InstanceCreationTime}) {

@@ -11,6 +11,10 @@
 
 class DSRDocument;
 
+namespace galen::extract {
+struct SourceStudy;
+}
+
 namespace galen::extract::sr {
 
 struct Code {
@@ -28,8 +32,9 @@ struct Header {
   std::string patient_sex;  // "M", "F", "O" or empty
   std::string study_uid, series_uid, instance_uid;
   std::string study_date, study_description;
-  std::string written;  // "2026-01-31T12:00:00Z"
-  std::string version;  // of galen
+  std::string written;                 // "2026-01-31T12:00:00Z"
+  std::string version;                 // of galen
+  const SourceStudy* study = nullptr;  // stands for patient and study, if there is one
 };
 
 class Tree {

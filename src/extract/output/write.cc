@@ -39,7 +39,7 @@ OutputOptions OutputNow(std::string version) {
   const std::tm utc = Utc();
   char time[32];
   std::strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return {std::move(version), time};
+  return {std::move(version), time, nullptr};
 }
 
 Result<std::string> Write(const std::string& format, const Extraction& extraction,

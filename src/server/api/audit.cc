@@ -75,6 +75,19 @@ bool RecordDocuments(const Services& services, const HttpRequest& request,
   return Write(log, std::move(record), error);
 }
 
+bool RecordStudies(const Services& services, const HttpRequest& request, const char* action,
+                   ApiError* error) {
+  AuditLog* log = services.audit;
+  if (log == nullptr) return true;
+  return Write(log,
+               {{"event", "dicom"},
+                {"id", request.id},
+                {"action", action},
+                {"key", request.tenant.name},
+                {"request", log->Digest(BytesOf(request.body.Reveal()))}},
+               error);
+}
+
 bool RecordChange(const Services& services, const HttpRequest& request, const char* action,
                   const std::string& model, ApiError* error) {
   return RecordChange(services, request.id, request.tenant.name, action, model,

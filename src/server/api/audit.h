@@ -24,7 +24,11 @@ bool RecordDocuments(const Services& services, const HttpRequest& request,
                      const ModelForRequest& model, const ModelInfo* second,
                      const std::vector<std::string>& digests, ApiError* error);
 
-// A request that is over, whatever became of it.
+// Of a request that stores or deletes studies, before it does. False with an error: it cannot be
+// recorded.
+bool RecordStudies(const Services& services, const HttpRequest& request, const char* action,
+                   ApiError* error);
+
 // Of a request that changes the server's models, before it does: `action` is "pull", "create", ...,
 // `model` a name that was read as one. False with an error: it cannot be recorded.
 bool RecordChange(const Services& services, const HttpRequest& request, const char* action,
@@ -36,6 +40,7 @@ bool RecordChange(const Services& services, const std::string& id, const std::st
 // What became of it.
 void RecordChanged(AuditLog* log, const std::string& id, const std::string& model, bool done);
 
+// A request that is over, whatever became of it.
 void RecordEnd(AuditLog* log, const Exchange& exchange, const char* route);
 
 }  // namespace galen::server

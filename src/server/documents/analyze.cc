@@ -167,7 +167,7 @@ void Analyze(const std::shared_ptr<Analysis>& analysis) {
   };
   const Services& services = analysis->services;
   const std::vector<std::string> digests = DigestsOf(services, analysis->upload);
-  const Result<MediaFolder> folder = MediaFolder::Make(std::move(analysis->upload.files));
+  const Result<MediaFolder> folder = MediaFolder::Of(&analysis->upload);
   if (!folder.ok()) return fail(ErrorOfMedia(folder.status()));
   const Result<MediaInput> input = BuildUploaded(services.options, *folder, analysis->call.media);
   if (!input.ok()) return fail(ErrorOfMedia(input.status()));
@@ -198,7 +198,9 @@ void AnalyzeFiles(const Services& services, std::shared_ptr<const HttpRequest> r
   ApiError error;
   auto analysis = std::make_shared<Analysis>(Analysis{services, request, reply, {}, {}, {}});
   const auto fail = [&] { reply->Send(ErrorResponse(Dialect::kOpenAi, error)); };
-  if (!ReadUpload(services, *request, MediaFormFields(), &analysis->upload, &error)) return fail();
+  if (!ReadUpload(services, *request, MediaFormFields(), StudyUse::kTaken, &analysis->upload,
+                  &error))
+    return fail();
   std::string failed;
   Fields fields(analysis->upload.fields, "", &failed);
   const Status read = ReadCall(services.options, &fields, &analysis->call);

@@ -5,6 +5,8 @@
 #include "extract/output/output.h"
 #include "server/api/audit.h"
 #include "server/api/write_json.h"
+#include "server/dicom/study_room.h"
+#include "server/dicom/study_source.h"
 #include "server/documents/document_pool.h"
 #include "server/documents/event_stream.h"
 #include "server/documents/extract_call.h"
@@ -20,10 +22,12 @@ struct Run {
   const Services& services;
   ExtractCall call;
   std::vector<extract::NamedBytes> files;
-  ModelForRequest model, second;  // second.info: null where there is none
+  std::optional<dicomnet::Study> study;  // instead of files
+  ModelForRequest model, second;         // second.info: null where there is none
   Tenant tenant;
   std::stop_source stop;
   std::shared_ptr<Reply> reply;
+  std::string id;  // of the request
 };
 
 constexpr char kDicom[] = "application/dicom";
@@ -89,11 +93,24 @@ void TellProgress(Run* run, EventSink* events) {
   };
 }
 
-Result<std::string> Written(const Run& run, const extract::Extraction& extraction) {
-  const extract::OutputOptions output = extract::OutputNow(run.services.options.version);
-  if (!run.call.pictures) return extract::Write(run.call.format, extraction, output);
+// A report that could not be sent is no reason to lose what was read.
+Json Sent(const Run& run, const std::string& report) {
+  Json sent = {{"to", run.call.send_to}, {"stored", false}};
+  const Status status = run.services.studies->Send(run.id, run.call.send_to, report);
+  sent["stored"] = status.ok();
+  if (!status.ok()) sent["error"] = status.message();
+  return sent;
+}
+
+Result<std::string> Written(const Run& run, const extract::Extraction& extraction,
+                            std::shared_ptr<const extract::SourceStudy> study) {
+  extract::OutputOptions output = extract::OutputNow(run.services.options.version);
+  output.study = std::move(study);
+  if (!run.call.pictures && run.call.send_to.empty())
+    return extract::Write(run.call.format, extraction, output);
   Json report = extract::Report(extraction, output);
-  RETURN_IF_ERROR(extract::AddPictures(extraction, {}, &report));
+  if (run.call.pictures) RETURN_IF_ERROR(extract::AddPictures(extraction, {}, &report));
+  if (!run.call.send_to.empty()) report["sent"] = Sent(run, extract::ToSr(extraction, output));
   return WriteJson(report);
 }
 
@@ -103,6 +120,17 @@ bool Extract(Run* run, EventSink* events, std::string* text, ApiError* error) {
   run->call.source.cancelled =
       run->call.options.cancelled = [stop] { return stop.stop_requested(); };
   TellProgress(run, events);
+  std::shared_ptr<const extract::SourceStudy> study;
+  if (run->study) {
+    Result<StudyPages> pages = PagesOfStudy(run->services.options, *run->study);
+    run->study.reset();
+    if (!pages.ok()) {
+      *error = ErrorOfCase(pages.status());
+      return false;
+    }
+    run->files = std::move(pages->files);
+    study = std::move(pages->study);
+  }
   Result<extract::Case> opened = extract::Case::FromBytes(std::move(run->files), run->call.source);
   if (!opened.ok()) {
     *error = ErrorOfCase(opened.status());
@@ -124,7 +152,7 @@ bool Extract(Run* run, EventSink* events, std::string* text, ApiError* error) {
     return false;
   }
   if (events != nullptr) events->Send("verdicts", WriteJson(SummaryOf(*extraction)));
-  Result<std::string> written = Written(*run, *extraction);
+  Result<std::string> written = Written(*run, *extraction, std::move(study));
   if (!written.ok()) {
     *error = ErrorOf(written.status());
     return false;
@@ -211,6 +239,9 @@ void StartJob(const std::shared_ptr<Run>& run, int64_t keep) {
   int64_t bytes = 0;  // the connection, and what it counts, ends before the job
   for (const extract::NamedBytes& file : run->files)
     bytes += static_cast<int64_t>(file.bytes.size());
+  if (run->study) {
+    for (const dicomnet::Study::File& file : run->study->files()) bytes += file.bytes;
+  }
   const int64_t place =
       run->services.documents.Submit(run->tenant.name, bytes, run->stop, [run, job = *job] {
         run->stop.stop_requested() ? job->Abandon() : Work(run.get(), job.get());
@@ -269,14 +300,20 @@ void ExtractDocuments(const Services& services, std::shared_ptr<const HttpReques
   };
   ApiError error;
   Upload upload;
-  auto run = std::make_shared<Run>(Run{services, {}, {}, {}, {}, request->tenant, {}, reply});
+  auto run = std::make_shared<Run>(
+      Run{services, {}, {}, {}, {}, {}, request->tenant, {}, reply, request->id});
   bool job = false;
   int64_t keep = -1;
   if (!ReadJobQuery(services, request->query, &job, &keep, &error) ||
-      !ReadUpload(services, *request, ExtractFormFields(), &upload, &error) ||
+      !ReadUpload(services, *request, ExtractFormFields(), StudyUse::kTaken, &upload, &error) ||
       !ReadExtractCall(services, upload, &run->call, &error) ||
       !FindNamedModel(services, run->call.model, "model", &run->model.info, &error)) {
     return fail(error);
+  }
+  if (!run->call.send_to.empty() && !services.studies->KnowsDestination(run->call.send_to)) {
+    return fail(ErrorOfField(
+        InvalidArgument("'send_to' must be a title that the server has (--dicom-send-to)"),
+        "send_to"));
   }
   if (!run->call.second_model.empty() &&
       !FindNamedModel(services, run->call.second_model, "second_model", &run->second.info,
@@ -293,6 +330,7 @@ void ExtractDocuments(const Services& services, std::shared_ptr<const HttpReques
     return fail(error);
   }
   run->files = std::move(upload.files);
+  run->study = std::move(upload.study);
   if (job) return StartJob(run, keep);
   RunOnDocuments(services, *request, reply, run->stop,
                  [run] { run->call.stream ? Stream(run.get()) : Answer(run.get()); });

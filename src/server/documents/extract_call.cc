@@ -48,7 +48,7 @@ Status ReadChoice(Fields* fields, const char* key, std::initializer_list<std::st
   return fields->Fail(key, "must be one of " + names);
 }
 
-Status Read(const ServerOptions& server, Fields* fields, ExtractCall* call) {
+Status Read(const ServerOptions& server, bool has_study, Fields* fields, ExtractCall* call) {
   RETURN_IF_ERROR(fields->String("model", &call->model));
   RETURN_IF_ERROR(fields->String("second_model", &call->second_model));
   RETURN_IF_ERROR(ReadSchema(fields, &call->options));
@@ -57,6 +57,12 @@ Status Read(const ServerOptions& server, Fields* fields, ExtractCall* call) {
   RETURN_IF_ERROR(fields->Bool("pages", &call->pictures));
   if (call->pictures && call->format != "json")
     return fields->Fail("pages", "goes with the format json alone");
+  RETURN_IF_ERROR(fields->String("send_to", &call->send_to));
+  if (!call->send_to.empty() && call->format != "json")
+    return fields->Fail("send_to",
+                        "goes with the format json alone, whose 'sent' says what became of it");
+  if (!call->send_to.empty() && !has_study)
+    return fields->Fail("send_to", "goes with 'study' alone: the report becomes part of it");
   RETURN_IF_ERROR(fields->Bool("stream", &call->stream));
   RETURN_IF_ERROR(fields->String("page_range", &call->source.pages));
   if (call->source.pages.size() > 1000) return fields->Fail("page_range", "is too long");
@@ -100,7 +106,7 @@ bool ReadExtractCall(const Services& services, const Upload& upload, ExtractCall
                      ApiError* error) {
   std::string failed;
   Fields fields(upload.fields, "", &failed);
-  const Status read = Read(services.options, &fields, call);
+  const Status read = Read(services.options, upload.study.has_value(), &fields, call);
   if (!read.ok()) *error = ErrorOfField(read, failed);
   return read.ok();
 }

@@ -34,9 +34,9 @@ Result<Json> LookReport(const MediaInput& input, const std::stop_token& stop) {
   return report;
 }
 
-Result<Json> Look(const ServerOptions& options, std::vector<extract::NamedBytes> files,
-                  const MediaCall& call, const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const MediaFolder folder, MediaFolder::Make(std::move(files)));
+Result<Json> Look(const ServerOptions& options, Upload* upload, const MediaCall& call,
+                  const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const MediaFolder folder, MediaFolder::Of(upload));
   ASSIGN_OR_RETURN(const MediaInput input, BuildUploaded(options, folder, call));
   return LookReport(input, stop);
 }
@@ -47,7 +47,7 @@ void LookAtFiles(const Services& services, std::shared_ptr<const HttpRequest> re
                  std::shared_ptr<Reply> reply) {
   ApiError error;
   const auto upload = std::make_shared<Upload>();
-  if (!ReadUpload(services, *request, MediaFormFields(), upload.get(), &error))
+  if (!ReadUpload(services, *request, MediaFormFields(), StudyUse::kTaken, upload.get(), &error))
     return reply->Send(ErrorResponse(Dialect::kOpenAi, error));
   MediaCall call;
   std::string failed;
@@ -59,8 +59,7 @@ void LookAtFiles(const Services& services, std::shared_ptr<const HttpRequest> re
   if (!read.ok()) return reply->Send(ErrorResponse(Dialect::kOpenAi, ErrorOfField(read, failed)));
   const std::stop_source stop;
   RunOnDocuments(services, *request, reply, stop, [&services, upload, call, stop, reply] {
-    const Result<Json> report =
-        Look(services.options, std::move(upload->files), call, stop.get_token());
+    const Result<Json> report = Look(services.options, upload.get(), call, stop.get_token());
     if (!report.ok())
       return reply->Send(ErrorResponse(Dialect::kOpenAi, ErrorOfMedia(report.status())));
     HttpResponse response;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <utility>
 
 #include "base/files.h"
 #include "recipes/recipe.h"
@@ -86,7 +87,8 @@ Result<Recipe> ChooseRecipe(const MediaFolder& folder, const MediaCall& call,
 
 Result<MediaFolder> MediaFolder::Make(std::vector<extract::NamedBytes> files) {
   ASSIGN_OR_RETURN(TemporaryFolder made, TemporaryFolder::Make());
-  MediaFolder folder(std::move(made));
+  MediaFolder folder;
+  folder.folder_.emplace(std::move(made));
   for (extract::NamedBytes& file : files) {
     if (file.bytes.empty()) return DataLoss(file.name + " is empty");
     const bool tiff = IsTiff(file.bytes);
@@ -97,7 +99,7 @@ Result<MediaFolder> MediaFolder::Make(std::vector<extract::NamedBytes> files) {
     }
     char number[32];
     std::snprintf(number, sizeof(number), "/%06zu", folder.entries_.size());
-    const std::string path = folder.folder_.path() + number + EndingOf(file.name);
+    const std::string path = folder.path() + number + EndingOf(file.name);
     RETURN_IF_ERROR(WriteFileAtomically(path, file.bytes));
     const MediaKind kind = DetectKind(file.name, file.bytes);
     folder.all_dicom_ = folder.all_dicom_ && kind == MediaKind::kDicom;
@@ -108,8 +110,21 @@ Result<MediaFolder> MediaFolder::Make(std::vector<extract::NamedBytes> files) {
   return folder;
 }
 
+MediaFolder MediaFolder::OfStudy(dicomnet::Study study) {
+  MediaFolder folder;
+  for (const dicomnet::Study::File& file : study.files())
+    folder.entries_.push_back({file.path, file.instance, MediaKind::kDicom});
+  folder.study_ = std::move(study);
+  return folder;
+}
+
+Result<MediaFolder> MediaFolder::Of(Upload* upload) {
+  if (upload->study) return OfStudy(*std::exchange(upload->study, std::nullopt));
+  return Make(std::move(upload->files));
+}
+
 std::vector<MediaFile> MediaFolder::Files(bool series) const {
-  if (series && several_dicom()) return {{folder_.path(), MediaKind::kDicom}};
+  if (series && several_dicom()) return {{path(), MediaKind::kDicom}};
   std::vector<MediaFile> files;
   for (const Entry& entry : entries_) files.push_back({entry.path, entry.kind});
   return files;
@@ -117,7 +132,7 @@ std::vector<MediaFile> MediaFolder::Files(bool series) const {
 
 std::string MediaFolder::Named(std::string text) const {
   for (const Entry& entry : entries_) ReplaceAll(&text, entry.path, entry.name);
-  ReplaceAll(&text, folder_.path(), "the files");
+  ReplaceAll(&text, path(), "the files");
   return text;
 }
 

@@ -1,8 +1,10 @@
 // Uploaded files where recipes can open them: in a folder of this process alone that goes with the
-// object. Their names there are made up; what is said of them has the names that were sent.
+// object, or a received study where it lies. Their names there are made up; what is said of them
+// has the names that were sent.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +23,10 @@ class MediaFolder {
  public:
   // InvalidArgument: an empty file, or a slide of several files, which names others by their paths.
   static Result<MediaFolder> Make(std::vector<extract::NamedBytes> files);
+  // The study where it lies.
+  static MediaFolder OfStudy(dicomnet::Study study);
+  // What an upload has.
+  static Result<MediaFolder> Of(Upload* upload);
 
   // As recipes take them: several DICOM files are one folder where `series` says so, which they are
   // sorted in by position.
@@ -32,9 +38,11 @@ class MediaFolder {
   void Rename(MediaInput* input) const;
 
  private:
-  explicit MediaFolder(TemporaryFolder folder) : folder_(std::move(folder)) {}
+  MediaFolder() = default;
+  const std::string& path() const { return study_ ? study_->folder() : folder_->path(); }
 
-  TemporaryFolder folder_;
+  std::optional<TemporaryFolder> folder_;  // of its own, or
+  std::optional<dicomnet::Study> study_;
   struct Entry {
     std::string path, name;
     MediaKind kind;  // kAuto: a TIFF, which alone may be looked at as a slide

@@ -20,7 +20,7 @@ void PixelsOfFiles(const Services& services, std::shared_ptr<const HttpRequest> 
                    std::shared_ptr<Reply> reply) {
   ApiError error;
   const auto upload = std::make_shared<Upload>();
-  if (!ReadUpload(services, *request, kTyped, upload.get(), &error))
+  if (!ReadUpload(services, *request, kTyped, StudyUse::kRefused, upload.get(), &error))
     return reply->Send(ErrorResponse(Dialect::kOpenAi, error));
   int64_t from = 0;
   std::string failed;

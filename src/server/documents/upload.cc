@@ -4,6 +4,7 @@
 
 #include "base/sha256.h"
 #include "media/image/decode.h"
+#include "server/dicom/study_room.h"
 #include "server/http/multipart.h"
 
 namespace galen::server {
@@ -117,6 +118,10 @@ bool ReadJson(const Services& services, const HttpRequest& request, Upload* uplo
                   error);
   }
   const auto files = body->find("files");
+  if (files == body->end() && body->contains("study")) {
+    upload->fields = *std::move(body);
+    return true;
+  }
   if (files == body->end() || !files->is_array())
     return Refuse(422, "'files' must be an array of {\"name\", \"data\"}", "files", error);
   for (size_t i = 0; i < files->size(); ++i) {
@@ -139,10 +144,37 @@ bool IsJson(std::string_view type) {
   return lower.empty() || lower == "application/json" || lower.ends_with("+json");
 }
 
+// The field "study", taken out of the fields.
+bool FindStudy(const Services& services, const HttpRequest& request, Upload* upload,
+               ApiError* error) {
+  const auto field = upload->fields.find("study");
+  if (field == upload->fields.end() || field->is_null()) return true;
+  if (!field->is_string())
+    return Refuse(422, "'study' must be a Study Instance UID", "study", error);
+  const std::string uid = *field;
+  upload->fields.erase("study");
+  if (!upload->files.empty())
+    return Refuse(422, "'study' stands instead of files, not beside them", "study", error);
+  if (services.studies == nullptr)
+    return Refuse(501, "this server takes no studies (--dicom-inbox DIR)", "study", error);
+  if (!request.tenant.dicom) {
+    return Refuse(403, "studies are sent and asked about by keys with the right 'dicom' alone",
+                  "study", error);
+  }
+  Result<dicomnet::Study> found = services.studies->inbox().Find(uid);
+  if (!found.ok()) {
+    const bool wrong = found.status().code() == StatusCode::kInvalidArgument;
+    return Refuse(wrong ? 422 : 404, found.status().message(), "study", error);
+  }
+  upload->study = *std::move(found);
+  return true;
+}
+
 }  // namespace
 
 bool ReadUpload(const Services& services, const HttpRequest& request,
-                std::span<const FormField> typed, Upload* upload, ApiError* error) {
+                std::span<const FormField> typed, StudyUse studies, Upload* upload,
+                ApiError* error) {
   if (IsForm(request.content_type)) {
     if (!ReadForm(services, request, typed, upload, error)) return false;
   } else if (IsJson(request.content_type)) {
@@ -150,7 +182,9 @@ bool ReadUpload(const Services& services, const HttpRequest& request,
   } else {
     return Refuse(415, "the body must be multipart/form-data or application/json", "", error);
   }
-  if (upload->files.empty()) return Refuse(422, "no file was given", "file", error);
+  if (studies == StudyUse::kTaken && !FindStudy(services, request, upload, error)) return false;
+  if (upload->files.empty() && !upload->study)
+    return Refuse(422, "no file was given", "file", error);
   return true;
 }
 
@@ -160,6 +194,11 @@ std::vector<std::string> DigestsOf(const Services& services, const Upload& uploa
   for (const extract::NamedBytes& file : upload.files) {
     digests.push_back(
         Sha256Hex({reinterpret_cast<const uint8_t*>(file.bytes.data()), file.bytes.size()}));
+  }
+  if (!upload.study) return digests;
+  for (const dicomnet::Study::File& file : upload.study->files()) {
+    const Result<std::string> digest = dicomnet::Study::DigestOf(file);
+    digests.push_back(digest.ok() ? *digest : std::string(64, '0'));  // it cannot be read
   }
   return digests;
 }

@@ -1,11 +1,13 @@
 // Files with the fields beside them, as a form (multipart/form-data) or as JSON.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "dicomnet/inbox.h"
 #include "extract/source/case.h"
 #include "server/api/errors.h"
 #include "server/api/fields.h"
@@ -22,15 +24,21 @@ struct FormField {
 
 struct Upload {
   std::vector<extract::NamedBytes> files;      // names without folders or control characters
-  OrderedJson fields = OrderedJson::object();  // without the files
+  std::optional<dicomnet::Study> study;        // instead of files: one that was received
+  OrderedJson fields = OrderedJson::object();  // without the files and the study
 };
 
+enum class StudyUse { kRefused, kTaken };
+
 // From the body. False with an error: 400 for a body that cannot be read, 413 for more files than
-// ServerOptions::max_files, 415 for another type, 422 for wrong types.
+// ServerOptions::max_files, 415 for another type, 422 for wrong types; of studies 403 where the key
+// may not, 404 where there is none of this UID, 501 where the server takes none.
 //   form: parts "file" (repeated), and one part for each field
 //   JSON: {"files": [{"name": "a.pdf", "data": BASE64 or data URL}], fields...}
+//   with kTaken instead of files: the field "study", a Study Instance UID
 bool ReadUpload(const Services& services, const HttpRequest& request,
-                std::span<const FormField> typed, Upload* upload, ApiError* error);
+                std::span<const FormField> typed, StudyUse studies, Upload* upload,
+                ApiError* error);
 
 // SHA-256 of each file, for the audit log; nothing where none is kept.
 std::vector<std::string> DigestsOf(const Services& services, const Upload& upload);

@@ -20,6 +20,7 @@ struct Tenant {
   // Of the prefix cache: tenants share no computed prompts.
   uint64_t cache_salt = 0;
   bool admin = false;  // its key says so
+  bool dicom = true;   // may send studies and ask about them; of keys: theirs says so
   KeyLimits limits;
 };
 

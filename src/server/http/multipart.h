@@ -1,5 +1,5 @@
-// Bodies of multipart/form-data (RFC 7578), strictly: what two readers could take differently is
-// refused. Nothing is copied but names.
+// Bodies of multipart/form-data (RFC 7578) and multipart/related (RFC 2387), strictly: what two
+// readers could take differently is refused. Nothing is copied but names.
 #pragma once
 
 #include <cstddef>
@@ -32,5 +32,16 @@ bool IsForm(std::string_view content_type);
 // ResourceExhausted: a limit. Messages quote nothing of the body. The parts point into `body`.
 Result<std::vector<FormPart>> ParseForm(std::string_view content_type, std::string_view body,
                                         const FormLimits& limits = {});
+
+struct RelatedPart {
+  std::string content_type;  // as sent
+  std::string_view body;     // points into what was parsed
+};
+
+// multipart/related whose parts are of `type` ("application/dicom"), by its parameter of that name
+// and by their own headers. An empty line may stand before the first boundary, as clients of
+// DICOMweb write it. Unsupported: another type. Else errors as of ParseForm.
+Result<std::vector<RelatedPart>> ParseRelated(std::string_view content_type, std::string_view type,
+                                              std::string_view body, const FormLimits& limits = {});
 
 }  // namespace galen::server

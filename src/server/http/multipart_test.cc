@@ -131,5 +131,34 @@ TEST(Multipart, MessagesQuoteNothing) {
   EXPECT_EQ(parts.status().message().find(secret), std::string::npos);
 }
 
+constexpr char kRelated[] = "multipart/related; type=\"application/dicom\"; boundary=xyz";
+
+TEST(Multipart, RelatedParts) {
+  const std::string part = "--xyz\r\nContent-Type: application/dicom\r\n\r\nbytes\r\n";
+  for (const std::string& body : {part + part + "--xyz--", "\r\n" + part + part + "--xyz--\r\n"}) {
+    const auto parts = ParseRelated(kRelated, "application/dicom", body);
+    ASSERT_TRUE(parts.ok()) << parts.status().message();
+    ASSERT_EQ(parts->size(), 2U);
+    EXPECT_EQ((*parts)[1].body, "bytes");
+  }
+  const auto code = [](const std::string& type, const std::string& body) {
+    return ParseRelated(type, "application/dicom", body).status().code();
+  };
+  const std::string whole = part + "--xyz--";
+  EXPECT_EQ(code("multipart/form-data; boundary=xyz", whole), StatusCode::kUnsupported);
+  EXPECT_EQ(code("multipart/related; boundary=xyz", whole), StatusCode::kUnsupported);
+  EXPECT_EQ(code("multipart/related; type=\"text/xml\"; boundary=xyz", whole),
+            StatusCode::kUnsupported);
+  EXPECT_EQ(code(kRelated, "--xyz\r\nContent-Type: text/plain\r\n\r\nb\r\n--xyz--"),
+            StatusCode::kUnsupported);
+  EXPECT_EQ(code(kRelated, "--xyz\r\n\r\nb\r\n--xyz--"), StatusCode::kUnsupported);
+  EXPECT_EQ(code("multipart/related; type=\"application/dicom\"", whole),
+            StatusCode::kInvalidArgument);
+  EXPECT_EQ(code(kRelated, part), StatusCode::kInvalidArgument);
+  EXPECT_EQ(code(kRelated, "preamble" + whole), StatusCode::kInvalidArgument);
+  EXPECT_EQ(code(kRelated, whole + "x"), StatusCode::kInvalidArgument);
+  EXPECT_EQ(code(kRelated, ""), StatusCode::kInvalidArgument);
+}
+
 }  // namespace
 }  // namespace galen::server

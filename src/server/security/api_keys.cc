@@ -30,8 +30,9 @@ std::string DigestOf(std::string_view key) {
 }
 
 // What stands behind a digest: false if it is not known, or comes twice.
-bool ReadRight(std::string_view word, bool* admin, KeyLimits* limits) {
+bool ReadRight(std::string_view word, bool* admin, bool* dicom, KeyLimits* limits) {
   if (word == "admin") return !std::exchange(*admin, true);
+  if (word == "dicom") return !std::exchange(*dicom, true);
   const std::pair<std::string_view, int64_t*> numbers[] = {{"rpm=", &limits->requests_per_minute},
                                                            {"tpm=", &limits->tokens_per_minute},
                                                            {"tpd=", &limits->tokens_per_day}};
@@ -76,7 +77,7 @@ Result<ApiKeys> ApiKeys::Parse(std::string_view text) {
     if (!IsName(name)) return bad("has a name that is none (letters, digits, - _ .)");
     if (!digest.starts_with(kDigestPrefix)) return bad("has no sha256: digest");
     digest.remove_prefix(kDigestPrefix.size());
-    bool admin = false;
+    bool admin = false, dicom = false;
     KeyLimits limits;
     std::string_view rights;
     if (const size_t end_of_digest = digest.find(' '); end_of_digest != digest.npos) {
@@ -85,9 +86,10 @@ Result<ApiKeys> ApiKeys::Parse(std::string_view text) {
     }
     while (!rights.empty()) {
       const size_t end_of_word = rights.find(' ');
-      if (!ReadRight(rights.substr(0, end_of_word), &admin, &limits))
+      if (!ReadRight(rights.substr(0, end_of_word), &admin, &dicom, &limits))
         return bad(
-            "has something behind the digest that is not admin, rpm=N, tpm=N or tpd=N, once");
+            "has something behind the digest that is not admin, dicom, rpm=N, tpm=N or tpd=N, "
+            "once");
       rights = end_of_word == rights.npos ? "" : rights.substr(end_of_word + 1);
     }
     if (digest.size() != kDigestDigits ||
@@ -98,7 +100,7 @@ Result<ApiKeys> ApiKeys::Parse(std::string_view text) {
       if (known.name == name) return bad("repeats a name");
       if (known.digest == digest) return bad("repeats a key");
     }
-    keys.keys_.push_back({std::string(name), std::string(digest), admin, limits});
+    keys.keys_.push_back({std::string(name), std::string(digest), admin, dicom, limits});
   }
   if (keys.keys_.empty()) return DataLoss("the file of API keys holds none");
   return keys;
@@ -122,7 +124,7 @@ std::optional<Tenant> ApiKeys::Find(std::string_view authorization) const {
   if (!bearer || found == nullptr) return std::nullopt;
   const auto* bytes = reinterpret_cast<const uint8_t*>(found->name.data());
   return Tenant{found->name, SipHash128(salt_, {bytes, found->name.size()}).low, found->admin,
-                found->limits};
+                found->dicom, found->limits};
 }
 
 bool ApiKeys::has_quotas() const {

@@ -17,8 +17,9 @@ namespace galen::server {
 class ApiKeys {
  public:
   // Lines of "NAME sha256:HEX", and behind it, each once: "admin" for who may read the audit log
-  // and change models, "rpm=N", "tpm=N" and "tpd=N" for KeyLimits. Empty lines and those that begin
-  // with # are passed over. DataLoss with the number of the line, never with its text.
+  // and change models, "dicom" for who may send studies and ask about them, "rpm=N", "tpm=N" and
+  // "tpd=N" for KeyLimits. Empty lines and those that begin with # are passed over. DataLoss with
+  // the number of the line, never with its text.
   static Result<ApiKeys> Parse(std::string_view text);
   static Result<ApiKeys> Read(const std::string& path);
 
@@ -35,6 +36,7 @@ class ApiKeys {
   struct Key {
     std::string name, digest;
     bool admin = false;
+    bool dicom = false;
     KeyLimits limits;
   };
   std::vector<Key> keys_;

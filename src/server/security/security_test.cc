@@ -38,6 +38,12 @@ TEST(ApiKeys, AdministratorsAreThoseThatTheFileNames) {
   EXPECT_FALSE(keys->Find("Bearer " + b->key)->admin);
   EXPECT_FALSE(ApiKeys::Parse(a->line + " owner").ok());
   EXPECT_FALSE(ApiKeys::Parse(a->line + " admin admin").ok());
+  EXPECT_FALSE(keys->Find("Bearer " + a->key)->dicom);
+  const Result<ApiKeys> senders = ApiKeys::Parse(a->line + " dicom\n" + b->line + " dicom admin\n");
+  ASSERT_TRUE(senders.ok());
+  EXPECT_TRUE(senders->Find("Bearer " + a->key)->dicom);
+  EXPECT_FALSE(senders->Find("Bearer " + a->key)->admin);
+  EXPECT_FALSE(ApiKeys::Parse(a->line + " dicom dicom").ok());
 }
 
 TEST(ApiKeys, LimitsStandBehindTheDigest) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/dicom/study_room.h"
 #include "server/documents/document_pool.h"
 
 namespace galen::server {
@@ -125,6 +126,21 @@ std::string Metrics::Text(const Services& services) const {
   count("galen_documents_refused_total", "counter", "Refused since too many waited",
         documents.refused);
   count("galen_pages_total", "counter", "Pages opened of documents", documents.pages);
+  if (services.studies != nullptr) {
+    const StudyCounters& dicom = services.studies->counters();
+    const dicomnet::Inbox::Counts held = services.studies->inbox().counts();
+    count("galen_dicom_associations_total", "counter", "Associations that ended",
+          dicom.associations);
+    count("galen_dicom_rejected_total", "counter", "Associations that were rejected",
+          dicom.rejected);
+    count("galen_dicom_stored_total", "counter", "Instances taken in", dicom.stored);
+    count("galen_dicom_refused_total", "counter", "Instances refused", dicom.refused);
+    count("galen_dicom_sent_total", "counter", "Reports sent", dicom.sent);
+    count("galen_dicom_unsent_total", "counter", "Reports that could not be sent", dicom.unsent);
+    count("galen_dicom_studies", "gauge", "Studies in the inbox", held.studies);
+    count("galen_dicom_instances", "gauge", "Instances in the inbox", held.instances);
+    count("galen_dicom_bytes", "gauge", "Bytes in the inbox", held.bytes);
+  }
   const std::vector<ModelRegistry::Loaded> loaded = services.models.loaded();
   for (const HostMetric& metric : kHostMetrics) {
     if (loaded.empty()) break;

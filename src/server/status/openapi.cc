@@ -161,6 +161,7 @@ void OpenApi(const Services& services, std::shared_ptr<const HttpRequest>,
   Json paths = Json::object();
   for (const Endpoint& endpoint : services.endpoints) {
     std::string path = endpoint.path, method = endpoint.method;
+    if (path.starts_with("/dicom-web/") && services.studies == nullptr) continue;
     for (char& c : method) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     Json operation = {{"summary", endpoint.summary}, {"responses", Responses(endpoint, keys)}};
     if (path.ends_with('*')) {
@@ -172,7 +173,7 @@ void OpenApi(const Services& services, std::shared_ptr<const HttpRequest>,
       operation["requestBody"]["content"]["application/json"]["schema"] =
           BodyOf(endpoint.path, services.options);
     }
-    DescribeOwn(endpoint.path, services.options, &operation);
+    DescribeOwn(endpoint.method, endpoint.path, services.options, &operation);
     DescribeLibrary(endpoint.method, endpoint.path, &operation);
     if (keys && !endpoint.open) operation["security"] = Json::array({{{"key", Json::array()}}});
     paths[path][method] = std::move(operation);

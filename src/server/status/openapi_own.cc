@@ -101,6 +101,7 @@ constexpr char kSchemas[] = R"json({
 constexpr char kExtractFields[] = R"json({
   "model": {"type": "string"}, "second_model": {"type": "string"}, "schema": {},
   "format": {"enum": ["json", "fhir", "csv", "html", "sr"], "default": "json"},
+  "send_to": {"type": "string", "description": "with a study: the title that the report is sent to as DICOM SR"},
   "pages": {"type": "boolean", "default": false, "description": "pictures of the pages, with the format json"},
   "stream": {"type": "boolean", "default": false, "description": "events: page, kind, token, reading, verdicts, result, error"},
   "page_range": {"type": "string", "description": "1-3,7 or 2-", "maxLength": 1000},
@@ -146,8 +147,12 @@ Json RecipeField() {
   return {{"enum", names}};
 }
 
-// The fields as JSON with "files", and as a form with "file".
-void SetBody(Json fields, const ServerOptions& options, Json* operation) {
+// The fields as JSON with "files", and as a form with "file"; where the server takes studies and
+// `studies` says so, or with "study" instead.
+void SetBody(Json fields, const ServerOptions& options, bool studies, Json* operation) {
+  studies = studies && !options.studies.inbox.folder.empty();
+  if (studies)
+    fields["study"] = {{"type", "string"}, {"description", "Study Instance UID, instead of files"}};
   Json form = fields;
   form["file"] = {{"type", "array"},
                   {"items", {{"type", "string"}, {"contentMediaType", "application/octet-stream"}}},
@@ -157,11 +162,15 @@ void SetBody(Json fields, const ServerOptions& options, Json* operation) {
                      {"items", {{"$ref", "#/components/schemas/File"}}},
                      {"minItems", 1},
                      {"maxItems", options.max_files}};
-  const auto object = [](Json properties, const char* required) {
-    return Json{{"type", "object"},
-                {"properties", std::move(properties)},
-                {"required", {required}},
-                {"additionalProperties", false}};
+  const auto object = [studies](Json properties, const char* required) {
+    Json schema = {
+        {"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
+    if (studies) {
+      schema["oneOf"] = {{{"required", {required}}}, {{"required", {"study"}}}};
+    } else {
+      schema["required"] = {required};
+    }
+    return schema;
   };
   (*operation)["requestBody"] = {
       {"required", true},
@@ -213,15 +222,38 @@ void DescribeJobs(Json* operation) {
       {"content", {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Job"}}}}}}}};
 }
 
+void DescribeStow(std::string_view method, Json* operation) {
+  Json& responses = (*operation)["responses"];
+  if (method == "DELETE") {
+    responses.erase("200");
+    responses["204"] = {{"description", "It is removed"}};
+    return;
+  }
+  (*operation)["requestBody"] = {
+      {"required", true},
+      {"content",
+       {{"multipart/related",
+         {{"schema", {{"type", "string"}, {"description", "parts of type application/dicom"}}}}}}}};
+  const Json content = {{"application/dicom+json", {{"schema", {{"type", "object"}}}}}};
+  responses["200"] = {{"description", "All instances were stored"}, {"content", content}};
+  responses["202"] = {{"description", "Some were stored; FailedSOPSequence names the others"},
+                      {"content", content}};
+  responses["409"] = {{"description", "None was stored"}, {"content", content}};
+  responses["415"] = {
+      {"description", "No multipart/related; type=\"application/dicom\""},
+      {"content", {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Error"}}}}}}}};
+}
+
 }  // namespace
 
-void DescribeOwn(std::string_view path, const ServerOptions& options, Json* operation) {
+void DescribeOwn(std::string_view method, std::string_view path, const ServerOptions& options,
+                 Json* operation) {
   const auto content = [&]() -> Json& { return (*operation)["responses"]["200"]["content"]; };
   const Json text = {{"schema", {{"type", "string"}}}};
   if (path == "/extract") {
     Json fields = Parsed(kExtractFields);
     fields["schema"] = SchemaField();
-    SetBody(std::move(fields), options, operation);
+    SetBody(std::move(fields), options, true, operation);
     SetAnswer("Extraction", operation);
     content()["application/fhir+json"]["schema"] = {{"type", "object"}};
     content()["application/dicom"] = Json::object();  // bytes: no schema says more
@@ -230,22 +262,24 @@ void DescribeOwn(std::string_view path, const ServerOptions& options, Json* oper
   } else if (path == "/analyze") {
     Json fields = Merged({kMediaFields, kAnswerFields});
     fields["recipe"] = RecipeField();
-    SetBody(std::move(fields), options, operation);
+    SetBody(std::move(fields), options, true, operation);
     SetAnswer("Analysis", operation);
     content()["text/event-stream"] = text;
   } else if (path == "/look") {
     Json fields = Parsed(kMediaFields);
     fields["recipe"] = RecipeField();
-    SetBody(std::move(fields), options, operation);
+    SetBody(std::move(fields), options, true, operation);
     SetAnswer("Media", operation);
   } else if (path == "/pixels") {
-    SetBody(Parsed(kPixelsFields), options, operation);
+    SetBody(Parsed(kPixelsFields), options, false, operation);
     content() = {{"application/octet-stream", text}};
   } else if (path == "/pixels/order") {
     DescribeOrder(operation);
   } else if (path == "/jobs/*") {
     SetAnswer("Job", operation);
     content()["text/event-stream"] = text;
+  } else if (path.starts_with("/dicom-web/")) {
+    DescribeStow(method, operation);
   } else if (path == "/recipes") {
     SetAnswer("Recipes", operation);
   } else if (path == "/benchmark") {

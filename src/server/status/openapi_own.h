@@ -9,7 +9,8 @@
 namespace galen::server {
 
 // Sets requestBody, parameters and the answers of an endpoint of ours; leaves those of others.
-void DescribeOwn(std::string_view path, const ServerOptions& options, Json* operation);
+void DescribeOwn(std::string_view method, std::string_view path, const ServerOptions& options,
+                 Json* operation);
 
 // For components.schemas.
 Json OwnSchemas();

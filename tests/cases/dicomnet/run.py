@@ -358,8 +358,7 @@ def check_questions_about_a_study(_):
             assert status == code and json.loads(data)["error"]["param"] == param, (body, status, data)
         status, _, data = server.call("POST", "/pixels", {"study": FIRST, "files": []})
         assert status == 422, data
-        for body, param in (({"study": FIRST, "send_to": "NOBODY"}, "send_to"), ({"study": FIRST, "format": "csv", "send_to": "X"}, "send_to"),
-                            ({"study": FIRST, "format": "sr", "stream": True}, "stream")):
+        for body, param in (({"study": FIRST, "send_to": "NOBODY"}, "send_to"), ({"study": FIRST, "format": "csv", "send_to": "X"}, "send_to")):
             status, _, data = server.call("POST", "/extract", body)
             assert status == 422 and json.loads(data)["error"]["param"] == param, (body, status, data)
 

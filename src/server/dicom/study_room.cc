@@ -1,0 +1,123 @@
+#include "server/dicom/study_room.h"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+#include "audit/audit_log.h"
+#include "dicomnet/sender.h"
+
+namespace galen::server {
+
+Result<std::unique_ptr<StudyRoom>> StudyRoom::Open(const StudyOptions& options, ServerLog* log,
+                                                   AuditLog* audit) {
+  std::unique_ptr<StudyRoom> room(new StudyRoom(options, log, audit));
+  for (const std::string& text : options.allow) {
+    ASSIGN_OR_RETURN(dicomnet::AllowedPeer peer, dicomnet::ParseAllowedPeer(text));
+    room->allowed_.push_back(std::move(peer));
+  }
+  for (const std::string& text : options.send_to) {
+    ASSIGN_OR_RETURN(dicomnet::Destination to, dicomnet::ParseDestination(text));
+    if (room->KnowsDestination(to.title))
+      return InvalidArgument("--dicom-send-to names " + to.title + " twice");
+    room->destinations_.push_back(std::move(to));
+  }
+  if (options.port >= 0 && room->allowed_.empty()) {
+    return InvalidArgument(
+        "nobody may send to the DICOM port: name who may with --dicom-allow TITLE=HOST");
+  }
+  ASSIGN_OR_RETURN(room->inbox_, dicomnet::Inbox::Open(options.inbox));
+  return room;
+}
+
+Status StudyRoom::Receive() {
+  if (options_.port < 0) return OkStatus();
+  dicomnet::ReceiverOptions receiver;
+  receiver.host = options_.host;
+  receiver.port = options_.port;
+  receiver.title = options_.title;
+  receiver.allowed = allowed_;
+  receiver.max_associations = options_.max_associations;
+  receiver.timeout = options_.timeout;
+  dicomnet::ReceiverEvents events;
+  events.begins = [this](const auto& report) { return Begins(report); };
+  events.received = [this](const auto& id, const auto& digests) { Stored(id, digests); };
+  events.ended = [this](const auto& report) { Ended(report); };
+  ASSIGN_OR_RETURN(receiver_,
+                   dicomnet::Receiver::Create(receiver, inbox_.get(), std::move(events)));
+  port_ = receiver_->port();
+  return OkStatus();
+}
+
+bool StudyRoom::KnowsDestination(const std::string& title) const {
+  return std::any_of(destinations_.begin(), destinations_.end(),
+                     [&](const dicomnet::Destination& to) { return to.title == title; });
+}
+
+Status StudyRoom::Send(const std::string& id, const std::string& title, const std::string& file) {
+  const auto to =
+      std::find_if(destinations_.begin(), destinations_.end(),
+                   [&](const dicomnet::Destination& one) { return one.title == title; });
+  if (to == destinations_.end())
+    return InvalidArgument("this server sends nothing to " + title + " (--dicom-send-to)");
+  const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(file.data()), file.size());
+  if (audit_ != nullptr && !audit_
+                                ->Append({{"event", "dicom_send"},
+                                          {"id", id},
+                                          {"peer", title},
+                                          {"media", {audit_->Digest(bytes)}}})
+                                .ok()) {
+    return IoError("the report was not sent: the audit record cannot be written");
+  }
+  const Status status = dicomnet::SendInstance(*to, options_.title, file, options_.timeout);
+  ++(status.ok() ? counters_.sent : counters_.unsent);
+  log_.Event("dicom_sent", {{"id", id}, {"peer", title}, {"stored", status.ok()}});
+  if (audit_ != nullptr) {
+    audit_->AppendLater(
+        {{"event", "dicom_sent"}, {"id", id}, {"peer", title}, {"stored", status.ok()}});
+  }
+  return status;
+}
+
+void StudyRoom::Stored(const std::string& id, const std::vector<std::string>& digests) {
+  if (audit_ == nullptr || digests.empty()) return;
+  Json media = Json::array();
+  for (const std::string& digest : digests) media.push_back(audit_->Digest(digest));
+  audit_->AppendLater({{"event", "dicom_stored"}, {"id", id}, {"media", std::move(media)}});
+}
+
+void StudyRoom::Count(int64_t stored, int64_t refused) {
+  counters_.stored += stored;
+  counters_.refused += refused;
+}
+
+bool StudyRoom::Begins(const dicomnet::AssociationReport& report) {
+  return audit_ == nullptr || audit_
+                                  ->Append({{"event", "dicom"},
+                                            {"id", report.id},
+                                            {"peer", report.title},
+                                            {"address", report.address}})
+                                  .ok();
+}
+
+void StudyRoom::Ended(const dicomnet::AssociationReport& report) {
+  ++(report.outcome == "rejected" ? counters_.rejected : counters_.associations);
+  Count(report.stored + report.known, report.refused);
+  Json fields = {{"id", report.id},
+                 {"address", report.address},
+                 {"outcome", report.outcome},
+                 {"echoes", report.echoes},
+                 {"stored", report.stored},
+                 {"known", report.known},
+                 {"refused", report.refused},
+                 {"bytes", report.bytes},
+                 {"seconds", std::round(report.seconds * 1e6) / 1e6}};
+  if (!report.title.empty()) fields["peer"] = report.title;
+  if (!report.reason.empty()) fields["reason"] = report.reason;
+  log_.Event("dicom", fields);
+  if (audit_ == nullptr) return;
+  fields["event"] = "dicom_end";
+  audit_->AppendLater(std::move(fields));
+}
+
+}  // namespace galen::server

@@ -1,0 +1,64 @@
+// Studies that others send: the inbox, the DICOM port, and what of both goes into log and audit.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dicomnet/inbox.h"
+#include "dicomnet/receiver.h"
+#include "server/options.h"
+#include "server/server_log.h"
+
+namespace galen {
+class AuditLog;
+}
+
+namespace galen::server {
+
+struct StudyCounters {
+  std::atomic<int64_t> associations{0}, rejected{0}, stored{0}, refused{0}, sent{0}, unsent{0};
+};
+
+class StudyRoom {
+ public:
+  // Reads the inbox and the names of who may call. log and audit (null: none) outlive the room.
+  static Result<std::unique_ptr<StudyRoom>> Open(const StudyOptions& options, ServerLog* log,
+                                                 AuditLog* audit);
+  // Opens the DICOM port, if there is to be one.
+  Status Receive();
+  // Associations end; what was not acknowledged is not kept.
+  void StopReceiving() { receiver_ = nullptr; }
+  int port() const { return port_; }  // 0: none
+
+  dicomnet::Inbox& inbox() { return *inbox_; }
+  const StudyCounters& counters() const { return counters_; }
+
+  bool KnowsDestination(const std::string& title) const;
+  // Sends an instance, a file, to one of options.send_to, and says so in log and audit; id: of the
+  // request. Errors: as of dicomnet::SendInstance; Io: it cannot be recorded.
+  Status Send(const std::string& id, const std::string& title, const std::string& file);
+
+  // Instances of a request or an association that were acknowledged.
+  void Stored(const std::string& id, const std::vector<std::string>& digests);
+  void Count(int64_t stored, int64_t refused);
+
+ private:
+  StudyRoom(const StudyOptions& options, ServerLog* log, AuditLog* audit)
+      : options_(options), log_(*log), audit_(audit) {}
+  bool Begins(const dicomnet::AssociationReport& report);
+  void Ended(const dicomnet::AssociationReport& report);
+
+  const StudyOptions options_;
+  ServerLog& log_;
+  AuditLog* const audit_;
+  std::vector<dicomnet::AllowedPeer> allowed_;
+  std::vector<dicomnet::Destination> destinations_;
+  StudyCounters counters_;
+  int port_ = 0;
+  std::unique_ptr<dicomnet::Inbox> inbox_;
+  std::unique_ptr<dicomnet::Receiver> receiver_;  // goes before the inbox
+};
+
+}  // namespace galen::server
