@@ -35,7 +35,7 @@ class AnswerReader : public Reader {
   std::string text_;
 };
 
-const OutputOptions kOptions{"0.1.0", "2030-01-01T00:00:00Z"};
+const OutputOptions kOptions{"0.1.0", "2030-01-01T00:00:00Z", nullptr};
 
 std::string Base64(const std::string& bytes) {
   return EncodeBase64({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
