@@ -68,6 +68,8 @@ std::chrono::system_clock::time_point TimeOf(const struct stat& info) {
 Result<std::unique_ptr<Inbox>> Inbox::Open(const InboxOptions& options) {
   std::unique_ptr<Inbox> inbox(new Inbox(options));
   RETURN_IF_ERROR(MakeFolder(options.folder));
+  if (::chmod(options.folder.c_str(), 0700) != 0)
+    return DiskError("cannot close to others", options.folder);
   inbox->lock_ = Fd(::open((options.folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (inbox->lock_.fd < 0) return DiskError("cannot open", options.folder + "/lock");
   if (::flock(inbox->lock_.fd, LOCK_EX | LOCK_NB) != 0)
@@ -209,7 +211,11 @@ Result<StoredInstance> Inbox::Incoming::Accept(const InstanceName& expected, Ref
         file->second.sha256 = Sha256Hex(mapped->bytes());
       }
       stored.known = file->second.sha256 == stored.sha256;
-      if (stored.known) return stored;
+      if (stored.known) {  // sent again: the study's time begins anew, after a restart, too
+        study->second.last = std::chrono::system_clock::now();
+        (void)::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);
+        return stored;
+      }
       *why = Refusal::kDuplicate;
       return InvalidArgument("another instance of the same UID is in the inbox");
     }
@@ -279,8 +285,7 @@ bool Inbox::Remove(const std::string& uid) {
 }
 
 Inbox::Counts Inbox::counts() const {
-  const std::lock_guard lock(mutex_);
-  return counts_;
+  return {counts_.studies, counts_.instances, counts_.bytes};
 }
 
 void Inbox::Sweep() {

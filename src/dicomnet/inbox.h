@@ -5,6 +5,7 @@
 // has been quiet for `keep`. Nothing that was accepted makes room for what comes. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -114,7 +115,7 @@ class Inbox {
   struct Counts {
     int64_t studies = 0, instances = 0, bytes = 0;
   };
-  Counts counts() const;
+  Counts counts() const;  // without waiting for what writes
   int64_t max_instance_bytes() const { return options_.max_instance_bytes; }
   // Removes what is over; called by a thread of the inbox, too.
   void Sweep();
@@ -138,7 +139,9 @@ class Inbox {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::map<std::string, Held> studies_;
-  Counts counts_;
+  struct {
+    std::atomic<int64_t> studies{0}, instances{0}, bytes{0};
+  } counts_;
   int64_t arriving_ = 0;  // bytes of what is being received
   int64_t next_ = 1;
   bool stop_ = false;

@@ -25,6 +25,7 @@ class Fitter {
  public:
   Fitter(const TrainOptions& options, const FitSetup& setup) : s_(setup) {
     result_.options = options;
+    examples_ = options.per_device_train_batch_size * options.gradient_accumulation_steps;
   }
 
   Result<FitResult> Run() {
@@ -86,9 +87,9 @@ class Fitter {
     int64_t& size = l->options.per_device_train_batch_size;
     if (size < 2) return false;
     l->option = "per_device_train_batch_size", l->from = std::to_string(size);
-    // As many examples in a step, or one more where the size is odd.
+    // As many examples in a step as were asked for, or up to size - 1 more.
     size = (size + 1) / 2;
-    l->options.gradient_accumulation_steps *= 2;
+    l->options.gradient_accumulation_steps = (examples_ + size - 1) / size;
     l->to = std::to_string(size);
     l->cost =
         "gradient_accumulation_steps: " + std::to_string(l->options.gradient_accumulation_steps) +
@@ -144,6 +145,7 @@ class Fitter {
 
   const FitSetup& s_;
   FitResult result_;
+  int64_t examples_ = 0;  // of a step, as asked for
 };
 
 }  // namespace

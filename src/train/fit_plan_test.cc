@@ -63,7 +63,7 @@ TEST_F(Fit, TheLeastHarmfulFirst) {
             "per_device_train_batch_size:3>2 per_device_train_batch_size:2>1 "
             "optim:adamw>adamw_8bit weights:file>q8_0 ")
       << two->memory.total();
-  EXPECT_EQ(two->options.gradient_accumulation_steps, 16);
+  EXPECT_EQ(two->options.gradient_accumulation_steps, 10);
   EXPECT_EQ(two->steps.front().before, 1900 * kMega);
   EXPECT_EQ(two->steps.back().after, two->memory.total());
 }

@@ -197,6 +197,7 @@ void SetStudy(const SourceStudy& study, DSRDocument* document) {
   Need(document->setAccessionNumber(Of(ShortText(study.accession_number, 16)), OFFalse));
   Need(document->setReferringPhysicianName(text(study.referring_physician), OFFalse));
   for (const SourceStudy::Instance& one : study.instances) {
+    if (one.series.empty() || one.sop_class.empty()) continue;  // cannot be referred to
     Need(document->getCurrentRequestedProcedureEvidence().addItem(
         Of(study.uid), Of(one.series), Of(one.sop_class), Of(one.instance), OFFalse));
   }

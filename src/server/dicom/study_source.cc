@@ -82,22 +82,32 @@ class PagesReader {
   }
 
  private:
+  // Errors name the instance: where the server keeps it is nobody's business.
+  static Result<DicomFile> Open(const dicomnet::Study::File& file) {
+    Result<DicomFile> opened = DicomFile::Open(file.path, FileOptions());
+    if (opened.ok()) return opened;
+    std::string text = opened.status().message();
+    for (size_t at; (at = text.find(file.path)) != text.npos;)
+      text.replace(at, file.path.size(), file.instance);
+    return Status(opened.status().code(), text);
+  }
+
   Status AddDocument(const dicomnet::Study::File& file) {
-    ASSIGN_OR_RETURN(const DicomFile opened, DicomFile::Open(file.path, FileOptions()));
+    ASSIGN_OR_RETURN(const DicomFile opened, Open(file));
     if (opened.info().document_type != "application/pdf") return OkStatus();
-    bytes_ += file.bytes;
+    ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, opened.ReadDocument());
+    bytes_ += static_cast<int64_t>(bytes.size());  // inflated: a file of a deflated syntax is small
     if (bytes_ > options_.http.max_body_total) {
       return ResourceExhausted("the documents of the study are larger together than the " +
                                std::to_string(options_.http.max_body_total) +
                                " bytes that this server reads at a time");
     }
-    ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, opened.ReadDocument());
     pages_.files.push_back({file.instance + ".pdf", {bytes.begin(), bytes.end()}});
     return Use(file);
   }
 
   Status AddPictures(const dicomnet::Study::File& file) {
-    ASSIGN_OR_RETURN(const DicomFile opened, DicomFile::Open(file.path, FileOptions()));
+    ASSIGN_OR_RETURN(const DicomFile opened, Open(file));
     if (opened.frames() == 0) return OkStatus();
     const dicom::PixelFormat& format = opened.info().format;
     const int64_t frames = opened.frames();

@@ -239,9 +239,6 @@ void StartJob(const std::shared_ptr<Run>& run, int64_t keep) {
   int64_t bytes = 0;  // the connection, and what it counts, ends before the job
   for (const extract::NamedBytes& file : run->files)
     bytes += static_cast<int64_t>(file.bytes.size());
-  if (run->study) {
-    for (const dicomnet::Study::File& file : run->study->files()) bytes += file.bytes;
-  }
   const int64_t place =
       run->services.documents.Submit(run->tenant.name, bytes, run->stop, [run, job = *job] {
         run->stop.stop_requested() ? job->Abandon() : Work(run.get(), job.get());

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "media/dicom/dicom_file.h"
 #include "recipes/recipe.h"
 
 namespace galen::server {
@@ -112,14 +113,25 @@ Result<MediaFolder> MediaFolder::Make(std::vector<extract::NamedBytes> files) {
 
 MediaFolder MediaFolder::OfStudy(dicomnet::Study study) {
   MediaFolder folder;
-  for (const dicomnet::Study::File& file : study.files())
+  for (const dicomnet::Study::File& file : study.files()) {
+    // Reports, documents and presentation states are no pictures. What cannot be read is for the
+    // recipe to say.
+    DicomOptions limits;
+    limits.max_inflated_bytes = kMostUnpacked;
+    const Result<DicomFile> opened = DicomFile::Open(file.path, limits);
+    if (opened.ok() && opened->frames() == 0) continue;
     folder.entries_.push_back({file.path, file.instance, MediaKind::kDicom});
+  }
   folder.study_ = std::move(study);
   return folder;
 }
 
 Result<MediaFolder> MediaFolder::Of(Upload* upload) {
-  if (upload->study) return OfStudy(*std::exchange(upload->study, std::nullopt));
+  if (upload->study) {
+    MediaFolder folder = OfStudy(*std::exchange(upload->study, std::nullopt));
+    if (folder.entries_.empty()) return InvalidArgument("the study holds no picture");
+    return folder;
+  }
   return Make(std::move(upload->files));
 }
 

@@ -23,9 +23,9 @@ class MediaFolder {
  public:
   // InvalidArgument: an empty file, or a slide of several files, which names others by their paths.
   static Result<MediaFolder> Make(std::vector<extract::NamedBytes> files);
-  // The study where it lies.
+  // The study where it lies: its instances that have pictures.
   static MediaFolder OfStudy(dicomnet::Study study);
-  // What an upload has.
+  // What an upload has. InvalidArgument, too: a study without pictures.
   static Result<MediaFolder> Of(Upload* upload);
 
   // As recipes take them: several DICOM files are one folder where `series` says so, which they are

@@ -151,7 +151,9 @@ TEST(Multipart, RelatedParts) {
             StatusCode::kUnsupported);
   EXPECT_EQ(code(kRelated, "--xyz\r\nContent-Type: text/plain\r\n\r\nb\r\n--xyz--"),
             StatusCode::kUnsupported);
-  EXPECT_EQ(code(kRelated, "--xyz\r\n\r\nb\r\n--xyz--"), StatusCode::kUnsupported);
+  EXPECT_EQ(code(kRelated, "--xyz\r\nContent-Location: a\r\n\r\nb\r\n--xyz--"),
+            StatusCode::kUnsupported);
+  EXPECT_EQ(code(kRelated, "--xyz\r\n\r\nb\r\n--xyz--"), StatusCode::kInvalidArgument);
   EXPECT_EQ(code("multipart/related; type=\"application/dicom\"", whole),
             StatusCode::kInvalidArgument);
   EXPECT_EQ(code(kRelated, part), StatusCode::kInvalidArgument);
