@@ -275,7 +275,7 @@ TEST(Synth, WordsAreThoseOfTheirLine) {
     }
   }
   EXPECT_GT(printed, 400u);
-  EXPECT_GT(found, printed / 5);
+  EXPECT_GT(found, printed / 8);  // elsewhere the gaps of the ink are not those of the words
   o.lines = true;
   EXPECT_NE(CheckSynthOptions(o).message().find("--words"), std::string::npos);
 }
