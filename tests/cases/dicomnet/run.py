@@ -341,7 +341,7 @@ def check_questions_about_a_study(_):
     with receiver() as server:
         with Sender(server.dicom) as sender:
             for i in (3, 1, 2):
-                assert sender.store(f"{FIRST}.{i}", ct_slice(FIRST, f"{FIRST}.{i}", number=i)) == 0
+                assert sender.store(f"{FIRST}.{i}", ct_slice(FIRST, f"{FIRST}.{i}", number=i, pixels=bytes([i]) * 512)) == 0
             # What has no pixels, and comes first by its name, is no picture and no error.
             bare = ct_slice(FIRST, FIRST + ".0")
             assert sender.store(FIRST + ".0", bare[:bare.rindex(b"\xe0\x7f\x10\0OW")]) == 0
@@ -350,9 +350,10 @@ def check_questions_about_a_study(_):
             single = server.post("/look", {"study": FIRST, **({"recipe": recipe} if recipe else {})})
             assert len(single["images"]) == 3, (recipe, single["images"])
         look = server.post("/look", {"study": FIRST})
-        assert [i["source"] for i in look["images"]] == [f"{FIRST}.{i}" for i in (1, 2, 3)], look["images"]
+        assert [i["source"] for i in look["images"]] == [f"the files slice {i} of 3" for i in (1, 2, 3)], look["images"]
+        assert len({i["png"] for i in look["images"]}) == 3, "slices that look the same"
         assert str(server.inbox) not in json.dumps(look), "a path of the server"
-        files = [(f"{i}.dcm", slice_file(FIRST, f"{FIRST}.{i}", number=i)) for i in (1, 2, 3)]
+        files = [(f"{i}.dcm", slice_file(FIRST, f"{FIRST}.{i}", number=i, pixels=bytes([i]) * 512)) for i in (1, 2, 3)]
         import base64
         sent = server.post("/look", {"files": [{"name": n, "data": base64.b64encode(d).decode()} for n, d in files]})
         assert [i["png"] for i in look["images"]] == [i["png"] for i in sent["images"]], "the same pictures as of uploaded files"
