@@ -45,8 +45,8 @@ Result<std::vector<LineSample>> LineSamples(const Image& page, int64_t number,
                                             const OrderedJson& fields, const OrderedJson& boxes,
                                             std::vector<PrintedText> texts);
 
-// The words of the lines whose text has as many as the line has gaps between its ink; what a reader
-// learns letters from.
+// The words of the lines whose text has as many words as their ink has pieces; of other lines it is
+// not known which is which.
 Result<std::vector<WordSample>> WordSamples(const Image& page, std::vector<PrintedText> texts);
 
 }  // namespace galen
