@@ -153,6 +153,8 @@ void AddSynth(CLI::App* data, Action* action) {
     if (o->synth.kinds == std::vector<std::string>{"all"})
       o->synth.kinds.assign(kDocumentKinds.begin(), kDocumentKinds.end());
     RequireUsage(ReadPairs(o.get()));
+    if (o->synth.transcripts && !o->output.samples)
+      RequireUsage(InvalidArgument("--transcripts are samples for training: use it with --samples"));
     *action = [o] { return RunDataSynth(*o); };
   });
 }
