@@ -57,3 +57,36 @@ function(galen_folder name)
     set_property(GLOBAL PROPERTY GALEN_TEST_FILE_${name} ${where}/${name}_test)
   endif()
 endfunction()
+
+# galen_builtin_files(TARGET FUNCTION FOLDER file...)
+# Puts files into the program as they are: std::span<const galen::BuiltinFile> galen::FUNCTION() has them under the paths
+# builtin:FOLDER/NAME (src/base/builtin_files.h). The caller declares FUNCTION in a header.
+function(galen_builtin_files target function folder)
+  set(assembly "")
+  set(declarations "")
+  set(rows "")
+  set(index 0)
+  foreach(path ${ARGN})
+    get_filename_component(name ${path} NAME)
+    set(symbol galen_builtin_${function}_${index})
+    string(APPEND assembly "__asm__(\".section .rodata\\n.balign 64\\n.global ${symbol}\\n${symbol}:\\n.incbin \\\"${path}\\\"\\n"
+                           ".global ${symbol}_end\\n${symbol}_end:\\n.byte 0\\n.previous\\n\");\n")
+    string(APPEND declarations "extern \"C\" const uint8_t ${symbol}[], ${symbol}_end[];\n")
+    string(APPEND rows "    {\"builtin:${folder}/${name}\", {${symbol}, ${symbol}_end}},\n")
+    math(EXPR index "${index} + 1")
+  endforeach()
+  set(generated ${CMAKE_CURRENT_BINARY_DIR}/${function}.cc)
+  file(CONFIGURE OUTPUT ${generated} @ONLY CONTENT "// Written by galen_builtin_files of cmake/Galen.cmake.
+#include \"base/builtin_files.h\"
+@assembly@@declarations@namespace galen {
+std::span<const BuiltinFile> @function@();
+std::span<const BuiltinFile> @function@() {
+  static const BuiltinFile files[] = {
+@rows@  };
+  return files;
+}
+}  // namespace galen
+")
+  set_source_files_properties(${generated} PROPERTIES OBJECT_DEPENDS "${ARGN}" SKIP_UNITY_BUILD_INCLUSION ON)
+  target_sources(${target} PRIVATE ${generated})
+endfunction()

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/files.h"
+#include "builtin_models.h"
 #include "commands.h"
 #include "extract/answer/model_reader.h"
 #include "extract/extraction.h"
@@ -129,6 +130,7 @@ Status RunExtract(ExtractCliOptions o) {
 
 void AddExtract(CLI::App& app, Action* action) {
   auto o = std::make_shared<ExtractCliOptions>();
+  o->model = kMiniModel;
   CLI::App* verb = app.add_subcommand(
       "extract", "Checked values of a medical document: PDF files and pictures, one case");
   verb->add_option("files", o->files, "PDF files and pictures, pages in this order")
@@ -140,7 +142,8 @@ void AddExtract(CLI::App& app, Action* action) {
       ->capture_default_str();
   verb->add_option("--model", o->model,
                    "What reads: a GGUF file, a Hugging Face directory, or a name of `galen list`")
-      ->type_name("MODEL");
+      ->type_name("MODEL")
+      ->capture_default_str();
   verb->add_option("--second-model", o->second_model,
                    "A second reader; where the two disagree, values are flagged")
       ->type_name("MODEL");
@@ -172,12 +175,6 @@ void AddExtract(CLI::App& app, Action* action) {
   AddComputeOptions(*verb, o.get());
   verb->callback([o, action, verb] {
     RequireUsage(ReadAdapterOptions(*verb, &o->adapters));
-    if (o->model.empty()) {
-      RequireUsage(
-          InvalidArgument("--model is missing: name a model that reads the pages, such as a GGUF "
-                          "file (a text model reads the text layer, an image-text model the page "
-                          "pictures)"));
-    }
     if (o->format == "sr" && o->out.empty() && ::isatty(STDOUT_FILENO) != 0) {
       RequireUsage(InvalidArgument("--format sr writes a DICOM file: name it with --out FILE"));
     }

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "base/nearest_name.h"
+#include "builtin_models.h"
 #include "commands.h"
 
 namespace {
@@ -55,6 +56,7 @@ int ReportUsage(const CLI::App& app, const CLI::ParseError& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  galen::SetBuiltinFiles(galen::MiniFiles());
   CLI::App app("galen runs medical language and image models on your own hardware.", "galen");
   app.set_version_flag("--version", "galen " GALEN_VERSION);
   app.require_subcommand(1);

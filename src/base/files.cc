@@ -8,6 +8,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
+
+#include "base/builtin_files.h"
 
 #include "base/fd.h"
 
@@ -20,9 +23,27 @@ Status SystemError(const std::string& what, const std::string& path) {
   return error == ENOENT ? NotFound(message) : IoError(message);
 }
 
+Status NoSuchBuiltin(const std::string& path) {
+  return NotFound("cannot open " + path + ": the program has no such file in it");
+}
+
+Status TooLarge(const std::string& path, size_t max_bytes) {
+  return ResourceExhausted(path + " is larger than the limit of " + std::to_string(max_bytes) +
+                           " bytes");
+}
+
 }  // namespace
 
 Result<std::shared_ptr<MappedFile>> MappedFile::Open(const std::string& path) {
+  if (IsBuiltinPath(path)) {
+    const std::optional<std::span<const uint8_t>> bytes = FindBuiltinFile(path);
+    if (!bytes) return NoSuchBuiltin(path);
+    std::shared_ptr<MappedFile> builtin(new MappedFile());
+    builtin->path_ = path;
+    builtin->data_ = bytes->data();
+    builtin->size_ = bytes->size();
+    return builtin;
+  }
   Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) return SystemError("cannot open", path);
   struct stat info;
@@ -40,18 +61,24 @@ Result<std::shared_ptr<MappedFile>> MappedFile::Open(const std::string& path) {
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<uint8_t*>(data_), size_);
+  if (data_ != nullptr && !IsBuiltinPath(path_)) ::munmap(const_cast<uint8_t*>(data_), size_);
 }
 
 void MappedFile::DropPages(size_t offset, size_t length) const {
   const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   const size_t first = (offset + page - 1) / page * page;
   const size_t last = (offset + length) / page * page;
-  if (data_ == nullptr || last <= first || last > size_) return;
+  if (data_ == nullptr || IsBuiltinPath(path_) || last <= first || last > size_) return;
   ::madvise(const_cast<uint8_t*>(data_) + first, last - first, MADV_DONTNEED);
 }
 
 Result<std::string> ReadFile(const std::string& path, size_t max_bytes) {
+  if (IsBuiltinPath(path)) {
+    const std::optional<std::span<const uint8_t>> bytes = FindBuiltinFile(path);
+    if (!bytes) return NoSuchBuiltin(path);
+    if (bytes->size() > max_bytes) return TooLarge(path, max_bytes);
+    return std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+  }
   Fd owned;
   int fd = STDIN_FILENO;
   if (path != "-") {
@@ -66,8 +93,7 @@ Result<std::string> ReadFile(const std::string& path, size_t max_bytes) {
     if (n < 0) return SystemError("cannot read", path);
     if (n == 0) return text;
     if (text.size() + static_cast<size_t>(n) > max_bytes) {
-      return ResourceExhausted(path + " is larger than the limit of " + std::to_string(max_bytes) +
-                               " bytes");
+      return TooLarge(path, max_bytes);
     }
     text.append(buffer, static_cast<size_t>(n));
   }
@@ -113,11 +139,13 @@ Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
 }
 
 bool FileExists(const std::string& path) {
+  if (IsBuiltinPath(path)) return FindBuiltinFile(path).has_value() || IsBuiltinFolder(path);
   struct stat info;
   return ::stat(path.c_str(), &info) == 0;
 }
 
 bool IsDirectory(const std::string& path) {
+  if (IsBuiltinPath(path)) return IsBuiltinFolder(path);
   struct stat info;
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }

@@ -66,10 +66,10 @@ class CheckpointOpener {
   }
 
   Result<std::shared_ptr<const Checkpoint>> Open() {
-    if (std::error_code error; !std::filesystem::exists(checkpoint_->path_, error)) {
-      return NotFound("cannot open " + Quoted(checkpoint_->path_) + ": " +
-                      (error ? error.message() : "no such file or directory") +
-                      "; name a GGUF file or the directory of a Hugging Face checkpoint");
+    if (!FileExists(checkpoint_->path_)) {
+      return NotFound("cannot open " + Quoted(checkpoint_->path_) +
+                      ": no such file or directory; name a GGUF file or the directory of a "
+                      "Hugging Face checkpoint");
     }
     RETURN_IF_ERROR(IsDirectory(checkpoint_->path_) ? OpenDirectory() : OpenFile());
     return Finish();

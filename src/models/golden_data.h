@@ -1,16 +1,15 @@
 // The files of share/verify, inside the program.
 #pragma once
 
-#include <cstdint>
 #include <span>
 #include <string_view>
 
+#include "base/builtin_files.h"
+
 namespace galen {
 
-struct GoldenFile {
-  std::string_view name;  // without its ending
-  std::span<const uint8_t> bytes;
-};
-std::span<const GoldenFile> GoldenFiles();
+// builtin:verify/NAME.safetensors
+std::span<const BuiltinFile> GoldenFiles();
+std::string_view GoldenName(const BuiltinFile& file);  // NAME
 
 }  // namespace galen

@@ -96,9 +96,14 @@ const LayerCheck* VerifyResult::first_failure() const {
   return nullptr;
 }
 
+std::string_view GoldenName(const BuiltinFile& file) {
+  std::string_view name = file.path.substr(file.path.rfind('/') + 1);
+  return name.substr(0, name.find('.'));
+}
+
 std::vector<std::string> GoldenNames() {
   std::vector<std::string> names;
-  for (const GoldenFile& file : GoldenFiles()) names.emplace_back(file.name);
+  for (const BuiltinFile& file : GoldenFiles()) names.emplace_back(GoldenName(file));
   return names;
 }
 
@@ -148,10 +153,10 @@ Result<VerifyResult> VerifyBytes(std::span<const uint8_t> bytes, const std::stri
 Result<VerifyResult> Verify(std::string_view vectors, const KernelTable& kernels, ThreadPool& pool,
                             Compute compute) {
   std::string known;
-  for (const GoldenFile& file : GoldenFiles()) {
-    if (file.name == vectors)
-      return VerifyBytes(file.bytes, std::string(file.name), kernels, pool, compute);
-    known.append(known.empty() ? "" : ", ").append(file.name);
+  for (const BuiltinFile& file : GoldenFiles()) {
+    const std::string_view name = GoldenName(file);
+    if (name == vectors) return VerifyBytes(file.bytes, std::string(name), kernels, pool, compute);
+    known.append(known.empty() ? "" : ", ").append(name);
   }
   return NotFound("no golden vectors named '" + std::string(vectors.substr(0, 64)) +
                   "'; known: " + known);

@@ -43,8 +43,8 @@ TEST_F(VerifyTest, VectorsOfAFamily) {
 
 // Changes one weight inside a copy of the vectors: every layer before it still passes.
 TEST_F(VerifyTest, TheFirstLayerThatDiffersIsNamed) {
-  for (const GoldenFile& golden : GoldenFiles()) {
-    if (golden.name != "gemma3-vision") continue;
+  for (const BuiltinFile& golden : GoldenFiles()) {
+    if (GoldenName(golden) != "gemma3-vision") continue;
     std::vector<uint8_t> bytes(golden.bytes.begin(), golden.bytes.end());
     const std::string name = "vision_tower.encoder.layers.1.mlp.fc1.bias";
     const std::string header(reinterpret_cast<const char*>(bytes.data()), 65536);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/builtin_files.h"
 #include "base/files.h"
 #include "base/nearest_name.h"
 #include "store/catalog.h"
@@ -118,6 +119,12 @@ Result<ModelLocation> LocateModel(const std::string& argument, const ModelStore&
   ModelLocation location;
   location.path = argument;
   if (argument.empty() || Exists(argument)) return location;
+  if (const std::string builtin = std::string(kBuiltinPrefix) + argument;
+      IsBuiltinFolder(builtin)) {
+    location.path = builtin;
+    location.place = "builtin";
+    return location;
+  }
   const bool file = argument.ends_with(".gguf") || argument.ends_with(".safetensors");
   if (!file && std::count(argument.begin(), argument.end(), '/') == 1 &&
       ParseHubName("hf:" + argument).ok()) {

@@ -16,7 +16,7 @@ struct ModelLocation {
   std::string parameters;  // as OllamaModel::parameters
   std::string license;     // one line, of an Ollama model the whole text; empty: nothing is known
   std::string name;        // in galen's store, as the manifest says it; empty: it is not of it
-  // Where it was found: "" (a path), "store", "ollama", "hf-cache".
+  // Where it was found: "" (a path), "builtin" (in the program), "store", "ollama", "hf-cache".
   std::string place;
 };
 

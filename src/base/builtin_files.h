@@ -1,0 +1,29 @@
+// Files that are part of the program, read by base/files.h like those of a disk under paths that
+// begin with "builtin:".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace galen {
+
+inline constexpr std::string_view kBuiltinPrefix = "builtin:";
+
+struct BuiltinFile {
+  std::string_view path;  // "builtin:galen-mini/config.json"
+  std::span<const uint8_t> bytes;
+};
+
+// files and what they name must live as long as the program. Called before other threads run; a
+// second call replaces the first.
+void SetBuiltinFiles(std::span<const BuiltinFile> files);
+
+bool IsBuiltinPath(std::string_view path);
+// Nothing: there is no such file.
+std::optional<std::span<const uint8_t>> FindBuiltinFile(std::string_view path);
+bool IsBuiltinFolder(std::string_view path);
+
+}  // namespace galen
