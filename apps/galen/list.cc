@@ -35,7 +35,7 @@ Json EntryJson(const CatalogEntry& e) {
           {"bytes", e.bytes},
           {"license", e.license},
           {"revision", e.revision},
-          {"modified", Rfc3339(e.time)},
+          {"modified", e.time == 0 ? Json() : Json(Rfc3339(e.time))},
           {"files", e.files.size()}};
 }
 
@@ -147,6 +147,8 @@ Result<ModelStore::Removed> Remove(const ModelStore& store, const std::string& n
   for (const CatalogEntry& entry : ListModels(store)) {
     if (entry.place == "store") names.push_back(entry.name);
     if (entry.name != name || entry.place == "store") continue;
+    if (entry.place == "builtin")
+      return InvalidArgument(name + " is a part of the program and cannot be removed");
     return InvalidArgument(name + " is not galen's: remove it with " +
                            (entry.place == "ollama" ? "`ollama rm`" : "`hf cache`"));
   }

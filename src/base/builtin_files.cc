@@ -12,6 +12,8 @@ std::span<const BuiltinFile>& Files() {
 
 void SetBuiltinFiles(std::span<const BuiltinFile> files) { Files() = files; }
 
+std::span<const BuiltinFile> BuiltinFiles() { return Files(); }
+
 bool IsBuiltinPath(std::string_view path) { return path.starts_with(kBuiltinPrefix); }
 
 std::optional<std::span<const uint8_t>> FindBuiltinFile(std::string_view path) {

@@ -21,6 +21,7 @@ struct BuiltinFile {
 // second call replaces the first.
 void SetBuiltinFiles(std::span<const BuiltinFile> files);
 
+std::span<const BuiltinFile> BuiltinFiles();
 bool IsBuiltinPath(std::string_view path);
 // Nothing: there is no such file.
 std::optional<std::span<const uint8_t>> FindBuiltinFile(std::string_view path);

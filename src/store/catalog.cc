@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/builtin_files.h"
 #include "base/files.h"
 #include "store/hf_cache.h"
 #include "store/ollama_store.h"
@@ -20,6 +21,26 @@ std::string FirstLine(const std::string& path) {
   License line;
   line.id = text->substr(begin, std::min<size_t>(text->find('\n', begin) - begin, 100));
   return line.text();
+}
+
+// Folders of the program that have a config.json. Their files are as sound as the program is.
+void AddBuiltin(std::vector<CatalogEntry>* list) {
+  constexpr std::string_view kConfig = "/config.json";
+  for (const BuiltinFile& config : BuiltinFiles()) {
+    if (!config.path.ends_with(kConfig)) continue;
+    const std::string_view folder = config.path.substr(0, config.path.size() - kConfig.size());
+    CatalogEntry entry;
+    entry.name = folder.substr(kBuiltinPrefix.size());
+    entry.place = "builtin";
+    entry.format = "safetensors";
+    entry.license = "Apache-2.0";  // the program's own
+    for (const BuiltinFile& file : BuiltinFiles()) {
+      if (!file.path.starts_with(folder) || file.path.substr(folder.size(), 1) != "/") continue;
+      entry.files.push_back({std::string(file.path), "", static_cast<int64_t>(file.bytes.size())});
+      entry.bytes += entry.files.back().size;
+    }
+    list->push_back(std::move(entry));
+  }
 }
 
 void AddOllama(const ModelStore& store, const char* place, std::vector<CatalogEntry>* list,
@@ -57,6 +78,7 @@ std::string LicenseOfOllama(const ModelStore& store, const OllamaManifest& manif
 
 std::vector<CatalogEntry> ListModels(const ModelStore& store, std::vector<std::string>* faults) {
   std::vector<CatalogEntry> list;
+  AddBuiltin(&list);
   for (const StoredModel& model : store.Models(faults)) {
     CatalogEntry entry{model.name,     "store",       model.format, model.license.text(),
                        model.revision, model.bytes(), model.time,   {}};
@@ -88,6 +110,7 @@ Result<std::vector<std::string>> CheckEntry(const CatalogEntry& entry, std::set<
                                             const OnBytes& on_bytes) {
   std::vector<std::string> faults;
   for (const CatalogFile& file : entry.files) {
+    if (IsBuiltinPath(file.path)) continue;
     struct stat info;
     if (::stat(file.path.c_str(), &info) != 0) {
       faults.push_back(file.path + " is missing");

@@ -1,5 +1,5 @@
-// Every model that a name can mean on this machine: galen's store, Ollama's, the cache of Hugging
-// Face's tools.
+// Every model that a name can mean on this machine: in the program, in galen's store, in Ollama's,
+// in the cache of Hugging Face's tools.
 #pragma once
 
 #include <set>
@@ -19,7 +19,7 @@ struct CatalogFile {
 
 struct CatalogEntry {
   std::string name;     // as a MODEL argument
-  std::string place;    // "store", "ollama", "hf-cache"
+  std::string place;    // "builtin" (in the program), "store", "ollama", "hf-cache"
   std::string format;   // "gguf", "safetensors"
   std::string license;  // one line; empty: not known
   std::string revision;
