@@ -255,6 +255,9 @@ void AddLimitOptions(CLI::App& verb, ServeOptions* o) {
   verb.add_option(
       "--jobs", s.jobs,
       "Database of jobs (/extract?job=true), whose answers lie there until they expire");
+  verb.add_option("--jobs-key", s.jobs_key,
+                  "File of a key (64 hexadecimal digits) for which answers of jobs are sealed on "
+                  "the disk (AES-256-GCM)");
   verb.add_option("--keep-jobs", s.keep_jobs, "Seconds that a job stays when it is over")
       ->check(CLI::Range(int64_t{0}, int64_t{7} * 24 * 3600))
       ->capture_default_str();

@@ -36,6 +36,7 @@ struct ServerOptions {
   std::string api_keys;         // file of hashed keys; empty: no keys
   std::string usage;            // database of what keys have used; empty: kept in memory
   std::string jobs;             // database of jobs; empty: none are kept
+  std::string jobs_key;         // file of the key that their answers are sealed for; empty: none
   int64_t keep_jobs = 3600;     // seconds that a job stays when it is over
   std::string audit;            // file of the audit log (audit/audit_log.h); empty: none
   bool allow_insecure = false;  // another address than loopback without keys or without TLS

@@ -93,7 +93,9 @@ class Server::Impl : public HttpHandler {
       ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.audit));
     }
     if (!options_.jobs.empty()) {
-      ASSIGN_OR_RETURN(jobs_, JobBoard::Open(options_.jobs, options_.keep_jobs));
+      ASSIGN_OR_RETURN(jobs_, JobBoard::Open(options_.jobs, options_.keep_jobs, options_.jobs_key));
+    } else if (!options_.jobs_key.empty()) {
+      return InvalidArgument("a key for answers of jobs wants a database of jobs: --jobs FILE");
     }
     if (!options_.studies.inbox.folder.empty()) {
       ASSIGN_OR_RETURN(studies_, StudyRoom::Open(options_.studies, &log_, audit_.get()));

@@ -94,8 +94,14 @@ std::string DocumentJob::progress() const {
 JobBoard::JobBoard(std::unique_ptr<JobStore> store, int64_t keep)
     : store_(std::move(store)), keep_(keep), sweeper_([this] { Sweep(); }) {}
 
-Result<std::unique_ptr<JobBoard>> JobBoard::Open(const std::string& path, int64_t keep) {
-  ASSIGN_OR_RETURN(std::unique_ptr<JobStore> store, JobStore::Open(path, UnixNow() + keep));
+Result<std::unique_ptr<JobBoard>> JobBoard::Open(const std::string& path, int64_t keep,
+                                                 const std::string& key_file) {
+  std::optional<SealKey> key;
+  if (!key_file.empty()) {
+    ASSIGN_OR_RETURN(key, SealKey::Read(key_file));
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<JobStore> store,
+                   JobStore::Open(path, UnixNow() + keep, std::move(key)));
   return std::unique_ptr<JobBoard>(new JobBoard(std::move(store), keep));
 }
 

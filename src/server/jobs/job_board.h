@@ -61,8 +61,10 @@ class DocumentJob : public EventSink {
 
 class JobBoard {
  public:
-  // keep: seconds that a job stays when it is over.
-  static Result<std::unique_ptr<JobBoard>> Open(const std::string& path, int64_t keep);
+  // keep: seconds that a job stays when it is over. key_file: of the key that answers are sealed for
+  // (SealKey::Read); empty: they are not.
+  static Result<std::unique_ptr<JobBoard>> Open(const std::string& path, int64_t keep,
+                                                const std::string& key_file);
   ~JobBoard();
 
   // keep < 0: the board's.

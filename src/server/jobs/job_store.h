@@ -9,6 +9,7 @@
 #include <string>
 
 #include "server/jobs/database.h"
+#include "server/jobs/seal_key.h"
 
 namespace galen::server {
 
@@ -28,15 +29,17 @@ std::span<const std::vector<const char*>> JobMigrations();
 class JobStore {
  public:
   // What a server before this one left running or queued becomes interrupted, and expires then.
-  // Io: another server has the file.
-  static Result<std::unique_ptr<JobStore>> Open(const std::string& path, int64_t expires);
+  // With a key answers are sealed for it, those too that lie there already. Io: another server has
+  // the file.
+  static Result<std::unique_ptr<JobStore>> Open(const std::string& path, int64_t expires,
+                                                std::optional<SealKey> key = std::nullopt);
 
   Status Add(const JobRecord& job);
   // Nothing happens to a job that is over or gone.
   Status SetState(const std::string& id, const std::string& state);
   Status Finish(const std::string& id, const std::string& state, const std::string& content_type,
                 const std::string& answer, int64_t expires);
-  // Null: there is none of this tenant.
+  // Null: there is none of this tenant. DataLoss: its answer is sealed for another key, or damaged.
   Result<std::optional<JobRecord>> Find(const std::string& id, const std::string& tenant);
   Status Remove(const std::string& id);
   // Jobs that are over alone.
@@ -47,14 +50,19 @@ class JobStore {
     ~Unlock();
     int fd;
   };
-  JobStore(std::unique_ptr<Unlock> lock, Database database)
-      : lock_(std::move(lock)), database_(std::move(database)) {}
+  JobStore(std::unique_ptr<Unlock> lock, Database database, std::optional<SealKey> key)
+      : lock_(std::move(lock)), database_(std::move(database)), key_(std::move(key)) {}
+  // Of an answer what is written, and for which key: as it is without one.
+  Status Seal(const std::string& id, const std::string& answer, std::string* written,
+              std::string* sealed_for) const;
+  Status SealAll();
   // What was removed is in the log beside the database, too, until it is emptied.
   Status EmptyLog();
 
   std::mutex mutex_;
   const std::unique_ptr<Unlock> lock_;  // closed after the database, whose locks would go with it
   Database database_;
+  const std::optional<SealKey> key_;
 };
 
 }  // namespace galen::server

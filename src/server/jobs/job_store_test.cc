@@ -157,6 +157,54 @@ TEST_F(JobStoreTest, NoDatabaseIsSaidSo) {
   EXPECT_EQ(JobStore::Open("/nonexistent/jobs.db", 0).status().code(), StatusCode::kIo);
 }
 
+// With a key no answer lies in the files, nor one that lay there before; another key opens none.
+TEST_F(JobStoreTest, SealedAnswers) {
+  const auto key = [&](char digit) {
+    const std::string path = folder_.path() + "/" + digit;
+    std::ofstream(path) << std::string(64, digit);
+    ::chmod(path.c_str(), 0600);
+    return *SealKey::Read(path);
+  };
+  const std::string before = "Mustermann-Xq7", after = "Beispiel-Xq8";
+  {
+    const auto store = Open();
+    ASSERT_TRUE(store->Add(JobOf("old")).ok());
+    ASSERT_TRUE(store->Finish("old", "done", "text/csv", before, 300).ok());
+    EXPECT_TRUE(FilesHold(before));
+  }
+  {
+    auto store = JobStore::Open(path_, 1000, key('1'));
+    ASSERT_TRUE(store.ok()) << store.status().message();
+    EXPECT_FALSE(FilesHold(before));
+    EXPECT_EQ((*(*store)->Find("old", "ward"))->answer, before);
+    ASSERT_TRUE((*store)->Add(JobOf("new")).ok());
+    ASSERT_TRUE((*store)->Finish("new", "done", "text/csv", after, 300).ok());
+    EXPECT_FALSE(FilesHold(after));
+    EXPECT_EQ((*(*store)->Find("new", "ward"))->answer, after);
+    EXPECT_FALSE((**(*store)->Find("new", "ward")).state.empty());
+    EXPECT_FALSE(*(*store)->Find("new", "lab"));
+  }
+  {
+    auto other = JobStore::Open(path_, 1000, key('2'));
+    ASSERT_TRUE(other.ok());
+    EXPECT_EQ((*other)->Find("new", "ward").status().code(), StatusCode::kDataLoss);
+  }
+  EXPECT_EQ(Open()->Find("new", "ward").status().code(), StatusCode::kDataLoss);
+  // An answer that was put into another job's row is refused.
+  {
+    Result<Database> database = Database::Open(path_);
+    ASSERT_TRUE(database.ok());
+    ASSERT_TRUE(database
+                    ->Run("UPDATE jobs SET answer = (SELECT answer FROM jobs WHERE id = 'old') "
+                          "WHERE id = 'new'")
+                    .ok());
+  }
+  auto store = JobStore::Open(path_, 1000, key('1'));
+  ASSERT_TRUE(store.ok());
+  EXPECT_EQ((*store)->Find("new", "ward").status().code(), StatusCode::kDataLoss);
+  EXPECT_EQ((*(*store)->Find("old", "ward"))->answer, before);
+}
+
 // From every earlier version to this one, with what lies in the tables; a later one is refused.
 TEST_F(JobStoreTest, Migrations) {
   const auto steps = JobMigrations();
@@ -168,8 +216,9 @@ TEST_F(JobStoreTest, Migrations) {
       ASSERT_TRUE(Migrate(&*database, steps.first(from)).ok());
       if (from >= 1) {
         ASSERT_TRUE(database
-                        ->Run("INSERT INTO jobs VALUES ('old', 'ward', 'done', 1, 2, 'text/csv', "
-                              "'a,b')")
+                        ->Run("INSERT INTO jobs (id, tenant, state, created, expires, "
+                              "content_type, answer) VALUES ('old', 'ward', 'done', 1, 2, "
+                              "'text/csv', 'a,b')")
                         .ok());
       }
     }

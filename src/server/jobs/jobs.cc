@@ -27,7 +27,8 @@ bool FindRecord(const Services& services, const std::string& id, const Tenant& t
   }
   Result<std::optional<JobRecord>> found = services.jobs->store().Find(id, tenant.name);
   if (!found.ok()) {
-    FailJobRequest(503, "the jobs cannot be read", reply);
+    const bool sealed = found.status().code() == StatusCode::kDataLoss;
+    FailJobRequest(503, sealed ? found.status().message() : "the jobs cannot be read", reply);
     return false;
   }
   if (!*found) {

@@ -60,6 +60,39 @@ def check_failing_jobs(_):
                 time.sleep(0.2)
 
 
+def check_sealed_jobs(_):
+    """With --jobs-key the answer lies nowhere on the disk, and nobody without the key gets it."""
+    def serve(folder, *more):
+        return Server("--jobs", f"{folder}/jobs.db", *more)
+
+    def held(folder, text):
+        return any(text in path.read_bytes() for path in Path(folder).glob("jobs.db*"))
+
+    with tempfile.TemporaryDirectory() as folder:
+        key = Path(folder) / "key"
+        for text, mode, said in (("ab" * 32, 0o644, "chmod 600"), ("ab" * 31, 0o600, "64 hexadecimal digits")):
+            key.write_text(text)
+            key.chmod(mode)
+            bad = subprocess.run([GALEN, "serve", "--jobs", f"{folder}/jobs.db", "--jobs-key", key, "--port", "0"],
+                                 capture_output=True, text=True, timeout=60)
+            assert bad.returncode == 1 and said in bad.stderr and text not in bad.stderr, bad
+        alone = subprocess.run([GALEN, "serve", "--jobs-key", key, "--port", "0"], capture_output=True, text=True, timeout=60)
+        assert alone.returncode == 1 and "--jobs FILE" in alone.stderr, alone
+        key.write_text("ab" * 32 + "\n")
+        with serve(folder) as server:
+            first = wait(server, ask(server, {}, ("a.pdf", b"%PDF-1.4 broken"))["url"], ("failed",))
+            message = first["error"]["error"]["message"]
+            assert held(folder, message[:20].encode())
+        with serve(folder, "--jobs-key", key) as server:
+            assert not held(folder, message[:20].encode()), "what lay there before is sealed at the start"
+            second = wait(server, ask(server, {}, ("a.pdf", b"%PDF-1.4 broken"))["url"], ("failed",))
+            assert second["error"] == first["error"] == server.get("/jobs/" + first["id"])["error"]
+        assert not held(folder, message[:20].encode())
+        with serve(folder) as server:
+            status, _, data = server.call("GET", "/jobs/" + second["id"])
+            assert status == 503 and b"sealed for another key" in data, data
+
+
 def check_jobs(_):
     if not REAL:
         print("     jobs: left out, as extract")
