@@ -1,5 +1,7 @@
 #include "base/builtin_files.h"
 
+#include <algorithm>
+
 namespace galen {
 namespace {
 
@@ -23,15 +25,18 @@ std::optional<std::span<const uint8_t>> FindBuiltinFile(std::string_view path) {
   return std::nullopt;
 }
 
-bool IsBuiltinFolder(std::string_view path) {
-  while (path.ends_with('/')) path.remove_suffix(1);
+bool IsBuiltinFolder(std::string_view path) { return !BuiltinFilesIn(path).empty(); }
+
+std::vector<BuiltinFile> BuiltinFilesIn(std::string_view folder) {
+  while (folder.ends_with('/')) folder.remove_suffix(1);
+  std::vector<BuiltinFile> files;
   for (const BuiltinFile& file : Files()) {
-    if (file.path.size() > path.size() && file.path.starts_with(path) &&
-        file.path[path.size()] == '/') {
-      return true;
-    }
+    if (file.path.starts_with(folder) && file.path.rfind('/') == folder.size())
+      files.push_back(file);
   }
-  return false;
+  std::sort(files.begin(), files.end(),
+            [](const BuiltinFile& a, const BuiltinFile& b) { return a.path < b.path; });
+  return files;
 }
 
 }  // namespace galen

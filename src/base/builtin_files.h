@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace galen {
 
@@ -26,5 +27,7 @@ bool IsBuiltinPath(std::string_view path);
 // Nothing: there is no such file.
 std::optional<std::span<const uint8_t>> FindBuiltinFile(std::string_view path);
 bool IsBuiltinFolder(std::string_view path);
+// Those directly in a folder, in the order of their names.
+std::vector<BuiltinFile> BuiltinFilesIn(std::string_view folder);
 
 }  // namespace galen

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "base/builtin_files.h"
 #include "base/sha256.h"
 #include "engine/memory_plan.h"
 #include "engine/tool_use.h"
@@ -69,7 +70,12 @@ void AddFileFacts(const std::string& path, ModelInfo* info) {
     info->file_bytes += st.st_size;
     info->modified = std::max<int64_t>(info->modified, st.st_mtime);
   };
-  if (!fs::is_directory(path, error)) {
+  if (IsBuiltinPath(path)) {
+    for (const BuiltinFile& file : BuiltinFilesIn(path)) {
+      if (file.path.ends_with(".safetensors"))
+        info->file_bytes += static_cast<int64_t>(file.bytes.size());
+    }
+  } else if (!fs::is_directory(path, error)) {
     add(path);
   } else {
     for (const auto& entry : fs::directory_iterator(path, error)) {

@@ -34,8 +34,7 @@ void AddBuiltin(std::vector<CatalogEntry>* list) {
     entry.place = "builtin";
     entry.format = "safetensors";
     entry.license = "Apache-2.0";  // the program's own
-    for (const BuiltinFile& file : BuiltinFiles()) {
-      if (!file.path.starts_with(folder) || file.path.substr(folder.size(), 1) != "/") continue;
+    for (const BuiltinFile& file : BuiltinFilesIn(folder)) {
       entry.files.push_back({std::string(file.path), "", static_cast<int64_t>(file.bytes.size())});
       entry.bytes += entry.files.back().size;
     }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/builtin_files.h"
 #include "base/files.h"
 #include "store/digest.h"
 #include "store/system_error.h"
@@ -18,6 +19,13 @@ namespace {
 
 Result<std::vector<std::string>> SafetensorsIn(const std::string& path) {
   std::vector<std::string> files;
+  if (IsBuiltinPath(path)) {
+    for (const BuiltinFile& file : BuiltinFilesIn(path)) {
+      if (file.path.ends_with(".safetensors"))
+        files.emplace_back(file.path.substr(file.path.rfind('/') + 1));
+    }
+    return files;
+  }
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(path, error)) {
     if (entry.path().extension() == ".safetensors") files.push_back(entry.path().filename());
@@ -30,6 +38,7 @@ Result<std::vector<std::string>> SafetensorsIn(const std::string& path) {
 }  // namespace
 
 Result<std::string> StateOfWeights(const std::string& path) {
+  if (IsBuiltinPath(path)) return path;  // as the program is
   std::vector<std::string> files = {""};
   if (IsDirectory(path)) {
     ASSIGN_OR_RETURN(files, SafetensorsIn(path));
@@ -56,7 +65,15 @@ Result<std::string> DigestOfWeights(const std::string& path) {
   ASSIGN_OR_RETURN(const std::vector<std::string> files, SafetensorsIn(path));
   Digest sha = Digest::Sha256();
   for (const std::string& name : files) {
-    ASSIGN_OR_RETURN(const std::string digest, Sha256OfFile((fs::path(path) / name).string()));
+    const std::string file = (fs::path(path) / name).string();
+    std::string digest;
+    if (const auto bytes = FindBuiltinFile(file)) {
+      Digest whole = Digest::Sha256();
+      whole.Add(*bytes);
+      digest = whole.Hex();
+    } else {
+      ASSIGN_OR_RETURN(digest, Sha256OfFile(file));
+    }
     const std::string line = digest + "  " + name + "\n";
     sha.Add({reinterpret_cast<const uint8_t*>(line.data()), line.size()});
   }
