@@ -414,6 +414,8 @@ Status Run::Save(int64_t step) {
 }
 
 Status Run::Loop() {
+  double since_log = 0;  // losses of the steps that the log has not told yet
+  int64_t steps_since_log = 0;
   for (int64_t step = state_.step; step < total_steps_; ++step) {
     ASSIGN_OR_RETURN(const StepReport report, Step(step));
     summary_.steps = step + 1;
@@ -421,8 +423,14 @@ Status Run::Loop() {
     if (events_.step != nullptr) events_.step(report);
     if (dry()) continue;
     const int64_t done = step + 1;
+    since_log += report.loss;
+    ++steps_since_log;
     if (done % o_.logging_steps == 0 || done == total_steps_) {
-      RETURN_IF_ERROR(log_.Stepped(report));
+      StepReport logged = report;
+      logged.loss = since_log / static_cast<double>(steps_since_log);
+      RETURN_IF_ERROR(log_.Stepped(logged));
+      since_log = 0;
+      steps_since_log = 0;
     }
     const auto due = [&](int64_t every) {
       return done == total_steps_ || done % (every > 0 ? every : steps_per_epoch_) == 0;
