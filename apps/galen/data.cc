@@ -143,6 +143,8 @@ void AddSynth(CLI::App* data, Action* action) {
   verb->add_flag("--words", s.words, "The same with each word, and its text");
   verb->add_flag("--transcripts", s.transcripts,
                  "With --lines and --samples: each line also as a sample that asks for its text");
+  verb->add_flag("--scramble", s.scramble,
+                 "Random letters and digits in place of what documents say, for transcripts");
   verb->add_flag("--samples", o->output.samples, "Also samples.jsonl, for galen train");
   verb->add_option("--prompt", s.prompt, "Of the samples; {kind} is the kind")
       ->capture_default_str();

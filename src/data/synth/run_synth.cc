@@ -90,6 +90,7 @@ std::string Manifest(const SynthOptions& o, const std::vector<std::string>& font
                       {"lines", o.lines},
                       {"words", o.words},
                       {"transcripts", o.transcripts},
+                      {"scramble", o.scramble},
                       {"font_families", fonts}})
              .dump(1) +
          "\n";

@@ -11,6 +11,7 @@
 #include "data/synth/degrade.h"
 #include "data/synth/line_samples.h"
 #include "data/synth/render.h"
+#include "data/synth/scramble.h"
 #include "media/image/jpeg_writer.h"
 #include "media/image/png_writer.h"
 
@@ -23,7 +24,7 @@ constexpr int64_t kMinSide = 16, kMaxSide = 8192;  // pixels
 constexpr double kPdfLongSide = 842;               // points, of pages that are pictures
 
 // Streams of random numbers: a document says the same at every level.
-enum Stream : uint64_t { kContent = 1, kStyle, kCompose, kDegrade };
+enum Stream : uint64_t { kContent = 1, kStyle, kCompose, kDegrade, kScramble };
 
 Status CheckName(const char* option, const std::string& name,
                  const std::vector<std::string>& known) {
@@ -97,6 +98,10 @@ Status CheckSynthOptions(const SynthOptions& o) {
     return InvalidArgument("--strip makes rows of laboratory reports: use --kind lab_report");
   if (o.transcripts && !o.lines)
     return InvalidArgument("--transcripts are of lines: use it with --lines");
+  if (o.scramble && !o.words && !o.transcripts) {
+    return InvalidArgument(
+        "--scramble leaves nothing to extract: use it with --words, or --lines --transcripts");
+  }
   if (o.lines && o.words) return InvalidArgument("use --lines or --words, not both");
   if ((o.lines || o.words) && (o.strip || o.format == SynthFormat::kPdf))
     return InvalidArgument(
@@ -237,7 +242,11 @@ Result<SynthFiles> SynthGenerator::Make(int64_t index) {
   content_options.lab_table = static_cast<int>(
       style_random.Int(o.layouts == SynthSet::kHeldOut ? kTrainLabTables : 0,
                        (o.layouts == SynthSet::kTrain ? kTrainLabTables : kLabTables) - 1));
-  const Content content = MakeContent(kind, content_options, &content_random);
+  Content content = MakeContent(kind, content_options, &content_random);
+  if (o.scramble) {
+    Random letters(o.seed, i, kScramble);
+    Scramble(&content, &letters);
+  }
   const SynthStyle style =
       DrawStyle(state_->families, o.layouts,
                 {content.document.landscape,
@@ -312,7 +321,8 @@ Result<SynthFiles> SynthGenerator::Make(int64_t index) {
       for (size_t l = 0; l < lines.size(); ++l) {
         const std::string name = page_stem + "-l" + std::to_string(l + 1) + ending;
         RETURN_IF_ERROR(add_file(name, lines[l].strip));
-        AddSample({name}, "line of a " + kind, lines[l].fields, o.prompt, &out.sample);
+        if (!o.scramble)
+          AddSample({name}, "line of a " + kind, lines[l].fields, o.prompt, &out.sample);
         if (o.transcripts && !lines[l].text.empty())
           AddSample({name}, "", lines[l].text, kTranscriptPrompt, &out.sample);
         line_list.push_back({{"file", name},

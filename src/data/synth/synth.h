@@ -36,6 +36,7 @@ struct SynthOptions {
   bool lines = false;  // instead of pages, each line of print on them as a strip (LineStrip)
   bool words = false;  // the same with each word, asked for its text
   bool transcripts = false;  // each line also as a sample that asks for its text
+  bool scramble = false;     // random letters and digits in place of what words and lines say
   std::string prompt = "Extract this {kind} as JSON.";  // of training samples
 };
 

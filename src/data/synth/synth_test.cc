@@ -280,6 +280,41 @@ TEST(Synth, WordsAreThoseOfTheirLine) {
   EXPECT_NE(CheckSynthOptions(o).message().find("--words"), std::string::npos);
 }
 
+TEST(Synth, ScrambledWordsKeepTheirFormAlone) {
+  SynthOptions o = Options("lab_report"), plain = o;
+  o.words = o.scramble = plain.words = true;
+  const auto texts = [](const OrderedJson& truth, bool shape) {
+    std::set<std::string> all;
+    for (const OrderedJson& word : truth["words"]) {
+      std::string text = word["text"].get<std::string>();
+      for (char& c : text) {
+        if (shape && c >= '0' && c <= '9') c = '0';
+        if (shape && c >= 'a' && c <= 'z') c = 'a';
+        if (shape && c >= 'A' && c <= 'Z') c = 'A';
+      }
+      all.insert(std::move(text));
+    }
+    return all;
+  };
+  const auto generator = Generator(o), usual = Generator(plain);
+  size_t words = 0, kept = 0, forms = 0;
+  for (int64_t i = 0; i < 4; ++i) {
+    const OrderedJson truth = Truth(Make(generator.get(), i)), other = Truth(Make(usual.get(), i));
+    EXPECT_TRUE(truth["fields"].empty() && truth["boxes"].empty());
+    const std::set<std::string> known = texts(other, false), shapes = texts(other, true);
+    for (const std::string& text : texts(truth, false)) {
+      ++words;
+      kept += text.size() > 3 ? known.count(text) : 0;
+    }
+    for (const std::string& shape : texts(truth, true)) forms += shapes.count(shape);
+  }
+  EXPECT_GT(words, 80u);
+  EXPECT_LE(kept, words / 10);  // the notice at the foot stays
+  EXPECT_GT(forms, words / 4);  // other letters are cut into other words here and there
+  o.words = false;
+  EXPECT_NE(CheckSynthOptions(o).message().find("--scramble"), std::string::npos);
+}
+
 TEST(Synth, SamplesAreConversationsForTraining) {
   const SynthFiles files = Make(Generator(Options("prescription")).get(), 0);
   const auto conversation = ToConversation(*ParseOrderedJson(files.sample));

@@ -15,6 +15,7 @@ constexpr size_t kMaxLetters = 50'000;  // more pieces of ink are a picture or n
 // Shares of the median height of letters.
 constexpr double kSmallest = 0.5, kLargest = 4;  // what begins a line
 constexpr double kWordGap = 0.45;                // wider gaps part words
+constexpr int kLeastInk = 48;                    // ink paler than this stays as it is
 constexpr double kReachOfMarks = 1.0;            // dots and accents belong to a line this near
 
 PixelBox Union(const PixelBox& a, const PixelBox& b) {
@@ -292,9 +293,14 @@ Image LineStrip(const Image& page, const TextLine& line, const StripShape& shape
   for (size_t i = 0; i < line.words.size(); ++i) {
     if (places[i].row >= rows || places[i].x + places[i].width > strip.width) continue;
     const PixelBox& word = line.words[i];
-    const Image letters = Resize(
+    Image letters = Resize(
         band, places[i].width, shape.row_height, Filter::kBilinear,
         {static_cast<float>(word.left - x0), 0, static_cast<float>(word.right - x0), band_rows});
+    // Pale, thin and coloured letters become like any others: their strongest ink is black.
+    const int ink = *std::min_element(letters.pixels.begin(), letters.pixels.end());
+    if (255 - ink >= kLeastInk) {
+      for (uint8_t& v : letters.pixels) v = static_cast<uint8_t>((v - ink) * 255 / (255 - ink));
+    }
     for (int64_t y = 0; y < shape.row_height; ++y) {
       std::copy_n(letters.row(y), places[i].width,
                   strip.row(places[i].row * shape.row_height + y) + places[i].x);

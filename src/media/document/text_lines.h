@@ -22,7 +22,8 @@ struct TextLine {
 Result<std::vector<TextLine>> FindTextLines(const Image& page);
 
 // A line as rows of one height, below each other like the lines of a paragraph: words keep their
-// order, gaps wider than `row_height` shrink to it, paper becomes white (255).
+// order, gaps wider than `row_height` shrink to it, paper becomes white (255), the darkest
+// ink of each word black (0) where it differs from the paper at all.
 struct StripShape {
   int64_t row_height = 16;
   int64_t row_width = 256;  // a multiple of row_height

@@ -108,6 +108,23 @@ TEST(TextLines, AStripHasWholeRowsWhitePaperAndAllWords) {
   EXPECT_EQ(*std::max_element(one.pixels.begin(), one.pixels.end()), 255);
   EXPECT_LT(*std::min_element(one.pixels.begin(), one.pixels.end()), 80);
 
+  // Pale print gives the same strip, but for rounding; what is hardly there stays pale.
+  for (const int paper : {255, 200}) {
+    for (const int ink : {150, 240 * paper / 255}) {
+      Image pale = page;
+      for (uint8_t& v : pale.pixels) v = static_cast<uint8_t>(ink + (paper - ink) * v / 255);
+      const Image strip = LineStrip(pale, lines[0], StripShape());
+      ASSERT_EQ(strip.pixels.size(), one.pixels.size());
+      int most = 0;
+      for (size_t i = 0; i < one.pixels.size(); ++i)
+        most = std::max(most, std::abs(strip.pixels[i] - one.pixels[i]));
+      if (ink == 150)
+        EXPECT_LE(most, 6) << paper;
+      else
+        EXPECT_GT(most, 200) << paper;
+    }
+  }
+
   for (int i = 0; i < 12; ++i) Print(&page, 10 + 64 * i, 70, "w" + std::to_string(100 + i));
   lines = Lines(page);
   ASSERT_EQ(lines.size(), 2u);

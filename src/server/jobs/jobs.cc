@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kEvents = "/events";
 
-void FailJobRequest(int status, const char* message, Reply* reply) {
+void FailJobRequest(int status, const std::string& message, Reply* reply) {
   ApiError error;
   error.status = status;
   error.message = message;
@@ -28,7 +28,7 @@ bool FindRecord(const Services& services, const std::string& id, const Tenant& t
   Result<std::optional<JobRecord>> found = services.jobs->store().Find(id, tenant.name);
   if (!found.ok()) {
     const bool sealed = found.status().code() == StatusCode::kDataLoss;
-    FailJobRequest(503, sealed ? found.status().message() : "the jobs cannot be read", reply);
+    FailJobRequest(503, sealed ? found.status().message() : std::string("the jobs cannot be read"), reply);
     return false;
   }
   if (!*found) {
