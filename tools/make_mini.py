@@ -128,7 +128,7 @@ def main():
     write("preprocessor_config.json", dict(
         image_processor_type="Gemma3ImageProcessor", do_resize=True, do_rescale=True, do_normalize=True, do_pan_and_scan=None,
         image_mean=[1.0] * 3, image_std=[1.0] * 3, resample=2, rescale_factor=1 / 255, image_seq_length=256,
-        size=dict(height=256, width=256), page_lines=dict(row_height=16, row_width=256, max_rows=4, long_side=1024, kinds=["lab_report"])))
+        size=dict(height=256, width=256), page_lines=dict(row_height=16, row_width=256, max_rows=12, long_side=1024, kinds=["lab_report"])))
     write("tokenizer.json", tokenizer())
     write("tokenizer_config.json", dict(tokenizer_class="GemmaTokenizer", bos_token="<bos>", eos_token="<eos>",
                                         unk_token="<unk>", pad_token="<pad>", add_bos_token=True, add_eos_token=False))

@@ -16,6 +16,10 @@ constexpr size_t kMaxLetters = 50'000;  // more pieces of ink are a picture or n
 constexpr double kSmallest = 0.5, kLargest = 4;  // what begins a line
 constexpr double kWordGap = 0.45;                // wider gaps part words
 constexpr int kLeastInk = 48;                    // ink paler than this stays as it is
+constexpr int kGapInk = 60;                      // a column with no more lies between letters
+constexpr int kTouchInk = 112;                   // nor one between letters that touch
+constexpr double kNarrowPiece = 0.55;            // of a cell: no more than one letter
+constexpr double kColumnGap = 1.5;               // of a row's height: wider gaps part columns
 constexpr double kReachOfMarks = 1.0;            // dots and accents belong to a line this near
 
 PixelBox Union(const PixelBox& a, const PixelBox& b) {
@@ -164,6 +168,90 @@ std::vector<PixelBox> Words(std::vector<PixelBox> pieces, double gap) {
   return words;
 }
 
+// Columns [begin, end).
+struct Span {
+  int64_t begin, end;
+};
+
+// How dark a column's darkest point is: 0 to 255.
+int InkOfColumn(const Image& letters, int64_t x) {
+  int ink = 0;
+  for (int64_t y = 0; y < letters.height; ++y) ink = std::max(ink, 255 - letters.row(y)[x]);
+  return ink;
+}
+
+// What stands alone between columns with hardly any ink, most often a letter, from the left; none
+// wider than `most`: wider ones are cut where the ink is least.
+std::vector<Span> Pieces(const Image& letters, int64_t most) {
+  std::vector<int64_t> ink(static_cast<size_t>(letters.width)), sums(ink.size());
+  for (int64_t x = 0; x < letters.width; ++x) {
+    ink[static_cast<size_t>(x)] = InkOfColumn(letters, x);
+    for (int64_t y = 0; y < letters.height; ++y)
+      sums[static_cast<size_t>(x)] += 255 - letters.row(y)[x];
+  }
+  // Of a cut: between letters that touch no point is as dark as in a stroke.
+  const auto weight = [&](int64_t x) {
+    return 8 * ink[static_cast<size_t>(x)] + sums[static_cast<size_t>(x)];
+  };
+  std::vector<Span> pieces;
+  for (int64_t x = 0; x < letters.width;) {
+    const auto paper = [&](int64_t at) { return ink[static_cast<size_t>(at)] <= kGapInk; };
+    if (paper(x)) {
+      ++x;
+      continue;
+    }
+    int64_t end = x;
+    while (end < letters.width && !paper(end)) ++end;
+    std::vector<Span> open = {{x, end}};
+    while (!open.empty()) {
+      const Span span = open.back();
+      open.pop_back();
+      const int64_t width = span.end - span.begin;
+      int64_t cut = span.begin + width / 4 + 1;
+      for (int64_t at = cut; at < span.end - width / 4; ++at)
+        if (weight(at) < weight(cut)) cut = at;
+      if (static_cast<double>(width) <= static_cast<double>(most) * kNarrowPiece ||
+          (width <= most && ink[static_cast<size_t>(cut)] > kTouchInk)) {
+        pieces.push_back(span);
+        continue;
+      }
+      open.push_back({cut, span.end});
+      open.push_back({span.begin, cut});
+    }
+    x = end;
+  }
+  return pieces;
+}
+
+// Pale, thin and coloured letters become like any others: their strongest ink is black.
+void Blacken(Image* letters) {
+  const int ink = *std::min_element(letters->pixels.begin(), letters->pixels.end());
+  if (255 - ink < kLeastInk) return;
+  for (uint8_t& v : letters->pixels) v = static_cast<uint8_t>((v - ink) * 255 / (255 - ink));
+}
+
+// A band of the page, grey, its paper white, and white where it leaves the page.
+Image PaperWhite(const Image& page, int64_t left, int64_t width, int64_t top, int64_t height) {
+  Image band{width, height, 1, {}};
+  band.pixels.assign(static_cast<size_t>(width * height), 255);
+  std::vector<int64_t> counts(256, 0);
+  for (int64_t y = std::max<int64_t>(0, -top); y < height && top + y < page.height; ++y) {
+    for (int64_t x = 0; x < width; ++x) {
+      const uint8_t* p = page.row(top + y) + (left + x) * page.channels;
+      const int value =
+          page.channels == 1 ? p[0] : (p[0] * 299 + p[1] * 587 + p[2] * 114 + 500) / 1000;
+      band.row(y)[x] = static_cast<uint8_t>(value);
+      ++counts[static_cast<size_t>(value)];
+    }
+  }
+  // Most of a band is paper: its upper quartile.
+  int64_t above = std::accumulate(counts.begin(), counts.end(), int64_t{0}) / 4, paper = 255;
+  while (paper > 1 && above >= counts[static_cast<size_t>(paper)])
+    above -= counts[static_cast<size_t>(paper--)];
+  for (uint8_t& v : band.pixels) v = static_cast<uint8_t>(std::min<int64_t>(255, v * 255 / paper));
+  return band;
+}
+
 }  // namespace
 
 Result<std::vector<TextLine>> FindTextLines(const Image& page) {
@@ -226,84 +314,42 @@ Image LineStrip(const Image& page, const TextLine& line, const StripShape& shape
   if (height < typical_height + 2 || line.box.height() > most)
     height = std::max(height, std::min(typical_height + 2, 2 * height));
   const int64_t top = (line.box.top + line.box.bottom - height) / 2;
-  double scale = static_cast<double>(shape.row_height) / static_cast<double>(height);
+  const double scale = static_cast<double>(shape.row_height) / static_cast<double>(height);
+  const Image band = PaperWhite(page, line.box.left, line.box.width(), top, height);
 
-  // Places of the words, in rows: of a word the row and the left edge.
-  struct Place {
-    int64_t row, x, width;
-  };
-  constexpr double kNarrowest = 0.1;
-  std::vector<Place> places;
-  int64_t rows = 0, widest = 0;
-  for (double least = scale * kNarrowest;; scale *= 0.9) {
-    places.clear();
-    int64_t row = 0, x = 1;
-    widest = 0;
-    for (size_t i = 0; i < line.words.size(); ++i) {
-      const PixelBox& word = line.words[i];
-      const int64_t width = std::max<int64_t>(
-          1, static_cast<int64_t>(static_cast<double>(word.width()) * scale + 0.5));
-      if (i > 0) {
-        const double gap = static_cast<double>(word.left - line.words[i - 1].right) * scale;
-        x += static_cast<int64_t>(std::min(gap, static_cast<double>(shape.row_height)) + 0.5);
-      }
-      if (x + width + 1 > shape.row_width && x > 1) {
-        ++row;
-        x = 1;
-      }
-      places.push_back({row, x, width});
-      x += width;
-      widest = std::max(widest, x + 1);
-    }
-    rows = row + 1;
-    if (rows <= shape.max_rows && widest <= shape.row_width) break;
-    if (scale < least) {  // no writing: what fits is kept
-      rows = std::min(rows, shape.max_rows);
-      widest = std::min(widest, shape.row_width);
-      break;
-    }
-  }
-  const auto whole = [&](int64_t n) {
-    return (n + shape.row_height - 1) / shape.row_height * shape.row_height;
-  };
-  Image strip{rows > 1 ? shape.row_width : whole(widest), rows * shape.row_height, 1, {}};
-  strip.pixels.assign(static_cast<size_t>(strip.width * strip.height), 255);
-
-  // The band alone, grey, with white where it leaves the page.
-  const int64_t x0 = line.box.left;
-  Image band{line.box.width(), height, 1, {}};
-  band.pixels.assign(static_cast<size_t>(band.width * band.height), 255);
-  std::vector<int64_t> counts(256, 0);
-  for (int64_t y = std::max<int64_t>(0, -top); y < height && top + y < page.height; ++y) {
-    for (int64_t x = 0; x < band.width; ++x) {
-      const uint8_t* p = page.row(top + y) + (x0 + x) * page.channels;
-      const int value =
-          page.channels == 1 ? p[0] : (p[0] * 299 + p[1] * 587 + p[2] * 114 + 500) / 1000;
-      band.row(y)[x] = static_cast<uint8_t>(value);
-      ++counts[static_cast<size_t>(value)];
-    }
-  }
-  // Most of a band is paper: its upper quartile.
-  int64_t above = std::accumulate(counts.begin(), counts.end(), int64_t{0}) / 4, paper = 255;
-  while (paper > 1 && above >= counts[static_cast<size_t>(paper)])
-    above -= counts[static_cast<size_t>(paper--)];
-  for (uint8_t& v : band.pixels) v = static_cast<uint8_t>(std::min<int64_t>(255, v * 255 / paper));
-
-  const auto band_rows = static_cast<float>(height);
+  const int64_t side = shape.row_height, in_row = shape.row_width / side;
+  std::vector<Image> cells;  // narrower than a row's height; of no width: blank
   for (size_t i = 0; i < line.words.size(); ++i) {
-    if (places[i].row >= rows || places[i].x + places[i].width > strip.width) continue;
     const PixelBox& word = line.words[i];
-    Image letters = Resize(
-        band, places[i].width, shape.row_height, Filter::kBilinear,
-        {static_cast<float>(word.left - x0), 0, static_cast<float>(word.right - x0), band_rows});
-    // Pale, thin and coloured letters become like any others: their strongest ink is black.
-    const int ink = *std::min_element(letters.pixels.begin(), letters.pixels.end());
-    if (255 - ink >= kLeastInk) {
-      for (uint8_t& v : letters.pixels) v = static_cast<uint8_t>((v - ink) * 255 / (255 - ink));
+    if (i > 0) {
+      const double gap = static_cast<double>(word.left - line.words[i - 1].right) * scale;
+      cells.resize(cells.size() + (gap > kColumnGap * static_cast<double>(side) ? 2 : 1));
     }
-    for (int64_t y = 0; y < shape.row_height; ++y) {
-      std::copy_n(letters.row(y), places[i].width,
-                  strip.row(places[i].row * shape.row_height + y) + places[i].x);
+    const auto left = static_cast<float>(word.left - line.box.left);
+    const auto right = static_cast<float>(word.right - line.box.left);
+    const int64_t width = std::max<int64_t>(
+        1, static_cast<int64_t>(static_cast<double>(word.width()) * scale + 0.5));
+    Image letters = Resize(band, width, side, Filter::kBilinear,
+                           {left, 0, right, static_cast<float>(height)});
+    Blacken(&letters);
+    for (const Span& piece : Pieces(letters, side)) {
+      Image& cell = cells.emplace_back(Image{piece.end - piece.begin, side, 1, {}});
+      for (int64_t y = 0; y < side; ++y) {
+        cell.pixels.insert(cell.pixels.end(), letters.row(y) + piece.begin,
+                           letters.row(y) + piece.end);
+      }
+    }
+  }
+  cells.resize(std::clamp<size_t>(cells.size(), 1, static_cast<size_t>(shape.max_rows * in_row)));
+
+  const auto count = static_cast<int64_t>(cells.size());
+  Image strip{std::min(count, in_row) * side, (count + in_row - 1) / in_row * side, 1, {}};
+  strip.pixels.assign(static_cast<size_t>(strip.width * strip.height), 255);
+  for (int64_t i = 0; i < count; ++i) {
+    const Image& cell = cells[static_cast<size_t>(i)];
+    for (int64_t y = 0; y < side && cell.width > 0; ++y) {
+      std::copy_n(cell.row(y), cell.width,
+                  strip.row(i / in_row * side + y) + i % in_row * side + (side - cell.width) / 2);
     }
   }
   return strip;

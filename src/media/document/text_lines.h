@@ -21,17 +21,19 @@ struct TextLine {
 // InvalidArgument: a side of more than 32,768 pixels, or an image without pixels.
 Result<std::vector<TextLine>> FindTextLines(const Image& page);
 
-// A line as rows of one height, below each other like the lines of a paragraph: words keep their
-// order, gaps wider than `row_height` shrink to it, paper becomes white (255), the darkest
-// ink of each word black (0) where it differs from the paper at all.
+// A line as square cells in reading order, rows of them below each other: a cell shows what stands
+// alone between columns without ink, most often one letter, at its height in the line and in the
+// middle of the cell; wider pieces take several cells. Between words is a blank cell, between
+// columns of a table are two. Paper becomes white (255), the darkest ink of each word black (0)
+// where it differs from the paper at all.
 struct StripShape {
-  int64_t row_height = 16;
+  int64_t row_height = 16;  // side of a cell
   int64_t row_width = 256;  // a multiple of row_height
-  int64_t max_rows = 4;     // what does not fit into them is made narrower
+  int64_t max_rows = 12;    // what does not fit into them is left out
 };
-// Grey, row_width at most wide, sides multiples of row_height; a line of one row is as narrow as
-// its words allow. typical_height: of the page's lines, so that a line of small letters without
-// descenders is not blown up; 0: its own.
+// Grey; rows are full but a single one, which is as long as its cells.
+// typical_height: of the page's lines, so that a line of small letters without descenders is not
+// blown up; 0: its own.
 Image LineStrip(const Image& page, const TextLine& line, const StripShape& shape,
                 int64_t typical_height = 0);
 // The median height of lines.
