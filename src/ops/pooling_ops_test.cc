@@ -2,6 +2,7 @@
 // differences, on every instruction set.
 #include <cmath>
 
+#include "ops/binary_loss.h"
 #include "ops/op_test_util.h"
 
 namespace galen {
@@ -89,6 +90,41 @@ TEST_P(PoolingOps, Similarity) {
     std::vector<Variable> variables = {{"a", &a}, {"b", &b}, {"scale", &scale, &dscale}};
     if (shift != nullptr) variables.push_back({"bias", &bias, &dbias});
     CheckGradients(ctx, forward, variables, 1.0 / 16);
+  }
+}
+
+// Against float64; masked entries have no part in it, however large they are.
+TEST_P(PoolingOps, BinaryCrossEntropy) {
+  const int64_t rows = 3, cols = 4;
+  std::vector<float> x = Uniform(rows * cols, 1);
+  for (float& v : x) v *= 3;
+  x[5] = 80.0f;   // far out, and wrong
+  x[6] = -1e30f;  // masked
+  const std::vector<int8_t> targets = {1, 0, -1, 1, 0, 0, -1, 1, 0, 1, 1, 0};
+  const std::vector<float> weights = {1.0f, 2.5f, 0.5f, 7.0f};
+  for (const bool weighted : {false, true}) {
+    const std::span<const float> w =
+        weighted ? std::span<const float>(weights) : std::span<const float>();
+    const auto forward = [&](ExecContext& c) {
+      return BinaryCrossEntropy(c, Wrap(x, {rows, cols}), targets, w, 10.0);
+    };
+    double wanted = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      if (targets[i] < 0) continue;
+      const double sign = targets[i] != 0 ? -1.0 : 1.0;
+      const double factor = weighted && targets[i] != 0 ? double{weights[i % cols]} : 1.0;
+      const double loss = x[i] > 50 ? sign * x[i] : std::log1p(std::exp(sign * x[i]));
+      wanted += factor * loss / 10.0;
+    }
+    EXPECT_NEAR(*forward(ctx).f32(), wanted, 1e-6 * wanted);
+    std::vector<float> moderate = x;
+    moderate[5] = 2.0f, moderate[6] = -1.0f;
+    CheckGradients(
+        ctx,
+        [&](ExecContext& c) {
+          return BinaryCrossEntropy(c, Wrap(moderate, {rows, cols}), targets, w, 10.0);
+        },
+        {{"logits", &moderate}}, kCurved);
   }
 }
 
