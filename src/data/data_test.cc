@@ -5,6 +5,7 @@
 #include <fstream>
 #include <numeric>
 
+#include "data/image_record.h"
 #include "data/json_lines.h"
 #include "data/shuffle.h"
 
@@ -105,6 +106,43 @@ TEST(Shuffle, PlacesOfNeighboursAreUncorrelated) {
   }
   // The mean of n products of independent uniform values has a deviation of size^2 / (12 sqrt(n)).
   EXPECT_LT(std::abs(sum / kSize), 5.0 * kSize * kSize / 12 / 64);
+}
+
+TEST(ImageRecord, LabelsAreListedOrGiven) {
+  const auto parse = [](const char* text) { return ToLabelledImage(*ParseOrderedJson(text)); };
+  const auto listed = parse(R"({"image": "a.png", "labels": ["x", "y", "x"]})");
+  ASSERT_TRUE(listed.ok()) << listed.status().message();
+  EXPECT_TRUE(listed->complete);
+  EXPECT_EQ(listed->labels, (std::vector<std::pair<std::string, int8_t>>{{"x", 1}, {"y", 1}}));
+  const auto given = parse(
+      R"({"image": "a.png", "labels": {"a": 1, "b": 0, "c": null, "d": true, "e": false, "f": 1.0}})");
+  ASSERT_TRUE(given.ok()) << given.status().message();
+  EXPECT_FALSE(given->complete);
+  EXPECT_EQ(given->labels, (std::vector<std::pair<std::string, int8_t>>{
+                               {"a", 1}, {"b", 0}, {"c", -1}, {"d", 1}, {"e", 0}, {"f", 1}}));
+  EXPECT_TRUE(parse(R"({"image": "a.png", "labels": []})").ok());
+  for (const char* bad :
+       {R"([])", R"("secret")", R"({"labels": []})", R"({"image": 1, "labels": []})",
+        R"({"image": "secret"})", R"({"image": "secret", "labels": "secret"})",
+        R"({"image": "secret", "labels": [1]})", R"({"image": "secret", "labels": {"secret": 2}})",
+        R"({"image": "secret", "labels": {"secret": -1}})",
+        R"({"image": "secret", "labels": {"secret": "1"}})",
+        R"({"image": "secret", "labels": [""]})"}) {
+    const auto record = parse(bad);
+    ASSERT_FALSE(record.ok()) << bad;
+    EXPECT_EQ(record.status().message().find("secret"), std::string::npos) << bad;
+  }
+}
+
+TEST(ImageRecord, Pairs) {
+  const auto parse = [](const char* text) { return ToCaptionedImage(*ParseOrderedJson(text)); };
+  const auto pair = parse(R"({"image": "a.png", "text": "words"})");
+  ASSERT_TRUE(pair.ok());
+  EXPECT_EQ(pair->image + " " + pair->text, "a.png words");
+  for (const char* bad :
+       {R"({"image": "a.png"})", R"({"text": "a"})", R"({"image": "a", "text": ""})"}) {
+    EXPECT_FALSE(parse(bad).ok()) << bad;
+  }
 }
 
 }  // namespace

@@ -49,14 +49,19 @@ Result<JsonLines> JsonLines::Open(const std::vector<std::string>& paths) {
   return data;
 }
 
-Result<Conversation> JsonLines::Read(int64_t i) const {
+Result<OrderedJson> JsonLines::Parse(int64_t i) const {
   const Line& line = lines_[static_cast<size_t>(i)];
   const std::string_view text(
       reinterpret_cast<const char*>(files_[line.file]->bytes().data()) + line.offset, line.length);
-  const Result<OrderedJson> json = ParseOrderedJson(text);
+  Result<OrderedJson> json = ParseOrderedJson(text);
   // The parser's message would quote the line.
   if (!json.ok()) return DataLoss(Name(i) + ": is no valid JSON");
-  Result<Conversation> conversation = ToConversation(*json);
+  return json;
+}
+
+Result<Conversation> JsonLines::Read(int64_t i) const {
+  ASSIGN_OR_RETURN(const OrderedJson json, Parse(i));
+  Result<Conversation> conversation = ToConversation(json);
   if (!conversation.ok()) {
     return Status(conversation.status().code(), Name(i) + ": " + conversation.status().message());
   }

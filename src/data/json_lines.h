@@ -21,6 +21,9 @@ class JsonLines {
   static Result<JsonLines> Open(const std::vector<std::string>& paths);
 
   int64_t size() const { return static_cast<int64_t>(lines_.size()); }
+  // The line as JSON. DataLoss: it is none; the message begins with Name(i) and quotes nothing.
+  Result<OrderedJson> Parse(int64_t i) const;
+  // The line as a conversation.
   // InvalidArgument or DataLoss: the line cannot be used; the message begins with Name(i) and holds
   // nothing of what the line says.
   Result<Conversation> Read(int64_t i) const;
