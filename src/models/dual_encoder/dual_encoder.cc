@@ -53,10 +53,18 @@ Tensor DualEncoder::ImageTextLogits(ExecContext& ctx, const Tensor& images,
   return Similarity(ctx, image_embeds, text_embeds, logit_scale_, &logit_bias_);
 }
 
-Tensor DualEncoder::ClassifyImages(ExecContext& ctx, const Tensor& patches, int64_t n) const {
+Tensor DualEncoder::PoolImages(ExecContext& ctx, const Tensor& patches, int64_t n) const {
+  GALEN_CHECK(vision_ != nullptr);
+  return vision_->MeanPatches(ctx, vision_->Forward(ctx, patches, n), n);
+}
+
+Tensor DualEncoder::ClassifyPooled(ExecContext& ctx, const Tensor& pooled) const {
   GALEN_CHECK(config_.classifier.has_value());
-  const Tensor tokens = vision_->Forward(ctx, patches, n);
-  return Project(ctx, classifier_, vision_->MeanPatches(ctx, tokens, n));
+  return Project(ctx, classifier_, pooled);
+}
+
+Tensor DualEncoder::ClassifyImages(ExecContext& ctx, const Tensor& patches, int64_t n) const {
+  return ClassifyPooled(ctx, PoolImages(ctx, patches, n));
 }
 
 Status DualEncoder::MakeInt8Images(const KernelTable& kernels, ThreadPool& pool) {
@@ -85,10 +93,10 @@ std::vector<ParamGroup> DualEncoder::Params() {
       AddLinearParams(&root, "visual_projection", config_.embedding_size, hidden, false,
                       &visual_projection_);
     }
-    if (config_.classifier) {
-      AddLinearParams(&root, "classifier", static_cast<int64_t>(config_.classifier->labels.size()),
-                      hidden, true, &classifier_);
-    }
+  }
+  if (config_.classifier) {
+    AddLinearParams(&root, "classifier", static_cast<int64_t>(config_.classifier->labels.size()),
+                    config_.classifier->features, true, &classifier_);
   }
   if (text_ != nullptr) {
     ParamTable table = EncoderStack::Table();

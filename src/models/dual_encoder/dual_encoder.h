@@ -23,7 +23,8 @@ struct ParamGroup {
 
 class DualEncoder {
  public:
-  // The config must be valid (ReadDualEncoderConfig).
+  // The config must be valid (ReadDualEncoderConfig), but for towers that were taken out: what is
+  // on top of them (classifier, similarity) works on rows that another instance made.
   explicit DualEncoder(DualEncoderConfig config);
   DualEncoder(const DualEncoder&) = delete;
   DualEncoder& operator=(const DualEncoder&) = delete;
@@ -38,7 +39,11 @@ class DualEncoder {
   // Logits [images, texts] of embeddings as the two above give them: exp(logit_scale) times their
   // cosine, plus SigLIP's logit_bias. Needs config().similarity.
   Tensor ImageTextLogits(ExecContext& ctx, const Tensor& images, const Tensor& texts) const;
-  // Logits [n, labels]. Needs config().classifier.
+  // What a classification head sees of images, [n, config().vision's hidden_size].
+  Tensor PoolImages(ExecContext& ctx, const Tensor& patches, int64_t n) const;
+  // Logits [n, labels] of rows of PoolImages. Needs config().classifier.
+  Tensor ClassifyPooled(ExecContext& ctx, const Tensor& pooled) const;
+  // Both.
   Tensor ClassifyImages(ExecContext& ctx, const Tensor& patches, int64_t n) const;
 
   bool can_embed_images() const;

@@ -138,8 +138,8 @@ int64_t DualEncoderConfig::num_parameters() const {
       n += 4 * hidden * hidden + 2 * hidden * vision->stack.intermediate_size;
     }
     if (vision_projection) n += hidden * embedding_size;
-    if (classifier) n += hidden * static_cast<int64_t>(classifier->labels.size());
   }
+  if (classifier) n += classifier->features * static_cast<int64_t>(classifier->labels.size());
   if (text) {
     const int64_t hidden = text->stack.hidden_size;
     n += text->stack.num_parameters();
@@ -186,6 +186,7 @@ Result<DualEncoderConfig> ReadDualEncoderConfig(const HfConfig& file,
   c.similarity = vision && text && checkpoint.Has("logit_scale");
   if (vision && checkpoint.Has("classifier.weight")) {
     ASSIGN_OR_RETURN(c.classifier, ReadClassifier(file.root()));
+    c.classifier->features = c.vision->stack.hidden_size;
   } else if (c.architecture.ends_with("ForImageClassification")) {
     return NotFound(checkpoint.path() +
                     ": classifier.weight is missing, though config.json names " + c.architecture);

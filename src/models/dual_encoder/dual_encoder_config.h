@@ -46,6 +46,7 @@ Result<Framing> FramingFromName(std::string_view name);
 
 // A classification head: mean of the patch tokens, one linear layer.
 struct ClassifierConfig {
+  int64_t features = 0;               // width of what it sees
   std::vector<std::string> labels;    // in the order of the logits
   bool multi_label = false;           // a sigmoid for each label; else a softmax over all
   std::vector<float> thresholds;      // of multi-label scores, one for each label

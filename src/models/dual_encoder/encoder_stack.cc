@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <initializer_list>
 #include <string>
 #include <utility>
 
@@ -65,6 +66,21 @@ struct BlockCall {
   float eps;
 };
 
+// Nothing of it is trained.
+bool IsFrozen(const EncoderLayer& layer) {
+  const std::initializer_list<const LinearLayer*> products = {
+      &layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.out_proj, &layer.fc1, &layer.fc2};
+  const std::initializer_list<const VectorParam*> norms = {
+      &layer.layer_norm1_w, &layer.layer_norm1_b, &layer.layer_norm2_w, &layer.layer_norm2_b};
+  return !HasAdapters(products) &&
+         std::all_of(products.begin(), products.end(),
+                     [](const LinearLayer* l) {
+                       return l->weight.grad == nullptr && l->bias.grad == nullptr;
+                     }) &&
+         std::all_of(norms.begin(), norms.end(),
+                     [](const VectorParam* v) { return v->grad == nullptr; });
+}
+
 Tensor Block(ExecContext& ctx, const BlockCall& call, const Tensor& x) {
   return EncoderBlock(ctx, *call.layer, call.shape, {call.bounds, call.num_bounds}, call.activation,
                       call.eps, x);
@@ -117,9 +133,14 @@ Tensor EncoderStack::Forward(ExecContext& ctx, std::span<const int32_t> cu_seqle
   const std::vector<EncoderLayer>& layers = int8 ? int8_layers_ : layers_;
   const int32_t* bounds =
       ctx.tape == nullptr ? cu_seqlens.data() : SaveValues(ctx.arena, cu_seqlens);
+  ExecContext untaped = ctx;
+  untaped.tape = nullptr;
+  untaped.recompute = false;
   for (size_t i = 0; i < layers.size(); ++i) {
+    // Blocks below the first trained one keep nothing.
+    const bool frozen = ctx.tape != nullptr && !ctx.tape->Needs(x) && IsFrozen(layers[i]);
     x = causal ? CausalBlock(ctx, layers[i], config_, spans, x)
-               : RunBlock<Block>(ctx,
+               : RunBlock<Block>(frozen ? untaped : ctx,
                                  BlockCall{&layers[i], shape, bounds, cu_seqlens.size(),
                                            config_.hidden_act, config_.layer_norm_eps},
                                  x);
