@@ -1,8 +1,10 @@
-// galen train: fine-tunes a model on conversations.
+// galen train: fine-tunes a model on conversations, or on images with labels or texts.
 #include <unistd.h>
 
 #include <cstdio>
 #include <iostream>
+#include <optional>
+#include <string>
 
 #include "base/json.h"
 #include "base/memory.h"
@@ -34,6 +36,27 @@ std::string Duration(double seconds) {
     std::snprintf(text, sizeof(text), "%lld min %lld s", static_cast<long long>(s / 60),
                   static_cast<long long>(s % 60));
   return text;
+}
+
+std::string EvalText(const EvalReport& r) {
+  char text[192];
+  std::snprintf(text, sizeof(text), "step %lld: evaluation loss %.4f over %lld labels%s",
+                static_cast<long long>(r.step), r.loss, static_cast<long long>(r.labels),
+                r.best ? ", the best so far" : "");
+  std::string line = text;
+  if (r.exact.has_value()) {
+    std::snprintf(text, sizeof(text), "; %.1f %% of %lld examples right", 100 * *r.exact,
+                  static_cast<long long>(r.examples));
+    line += text;
+  }
+  const auto auroc = [&](const std::string& name, const std::optional<double>& value) {
+    std::snprintf(text, sizeof(text), " %.4f", value.value_or(0));
+    line += name + (value.has_value() ? text : " -");
+  };
+  if (!r.classes.empty()) auroc("; AUROC", r.mean_auroc());
+  for (const ClassResult& c : r.classes)
+    auroc((&c == r.classes.data() ? ": " : ", ") + c.name, c.auroc);
+  return line;
 }
 
 // What a person or a machine reads while it runs: standard error, or JSON Lines on standard output.
@@ -75,21 +98,7 @@ class Reporter {
     events.planned = [this](const TrainMemory& memory) { Planned(memory); };
     events.note = [this](const std::string& text) { Line(text, {{"note", text}}); };
     events.step = [this](const StepReport& report) { Step(report); };
-    events.evaluated = [this](const EvalReport& r) {
-      char text[192];
-      std::snprintf(text, sizeof(text),
-                    "step %lld: evaluation loss %.4f over %lld tokens%s; %.1f %% of %lld examples "
-                    "right to the last token",
-                    static_cast<long long>(r.step), r.loss, static_cast<long long>(r.labels),
-                    r.best ? ", the best so far" : "", 100 * r.exact,
-                    static_cast<long long>(r.examples));
-      Line(text, {{"step", r.step},
-                  {"eval_loss", r.loss},
-                  {"eval_labels", r.labels},
-                  {"eval_examples", r.examples},
-                  {"eval_exact", r.exact},
-                  {"best", r.best}});
-    };
+    events.evaluated = [this](const EvalReport& r) { Line(EvalText(r), r.ToJson()); };
     events.saved = [this](const std::string& path) { Line("saved " + path, {{"saved", path}}); };
     return events;
   }
@@ -106,13 +115,22 @@ class Reporter {
   const std::atomic<bool>& stop_ = CatchStopSignals();
   void Data(const char* which, const DataReport& r) const {
     std::string text = std::string(which) + ": " + std::to_string(r.used) + " of " +
-                       std::to_string(r.lines) + " examples, " + std::to_string(r.tokens) +
-                       " tokens, " + std::to_string(r.labels) + " of them answers";
+                       std::to_string(r.lines) + " examples";
+    if (r.tokens > 0) {
+      text += ", " + std::to_string(r.tokens) + " tokens, " + std::to_string(r.labels) +
+              " of them answers";
+    }
+    if (!r.classes.empty()) text += ", " + std::to_string(r.labels) + " labels";
     if (r.images > 0) text += ", " + std::to_string(r.images) + " images";
     if (r.bad > 0) text += "; " + std::to_string(r.bad) + " lines cannot be used";
     if (r.too_long > 0) text += "; " + std::to_string(r.too_long) + " are too long";
     if (r.truncated > 0) text += "; " + std::to_string(r.truncated) + " were cut";
+    Json classes = Json::object();
+    for (const ClassCount& c : r.classes) {
+      classes[c.name] = {{"positive", c.positive}, {"negative", c.negative}};
+    }
     Line(text, {{"data", which},
+                {"classes", classes},
                 {"lines", r.lines},
                 {"used", r.used},
                 {"bad", r.bad},
@@ -123,6 +141,12 @@ class Reporter {
                 {"images", r.images},
                 {"notes", r.notes}});
     if (o_.json) return;
+    for (const ClassCount& c : r.classes) {
+      Line("  " + c.name + ": " + std::to_string(c.positive) + " yes, " +
+               std::to_string(c.negative) + " no, " +
+               std::to_string(r.used - c.positive - c.negative) + " not known",
+           {});
+    }
     for (const std::string& note : r.notes) Line("  " + note, {});
   }
   void Planned(const TrainMemory& m) const {
@@ -140,12 +164,11 @@ class Reporter {
     const double left =
         seconds_ / static_cast<double>(steps_) * static_cast<double>(r.total_steps - r.step);
     char text[256];
-    std::snprintf(
-        text, sizeof(text),
-        "step %lld/%lld  loss %.4f  grad %.3g  lr %.3g  %.0f tok/s  %.0f GFLOP/s  %s left",
-        static_cast<long long>(r.step), static_cast<long long>(r.total_steps), r.loss, r.grad_norm,
-        r.learning_rate, static_cast<double>(r.tokens) / r.seconds, r.flops / r.seconds * 1e-9,
-        Duration(left).c_str());
+    std::snprintf(text, sizeof(text),
+                  "step %lld/%lld  loss %.4f  grad %.3g  lr %.3g  %.0f %s/s  %.0f GFLOP/s  %s left",
+                  static_cast<long long>(r.step), static_cast<long long>(r.total_steps), r.loss,
+                  r.grad_norm, r.learning_rate, static_cast<double>(r.tokens) / r.seconds, r.unit,
+                  r.flops / r.seconds * 1e-9, Duration(left).c_str());
     if (r.step % every_ == 0 || r.step == r.total_steps) {
       Line(text, {{"step", r.step},
                   {"total_steps", r.total_steps},
@@ -209,7 +232,8 @@ Status RunTrain(const TrainVerbOptions& o) {
 
 void AddTrain(CLI::App& app, Action* action) {
   auto o = std::make_shared<TrainVerbOptions>();
-  CLI::App* verb = app.add_subcommand("train", "Fine-tune a model on conversations");
+  CLI::App* verb = app.add_subcommand(
+      "train", "Fine-tune a model on conversations, or on images with labels or texts");
   verb->add_option("config", o->config, "The run's options in YAML (docs/TRAINING.md)")
       ->type_name("FILE");
   verb->add_option("--set", o->sets, "NAME=VALUE over the file's; a list with commas")

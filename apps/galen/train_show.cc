@@ -5,6 +5,8 @@
 #include <span>
 
 #include "base/json.h"
+#include "ops/binary_loss.h"
+#include "train/image_text/image_text_inputs.h"
 #include "train/train_data.h"
 #include "train/trainer.h"
 
@@ -35,9 +37,37 @@ std::string Marked(const Tokenizer& tokenizer, const EncodedChat& chat) {
   return text;
 }
 
+// Images with labels or texts.
+Status ShowImages(const TrainOptions& options, int64_t count, bool json) {
+  ImageTextInputs inputs;
+  RETURN_IF_ERROR(inputs.Open(options));
+  if (inputs.plan.head) RETURN_IF_ERROR(ChooseClasses(options, &inputs.plan));
+  ThreadPool pool(AvailableProcessors());
+  ASSIGN_OR_RETURN(const ImageTextData data, inputs.Read(options.train_file, options, pool, {}));
+  const auto size = static_cast<int64_t>(data.examples().size());
+  for (int64_t i = 0; i < std::min(count, size); ++i) {
+    Json line = {{"name", data.Name(i)}, {"image", inputs.images.paths()[data.image(i)]}};
+    if (inputs.plan.head) {
+      const std::span<const int8_t> targets = data.targets(i);
+      for (size_t c = 0; c < targets.size(); ++c) {
+        line["labels"][inputs.plan.classes[c]] =
+            targets[c] == kMaskedTarget ? Json() : Json(static_cast<int>(targets[c]));
+      }
+    } else {
+      ASSIGN_OR_RETURN(line["text"], data.Text(i));
+      ASSIGN_OR_RETURN(line["tokens"], data.Ids(i));
+    }
+    std::cout << line.dump(json ? -1 : 2) << "\n";
+  }
+  if (json) return OkStatus();
+  for (const std::string& note : data.report().notes) std::cerr << note << "\n";
+  return OkStatus();
+}
+
 }  // namespace
 
 Status ShowExamples(TrainOptions options, int64_t count, bool json) {
+  if (options.task != "language") return ShowImages(options, count, json);
   RETURN_IF_ERROR(MakeInitialModel(true, &options));
   ASSIGN_OR_RETURN(const ModelFiles files, ReadModel(options.model));
   ASSIGN_OR_RETURN(const ExampleEncoder encoder,

@@ -7,7 +7,8 @@
 namespace galen::cli {
 
 // Prints the first `count` examples of train_file: their text with what is learned in brackets, or
-// as JSON Lines {"name", "tokens", "labels", "text"}.
+// as JSON Lines {"name", "tokens", "labels", "text"}; of images with labels {"name", "image",
+// "labels"}, with texts {"name", "image", "text", "tokens"}.
 Status ShowExamples(TrainOptions options, int64_t count, bool json);
 
 }  // namespace galen::cli

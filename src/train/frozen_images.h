@@ -3,13 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <unordered_map>
 
 #include "base/status.h"
 #include "models/open_model.h"
 #include "train/train_images.h"
+#include "train/vector_file.h"
 
 namespace galen {
 
@@ -22,16 +22,11 @@ struct FrozenImagesSetup {
   int64_t available = 0;  // bytes of memory
   const KernelTable* kernels = nullptr;
   ThreadPool* pool = nullptr;
-  std::function<bool(int64_t done, int64_t of)> progress;  // false: stop
+  ReadProgress progress;
 };
 
 class FrozenImages {
  public:
-  FrozenImages() = default;
-  ~FrozenImages();
-  FrozenImages(FrozenImages&& other) noexcept;
-  FrozenImages& operator=(FrozenImages&& other) noexcept;
-
   // Makes what the file does not hold yet; what another run with the same tower, images and
   // arithmetic has put there is taken over, also where it was killed midway. ResourceExhausted: the
   // tower needs more memory than is available.
@@ -40,8 +35,8 @@ class FrozenImages {
   // The vectors of a view of a remembered image, [tokens, cols()]. Any thread.
   Status Read(const std::string& path, size_t view, float* vectors) const;
 
-  int64_t cols() const { return cols_; }
-  int64_t file_bytes() const;
+  int64_t cols() const { return file_.cols(); }
+  int64_t file_bytes() const { return file_.BytesOf(rows_); }
   int64_t made() const { return made_; }  // views that were not in the file
 
  private:
@@ -50,8 +45,8 @@ class FrozenImages {
     int64_t first_row = 0;
     const PreparedViews* views = nullptr;
   };
-  int fd_ = -1;
-  int64_t cols_ = 0, rows_ = 0, made_ = 0;
+  VectorFile file_;
+  int64_t rows_ = 0, made_ = 0;
   std::unordered_map<std::string, Place> places_;
 };
 

@@ -1,21 +1,19 @@
 // Training of all parameters: dense fp32 copies of a Hugging Face checkpoint's text model, and of
 // its image part where that is not frozen.
 #include <filesystem>
-#include <map>
 
 #include "models/param_sources.h"
 #include "train/atomic_directory.h"
-#include "train/file_values.h"
+#include "train/language_model.h"
 #include "train/lora_model.h"
-#include "train/train_model.h"
-#include "train/write_tensors.h"
+#include "train/trained_tensors.h"
 
 namespace galen {
 namespace {
 
-class FullModel final : public TrainModel {
+class FullModel final : public LanguageModel {
  public:
-  static Result<std::unique_ptr<TrainModel>> Open(const TrainModelOptions& setup);
+  static Result<std::unique_ptr<LanguageModel>> Open(const LanguageModelSetup& setup);
   Status Export(const std::string& directory) const override;
   const char* kind() const override { return "model"; }
 
@@ -30,24 +28,14 @@ void FullModel::ListParams(bool loaded) {
   std::vector<ParamSpec> all = specs_;
   all.insert(all.end(), tower_specs_.begin(), tower_specs_.end());
   for (const ParamSpec& spec : all) {
-    TrainParam p;
-    p.name = spec.name;
-    p.shape = spec.is_vector() ? std::vector<int64_t>{spec.rows}
-                               : std::vector<int64_t>{spec.rows, spec.cols};
-    p.decay = !spec.is_vector() || spec.flat;  // a table of positions is a matrix
-    if (loaded) {
-      // The store's own memory, which nobody else writes.
-      const auto* value = spec.is_vector() ? spec.vector->data
-                                           : reinterpret_cast<const float*>(spec.matrix->view.data);
-      if (value == nullptr) continue;  // optional and absent
-      p.value = const_cast<float*>(value);
-      p.grad = spec.is_vector() ? spec.vector->grad : spec.matrix->grad;
-    }
+    TrainParam p = ToTrainParam(spec, spec.name);
+    if (loaded) SetAddresses(spec, &p);
+    if (loaded && p.value == nullptr) continue;  // optional and absent
     params_.push_back(std::move(p));
   }
 }
 
-Result<std::unique_ptr<TrainModel>> FullModel::Open(const TrainModelOptions& setup) {
+Result<std::unique_ptr<LanguageModel>> FullModel::Open(const LanguageModelSetup& setup) {
   auto full = std::make_unique<FullModel>();
   OpenModelOptions open;
   open.use = WeightUse::kTrained;
@@ -74,38 +62,21 @@ Result<std::unique_ptr<TrainModel>> FullModel::Open(const TrainModelOptions& set
   full->specs_ = full->loaded_.model->Params();
   if (setup.tower) full->tower_specs_ = full->loaded_.tower->Params();
   full->ListParams(true);
-  return std::unique_ptr<TrainModel>(std::move(full));
+  return std::unique_ptr<LanguageModel>(std::move(full));
 }
 
 Status FullModel::Export(const std::string& directory) const {
   const Checkpoint& base = *loaded_.files.checkpoint;
-  std::map<std::string, const ParamSpec*> trained;
+  TrainedTensors trained;
   ASSIGN_OR_RETURN(const ParamSources text, FindParams(base, specs_));
-  for (const ParamSource& source : text.params) trained[source.tensor.name] = source.spec;
+  trained.Add(text.params);
   if (!tower_specs_.empty()) {
     ASSIGN_OR_RETURN(const ParamSources tower, FindParams(base, tower_specs_, VisionScope()));
-    for (const ParamSource& source : tower.params) trained[source.tensor.name] = source.spec;
+    trained.Add(tower.params);
   }
   ASSIGN_OR_RETURN(AtomicDirectory out, AtomicDirectory::Create(directory));
   std::vector<TensorToWrite> tensors;
-  std::vector<std::vector<float>> changed;  // values that files keep in another way
-  changed.reserve(trained.size());
-  for (const TensorInfo& tensor : base.tensors()) {
-    TensorToWrite t{tensor.name, tensor.dtype, tensor.shape, tensor.bytes.data(),
-                    static_cast<int64_t>(tensor.bytes.size())};
-    if (const auto it = trained.find(tensor.name); it != trained.end()) {
-      const ParamSpec& spec = *it->second;
-      t.dtype = DType::kF32;
-      t.bytes = 4 * tensor.NumElements();
-      t.data = spec.is_vector() ? reinterpret_cast<const uint8_t*>(spec.vector->data)
-                                : spec.matrix->view.data;
-      if (spec.hf_offset != 0.0f || spec.transposed) {
-        const std::vector<float>& values = changed.emplace_back(ValuesInFiles(spec));
-        t.data = reinterpret_cast<const uint8_t*>(values.data());
-      }
-    }
-    tensors.push_back(std::move(t));
-  }
+  for (const TensorInfo& tensor : base.tensors()) tensors.push_back(trained.Of(tensor));
   RETURN_IF_ERROR(WriteTensors(out.path() + "/model.safetensors", tensors));
   for (const std::string& name : CompanionFiles(base.directory())) {
     RETURN_IF_ERROR(out.CopyFile(base.directory() + "/" + name, name));
@@ -128,11 +99,11 @@ std::vector<std::string> CompanionFiles(const std::string& directory) {
   return names;
 }
 
-Result<std::unique_ptr<TrainModel>> OpenFullModel(const TrainModelOptions& setup) {
+Result<std::unique_ptr<LanguageModel>> OpenFullModel(const LanguageModelSetup& setup) {
   return FullModel::Open(setup);
 }
 
-Result<std::unique_ptr<TrainModel>> OpenTrainModel(const TrainModelOptions& setup) {
+Result<std::unique_ptr<LanguageModel>> OpenLanguageModel(const LanguageModelSetup& setup) {
   return setup.options->lora.enabled ? OpenLoraModel(setup) : OpenFullModel(setup);
 }
 

@@ -13,9 +13,9 @@
 namespace galen {
 namespace {
 
-class LoraModel final : public TrainModel {
+class LoraModel final : public LanguageModel {
  public:
-  static Result<std::unique_ptr<TrainModel>> Open(const TrainModelOptions& setup);
+  static Result<std::unique_ptr<LanguageModel>> Open(const LanguageModelSetup& setup);
   Status Export(const std::string& directory) const override {
     return adapters_.Write(directory, base_path_, whole_);
   }
@@ -27,7 +27,7 @@ class LoraModel final : public TrainModel {
  private:
   Status Choose(const LoraOptions& options);
   void ListParams();
-  Status LoadBase(const TrainModelOptions& setup);
+  Status LoadBase(const LanguageModelSetup& setup);
 
   std::string base_path_;
   AdapterSet adapters_;
@@ -78,7 +78,7 @@ Status Encode(const TrainOptions& options, const std::string& path, std::span<Pa
 }
 
 // Plans both parts, asks, and fills the model that Choose saw. What is trained whole is not loaded.
-Status LoraModel::LoadBase(const TrainModelOptions& setup) {
+Status LoraModel::LoadBase(const LanguageModelSetup& setup) {
   const ModelFiles& files = loaded_.files;
   // Packed for the kernels: the way back unpacks it as well.
   constexpr auto kUse = WeightUse::kInference;
@@ -116,7 +116,7 @@ Status LoraModel::LoadBase(const TrainModelOptions& setup) {
   return OkStatus();
 }
 
-Result<std::unique_ptr<TrainModel>> LoraModel::Open(const TrainModelOptions& setup) {
+Result<std::unique_ptr<LanguageModel>> LoraModel::Open(const LanguageModelSetup& setup) {
   auto lora = std::make_unique<LoraModel>();
   const TrainOptions& options = *setup.options;
   lora->base_path_ = options.model;
@@ -136,12 +136,12 @@ Result<std::unique_ptr<TrainModel>> LoraModel::Open(const TrainModelOptions& set
   RETURN_IF_ERROR(
       lora->adapters_.Attach(*setup.kernels, *setup.pool, static_cast<uint64_t>(options.seed)));
   lora->ListParams();
-  return std::unique_ptr<TrainModel>(std::move(lora));
+  return std::unique_ptr<LanguageModel>(std::move(lora));
 }
 
 }  // namespace
 
-Result<std::unique_ptr<TrainModel>> OpenLoraModel(const TrainModelOptions& setup) {
+Result<std::unique_ptr<LanguageModel>> OpenLoraModel(const LanguageModelSetup& setup) {
   return LoraModel::Open(setup);
 }
 

@@ -3,10 +3,10 @@
 
 #include <memory>
 
-#include "train/train_model.h"
+#include "train/language_model.h"
 
 namespace galen {
 
-Result<std::unique_ptr<TrainModel>> OpenLoraModel(const TrainModelOptions& setup);
+Result<std::unique_ptr<LanguageModel>> OpenLoraModel(const LanguageModelSetup& setup);
 
 }  // namespace galen

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "base/nearest_name.h"
+#include "train/task_options.h"
 
 namespace galen {
 namespace {
@@ -30,10 +31,6 @@ auto& Write(const Field& field, TrainOptions* o) {
   }
 }
 
-std::string FullName(const OptionRow& row) {
-  return (*row.section == '\0' ? "" : std::string(row.section) + ".") + row.name;
-}
-
 std::string Number(double value) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.12g", value);
@@ -44,24 +41,6 @@ std::string Join(const std::vector<std::string>& values) {
   std::string text;
   for (const std::string& value : values) text += (text.empty() ? "" : ", ") + value;
   return text;
-}
-
-std::string ValueText(const OptionRow& row, const TrainOptions& o) {
-  return std::visit(
-      [&](auto field) -> std::string {
-        const auto& value = Read(field, o);
-        using T = std::remove_cvref_t<decltype(value)>;
-        if constexpr (std::is_same_v<T, std::string>) {
-          return value.empty() ? "none" : value;
-        } else if constexpr (std::is_same_v<T, bool>) {
-          return value ? "true" : "false";
-        } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
-          return value.empty() ? "none" : Join(value);
-        } else {
-          return Number(static_cast<double>(value));
-        }
-      },
-      row.field);
 }
 
 bool IsNumber(const OptionRow& row) {
@@ -93,7 +72,7 @@ std::string Allowed(const OptionRow& row) {
 }
 
 Status Bad(const OptionRow& row, const std::string& value) {
-  return InvalidArgument(FullName(row) + " is \"" + value + "\"; allowed: " + Allowed(row));
+  return InvalidArgument(OptionName(row) + " is \"" + value + "\"; allowed: " + Allowed(row));
 }
 
 Status Set(const OptionRow& row, const std::vector<std::string>& values, TrainOptions* o) {
@@ -134,10 +113,41 @@ Status Set(const OptionRow& row, const std::vector<std::string>& values, TrainOp
 
 }  // namespace
 
+std::string OptionName(const OptionRow& row) {
+  return (*row.section == '\0' ? "" : std::string(row.section) + ".") + row.name;
+}
+
+std::string OptionText(const OptionRow& row, const TrainOptions& o) {
+  return std::visit(
+      [&](auto field) -> std::string {
+        const auto& value = Read(field, o);
+        using T = std::remove_cvref_t<decltype(value)>;
+        if constexpr (std::is_same_v<T, std::string>) {
+          return value.empty() ? "none" : value;
+        } else if constexpr (std::is_same_v<T, bool>) {
+          return value ? "true" : "false";
+        } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+          return value.empty() ? "none" : Join(value);
+        } else {
+          return Number(static_cast<double>(value));
+        }
+      },
+      row.field);
+}
+
 const std::vector<OptionRow>& OptionRows() {
   using T = TrainOptions;
   using L = LoraOptions;
   static const std::vector<OptionRow> rows = {
+      {"",
+       "task",
+       &T::task,
+       0,
+       0,
+       {"language", "classification", "contrastive"},
+       "language: answers of conversations. Of SigLIP models, classification: a head of several "
+       "labels on the image tower; contrastive: images and texts that belong together, by SigLIP's "
+       "loss"},
       {"", "model", &T::model, 0, 0, {}, "The base: a GGUF file or a Hugging Face directory"},
       {"", "output_dir", &T::output_dir, 0, 0, {}, "Where checkpoints, logs and the result go"},
       {"",
@@ -208,6 +218,46 @@ const std::vector<OptionRow>& OptionRows() {
        "Leave the image tower and its projector as they are; their results are computed once. "
        "false: "
        "train them, or with lora: adapt the modules that target_modules names"},
+      {"",
+       "train_last_layers",
+       &T::train_last_layers,
+       0,
+       4096,
+       {},
+       "Of SigLIP's towers that are trained, only so many last layers and what is above them; 0: "
+       "all, embeddings too"},
+      {"",
+       "preprocessing",
+       &T::preprocessing,
+       0,
+       0,
+       {"own", "plain", "pad_to_square", "center_crop"},
+       "What comes before the image processor's own steps for a classification head, which then "
+       "wants it of every image. own: as the base's head has it, else plain"},
+      {"",
+       "labels",
+       &T::labels,
+       0,
+       0,
+       {},
+       "The classes of a head, in order. none: those of the base's head, else the names in "
+       "train_file, sorted"},
+      {"",
+       "pos_weight",
+       &T::pos_weight,
+       0,
+       0,
+       {},
+       "What a yes counts in the loss of a head: none (1), balanced (no's for each yes of "
+       "train_file), or a number for each class"},
+      {"",
+       "thresholds",
+       &T::thresholds,
+       0,
+       0,
+       {"youden", "f1", "none"},
+       "From which score on galen classify calls a class present, chosen on eval_file: the largest "
+       "sensitivity + specificity, the largest F1, or none (0.5)"},
       {"",
        "per_device_train_batch_size",
        &T::per_device_train_batch_size,
@@ -395,13 +445,13 @@ std::string DescribeOptions(bool markdown) {
   std::string text = markdown ? "| option | default | allowed | |\n|---|---|---|---|\n" : "";
   for (const OptionRow& row : OptionRows()) {
     if (markdown) {
-      text += "| `" + FullName(row) + "` | " + ValueText(row, defaults) + " | " + Allowed(row) +
+      text += "| `" + OptionName(row) + "` | " + OptionText(row, defaults) + " | " + Allowed(row) +
               " | " + row.help + " |\n";
       continue;
     }
     char line[256];
-    std::snprintf(line, sizeof(line), "%-30s %-12s %s", FullName(row).c_str(),
-                  ValueText(row, defaults).c_str(), Allowed(row).c_str());
+    std::snprintf(line, sizeof(line), "%-30s %-12s %s", OptionName(row).c_str(),
+                  OptionText(row, defaults).c_str(), Allowed(row).c_str());
     text += line + std::string("\n    ") + row.help + "\n";
   }
   return text;
@@ -411,11 +461,11 @@ Status SetOption(const std::string& name, const std::vector<std::string>& values
                  TrainOptions* options) {
   std::vector<std::string> names;
   for (const OptionRow& row : OptionRows()) {
-    if (FullName(row) == name) {
+    if (OptionName(row) == name) {
       if (*row.section != '\0') options->lora.enabled = true;
       return Set(row, values, options);
     }
-    names.push_back(FullName(row));
+    names.push_back(OptionName(row));
   }
   const std::string nearest = NearestName(name, names);
   return InvalidArgument("unknown option \"" + name + "\"" +
@@ -448,6 +498,7 @@ Status CheckTrainOptions(const TrainOptions& o) {
     return InvalidArgument("image_fit: " + o.image_fit +
                            " keeps the pixels of images; leave image_tokens out");
   }
+  RETURN_IF_ERROR(CheckTask(o));
   if (o.lora.use_dora && o.lora.lora_dropout > 0) {
     return InvalidArgument("lora.use_dora and lora.lora_dropout do not go together here");
   }

@@ -26,6 +26,7 @@ struct LoraOptions {
 };
 
 struct TrainOptions {
+  std::string task = "language";  // language, classification, contrastive
   std::string model;
   std::string output_dir;
   std::string chat_template;        // empty: the model's own
@@ -36,9 +37,16 @@ struct TrainOptions {
   std::string on_long_sample = "skip";  // skip, truncate, error
   int64_t max_seq_length = 1024;
   bool packing = false;
-  int64_t image_tokens = 0;         // of each image; 0: the model's number
-  std::string image_fit = "page";   // page, part, strip
-  bool freeze_vision_tower = true;  // projector included
+  int64_t image_tokens = 0;           // of each image; 0: the model's number
+  std::string image_fit = "page";     // page, part, strip
+  bool freeze_vision_tower = true;    // projector included
+  int64_t train_last_layers = 0;      // of each tower that is trained; 0: all, and what is below
+  std::string preprocessing = "own";  // own, plain, pad_to_square, center_crop
+
+  // Of a classification head.
+  std::vector<std::string> labels;                 // empty: the base's, or those of the data
+  std::vector<std::string> pos_weight = {"none"};  // none, balanced, or a number for each label
+  std::string thresholds = "youden";               // youden, f1, none
 
   int64_t per_device_train_batch_size = 1;
   int64_t gradient_accumulation_steps = 1;
@@ -74,6 +82,12 @@ struct TrainOptions {
 
   LoraOptions lora;
 };
+
+// The option's value as text: what DescribeOptions prints.
+struct OptionRow;
+std::string OptionText(const OptionRow& row, const TrainOptions& options);
+// "lora.r", "seed".
+std::string OptionName(const OptionRow& row);
 
 // One option: where it lives, and what documentation says.
 struct OptionRow {

@@ -22,15 +22,6 @@ constexpr double kInitializerRange = 0.02;  // transformers' default
 // In [0, 1), from 53 bits.
 double Uniform(uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }
 
-// Box and Muller.
-void FillNormal(uint64_t key, double deviation, std::vector<float>* values) {
-  for (size_t i = 0; i < values->size(); ++i) {
-    const double radius = std::sqrt(-2 * std::log1p(-Uniform(Mix64(key + 2 * i))));
-    const double angle = 2 * std::numbers::pi * Uniform(Mix64(key + 2 * i + 1));
-    (*values)[i] = static_cast<float>(deviation * radius * std::cos(angle));
-  }
-}
-
 void FillUniform(uint64_t key, double bound, std::vector<float>* values) {
   for (size_t i = 0; i < values->size(); ++i) {
     (*values)[i] = static_cast<float>((2 * Uniform(Mix64(key + i)) - 1) * bound);
@@ -57,7 +48,7 @@ class Maker {
       if (spec.is_vector()) {
         FillVector(spec, &values);
       } else {
-        FillNormal(key_, initializer_range_, &values);
+        FillNormal(key_, initializer_range_, values);
       }
     }
   }
@@ -73,11 +64,11 @@ class Maker {
                       : ShapeOf(spec);
       std::vector<float>& values = Add(spec.name, std::move(shape));
       if (positions) {
-        FillNormal(key_, 1 / std::sqrt(hidden), &values);
+        FillNormal(key_, 1 / std::sqrt(hidden), values);
       } else if (spec.is_vector()) {
         FillVector(spec, &values);
       } else if (patches || spec.transposed) {
-        FillNormal(key_, 1 / std::sqrt(static_cast<double>(spec.cols)), &values);
+        FillNormal(key_, 1 / std::sqrt(static_cast<double>(spec.cols)), values);
       } else {
         FillUniform(key_, std::sqrt(6.0 / static_cast<double>(spec.rows + spec.cols)), &values);
       }
@@ -136,6 +127,15 @@ Status CheckMemory(const std::vector<ParamSpec>& text, const std::vector<ParamSp
 }
 
 }  // namespace
+
+// Box and Muller.
+void FillNormal(uint64_t key, double deviation, std::span<float> values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    const double radius = std::sqrt(-2 * std::log1p(-Uniform(Mix64(key + 2 * i))));
+    const double angle = 2 * std::numbers::pi * Uniform(Mix64(key + 2 * i + 1));
+    values[i] = static_cast<float>(deviation * radius * std::cos(angle));
+  }
+}
 
 Status WriteRandomModel(const std::string& source, uint64_t seed, const std::string& directory) {
   ASSIGN_OR_RETURN(const HfConfig hf, HfConfig::Open(source));

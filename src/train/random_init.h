@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "base/status.h"
@@ -23,5 +24,8 @@ namespace galen {
 // projector: zeros there let no gradient through to the tower, and LeCun's truncation of the patch
 // embedding is left out.
 Status WriteRandomModel(const std::string& source, uint64_t seed, const std::string& directory);
+
+// Fills `values` with a normal distribution of mean 0; value i depends on the key and i alone.
+void FillNormal(uint64_t key, double deviation, std::span<float> values);
 
 }  // namespace galen

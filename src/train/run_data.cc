@@ -8,15 +8,14 @@
 
 namespace galen {
 
-Result<std::unique_ptr<RunData>> RunData::Open(
-    const ModelFiles& files, const TrainOptions& options, ThreadPool& pool,
-    const std::function<bool(int64_t done, int64_t of)>& progress) {
+Result<std::unique_ptr<RunData>> RunData::Open(const ModelFiles& files, const TrainOptions& options,
+                                               ThreadPool& pool, const ReadProgress& progress) {
   std::unique_ptr<RunData> data(new RunData(files, options, pool));
   RETURN_IF_ERROR(data->Read(progress));
   return data;
 }
 
-Status RunData::Read(const std::function<bool(int64_t done, int64_t of)>& progress) {
+Status RunData::Read(const ReadProgress& progress) {
   ASSIGN_OR_RETURN(encoder_, ExampleEncoder::Create(files_, o_.chat_template));
   DataSources sources;
   sources.encoder = &*encoder_;
@@ -58,8 +57,7 @@ void RunData::AddLargest(StepShape* shape) const {
 }
 
 Status RunData::Freeze(const KernelTable& kernels, Compute compute, int64_t available,
-                       const std::function<bool(int64_t done, int64_t of)>& progress,
-                       std::string* note) {
+                       const ReadProgress& progress, std::string* note) {
   if (!images_.has_value() || images_->paths().empty()) return OkStatus();
   FrozenImagesSetup setup;
   setup.files = &files_;
@@ -117,15 +115,7 @@ Result<FlatBatch> RunData::Gather(const TrainData& data, const std::vector<int64
 }
 
 std::string RunData::NameExamples(const std::vector<int64_t>& examples) const {
-  constexpr size_t kNamed = 4;
-  std::string text;
-  for (size_t i = 0; i < std::min(examples.size(), kNamed); ++i) {
-    text += (i == 0 ? "" : ", ") + train_->data.Name(examples[i]);
-  }
-  if (examples.size() > kNamed) {
-    text += " and " + std::to_string(examples.size() - kNamed) + " more";
-  }
-  return text;
+  return NameSome(examples, [this](int64_t i) { return train_->data.Name(i); });
 }
 
 }  // namespace galen

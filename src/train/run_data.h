@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,9 +23,8 @@ struct DataPart {
 class RunData {
  public:
   // files, options and pool must outlive the result. progress: as DataSources.
-  static Result<std::unique_ptr<RunData>> Open(
-      const ModelFiles& files, const TrainOptions& options, ThreadPool& pool,
-      const std::function<bool(int64_t done, int64_t of)>& progress);
+  static Result<std::unique_ptr<RunData>> Open(const ModelFiles& files, const TrainOptions& options,
+                                               ThreadPool& pool, const ReadProgress& progress);
 
   // Has the options' batches changed: plans them anew.
   void PlanBatches();
@@ -40,7 +38,7 @@ class RunData {
   // Makes the vectors of images by a frozen tower; nothing where there are no images. Gather needs
   // them unless it is asked for pixels. note: what to tell people, or empty.
   Status Freeze(const KernelTable& kernels, Compute compute, int64_t available,
-                const std::function<bool(int64_t done, int64_t of)>& progress, std::string* note);
+                const ReadProgress& progress, std::string* note);
 
   // One forward pass. pixels: for a tower that is part of it. key: of the places of parts of pages.
   Result<FlatBatch> Gather(const TrainData& data, const std::vector<int64_t>& examples, bool pixels,
@@ -51,7 +49,7 @@ class RunData {
  private:
   RunData(const ModelFiles& files, const TrainOptions& options, ThreadPool& pool)
       : files_(files), o_(options), pool_(pool) {}
-  Status Read(const std::function<bool(int64_t done, int64_t of)>& progress);
+  Status Read(const ReadProgress& progress);
   Status AddImages(const TrainExample& example, bool pixels, uint64_t key, FlatBatch* batch) const;
 
   const ModelFiles& files_;

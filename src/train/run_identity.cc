@@ -31,8 +31,7 @@ const std::set<std::string>& Free() {
 Json RunIdentity(const TrainOptions& options, const DataReport& data, int64_t total_steps) {
   Json json;
   for (const OptionRow& row : OptionRows()) {
-    const std::string name =
-        (*row.section == '\0' ? "" : std::string(row.section) + ".") + row.name;
+    const std::string name = OptionName(row);
     if (Free().count(name) != 0) continue;
     std::visit(
         [&](auto field) {
@@ -50,6 +49,7 @@ Json RunIdentity(const TrainOptions& options, const DataReport& data, int64_t to
   json["tokens of all examples"] = data.tokens;
   json["labels of all examples"] = data.labels;
   json["images of all examples"] = data.images;
+  for (const ClassCount& c : data.classes) json["classes"].push_back(c.name);
   return json;
 }
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/json.h"
+#include "train/data_report.h"
 #include "train/options.h"
-#include "train/train_data.h"
 
 namespace galen {
 

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <cstring>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include "base/files.h"
 #include "base/json.h"
@@ -47,23 +49,24 @@ Status RunLog::Stepped(const StepReport& r) {
                      {"seconds", r.seconds}, {"learning_rate", r.learning_rate}};
   RETURN_IF_ERROR(Append(json.dump()));
   if (!events_.has_value()) return OkStatus();
-  return events_->Add(r.step, {{"train/loss", r.loss},
-                               {"train/grad_norm", r.grad_norm},
-                               {"train/learning_rate", r.learning_rate},
-                               {"train/tokens_per_second",
-                                static_cast<double>(r.tokens) / std::max(r.seconds, 1e-9)}});
+  return events_->Add(
+      r.step, {{"train/loss", r.loss},
+               {"train/grad_norm", r.grad_norm},
+               {"train/learning_rate", r.learning_rate},
+               {std::string("train/") + (r.unit == std::string("tok") ? "tokens" : "images") +
+                    "_per_second",
+                static_cast<double>(r.tokens) / std::max(r.seconds, 1e-9)}});
 }
 
 Status RunLog::Evaluated(const EvalReport& r) {
-  const Json json = {{"step", r.step},
-                     {"eval_loss", r.loss},
-                     {"eval_labels", r.labels},
-                     {"eval_exact", r.exact},
-                     {"best", r.best}};
-  RETURN_IF_ERROR(Append(json.dump()));
-  return events_.has_value()
-             ? events_->Add(r.step, {{"eval/loss", r.loss}, {"eval/exact", r.exact}})
-             : OkStatus();
+  RETURN_IF_ERROR(Append(r.ToJson().dump()));
+  if (!events_.has_value()) return OkStatus();
+  std::vector<std::pair<std::string, double>> scalars = {{"eval/loss", r.loss}};
+  if (r.exact.has_value()) scalars.emplace_back("eval/exact", *r.exact);
+  if (const auto mean = r.mean_auroc(); mean.has_value()) {
+    scalars.emplace_back("eval/mean_auroc", *mean);
+  }
+  return events_->Add(r.step, scalars);
 }
 
 }  // namespace galen

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 #include "ops/head_loss.h"
-#include "ops/tape.h"
 
 namespace galen {
 
@@ -13,17 +11,6 @@ Result<StepRunner> StepRunner::Create(const CausalLM& model, const StepRunnerOpt
                                       int64_t arena_bytes) {
   ASSIGN_OR_RETURN(Arena arena, Arena::Create(arena_bytes));
   return StepRunner(&model, options, std::move(arena));
-}
-
-ExecContext StepRunner::Context() {
-  ExecContext ctx;
-  ctx.kernels = options_.kernels;
-  ctx.pool = options_.pool;
-  ctx.arena = &arena_;
-  ctx.compute = options_.compute;
-  ctx.recompute = options_.recompute;
-  ctx.batch_invariant = true;
-  return ctx;
 }
 
 Batch StepRunner::WithImages(ExecContext& ctx, const FlatBatch& batch) {
@@ -71,25 +58,16 @@ Batch StepRunner::WithImages(ExecContext& ctx, const FlatBatch& batch) {
 
 double StepRunner::Loss(const FlatBatch& batch, double divisor, bool backward,
                         uint64_t dropout_key) {
-  arena_.Rewind(0);
-  ExecContext ctx = Context();
+  ExecContext ctx = NewPass(options_, &arena_);
   ctx.dropout_key = dropout_key;
-  Tape tape;
-  if (backward) ctx.tape = &tape;
-  const Tensor x = model_->Hidden(ctx, WithImages(ctx, batch));
-  if (x.empty()) return 0;
-  const Tensor loss = HeadCrossEntropy(ctx, x, head(), batch.targets, divisor);
-  const double value = *loss.f32();
-  if (backward && std::isfinite(value)) {
-    GradMap grads(&arena_);
-    tape.Backward(ctx, loss, grads);
-  }
-  return value;
+  return LossOf(ctx, backward, [&](ExecContext& c) {
+    const Tensor x = model_->Hidden(c, WithImages(c, batch));
+    return x.empty() ? x : HeadCrossEntropy(c, x, head(), batch.targets, divisor);
+  });
 }
 
 double StepRunner::Evaluate(const FlatBatch& batch, int64_t* exact) {
-  arena_.Rewind(0);
-  ExecContext ctx = Context();
+  ExecContext ctx = NewPass(options_, &arena_);
   ctx.recompute = false;  // nothing is computed again: the fastest form
   const Tensor x = model_->Hidden(ctx, WithImages(ctx, batch));
   std::vector<uint8_t> correct(batch.targets.size());
@@ -107,20 +85,11 @@ double StepRunner::Evaluate(const FlatBatch& batch, int64_t* exact) {
 }
 
 std::string StepRunner::FirstBadActivation(const FlatBatch& batch) {
-  arena_.Rewind(0);
-  ExecContext ctx = Context();
-  std::string first;
-  const std::function<void(std::string_view, const Tensor&)> observer = [&](std::string_view name,
-                                                                            const Tensor& x) {
-    const float* begin = x.f32();
-    const bool finite =
-        std::all_of(begin, begin + x.num_elements(), [](float v) { return std::isfinite(v); });
-    if (first.empty() && !finite) first = name;
-  };
-  ctx.observer = &observer;
-  const Tensor x = model_->Hidden(ctx, WithImages(ctx, batch));
+  ExecContext ctx = NewPass(options_, &arena_);
+  Tensor x;
+  const std::string first =
+      FirstBadOf(ctx, [&](ExecContext& c) { x = model_->Hidden(c, WithImages(c, batch)); });
   if (!first.empty() || x.empty()) return first;
-  ctx.observer = nullptr;
   const Tensor loss = HeadCrossEntropy(ctx, x, head(), batch.targets, 1.0);
   return std::isfinite(*loss.f32()) ? "" : "logits";
 }

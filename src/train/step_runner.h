@@ -9,14 +9,11 @@
 #include "models/vision/image_processor.h"
 #include "tensor/arena.h"
 #include "train/collator.h"
+#include "train/pass.h"
 
 namespace galen {
 
-struct StepRunnerOptions {
-  const KernelTable* kernels = nullptr;
-  ThreadPool* pool = nullptr;
-  Compute compute = Compute::kBf16;
-  bool recompute = false;
+struct StepRunnerOptions : TrainPass {
   // Of a tower that is trained or adapted; null: images of batches bring their vectors.
   const ImageTower* tower = nullptr;
   const ImageProcessor* processor = nullptr;
@@ -45,7 +42,6 @@ class StepRunner {
  private:
   StepRunner(const CausalLM* model, const StepRunnerOptions& options, Arena arena)
       : model_(model), options_(options), arena_(std::move(arena)) {}
-  ExecContext Context();
   const Weight& head() const { return options_.head == nullptr ? model_->head() : *options_.head; }
   // The batch with the vectors of its images.
   Batch WithImages(ExecContext& ctx, const FlatBatch& batch);

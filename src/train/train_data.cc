@@ -1,14 +1,12 @@
 #include "train/train_data.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
+
+#include "train/read_image.h"
 
 namespace galen {
 namespace {
-
-constexpr size_t kMaxNotes = 20;
-constexpr int64_t kLinesAtOnce = 64;
 
 int32_t CountLabels(const EncodedChat& chat) {
   // The first token is never predicted.
@@ -36,10 +34,6 @@ bool Cut(EncodedChat* chat, int64_t most) {
 
 }  // namespace
 
-void TrainData::Note(std::string note) {
-  if (report_.notes.size() < kMaxNotes) report_.notes.push_back(std::move(note));
-}
-
 Result<TrainExample> TrainData::EncodeLine(int64_t line, bool pixels) const {
   ASSIGN_OR_RETURN(Conversation conversation, lines_.Read(line));
   if (!conversation.images.empty() && sources_.images == nullptr) {
@@ -49,8 +43,8 @@ Result<TrainExample> TrainData::EncodeLine(int64_t line, bool pixels) const {
   for (size_t i = 0; i < conversation.images.size(); ++i) {
     const std::string& named = conversation.images[i];
     const std::string where = lines_.Name(line) + ": image " + std::to_string(i + 1);
-    if (named.empty() || named.starts_with("data:") || named.find("://") != std::string::npos) {
-      return InvalidArgument(where + " is no path of a file");
+    if (const Status path = CheckImagePath(named); !path.ok()) {
+      return InvalidArgument(where + " " + path.message());
     }
     const std::string path = lines_.PathOf(line, named);
     const PreparedViews* known = sources_.images->Find(path);
@@ -81,7 +75,7 @@ Status TrainData::Inspect(int64_t line, Result<TrainExample> example, const Trai
   if (!bad.ok()) {
     if (options.on_bad_sample == "error") return bad;
     ++report_.bad;
-    Note(bad.message());
+    report_.Note(bad.message());
     return OkStatus();
   }
   EncodedChat& chat = example->chat;
@@ -93,13 +87,13 @@ Status TrainData::Inspect(int64_t line, Result<TrainExample> example, const Trai
     const bool whole_images = Cut(&chat, max_tokens_);
     if (options.on_long_sample == "skip" || CountLabels(chat) == 0 || !whole_images) {
       ++report_.too_long;
-      Note(what + (options.on_long_sample == "skip" ? ""
-                   : whole_images                   ? ", and its answer begins behind that"
-                                                    : ", and an image lies across that"));
+      report_.Note(what + (options.on_long_sample == "skip" ? ""
+                           : whole_images                   ? ", and its answer begins behind that"
+                                                            : ", and an image lies across that"));
       return OkStatus();
     }
     ++report_.truncated;
-    Note(what + ": cut");
+    report_.Note(what + ": cut");
   }
   ExampleInfo info{line, static_cast<int32_t>(chat.tokens.size()), CountLabels(chat), 0,
                    static_cast<int32_t>(chat.places.size())};
@@ -121,23 +115,12 @@ Result<TrainData> TrainData::Open(const std::vector<std::string>& paths, const D
   ASSIGN_OR_RETURN(JsonLines lines, JsonLines::Open(paths));
   TrainData data(std::move(lines), sources, options.max_seq_length);
   const int64_t size = data.report_.lines = data.lines_.size();
-  for (int64_t first = 0; first < size; first += kLinesAtOnce) {
-    if (sources.progress != nullptr && !sources.progress(first, size)) {
-      return Cancelled("stopped while the data were read");
-    }
-    const int64_t count = std::min(kLinesAtOnce, size - first);
-    std::vector<std::optional<Result<TrainExample>>> examples(static_cast<size_t>(count));
-    WorkQueue queue(count, 1);
-    sources.pool->Run([&](int) {
-      for (int64_t i, end; queue.Next(&i, &end);) {
-        examples[static_cast<size_t>(i)].emplace(data.EncodeLine(first + i, false));
-      }
-    });
-    for (int64_t i = 0; i < count; ++i) {
-      RETURN_IF_ERROR(
-          data.Inspect(first + i, *std::move(examples[static_cast<size_t>(i)]), options));
-    }
-  }
+  RETURN_IF_ERROR(ReadLines<TrainExample>(
+      size, *sources.pool, sources.progress,
+      [&](int64_t line) { return data.EncodeLine(line, false); },
+      [&](int64_t line, Result<TrainExample> example) {
+        return data.Inspect(line, std::move(example), options);
+      }));
   data.report_.used = static_cast<int64_t>(data.examples_.size());
   if (data.examples_.empty()) {
     return InvalidArgument("none of the " + std::to_string(data.report_.lines) + " lines of " +

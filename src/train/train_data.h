@@ -3,14 +3,15 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "base/threads.h"
 #include "data/json_lines.h"
+#include "train/data_report.h"
 #include "train/example_encoder.h"
 #include "train/options.h"
+#include "train/read_lines.h"
 #include "train/train_images.h"
 
 namespace galen {
@@ -21,19 +22,6 @@ struct ExampleInfo {
   int32_t labels = 0;   // tokens that count in the loss
   int32_t patches = 0;  // of images
   int32_t views = 0;
-};
-
-// What became of the lines.
-struct DataReport {
-  int64_t lines = 0;
-  int64_t used = 0;
-  int64_t bad = 0;       // left out: broken, without an answer or an image, refused by the template
-  int64_t too_long = 0;  // left out
-  int64_t truncated = 0;  // used without their ends
-  int64_t tokens = 0;
-  int64_t labels = 0;
-  int64_t images = 0;              // places of images in examples
-  std::vector<std::string> notes;  // the first lines that were left out or cut, and why
 };
 
 // An example as it goes into a batch.
@@ -49,7 +37,7 @@ struct DataSources {
   TrainImages* images = nullptr;  // null: images cannot be learned from, and no_images says why
   Status no_images;
   ThreadPool* pool = nullptr;
-  std::function<bool(int64_t done, int64_t of)> progress;  // may be empty; false: stop
+  ReadProgress progress;
 };
 
 class TrainData {
@@ -72,7 +60,6 @@ class TrainData {
       : lines_(std::move(lines)), sources_(sources), max_tokens_(max_tokens) {}
   Result<TrainExample> EncodeLine(int64_t line, bool pixels) const;
   Status Inspect(int64_t line, Result<TrainExample> example, const TrainOptions& options);
-  void Note(std::string note);
 
   JsonLines lines_;
   DataSources sources_;

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "data/shuffle.h"
-#include "media/image/decode.h"
+#include "train/read_image.h"
 
 namespace galen {
 
@@ -23,27 +23,20 @@ Result<TrainImages> TrainImages::Create(const ModelFiles& files, const TrainOpti
 }
 
 Result<PreparedViews> TrainImages::Read(const std::string& path) const {
-  Result<Image> image = ReadImage(path);
-  if (!image.ok()) {
-    // Names of files may be names of patients.
-    std::string what = image.status().message();
-    for (size_t at; (at = what.find(path)) != std::string::npos;) what.replace(at, path.size(), "");
-    if (what.starts_with(": ")) what.erase(0, 2);
-    return Status(image.status().code(), what);
-  }
-  if (!parts_) return processor_->Prepare(*image, options_);
+  ASSIGN_OR_RETURN(Image image, ReadUnnamedImage(path));
+  if (!parts_) return processor_->Prepare(image, options_);
   const int64_t patch = shape_->config().patch_size;
   PreparedImage view;
-  view.grid = {image->height / patch, image->width / patch};
-  if (image->height % patch != 0 || image->width % patch != 0) {
+  view.grid = {image.height / patch, image.width / patch};
+  if (image.height % patch != 0 || image.width % patch != 0) {
     return InvalidArgument(
-        "an image of " + std::to_string(image->width) + " x " + std::to_string(image->height) +
+        "an image of " + std::to_string(image.width) + " x " + std::to_string(image.height) +
         " pixels; with image_fit: part and strip its sides are multiples of a patch of " +
         std::to_string(patch));
   }
   RETURN_IF_ERROR(shape_->CheckPart(view.grid));
   view.tokens = shape_->Tokens(view.grid);
-  view.pixels = *std::move(image);
+  view.pixels = std::move(image);
   PreparedViews views;
   views.push_back(std::move(view));
   return views;

@@ -64,34 +64,46 @@ int64_t TrainArenaBytes(const ModelConfig& c, const KernelTable& kernels, int th
   return fixed + kept + std::max(way_back + work, head) + (int64_t{4} << 20);
 }
 
-int64_t TowerTrainArenaBytes(const VisionConfig& c, const KernelTable& kernels, int threads,
-                             const StepShape& shape) {
-  const int64_t t = shape.patches, hidden = c.hidden_size, inner = c.intermediate_size;
-  const int64_t layers = c.num_hidden_layers;
+int64_t EncoderTrainArenaBytes(const EncoderTrainShape& s, const KernelTable& kernels,
+                               int threads) {
+  const int64_t t = s.rows, hidden = s.hidden, inner = s.inner, layers = s.layers;
   // Outputs of the ops of a block, as in EncoderStack::ArenaBytes; log-sum-exp and records.
-  const int64_t block =
-      t * (13 * hidden + 3 * inner + c.num_attention_heads + shape.tower_adapter_floats) * kFloat +
-      64 * 1024 + shape.views * 512;
-  const int64_t kept = shape.recompute ? layers * t * hidden * kFloat + block : layers * block;
+  const int64_t block = t * (13 * hidden + 3 * inner + s.heads + s.adapter_floats) * kFloat +
+                        64 * 1024 + s.segments * 512;
+  const int64_t kept = s.recompute ? layers * t * hidden * kFloat + block : layers * block;
   const int64_t way_back = block + layers * t * hidden * kFloat;
-  // Patches, their embeddings with positions and after the last norm, pooled and projected tokens;
-  // the gradients of all that.
-  const int64_t fixed =
-      t * (c.patch_values() + 8 * hidden + 2 * c.projection_dim) * kFloat + shape.views * 512;
-  const int64_t widest = std::max({hidden, inner, c.patch_values(), c.projection_dim});
+  // Rows that come in, with positions and after the last norm, and what is made of them; the
+  // gradients of all that.
+  const int64_t fixed = t * (s.in + 8 * hidden + 2 * s.out) * kFloat + s.segments * 512;
+  const int64_t widest = std::max({hidden, inner, s.in, s.out});
   const int64_t operand = kernels.linear_operand_bytes(LinearPlan::kF32Panels, t, widest);
   int64_t scratch =
       std::max(kernels.linear_scratch_bytes(LinearPlan::kF32Panels, t, widest), int64_t{4} << 20);
   if (kernels.linear_backward_bf16_scratch_bytes != nullptr) {
     scratch = std::max(scratch, kernels.linear_backward_bf16_scratch_bytes(t));
   }
-  const AttentionShape attention{
-      c.num_attention_heads, c.num_attention_heads, c.head_dim(), 1.0f, 0, KvType::kF32};
-  const int64_t longest = std::min(t, c.max_patches());
+  const AttentionShape attention{s.heads, s.heads, hidden / s.heads, 1.0f, 0, KvType::kF32};
   const int64_t work = 3 * operand +
-                       threads * (scratch + VarlenAttentionBytes(kernels, attention, longest)) +
+                       threads * (scratch + VarlenAttentionBytes(kernels, attention, s.longest)) +
                        t * widest * kFloat + LinearWeightGradientBytes(kernels, threads, t, widest);
   return fixed + kept + way_back + work + (int64_t{4} << 20);
+}
+
+int64_t TowerTrainArenaBytes(const VisionConfig& c, const KernelTable& kernels, int threads,
+                             const StepShape& shape) {
+  EncoderTrainShape s;
+  s.rows = shape.patches;
+  s.segments = shape.views;
+  s.longest = std::min(shape.patches, c.max_patches());
+  s.in = c.patch_values();
+  s.hidden = c.hidden_size;
+  s.inner = c.intermediate_size;
+  s.layers = c.num_hidden_layers;
+  s.heads = c.num_attention_heads;
+  s.out = c.projection_dim;
+  s.adapter_floats = shape.tower_adapter_floats;
+  s.recompute = shape.recompute;
+  return EncoderTrainArenaBytes(s, kernels, threads);
 }
 
 }  // namespace galen

@@ -40,7 +40,18 @@ struct StepShape {
 // Upper bound of what one step takes from the arena, forward and back, without the tower.
 int64_t TrainArenaBytes(const ModelConfig& config, const KernelTable& kernels, int threads,
                         const StepShape& shape);
-// What the tower adds to that.
+// Rows through a stack of encoder blocks, in segments that see each other.
+struct EncoderTrainShape {
+  int64_t rows = 0, segments = 0, longest = 0;
+  int64_t in = 0, hidden = 0, inner = 0, layers = 0, heads = 0;
+  int64_t out = 0;             // width of what is made of the rows
+  int64_t adapter_floats = 0;  // for each row and layer
+  bool recompute = false;
+};
+// Upper bound of what that takes, forward and back.
+int64_t EncoderTrainArenaBytes(const EncoderTrainShape& shape, const KernelTable& kernels,
+                               int threads);
+// What the tower adds to TrainArenaBytes.
 int64_t TowerTrainArenaBytes(const VisionConfig& config, const KernelTable& kernels, int threads,
                              const StepShape& shape);
 

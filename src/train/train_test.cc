@@ -58,6 +58,11 @@ TEST(Options, MistakesAreNamedWithTheirLine) {
   has(error("seed: [1, 2]", {}), "a.yaml:4");
   has(error("a: [", {}), "a.yaml:");
   has(error("", {"packing"}), "--set wants NAME=VALUE");
+  has(error("task: contrastive\npacking: true", {}),
+      "packing is of task: language; leave it out with task: contrastive");
+  has(error("pos_weight: [1, 2]", {}), "pos_weight is of task: classification");
+  has(error("task: classification\nlora:\n  r: 2", {}), "lora: is of task: language");
+  has(error("task: classification\ntrain_last_layers: 2", {}), "freeze_vision_tower: false");
   has(error("", {"weight_decay=-1"}), "--set: weight_decay is \"-1\"");
   has(error("early_stopping_patience: 2", {}), "eval_file");
 }

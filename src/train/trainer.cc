@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <fstream>
 #include <memory>
-#include <optional>
-#include <sstream>
+#include <utility>
 
 #include "base/files.h"
 #include "base/json.h"
@@ -15,27 +13,17 @@
 #include "train/adamw.h"
 #include "train/atomic_directory.h"
 #include "train/checkpoint_files.h"
-#include "train/made_data.h"
 #include "train/random_init.h"
-#include "train/run_data.h"
 #include "train/run_identity.h"
 #include "train/run_log.h"
 #include "train/schedule.h"
-#include "train/step_runner.h"
-#include "train/train_flops.h"
-#include "train/train_model.h"
+#include "train/train_task.h"
 
 namespace galen {
 namespace {
 
 double Now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-constexpr uint64_t kEvalKey = 0x6576616c;  // of places of parts of pages: the same each time
-
-Compute ComputeOf(const TrainOptions& o) {
-  return o.compute == "fp32" ? Compute::kFp32 : Compute::kBf16;
 }
 
 class Run {
@@ -54,17 +42,13 @@ class Run {
     if (events_.note != nullptr) events_.note(text);
   }
 
-  Status ReadData();
   void ReportData() const;
-  TrainModelOptions ModelSetup();
-  Status PlanMemory(const ModelConfig& config, const TrainMemory& memory,
-                    const std::vector<TrainParam>& params, const AdapterFloats& floats);
+  void SetMemory(const TrainMemory& memory, const std::vector<TrainParam>& params);
   Result<TrainMemory> PlanFor(const TrainOptions& options);
   Status Fit();
   int64_t Available() const;
   Status OpenModelAndOptimiser();
-  Status Admit(const ModelConfig& config, const TrainMemory& memory,
-               const std::vector<TrainParam>& params, const AdapterFloats& floats);
+  Status Admit(const TrainMemory& memory, const std::vector<TrainParam>& params);
   Status CheckBegun() const;
   Status Resume();
   void PlanSteps();
@@ -72,8 +56,7 @@ class Run {
   Status Loop();
   // Gathers gradients of step `step` (from 0).
   Result<StepReport> Step(int64_t step);
-  Status BadLoss(int64_t step, const FlatBatch& batch, const std::vector<int64_t>& examples,
-                 double loss);
+  Status BadLoss(int64_t step, const TaskBatch& batch, double loss);
   Status BadGradient(int64_t step) const;
   // *stop: early stopping says that this was the last step.
   Status Evaluate(int64_t step, bool* stop);
@@ -85,15 +68,9 @@ class Run {
   const TrainEvents& events_;
   const KernelTable* kernels_ = nullptr;
   std::unique_ptr<ThreadPool> pool_;
-  ModelFiles files_;
-  std::unique_ptr<RunData> data_;
-  MadeData made_;  // of a dry run
-  bool train_tower_ = false;
-  std::unique_ptr<TrainModel> model_;
-  std::optional<StepRunner> runner_;
+  std::unique_ptr<TrainTask> task_;
   AdamW optimiser_;
   TrainMemory memory_;
-  int64_t arena_bytes_ = 0;
   int64_t steps_per_epoch_ = 0, total_steps_ = 0, warmup_ = 0;
   TrainerState state_;
   int64_t saved_step_ = -1;
@@ -101,43 +78,13 @@ class Run {
   TrainSummary summary_;
 };
 
-Status Run::ReadData() {
-  if (dry()) {
-    ASSIGN_OR_RETURN(made_, MadeData::Create(files_, o_, train_tower_));
-    return OkStatus();
-  }
-  ASSIGN_OR_RETURN(data_, RunData::Open(files_, o_, *pool_, events_.reading));
-  return OkStatus();
-}
-
 void Run::ReportData() const {
-  if (dry() || events_.data == nullptr) return;
-  const DataPart* eval = data_->eval();
-  events_.data(data_->train().data.report(), eval == nullptr ? nullptr : &eval->data.report());
+  if (!dry() && events_.data != nullptr) events_.data(task_->train_report(), task_->eval_report());
 }
 
-// The largest batch that can come decides what activations need.
-Status Run::PlanMemory(const ModelConfig& config, const TrainMemory& memory,
-                       const std::vector<TrainParam>& params, const AdapterFloats& floats) {
-  StepShape shape;
-  shape.recompute = o_.gradient_checkpointing;
-  shape.adapter_floats = floats.per_token;
-  shape.tower_adapter_floats = floats.per_patch;
-  if (dry()) {
-    made_.AddLargest(&shape);
-  } else {
-    data_->AddLargest(&shape);
-  }
+void Run::SetMemory(const TrainMemory& memory, const std::vector<TrainParam>& params) {
   memory_ = memory;
   memory_.optimiser = AdamW::StateBytes(params, o_.optim == "adamw_8bit");
-  arena_bytes_ = TrainArenaBytes(config, *kernels_, pool_->size(), shape);
-  if (train_tower_ && shape.patches > 0) {
-    arena_bytes_ += TowerTrainArenaBytes(files_.vision, *kernels_, pool_->size(), shape);
-  }
-  memory_.activations = arena_bytes_;
-  // Vectors or pixels of a batch's images, beside the arena.
-  if (shape.views > 0) memory_.activations += shape.tokens * config.hidden_size * 4;
-  return OkStatus();
 }
 
 int64_t Run::Available() const {
@@ -150,20 +97,14 @@ Result<TrainMemory> Run::PlanFor(const TrainOptions& options) {
   const bool other_data =
       options.max_seq_length != o_.max_seq_length || options.image_tokens != o_.image_tokens;
   o_ = options;
-  if (dry() || other_data) {
-    RETURN_IF_ERROR(ReadData());
-  } else {
-    data_->PlanBatches();
-  }
+  RETURN_IF_ERROR(other_data ? task_->ReadData(events_.reading) : task_->PlanBatches());
   bool planned = false;
-  TrainModelOptions setup = ModelSetup();
-  setup.admit = [&](const ModelConfig& config, const TrainMemory& memory,
-                    const std::vector<TrainParam>& params, const AdapterFloats& floats) {
-    RETURN_IF_ERROR(PlanMemory(config, memory, params, floats));
-    planned = true;
-    return Cancelled("this is a plan only");
-  };
-  const Status status = OpenTrainModel(setup).status();
+  const Status status =
+      task_->Open([&](const TrainMemory& memory, const std::vector<TrainParam>& params) {
+        SetMemory(memory, params);
+        planned = true;
+        return Cancelled("this is a plan only");
+      });
   if (!planned) return status;
   return memory_;
 }
@@ -176,8 +117,7 @@ Status Run::Fit() {
     return ResourceExhausted("--fit: the program with tokenizer and data holds " +
                              FormatBytes(held) + " already");
   }
-  const bool images = dry() ? train_tower_ : data_->has_images();
-  if (images) setup.image_tokens = files_.vision.tokens_per_image;
+  setup.image_tokens = task_->image_tokens();
   setup.plan = [this](const TrainOptions& options) { return PlanFor(options); };
   ASSIGN_OR_RETURN(const FitResult fit, FitOptions(o_, setup));
   // The last plan that was tried need not be the one that was chosen.
@@ -190,62 +130,41 @@ Status Run::Fit() {
   return CheckTrainMemory(fit.memory, AvailableMemory());
 }
 
-Status Run::Admit(const ModelConfig& config, const TrainMemory& memory,
-                  const std::vector<TrainParam>& params, const AdapterFloats& floats) {
-  RETURN_IF_ERROR(PlanMemory(config, memory, params, floats));
+Status Run::Admit(const TrainMemory& memory, const std::vector<TrainParam>& params) {
+  SetMemory(memory, params);
   if (events_.planned != nullptr) events_.planned(memory_);
   const int64_t available = Available();
   RETURN_IF_ERROR(CheckTrainMemory(memory_, available));
-  if (train_tower_ || dry()) return OkStatus();
   // Before other memory is taken.
   std::string note;
-  RETURN_IF_ERROR(data_->Freeze(*kernels_, ComputeOf(o_), available, events_.seeing, &note));
+  RETURN_IF_ERROR(task_->Freeze(available, events_.seeing, &note));
   if (!note.empty()) Note(note);
   return OkStatus();
 }
 
-TrainModelOptions Run::ModelSetup() {
-  TrainModelOptions setup;
-  setup.options = &o_;
-  setup.tower = train_tower_;
-  setup.kernels = kernels_;
-  setup.pool = pool_.get();
-  return setup;
-}
-
 Status Run::OpenModelAndOptimiser() {
-  TrainModelOptions setup = ModelSetup();
-  setup.admit = [this](const ModelConfig& config, const TrainMemory& memory,
-                       const std::vector<TrainParam>& params, const AdapterFloats& floats) {
-    return Admit(config, memory, params, floats);
-  };
-  ASSIGN_OR_RETURN(model_, OpenTrainModel(setup));
+  RETURN_IF_ERROR(
+      task_->Open([this](const TrainMemory& memory, const std::vector<TrainParam>& params) {
+        return Admit(memory, params);
+      }));
   AdamWOptions adam;
   adam.beta1 = o_.adam_beta1;
   adam.beta2 = o_.adam_beta2;
   adam.epsilon = o_.adam_epsilon;
   adam.weight_decay = o_.weight_decay;
   adam.eight_bit = o_.optim == "adamw_8bit";
-  ASSIGN_OR_RETURN(optimiser_, AdamW::Create(model_->params(), adam));
-  StepRunnerOptions runner;
-  runner.kernels = kernels_;
-  runner.pool = pool_.get();
-  runner.compute = ComputeOf(o_);
-  runner.recompute = o_.gradient_checkpointing;
-  runner.tower = model_->tower();
-  runner.processor = files_.image_processor.get();
-  runner.head = &model_->head();
-  ASSIGN_OR_RETURN(runner_, StepRunner::Create(model_->model(), runner, arena_bytes_));
+  ASSIGN_OR_RETURN(optimiser_, AdamW::Create(task_->model().params(), adam));
   return OkStatus();
 }
 
 void Run::PlanSteps() {
   if (dry()) {
-    total_steps_ = steps_per_epoch_ = mode_.dry_run;
+    steps_per_epoch_ = 1;
+    total_steps_ = mode_.dry_run;
     return;
   }
   const int64_t accumulated = o_.gradient_accumulation_steps;
-  steps_per_epoch_ = (data_->train().plan.batches_per_round() + accumulated - 1) / accumulated;
+  steps_per_epoch_ = (task_->batches_per_round() + accumulated - 1) / accumulated;
   total_steps_ = o_.max_steps > 0
                      ? o_.max_steps
                      : static_cast<int64_t>(
@@ -258,7 +177,7 @@ void Run::PlanSteps() {
 
 std::vector<StateTensor> Run::StateTensors() {
   std::vector<StateTensor> tensors;
-  for (const TrainParam& p : model_->params()) {
+  for (const TrainParam& p : task_->model().params()) {
     tensors.push_back({"param." + p.name, DType::kF32, p.shape, reinterpret_cast<uint8_t*>(p.value),
                        p.size() * 4});
   }
@@ -276,7 +195,7 @@ Status Run::CheckBegun() const {
 }
 
 Status Run::Resume() {
-  state_.identity = RunIdentity(o_, data_->train().data.report(), total_steps_);
+  state_.identity = RunIdentity(o_, task_->train_report(), total_steps_);
   if (!mode_.resume) return OkStatus();
   const int64_t last = LastCheckpoint(o_.output_dir);
   if (last < 0) {
@@ -291,10 +210,9 @@ Status Run::Resume() {
   return OkStatus();
 }
 
-Status Run::BadLoss(int64_t step, const FlatBatch& batch, const std::vector<int64_t>& examples,
-                    double loss) {
-  std::string where = runner_->FirstBadActivation(batch);
-  for (const TrainParam& p : model_->params()) {
+Status Run::BadLoss(int64_t step, const TaskBatch& batch, double loss) {
+  std::string where = task_->FirstBadActivation(batch);
+  for (const TrainParam& p : task_->model().params()) {
     if (std::all_of(p.value, p.value + p.size(), [](float v) { return std::isfinite(v); }))
       continue;
     where += (where.empty() ? "" : "; first trained parameter: ") + p.name;
@@ -302,13 +220,13 @@ Status Run::BadLoss(int64_t step, const FlatBatch& batch, const std::vector<int6
   }
   return DataLoss(
       "step " + std::to_string(step + 1) + ": the loss is " + std::to_string(loss) + " (examples " +
-      (examples.empty() ? "made data" : data_->NameExamples(examples)) +
+      (batch.examples.empty() ? "made data" : task_->NameExamples(batch.examples)) +
       "); first tensor that is not finite: " + (where.empty() ? "the loss itself" : where) +
       ". Checkpoints saved before are intact; lower learning_rate, or look at the base");
 }
 
 Status Run::BadGradient(int64_t step) const {
-  for (const TrainParam& p : model_->params()) {
+  for (const TrainParam& p : task_->model().params()) {
     if (std::all_of(p.grad, p.grad + p.size(), [](float v) { return std::isfinite(v); })) continue;
     return DataLoss("step " + std::to_string(step + 1) + ": the gradient of " + p.name +
                     " is not finite. Checkpoints saved before are intact; lower learning_rate or "
@@ -320,40 +238,27 @@ Status Run::BadGradient(int64_t step) const {
 Result<StepReport> Run::Step(int64_t step) {
   const double begin = Now();
   StepReport report;
-  std::vector<FlatBatch> batches;
-  std::vector<std::vector<int64_t>> examples;
-  if (dry()) {
-    batches.push_back(made_.Batch(step));
-    examples.emplace_back();
-  } else {
-    const DataPart& part = data_->train();
-    const int64_t round = step / steps_per_epoch_, place = step % steps_per_epoch_;
-    const int64_t first = place * o_.gradient_accumulation_steps;
-    const int64_t last =
-        std::min(first + o_.gradient_accumulation_steps, part.plan.batches_per_round());
-    for (int64_t b = first; b < last; ++b) {
-      examples.push_back(part.plan.Examples(round, b));
-      ASSIGN_OR_RETURN(FlatBatch batch,
-                       data_->Gather(part.data, examples.back(), train_tower_, StepKey(step)));
-      batches.push_back(std::move(batch));
-    }
+  const int64_t round = step / steps_per_epoch_, place = step % steps_per_epoch_;
+  const int64_t per_step = dry() ? 1 : o_.gradient_accumulation_steps;
+  const int64_t first = place * per_step;
+  const int64_t last = std::min(first + per_step, task_->batches_per_round());
+  std::vector<std::unique_ptr<TaskBatch>> batches;
+  for (int64_t b = first; b < last; ++b) {
+    ASSIGN_OR_RETURN(std::unique_ptr<TaskBatch> batch, task_->Gather(round, b, StepKey(step)));
+    report.tokens += batch->tokens;
+    report.labels += batch->labels;
+    report.flops += batch->flops;
+    batches.push_back(std::move(batch));
   }
-  StepWork work;
-  work.full = !o_.lora.enabled;
-  if (train_tower_) work.tower = &files_.vision;
-  for (const FlatBatch& batch : batches) {
-    report.tokens += static_cast<int64_t>(batch.tokens.size());
-    report.labels += static_cast<int64_t>(batch.targets.size());
-    report.flops += StepFlops(model_->model().config(), batch, work);
-  }
+  report.unit = task_->unit();
   for (size_t i = 0; i < batches.size(); ++i) {
     // Of the seed, the step and the part alone: a resumed run drops what a whole one does.
     const uint64_t key = Mix64(StepKey(step) + i) | 1;
-    const double loss = runner_->Loss(batches[i], static_cast<double>(report.labels), true, key);
-    if (!std::isfinite(loss)) return BadLoss(step, batches[i], examples[i], loss);
+    const double loss = task_->Loss(*batches[i], static_cast<double>(report.labels), key);
+    if (!std::isfinite(loss)) return BadLoss(step, *batches[i], loss);
     report.loss += loss;
   }
-  report.grad_norm = GradientNorm(model_->params(), *pool_);
+  report.grad_norm = GradientNorm(task_->model().params(), *pool_);
   if (!std::isfinite(report.grad_norm)) return BadGradient(step);
   report.learning_rate =
       o_.learning_rate * ScheduleFactor(o_.lr_scheduler_type, step, warmup_, total_steps_);
@@ -370,22 +275,12 @@ Result<StepReport> Run::Step(int64_t step) {
 
 Status Run::Evaluate(int64_t step, bool* stop) {
   *stop = false;
-  const DataPart* part = dry() ? nullptr : data_->eval();
-  if (part == nullptr) return OkStatus();
+  if (dry() || task_->eval_report() == nullptr) return OkStatus();
   EvalReport report;
   report.step = step;
-  double sum = 0;
-  int64_t exact = 0;
-  for (int64_t b = 0; b < part->plan.batches_per_round(); ++b) {
-    ASSIGN_OR_RETURN(const FlatBatch batch,
-                     data_->Gather(part->data, part->plan.Examples(0, b), train_tower_, kEvalKey));
-    sum += runner_->Evaluate(batch, &exact);
-    report.examples += static_cast<int64_t>(batch.spans.size());
-    report.labels += static_cast<int64_t>(batch.targets.size());
-    if (Stopped()) return OkStatus();
-  }
-  report.loss = sum / static_cast<double>(report.labels);
-  report.exact = static_cast<double>(exact) / static_cast<double>(report.examples);
+  const Status status = task_->Evaluate([this] { return Stopped(); }, &report);
+  if (status.code() == StatusCode::kCancelled && Stopped()) return OkStatus();
+  RETURN_IF_ERROR(status);
   report.best = state_.best_eval_loss == 0 || report.loss < state_.best_eval_loss;
   if (report.best) {
     state_.best_eval_loss = report.loss;
@@ -463,15 +358,13 @@ Result<TrainSummary> Run::Go() {
     RETURN_IF_ERROR(CheckBegun());
   }
   RETURN_IF_ERROR(MakeInitialModel(mode_.resume, &o_));
-  ASSIGN_OR_RETURN(files_, ReadModel(o_.model));
-  if (o_.max_seq_length > files_.config.max_position_embeddings) {
-    return InvalidArgument("max_seq_length is " + std::to_string(o_.max_seq_length) +
-                           ", the model's positions end at " +
-                           std::to_string(files_.config.max_position_embeddings));
-  }
-  train_tower_ = !o_.freeze_vision_tower;
-  if (train_tower_) RETURN_IF_ERROR(files_.vision_status);
-  RETURN_IF_ERROR(ReadData());
+  TaskSetup setup;
+  setup.options = &o_;
+  setup.dry_run = mode_.dry_run;
+  setup.kernels = kernels_;
+  setup.pool = pool_.get();
+  ASSIGN_OR_RETURN(task_, MakeTrainTask(setup));
+  RETURN_IF_ERROR(task_->ReadData(events_.reading));
   if (mode_.fit_bytes > 0) RETURN_IF_ERROR(Fit());
   ReportData();
   PlanSteps();
@@ -485,8 +378,8 @@ Result<TrainSummary> Run::Go() {
   ASSIGN_OR_RETURN(log_, RunLog::Open(o_, state_.step));
   summary_.steps = state_.step;
   RETURN_IF_ERROR(Loop());
-  summary_.result = o_.output_dir + "/" + model_->kind();
-  RETURN_IF_ERROR(model_->Export(summary_.result));
+  summary_.result = o_.output_dir + "/" + task_->model().kind();
+  RETURN_IF_ERROR(task_->Export(summary_.result));
   return summary_;
 }
 

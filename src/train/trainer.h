@@ -7,37 +7,13 @@
 #include <string>
 
 #include "base/status.h"
+#include "train/data_report.h"
 #include "train/fit_plan.h"
 #include "train/options.h"
-#include "train/train_data.h"
+#include "train/reports.h"
 #include "train/train_memory.h"
 
 namespace galen {
-
-struct StepReport {
-  int64_t step = 0;  // from 1
-  int64_t total_steps = 0;
-  double epoch = 0;
-  double loss = 0;       // mean over the labelled tokens of the step
-  double grad_norm = 0;  // before clipping
-  double learning_rate = 0;
-  int64_t tokens = 0;
-  int64_t labels = 0;
-  double seconds = 0;
-  // Multiply-adds of the linear layers and the head that the step needs, times two for each of
-  // forward and input gradient, and attention's: what the share of the limit counts. Products with
-  // trained matrices need as much again.
-  double flops = 0;
-};
-
-struct EvalReport {
-  int64_t step = 0;
-  double loss = 0;
-  int64_t labels = 0;
-  int64_t examples = 0;
-  double exact = 0;  // share of examples of which greedy decoding would say every answer
-  bool best = false;
-};
 
 // All may be empty. Called on the thread that trains.
 struct TrainEvents {
