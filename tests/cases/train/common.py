@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -37,22 +38,27 @@ def examples(n, seed=1):
 
 
 class Bench:
+    defaults = dict(max_seq_length=64, per_device_train_batch_size=2, gradient_accumulation_steps=2, max_steps=12,
+                    learning_rate=0.003, save_steps=1, threads=2, report_to_tensorboard=False)
+
     def __init__(self, folder, model="llama"):
-        self.folder = Path(folder)
-        self.folder.mkdir(exist_ok=True)
-        self.model = self.folder / "base"
-        shutil.copytree(TINY / model, self.model)
+        self.begin(folder, TINY / model)
         (self.model / "chat_template.jinja").write_text(TEMPLATE)
         self.write("train.jsonl", examples(23))
         self.write("eval.jsonl", examples(5, 2))
+
+    def begin(self, folder, base):
+        self.folder = Path(folder)
+        self.folder.mkdir(exist_ok=True)
+        self.model = self.folder / "base"
+        shutil.copytree(base, self.model)
 
     def write(self, name, lines):
         (self.folder / name).write_text("".join((x if isinstance(x, str) else json.dumps(x)) + "\n" for x in lines))
 
     def config(self, out, **options):
-        base = dict(model=str(self.model), output_dir=str(self.folder / out), train_file=str(self.folder / "train.jsonl"),
-                    max_seq_length=64, per_device_train_batch_size=2, gradient_accumulation_steps=2, max_steps=12,
-                    learning_rate=0.003, save_steps=1, threads=2, report_to_tensorboard=False)
+        base = dict(model=str(self.model), output_dir=str(self.folder / out),
+                    train_file=str(self.folder / "train.jsonl")) | self.defaults
         path = self.folder / f"{out}.yaml"
         path.write_text("".join(f"{k}: {json.dumps(v)}\n" for k, v in (base | options).items()))
         return str(path)
@@ -67,6 +73,21 @@ class Bench:
     def digest(self, out):
         return {p.name: hashlib.sha256(p.read_bytes()).hexdigest()
                 for folder in ("model", "adapter") for p in (self.folder / out / folder).glob("*.safetensors")}
+
+
+def nan_base(b, weight, **options):
+    """A weight of the base, the tensor whose name ends so, that is not a number. bf16."""
+    path = b.model / "model.safetensors"
+    good = path.read_bytes()
+    length = struct.unpack("<Q", good[:8])[0]
+    header = json.loads(good[8:8 + length])
+    name = next(k for k in header if k.endswith(weight))
+    at = 8 + length + header[name]["data_offsets"][0]
+    path.write_bytes(good[:at] + b"\xc0\x7f" + good[at + 2:])
+    bad = b.train("nan", **options)
+    path.write_bytes(good)
+    check(bad.returncode == 1 and "step 1: the loss is" in bad.stderr and "layers.1" in bad.stderr
+          and "train.jsonl:" in bad.stderr and weight.split(".")[-2] in bad.stderr, "NaN in the base: step, examples, tensor", bad.stderr)
 
 
 def same_bits(b, name, **options):

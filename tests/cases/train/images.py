@@ -16,8 +16,12 @@ WORDS = [a + b + c for a in "bdfglm" for b in "aeiou" for c in "nrst"]
 
 
 def png(path, width, height, seed):
-    rng = random.Random(seed)
-    rows = b"".join(b"\0" + rng.randbytes(3 * width) for _ in range(height))
+    write_png(path, width, height, random.Random(seed).randbytes(3 * width * height))
+
+
+def write_png(path, width, height, pixels):
+    """RGB, row by row."""
+    rows = b"".join(b"\0" + pixels[3 * width * y:3 * width * (y + 1)] for y in range(height))
     part = lambda kind, data: (struct.pack(">I", len(data)) + kind + data
                                + struct.pack(">I", zlib.crc32(kind + data)))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + part(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))

@@ -37,30 +37,46 @@ def schedule(options, optimiser):
                                       num_training_steps=options["max_steps"])
 
 
-def train_torch(logits_of, groups, shown, options):
-    """What transformers' Trainer does with the same options: losses, norms, first gradients. logits_of(example): [tokens, vocabulary].
-    One batch of all examples a step; each example alone, since none may see another."""
+def train_steps(parts, groups, options):
+    """What transformers' Trainer does with the same options: losses, norms, first gradients. parts(): the parts of a step's loss, one
+    after the other."""
     optimiser = torch.optim.AdamW(groups, lr=options["learning_rate"], betas=(0.9, 0.999), eps=1e-8)
     rates = schedule(options, optimiser)
     trained = [p for group in groups for p in group["params"]]
     losses, norms, first = [], [], None
-    targets = [torch.tensor(example["labels"])[1:] for example in shown]
-    labels = sum((t != -100).sum().item() for t in targets)
     for _ in range(options["max_steps"]):
         total = 0.0
-        for example, target in zip(shown, targets):
-            logits = logits_of(example)
-            loss = torch.nn.functional.cross_entropy(logits[:-1], target, ignore_index=-100, reduction="sum") / labels
+        for loss in parts():
             loss.backward()
             total += loss.item()
         norms.append(torch.nn.utils.clip_grad_norm_(trained, options["max_grad_norm"]).item())
         if first is None:
-            first = {id(p): p.grad.clone() for p in trained}
+            first = {id(p): p.grad.clone() for p in trained if p.grad is not None}
         optimiser.step()
         rates.step()
         optimiser.zero_grad()
         losses.append(total)
     return losses, norms, first
+
+
+def train_torch(logits_of, groups, shown, options):
+    """train_steps of a language model. logits_of(example): [tokens, vocabulary]. One batch of all examples a step; each example
+    alone, since none may see another."""
+    targets = [torch.tensor(example["labels"])[1:] for example in shown]
+    labels = sum((t != -100).sum().item() for t in targets)
+
+    def parts():
+        for example, target in zip(shown, targets):
+            logits = logits_of(example)
+            yield torch.nn.functional.cross_entropy(logits[:-1], target, ignore_index=-100, reduction="sum") / labels
+    return train_steps(parts, groups, options)
+
+
+def decayed(parameters, weight_decay):
+    """Groups of the optimiser: matrices and tables decay, vectors do not."""
+    parameters = list(parameters)
+    return [{"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
+            {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0}]
 
 
 def compare_steps(name, log, losses, norms):

@@ -19,9 +19,10 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
+import image_text
 import vision
 import whole
-from common import STEPS, TINY, check, compare_steps, failures, galen, relative, train_torch
+from common import STEPS, TINY, check, compare_steps, decayed, failures, galen, relative, train_torch
 
 TEMPLATE = ("{{ bos_token }}{% for m in messages %}{{ m.role }} {{ m.content }}"
             "{% if m.role == 'assistant' %}{{ eos_token }}{% endif %} {% endfor %}"
@@ -71,8 +72,7 @@ def full_parameters(folder, base, family):
         model = open_torch(base)
         model.train()
         start = {n: p.detach().clone() for n, p in model.named_parameters()}
-        groups = [{"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": 0.1},
-                  {"params": [p for p in model.parameters() if p.dim() == 1], "weight_decay": 0.0}]
+        groups = decayed(model.parameters(), 0.1)
         losses, norms, first = train_torch(logits_of(model), groups, shown, options)
         compare_steps(name, log, losses, norms)
         state = load_file(folder / name / "checkpoint-2/state.safetensors")
@@ -169,6 +169,7 @@ def main():
             if family in ("llama", "gemma3"):
                 adapters(folder, base, family)
         vision.run(folder)
+        image_text.run(folder / "image_text")
         whole.run(folder, bases, open_torch, logits_of, folder / "base-vision")
     print(f"{len(failures)} failed" if failures else "all passed")
     return 1 if failures else 0

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
 
-from common import STEPS, TINY, check, compare_steps, galen, relative, train_torch
+from common import STEPS, TINY, check, compare_steps, decayed, galen, relative, train_torch
 
 SOFT = 8  # <image_soft_token> of the tiny model
 TEMPLATE = ("{{ bos_token }}{% for m in messages %}{{ m.role }} {% if m.content is string %}{{ m.content }}{% else %}"
@@ -100,8 +100,7 @@ def full(folder, base):
     model = reference.model.train()
     named = dict(model.named_parameters())
     start = {n: p.detach().clone() for n, p in named.items()}
-    groups = [{"params": [p for p in named.values() if p.dim() > 1], "weight_decay": 0.1},
-              {"params": [p for p in named.values() if p.dim() == 1], "weight_decay": 0.0}]
+    groups = decayed(named.values(), 0.1)
     losses, norms, first = train_torch(reference.logits(model), groups, shown, options)
     compare_steps(name, log, losses, norms)
     state = load_file(folder / name / "checkpoint-2/state.safetensors")
