@@ -95,6 +95,9 @@ Status RunExtract(ExtractCliOptions o) {
     if (done == total) progress.reset();
   };
   ASSIGN_OR_RETURN(extract::Case opened, extract::Case::Open(o.files, o.source));
+  for (const std::string& warning : opened.warnings()) {
+    std::cerr << "galen: warning: " << warning << "\n";
+  }
   const auto source = std::make_shared<const extract::Case>(std::move(opened));
   ASSIGN_OR_RETURN(const std::unique_ptr<extract::Reader> reader, OpenReader(o, o.model));
   std::unique_ptr<extract::Reader> second;

@@ -211,7 +211,7 @@ Status Follow(const ChildRequest& request, const Child& child, int out, int err,
     }
     if (err_open) Drain(err, request.limits.error_bytes, &result->err, &err_open);
     if (ended) return OkStatus();
-    if (request.cancelled != nullptr && request.cancelled->load()) {
+    if (request.cancelled && request.cancelled()) {
       return Cancelled(name + " was stopped on request");
     }
     const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
@@ -261,6 +261,7 @@ Result<ChildOutput> RunChild(const ChildRequest& request) {
   std::vector<std::string> argv = request.argv;
   std::vector<std::string> environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8",
                                           "HOME=" + folder.path(), "TMPDIR=" + folder.path()};
+  environment.insert(environment.end(), request.environment.begin(), request.environment.end());
   const std::vector<char*> argv_pointers = Pointers(argv);
   const std::vector<char*> environment_pointers = Pointers(environment);
   const double cpu_seconds = std::min(std::ceil(request.limits.seconds), 1e9);

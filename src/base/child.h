@@ -4,9 +4,9 @@
 // descriptors but the standard three; only that group is ever killed.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,7 +27,8 @@ struct ChildRequest {
   std::vector<std::string> argv;   // argv[0] is looked up in PATH
   std::span<const uint8_t> input;  // standard input, from memory that is no file
   ChildLimits limits;
-  const std::atomic<bool>* cancelled = nullptr;  // looked at every 50 ms
+  std::vector<std::string> environment;  // "NAME=value", beside the minimal ones
+  std::function<bool()> cancelled;       // asked every 50 ms; may be empty
 };
 
 struct ChildOutput {

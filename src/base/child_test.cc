@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <thread>
@@ -148,7 +149,7 @@ TEST(Child, Cancel) {
   std::atomic<bool> cancelled{false};
   ChildRequest request;
   request.argv = {"sleep", "30"};
-  request.cancelled = &cancelled;
+  request.cancelled = [&] { return cancelled.load(); };
   std::thread later([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     cancelled = true;

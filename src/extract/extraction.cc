@@ -36,9 +36,9 @@ Result<std::vector<size_t>> PagesToRead(const Case& source, const Reader& reader
       if (blank) continue;
       if (!reader.identity().sees_images) {
         return Unsupported(page.file + " page " + std::to_string(page.number) +
-                           " is a picture without a text layer, and this model reads text alone; "
-                           "give a model that sees images, or install Tesseract (Debian: "
-                           "apt-get install tesseract-ocr)");
+                           " is a picture without a text layer, and this model reads text alone: " +
+                           (page.no_words.empty() ? "Tesseract found no words" : page.no_words) +
+                           "; give a model that sees images");
       }
     }
     pages.push_back(i);
@@ -198,13 +198,15 @@ void AddCaseVerdicts(std::span<const size_t> read, Extraction* result) {
                                 "", ""});
   }
   const auto& pages = result->source->pages();
-  const bool unread =
-      std::any_of(read.begin(), read.end(), [&](size_t page) { return pages[page].words.empty(); });
-  if (unread) {
-    result->verdicts.push_back({"source.no_words", Level::kNote,
-                                "pages without a text layer, and no independent reader: values "
-                                "there are not compared with the page",
-                                "", ""});
+  const auto unread = std::find_if(read.begin(), read.end(),
+                                   [&](size_t page) { return pages[page].words.empty(); });
+  if (unread != read.end()) {
+    const std::string& why = pages[*unread].no_words;
+    result->verdicts.push_back(
+        {"source.no_words", Level::kNote,
+         "pages without words: values there are not compared with the page (" +
+             (why.empty() ? "Tesseract found none" : why) + ")",
+         "", ""});
   }
   const KindGuess guess = GuessKind(pages);
   if (guess.certainty == KindGuess::kNone && result->kind->id != "custom") {

@@ -75,12 +75,17 @@ class Locator {
   }
   const PageIndex& Page(size_t i) const { return answer_->pages[i]; }
 
-  void Found(Value* value, const Span& span) {
+  // Evidence has the box that people see, not that of the page made level.
+  void Show(Value* value, Span span) {
     value->evidence = Evidence{span, WordsOf(Page(span.page), span)};
+    value->evidence->span.box = Page(span.page).page().Shown(span.first, span.last);
+  }
+  void Found(Value* value, const Span& span) {
+    Show(value, span);
     value->Add("source.found", Level::kOk, "stands on the page");
   }
   void Elsewhere(Value* value, const Span& span, const std::string& where) {
-    value->evidence = Evidence{span, WordsOf(Page(span.page), span)};
+    Show(value, span);
     value->Add("source.elsewhere", Level::kFlag, "stands on the pages, but not " + where);
   }
   void NotFound(Value* value) {
@@ -402,7 +407,7 @@ class Locator {
     const double share = IsLongText(*value) ? ShareFound(answer_->pages, text, &first) : 0;
     if (share >= kWholeText) return Found(value, first);
     if (share <= 0.5) return NotFound(value);
-    value->evidence = Evidence{first, WordsOf(Page(first.page), first)};
+    Show(value, first);
     value->Add("source.differs", Level::kFlag,
                "the page has " + std::to_string(static_cast<int>(100 * share)) +
                    " % of this text word for word");

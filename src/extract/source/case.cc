@@ -4,7 +4,7 @@
 
 #include "base/files.h"
 #include "base/sha256.h"
-#include "extract/source/tesseract.h"
+#include "extract/source/picture_words.h"
 #include "media/document/page_range.h"
 #include "media/image/decode.h"
 #include "recipes/files.h"
@@ -88,35 +88,41 @@ Result<Case::Picture> Case::Draw(size_t page, double dpi) const {
   return picture;
 }
 
-Status Case::ReadWords(size_t index, const CaseOptions& options) {
+Status Case::ReadWords(size_t index, const CaseOptions& options, PictureWords* reader) {
   SourcePage& page = pages_[index];
   const Place& place = places_[index];
-  if (place.pdf != nullptr) {
+  const bool picture = place.pdf == nullptr;
+  if (!picture) {
     ASSIGN_OR_RETURN(const PageSize size, place.pdf->Size(page.number));
     page.width = size.width;
     page.height = size.height;
     ASSIGN_OR_RETURN(page.words, place.pdf->Words(page.number));
     if (!page.words.empty()) page.word_source = WordSource::kTextLayer;
   }
-  const bool picture = place.pdf == nullptr;
-  if (!page.words.empty() || (options.ocr == OcrUse::kNever && !picture)) return OkStatus();
-  ASSIGN_OR_RETURN(const Picture drawn, Draw(index, options.dpi));
-  if (picture) {
-    page.width = static_cast<double>(drawn.image.width);
-    page.height = static_cast<double>(drawn.image.height);
+  const bool wanted = page.words.empty() && reader->Ready(&page.no_words);
+  if (page.words.empty() && options.ocr == OcrUse::kAlways && !wanted) {
+    return NotFound(page.no_words).WithContext(PageName(page));
   }
-  if (options.ocr == OcrUse::kNever) return OkStatus();
-  Result<std::vector<PageWord>> words = ReadWithTesseract(drawn.image);
-  if (!words.ok()) {
-    if (options.ocr == OcrUse::kAlways) return words.status().WithContext(PageName(page));
-    if (words.status().code() != StatusCode::kNotFound) {
-      warnings_.push_back(PageName(page) + ": " + words.status().message());
+  if (wanted || picture) {
+    ASSIGN_OR_RETURN(const Picture drawn, Draw(index, options.dpi));
+    if (picture) {
+      page.width = static_cast<double>(drawn.image.width);
+      page.height = static_cast<double>(drawn.image.height);
     }
-    return OkStatus();
+    if (wanted) {
+      const Status read = reader->Read(drawn.image, &page.words);
+      if (!read.ok()) {
+        const bool ends =
+            options.ocr == OcrUse::kAlways || read.code() == StatusCode::kCancelled;
+        if (ends) return read.WithContext(PageName(page));
+        page.no_words = read.message();
+        warnings_.push_back(PageName(page) + ": " + read.message());
+      }
+    }
+    for (PageWord& word : page.words) word.box = word.box.Scaled(1 / drawn.scale);
+    if (!page.words.empty()) page.word_source = WordSource::kTesseract;
   }
-  page.words = *std::move(words);
-  for (PageWord& word : page.words) word.box = word.box.Scaled(1 / drawn.scale);
-  if (!page.words.empty()) page.word_source = WordSource::kTesseract;
+  page.MakeLevel();
   return OkStatus();
 }
 
@@ -136,11 +142,13 @@ Status Case::Add(NamedBytes file, const CaseOptions& options) {
 
 Status Case::ReadPages(const CaseOptions& options) {
   const auto total = static_cast<int64_t>(pages_.size());
+  PictureWords reader(options);
   for (size_t i = 0; i < pages_.size(); ++i) {
     if (options.cancelled && options.cancelled()) return Cancelled("reading was stopped");
-    RETURN_IF_ERROR(ReadWords(i, options));
+    RETURN_IF_ERROR(ReadWords(i, options, &reader));
     if (options.progress) options.progress(static_cast<int64_t>(i) + 1, total);
   }
+  if (!reader.warning().empty()) warnings_.push_back(reader.warning());
   return OkStatus();
 }
 

@@ -36,6 +36,8 @@ struct NamedBytes {
   std::string bytes;
 };
 
+class PictureWords;
+
 class Case {
  public:
   // Fails if a file cannot be read or is neither PDF nor picture, or if there are too many pages.
@@ -70,7 +72,7 @@ class Case {
   Status AddPdf(const std::string& path, std::string bytes, const CaseOptions& options);
   Status AddPicture(const std::string& path, std::string bytes, const CaseOptions& options);
   Status CheckCount(size_t more, const CaseOptions& options) const;
-  Status ReadWords(size_t page, const CaseOptions& options);
+  Status ReadWords(size_t page, const CaseOptions& options, PictureWords* reader);
 
   std::vector<SourcePage> pages_;
   std::vector<Place> places_;

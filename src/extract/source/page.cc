@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "extract/source/level.h"
+
 namespace galen::extract {
 namespace {
 
@@ -15,6 +17,27 @@ std::string_view WordSourceName(WordSource source) {
   return source == WordSource::kTextLayer   ? "text_layer"
          : source == WordSource::kTesseract ? "tesseract"
                                             : "none";
+}
+
+Box SourcePage::Shown(size_t first, size_t last) const {
+  const auto at = [&](size_t i) { return shown.empty() ? words[i].box : shown[i]; };
+  Box around = at(first);
+  for (size_t i = first + 1; i <= last; ++i) {
+    const Box box = at(i);
+    around = {std::min(around.x0, box.x0), std::min(around.y0, box.y0),
+              std::max(around.x1, box.x1), std::max(around.y1, box.y1)};
+  }
+  return around;
+}
+
+void SourcePage::MakeLevel() {
+  const PageSlope slope = SlopeOf(words, width, height);
+  if (slope.level()) return;
+  shown.clear();
+  for (PageWord& word : words) {
+    shown.push_back(word.box);
+    word.box = slope.Level(word.box);
+  }
 }
 
 std::string PageText(const SourcePage& page) {

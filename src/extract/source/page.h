@@ -20,7 +20,16 @@ struct SourcePage {
   double width = 0;    // of the units that boxes have: points for PDF, pixels for pictures
   double height = 0;
   WordSource word_source = WordSource::kNone;
-  std::vector<PageWord> words;  // reading order
+  std::string no_words;  // why there are none, if there are none and that is not the page's doing
+  // Reading order. Their boxes are those of the page made level (level.h), which rows and columns
+  // are told by; where the page lies askew, `shown` has them as they stand on it.
+  std::vector<PageWord> words;
+  std::vector<Box> shown;  // of each word; empty: the words' own
+
+  // Around words [first, last], as they stand on the page.
+  Box Shown(size_t first, size_t last) const;
+  // Puts the words of a page that lies askew where a level page would have them.
+  void MakeLevel();
 };
 
 // A part of a page of a case, in the page's units.

@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include "extract/source/index.h"
-#include "extract/source/tesseract.h"
 #include "extract/test_pages.h"
 
 namespace galen::extract {
@@ -104,34 +103,6 @@ TEST(PageText, KeepsRowsOfTables) {
   const SourcePage page =
       TestPage().Row({{300, "4.0 - 11.0"}, {40, "White cells"}, {200, "7.2"}}).Text("End").page();
   EXPECT_EQ(PageText(page), "White cells  7.2  4.0 - 11.0\nEnd\n");
-}
-
-constexpr const char* kHead =
-    "level\tpage_num\tblock_num\tpar_num\tline_num\tword_"
-    "num\tleft\ttop\twidth\theight\tconf\ttext\n";
-
-TEST(Tesseract, ReadsItsTable) {
-  const std::string tsv = std::string(kHead) +
-                          "1\t1\t0\t0\t0\t0\t0\t0\t640\t480\t-1\t\n"
-                          "5\t1\t1\t1\t1\t1\t36\t92\t60\t20\t96.1\tSodium\n"
-                          "5\t1\t1\t1\t1\t2\t110\t92\t40\t20\t91\t139\n"
-                          "5\t1\t2\t1\t1\t1\t36\t150\t40\t20\t12\t~~\n";
-  const auto words = ParseTesseractTsv(tsv, 10);
-  ASSERT_TRUE(words.ok()) << words.status().message();
-  ASSERT_EQ(words->size(), 2u);
-  EXPECT_EQ((*words)[1].text, "139");
-  EXPECT_EQ((*words)[1].box, (Box{110, 92, 150, 112}));
-  EXPECT_EQ((*words)[0].line, (*words)[1].line);
-  EXPECT_FALSE(ParseTesseractTsv(tsv, 1).ok());
-}
-
-TEST(Tesseract, RefusesOtherTables) {
-  for (const std::string& tsv :
-       {std::string(), std::string("words\n"), std::string(kHead) + "5\t1\n",
-        std::string(kHead) + "5\t1\t1\t1\t1\t1\tx\t92\t60\t20\t96\tSodium\n",
-        std::string(kHead) + "5\t1\t1\t1\t1\t1\t1e300\t92\t60\t20\t96\tSodium\n"}) {
-    EXPECT_FALSE(ParseTesseractTsv(tsv, 10).ok()) << tsv;
-  }
 }
 
 }  // namespace

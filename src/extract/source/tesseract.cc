@@ -1,10 +1,14 @@
 #include "extract/source/tesseract.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
 
 #include "base/child.h"
-#include "media/image/png_writer.h"
+#include "media/document/ink.h"
+#include "media/image/resize.h"
 
 namespace galen::extract {
 namespace {
@@ -14,6 +18,67 @@ constexpr size_t kColumns = 12;
 constexpr int kWordLevel = 5;
 // Tesseract's own scale from 0 to 100; what it rates lower is mostly specks and lines.
 constexpr double kLeastConfidence = 30;
+constexpr int kLeastVersion = 4;  // the first that reads lines with a network, and writes tables
+// Of the languages of the kinds' labels.
+constexpr std::string_view kLanguages[] = {"eng", "fra", "deu"};
+// Tesseract is trained on pages of 300 dpi; a page of that has this long side, and letters of much
+// fewer pixels are not told apart. Enlarging further than kMostEnlarged makes no letters.
+constexpr double kLongSide = 2340, kMostEnlarged = 3, kLongestSide = 5000;
+// Sparse text: words wherever they stand. The other modes look for columns and paragraphs, lose cells of tables, and are of no use
+// to checks that go by places.
+constexpr std::string_view kPageMode = "11";
+
+// Nothing but what is needed: one thread a page, since its four wait for each other more than they
+// read, and the folder of language data that the user chose.
+std::vector<std::string> Environment() {
+  std::vector<std::string> variables = {"OMP_THREAD_LIMIT=1"};
+  if (const char* data = std::getenv("TESSDATA_PREFIX"); data != nullptr && *data != 0) {
+    variables.push_back("TESSDATA_PREFIX=" + std::string(data));
+  }
+  return variables;
+}
+
+// What it says may quote the page, so nothing of its standard error is passed on.
+Status ExitError(const std::string& what, int code) {
+  return DataLoss("Tesseract " + what + " (exit code " + std::to_string(code) + ")");
+}
+
+Result<ChildOutput> AskTesseract(const char* what) {
+  ChildRequest request;
+  request.argv = {"tesseract", what};
+  request.environment = Environment();
+  request.limits.output_bytes = size_t{1} << 20;
+  Result<ChildOutput> done = RunChild(request);
+  if (done.status().code() == StatusCode::kNotFound) {
+    return NotFound("Tesseract is not installed (Debian: apt-get install tesseract-ocr)");
+  }
+  if (!done.ok()) return done.status().WithContext("Tesseract");
+  if (done->exit_code != 0) {
+    return ExitError("does not answer " + std::string(what), done->exit_code);
+  }
+  return done;
+}
+
+// Grey, of a size that Tesseract reads well; *scale: its pixels for one of the image's.
+Image Prepared(const Image& image, double* scale) {
+  Image gray{image.width, image.height, 1, Brightness(image)};
+  const auto side = static_cast<double>(std::max(image.width, image.height));
+  *scale = std::clamp(kLongSide / side, 1.0, kMostEnlarged);
+  if (side > kLongestSide) *scale = kLongestSide / side;
+  if (*scale == 1) return gray;
+  const auto sized = [&](int64_t n) {
+    return std::max<int64_t>(1, std::llround(static_cast<double>(n) * *scale));
+  };
+  return Resize(gray, sized(image.width), sized(image.height), Filter::kBicubic);
+}
+
+std::vector<uint8_t> Pgm(const Image& gray) {
+  const std::string head =
+      "P5\n" + std::to_string(gray.width) + " " + std::to_string(gray.height) + "\n255\n";
+  std::vector<uint8_t> bytes(head.begin(), head.end());
+  bytes.insert(bytes.end(), gray.pixels.begin(), gray.pixels.end());
+  return bytes;
+}
 
 bool Number(std::string_view text, double* value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
@@ -78,23 +143,56 @@ Result<std::vector<PageWord>> ParseTesseractTsv(std::string_view tsv, size_t max
   return words;
 }
 
+Result<std::string> TesseractLanguages() {
+  ASSIGN_OR_RETURN(const ChildOutput about, AskTesseract("--version"));
+  // Versions before 4 wrote it to standard error.
+  const std::string_view first = about.out.empty() ? about.err : about.out;
+  int version = 0;
+  if (first.starts_with("tesseract ")) {
+    std::string_view number = first.substr(10);
+    if (number.starts_with("v")) number.remove_prefix(1);
+    std::from_chars(number.data(), number.data() + number.size(), version);
+  }
+  if (version == 0) return Unsupported("the program tesseract in PATH is not Tesseract");
+  if (version < kLeastVersion) {
+    return Unsupported("Tesseract " + std::to_string(version) + " is too old; galen needs version " +
+                       std::to_string(kLeastVersion) + " or later");
+  }
+  ASSIGN_OR_RETURN(const ChildOutput listed, AskTesseract("--list-langs"));
+  const std::string lines = "\n" + listed.out + "\n";
+  std::string languages;
+  for (const std::string_view language : kLanguages) {
+    if (lines.find("\n" + std::string(language) + "\n") == lines.npos) continue;
+    languages += (languages.empty() ? "" : "+") + std::string(language);
+  }
+  if (languages.empty()) {
+    return Unsupported(
+        "Tesseract has no language data for English, French or German (Debian: apt-get install "
+        "tesseract-ocr-eng; TESSDATA_PREFIX names another folder of them)");
+  }
+  return languages;
+}
+
 Result<std::vector<PageWord>> ReadWithTesseract(const Image& image,
                                                 const TesseractOptions& options) {
-  ASSIGN_OR_RETURN(const std::vector<uint8_t> png, EncodePng(image));
+  if (image.width < 1 || image.height < 1) return InvalidArgument("the page has no pixels");
+  double scale = 1;
+  const std::vector<uint8_t> pgm = Pgm(Prepared(image, &scale));
   ChildRequest request;
-  request.argv = {"tesseract", "-", "-", "tsv"};
-  request.input = png;
+  request.argv = {"tesseract", "stdin", "stdout", "-l", options.languages,
+                  "--psm", std::string(kPageMode), "-c", "tessedit_create_tsv=1"};
+  request.environment = Environment();
+  request.input = pgm;
+  request.cancelled = options.cancelled;
   request.limits.seconds = options.seconds;
   request.limits.memory_bytes = options.memory_bytes;
   request.limits.output_bytes = size_t{64} << 20;
-  Result<ChildOutput> done = RunChild(request);
+  const Result<ChildOutput> done = RunChild(request);
   if (!done.ok()) return done.status().WithContext("Tesseract");
-  // What it says may quote the page, so it is not passed on.
-  if (done->exit_code != 0) {
-    return DataLoss("Tesseract cannot read the page (exit code " + std::to_string(done->exit_code) +
-                    ")");
-  }
-  return ParseTesseractTsv(done->out, options.words);
+  if (done->exit_code != 0) return ExitError("cannot read the page", done->exit_code);
+  ASSIGN_OR_RETURN(std::vector<PageWord> words, ParseTesseractTsv(done->out, options.words));
+  for (PageWord& word : words) word.box = word.box.Scaled(1 / scale);
+  return words;
 }
 
 }  // namespace galen::extract

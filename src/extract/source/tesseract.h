@@ -1,7 +1,9 @@
 // Words of a page image by Tesseract, a reader that is independent of the model. Optional: it runs
-// as a child under limits where it is installed (Debian: tesseract-ocr).
+// as a child under limits where it is installed (Debian: tesseract-ocr, version 4 or 5).
 #pragma once
 
+#include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,12 +14,20 @@
 namespace galen::extract {
 
 struct TesseractOptions {
-  double seconds = 120;
+  std::string languages = "eng";  // as its -l takes them
+  double seconds = 120;           // a page
   size_t memory_bytes = size_t{2} << 30;
   size_t words = 100000;
+  std::function<bool()> cancelled;  // may be empty
 };
 
-// Boxes in pixels. NotFound: Tesseract is not installed.
+// The languages that galen's kinds speak and Tesseract has data for: "eng+fra+deu". NotFound:
+// Tesseract is not installed. Unsupported: its version is too old, or it has no such data; the
+// message says what to install. Otherwise it does not work.
+Result<std::string> TesseractLanguages();
+
+// Boxes in pixels of `image`. Small pictures are enlarged for it, huge ones reduced. NotFound:
+// Tesseract is not installed.
 Result<std::vector<PageWord>> ReadWithTesseract(const Image& image,
                                                 const TesseractOptions& options = {});
 

@@ -1,7 +1,10 @@
 // Answers that others wrote, checked against real files: a JSON object a line in, one out.
-//   {"files": [path], "kind": kind or "auto", "answers": [text]}  all answers about one opened case
+//   {"files": [path], "kind": kind or "auto", "answers": [text]}  all answers about one opened case;
+//       "ocr": true reads pictures with Tesseract, "written": false leaves fhir and sr out
 //   -> {"results": [{"error": text} or {"kind", "kind_by", "flags": {path: [verdict]}, "values": n,
-//       "fhir": text, "sr": base64}]}
+//       "boxes": {path: [x0, y0, x1, y1, page from 1]}, "fhir": text, "sr": base64}],
+//       "words": [text], "warnings": [text], "seconds": to open the case}
+#include <chrono>
 #include <iostream>
 #include <string>
 
@@ -42,25 +45,33 @@ std::string Base64(const std::string& bytes) {
 }
 
 Json Run(const std::shared_ptr<const Case>& source, const std::string& kind,
-         const std::string& text) {
+         const std::string& text, bool written) {
   AnswerReader reader(text);
   ExtractOptions options;
   options.kind = kind;
   options.today = {2030, 1, 1};
   const Result<Extraction> result = Extract(source, options, &reader, nullptr);
   if (!result.ok()) return {{"error", result.status().message()}};
-  Json flags = Json::object();
+  Json flags = Json::object(), boxes = Json::object();
   for (const Value& value : result->answer.values) {
+    if (value.evidence) {
+      const Box& box = value.evidence->span.box;
+      boxes[value.leaf.path] = {box.x0, box.y0, box.x1, box.y1, value.evidence->span.page + 1};
+    }
     for (const Verdict& verdict : value.verdicts) {
       if (verdict.level == Level::kFlag) flags[value.leaf.path].push_back(verdict.id);
     }
   }
-  return {{"kind", result->kind->id},
-          {"kind_by", result->kind_by},
-          {"flags", flags},
-          {"values", result->answer.values.size()},
-          {"fhir", ToFhir(*result, kOptions)},
-          {"sr", Base64(ToSr(*result, kOptions))}};
+  Json checked = {{"kind", result->kind->id},
+                  {"kind_by", result->kind_by},
+                  {"flags", flags},
+                  {"boxes", boxes},
+                  {"values", result->answer.values.size()}};
+  if (written) {
+    checked["fhir"] = ToFhir(*result, kOptions);
+    checked["sr"] = Base64(ToSr(*result, kOptions));
+  }
+  return checked;
 }
 
 }  // namespace
@@ -74,19 +85,31 @@ int main() {
       return 1;
     }
     CaseOptions options;
-    options.ocr = OcrUse::kNever;
+    options.ocr = request->value("ocr", false) ? OcrUse::kAlways : OcrUse::kNever;
     const auto files = request->at("files").get<std::vector<std::string>>();
+    const auto start = std::chrono::steady_clock::now();
     Result<Case> opened = Case::Open(files, options);
-    Json results = Json::array();
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    Json results = Json::array(), words = Json::array(), warnings = Json::array();
     if (!opened.ok()) {
       results.push_back({{"error", opened.status().message()}});
     } else {
       const auto source = std::make_shared<const Case>(*std::move(opened));
+      for (const SourcePage& page : source->pages()) {
+        for (const PageWord& word : page.words) words.push_back(word.text);
+      }
+      warnings = source->warnings();
       for (const Json& answer : request->at("answers")) {
-        results.push_back(Run(source, request->at("kind"), answer));
+        results.push_back(
+            Run(source, request->at("kind"), answer, request->value("written", true)));
       }
     }
-    std::cout << Json{{"results", results}}.dump() << "\n";
+    std::cout << Json{{"results", results},
+                      {"words", words},
+                      {"warnings", warnings},
+                      {"seconds", taken.count()}}
+                     .dump()
+              << "\n";
   }
   return 0;
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The checks and the FHIR and DICOM SR writers of `galen extract` over made-up documents with text layers.
 
-    run.py [--all] [--count N] [--language en,fr,de] [--verbose]
+    run.py [--all] [--count N] [--language en|fr|de] [--verbose]
+    run.py --ocr [--levels clean,scan,fax,photo] [--languages en,fr,de] [--count N] [--long-side PX] [--verbose]
 
 `galen data synth` makes PDF files of the nine kinds, with their truth. The truth, given as a model's answer, must pass the checks:
 values flagged are false alarms (at most 5 % of clean pages have one). Then one fault is planted into each answer (altered
@@ -9,6 +10,10 @@ digit, swapped unit, wrong flag, impossible date, value from another page or row
 the very value. The kind must be recognised from the words (at least 98 %). Each FHIR bundle must satisfy FHIR.js 4.12.0
 (R4 4.0.1, independent of galen), which `tools/fetch_models.py fhir` fetches. Each structured report must be read by dsrdump
 without a complaint and by highdicom, and have the numbers of the bundle.
+
+Then the same with pictures that Tesseract reads (skipped loudly where it is missing): a page's answer that is right must be found, at the
+place where the document has it, and faults must be flagged. `--ocr` measures only this, on levels and languages of one's choice
+(docs/EXTRACTION.md has the table): share of printed words read, of true values found, boxes, faults flagged, seconds a page.
 
 $GALEN_BIN names the program, $GALEN_BUILD the build with extract_driver. Exit code 1 on a failure, 77 where something is missing.
 """
@@ -22,6 +27,7 @@ import json
 import math
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -135,9 +141,9 @@ def plant(rng, kind, document, others):
     return found
 
 
-def synth(galen, folder, count, language):
-    command = [galen, "data", "synth", "--kind", "all", "--count", str(count), "--out", str(folder), "--format", "pdf", "--level", "clean",
-               "--language", language, "--seed", "7", "--layouts", "all"]
+def synth(galen, folder, count, language, form="pdf", level="clean", side=1024):
+    command = [galen, "data", "synth", "--kind", "all", "--count", str(count), "--out", str(folder), "--format", form, "--level", level,
+               "--language", language, "--seed", "7", "--layouts", "all", "--long-side", str(side)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode == 2:
         missing("this galen has no `data synth`")
@@ -154,7 +160,124 @@ def drive(requests):
     done = subprocess.run([str(driver)], input=payload.encode(), capture_output=True)
     if done.returncode != 0:
         raise SystemExit(f"driver failed ({done.returncode}): {done.stderr.decode(errors='replace')[-1000:]}")
-    return [json.loads(line)["results"] for line in done.stdout.decode().splitlines()]
+    return [json.loads(line) for line in done.stdout.decode().splitlines()]
+
+
+def questions(folder, truths, rng, **options):
+    """For each document what is asked of the driver, the truth first, and the faults planted into the others: (requests, faults)."""
+    by_kind = collections.defaultdict(list)
+    for truth in truths:
+        by_kind[truth["kind"]].append(truth["fields"])
+    requests, planted = [], []
+    for truth in truths:
+        files = list(dict.fromkeys(str(folder / page["file"]) for page in truth["pages"]))
+        others = [fields for fields in by_kind[truth["kind"]] if fields is not truth["fields"]]
+        faults = plant(rng, truth["kind"], truth["fields"], others)
+        planted.append(faults)
+        answers = [json.dumps(document, ensure_ascii=False) for document in [truth["fields"]] + [f[1] for f in faults]]
+        requests.append({"files": files, "kind": truth["kind"], "answers": answers, **options})
+    return requests, planted
+
+
+def printed_words(pdf):
+    done = subprocess.run(["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def bare(words):
+    """Words without what readers do to them at their edges; "10 - 40" and "10-40" are the same."""
+    parts = (part for word in words for part in re.split("[-–—−]+", word.replace("μ", "µ").replace("’", "'")))
+    return collections.Counter(filter(None, (part.strip(".,;:()[]|*'\"").lower() for part in parts)))
+
+
+def same_place(found, true):
+    """The middle of either box lies in the other, of the same page, with two pixels to spare."""
+    def holds(box, other):
+        x, y = (other[0] + other[2]) / 2, (other[1] + other[3]) / 2
+        return box[0] - 2 <= x <= box[2] + 2 and box[1] - 2 <= y <= box[3] + 2
+    return found[4] == true[4] and (holds(found, true) or holds(true, found))
+
+
+def read_pictures(scratch, levels, languages, count, side, verbose):
+    """{(language, level): measurements as (hits, total)} with Tesseract; "seconds" is (seconds, pages)."""
+    galen = os.environ.get("GALEN_BIN", "build/release/galen")
+    table = {}
+    for language in languages:
+        printed = Path(scratch) / f"{language}-printed"
+        synth(galen, printed, count, language)
+        for level in levels:
+            folder = Path(scratch) / f"{language}-{level}"
+            truths = synth(galen, folder, count, language, "png", level, side)
+            requests, planted = questions(folder, truths, random.Random(11), ocr=True, written=False)
+            row = collections.defaultdict(lambda: [0, 0])
+
+            def add(what, hits, total, row=row):
+                row[what][0] += hits
+                row[what][1] += total
+
+            for truth, found, answered in zip(truths, planted, drive(requests)):
+                clean = answered["results"][0]
+                add("seconds", answered["seconds"], len(truth["pages"]))
+                want, have = bare(printed_words(printed / (Path(truth["file"]).stem + ".pdf"))), bare(answered["words"])
+                add("words", sum((want & have).values()), sum(want.values()))
+                if "error" in clean:
+                    print(f"  {language} {level}: {truth['file']}: {clean['error']}")
+                    add("read", 0, 1)
+                    continue
+                add("read", 1, 1)
+                flat = dict(leaves(truth["fields"]))
+                for path, value in flat.items():
+                    true = truth["boxes"].get(path)
+                    if value is None or true is None:
+                        continue
+                    lost = {"source.not_found", "source.elsewhere", "source.differs"} & set(clean["flags"].get(path, []))
+                    add("found", not lost, 1)
+                    if not lost and path in clean["boxes"]:
+                        right = same_place(clean["boxes"][path], true)
+                        add("place", right, 1)
+                        if verbose and not right:
+                            print(f"  place: {truth['file']} {path} = {value!r}: {clean['boxes'][path]} is {true}")
+                add("unflagged", clean["values"] - len(clean["flags"]), clean["values"])
+                if verbose:
+                    for path, ids in clean["flags"].items():
+                        print(f"  false alarm: {truth['file']} {path} = {flat.get(path)!r}: {' '.join(ids)}")
+                for (name, answer, paths), result in zip(found, answered["results"][1:]):
+                    # What is flagged anyway, because it was not read, is no merit.
+                    if any(path in clean["flags"] for path in paths):
+                        add("faults at unread values", 1, 1)
+                        continue
+                    hit = any(path in result.get("flags", {}) for path in paths)
+                    add(name, hit, 1)
+                    add("faults", hit, 1)
+                    if verbose and not hit:
+                        print(f"  missed: {name}: {truth['file']} {paths[0]} {flat.get(paths[0])!r} -> "
+                              f"{dict(leaves(answer)).get(paths[0])!r}")
+            table[language, level] = row
+    return table
+
+
+def tesseract_missing():
+    """Why pictures cannot be read here, or nothing."""
+    if shutil.which("tesseract") is None:
+        return "Tesseract is not installed (tools/install_deps.sh test)"
+    has = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True).stdout.split()
+    lacks = [language for language in ("eng", "fra", "deu") if language not in has]
+    return f"Tesseract has no data for {' '.join(lacks)} (tools/install_deps.sh test)" if lacks else ""
+
+
+def show_pictures(table):
+    """One line of Markdown for each level and language, and one for each sort of fault over all."""
+    share = lambda pair: f"{100 * pair[0] / pair[1]:.1f}" if pair[1] else "-"
+    print("| language | level | pages | words read | values found | at the right place | values not flagged | faults flagged | s a page |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for (language, level), row in table.items():
+        print(f"| {language} | {level} | {row['seconds'][1]} | {share(row['words'])} | {share(row['found'])} of {row['found'][1]} | "
+              f"{share(row['place'])} | {share(row['unflagged'])} | {row['faults'][0]} of {row['faults'][1]} | "
+              f"{row['seconds'][0] / max(row['seconds'][1], 1):.1f} |")
+    names = sorted({name for row in table.values() for name in row} - {"seconds", "words", "read", "found", "place", "unflagged"})
+    for name in names:
+        hits, total = (sum(row[name][i] for row in table.values() if name in row) for i in (0, 1))
+        print(f"{name}: {hits} of {total}")
 
 
 def validate(bundles):
@@ -256,25 +379,28 @@ def main():
     parser.add_argument("--count", type=int)
     parser.add_argument("--language", default="en")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--ocr", action="store_true")
+    parser.add_argument("--levels", default="clean,scan,fax,photo")
+    parser.add_argument("--languages", default="en,fr,de")
+    parser.add_argument("--long-side", type=int, default=2200, help="pixels of the pictures' longer side; 2200: 200 dpi")
     args = parser.parse_args()
+    if args.ocr:
+        if tesseract_missing():
+            missing(tesseract_missing())
+        with tempfile.TemporaryDirectory() as scratch:
+            show_pictures(read_pictures(scratch, args.levels.split(","), args.languages.split(","), args.count or 9, args.long_side,
+                                        args.verbose))
+        return
     count = args.count or (450 if args.all else 45)
     rng = random.Random(11)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "documents"
         truths = synth(os.environ.get("GALEN_BIN", "build/release/galen"), folder, count, args.language)
-        by_kind = collections.defaultdict(list)
-        for truth in truths:
-            by_kind[truth["kind"]].append(truth["fields"])
-        requests, planted = [], []
-        for truth in truths:
-            files = list(dict.fromkeys(str(folder / page["file"]) for page in truth["pages"]))
-            others = [fields for fields in by_kind[truth["kind"]] if fields is not truth["fields"]]
-            faults = plant(rng, truth["kind"], truth["fields"], others)
-            planted.append(faults)
-            answers = [json.dumps(document, ensure_ascii=False) for document in [truth["fields"]] + [f[1] for f in faults]]
-            requests.append({"files": files, "kind": truth["kind"], "answers": answers})
-            requests.append({"files": files, "kind": "auto", "answers": answers[:1]})
-        results = drive(requests)
+        asked, planted = questions(folder, truths, rng)
+        requests = []
+        for request in asked:
+            requests += [request, {**request, "kind": "auto", "answers": request["answers"][:1]}]
+        results = [answered["results"] for answered in drive(requests)]
 
     failed = False
     alarms, pages, values, flagged_values = 0, 0, 0, 0

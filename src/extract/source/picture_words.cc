@@ -1,0 +1,54 @@
+#include "extract/source/picture_words.h"
+
+#include "extract/source/tesseract.h"
+
+namespace galen::extract {
+namespace {
+
+// A page that it cannot read is the page's fault; several in a row, up to its time limit each, are
+// Tesseract's.
+constexpr int kMostFailures = 3;
+
+}  // namespace
+
+bool PictureWords::Ready(std::string* why) {
+  if (options_.ocr == OcrUse::kNever) {
+    *why = "Tesseract was not to be asked (ocr: never)";
+    return false;
+  }
+  if (!asked_) {
+    asked_ = true;
+    const Result<std::string> languages = TesseractLanguages();
+    if (languages.ok()) {
+      languages_ = *languages;
+    } else {
+      why_ = languages.status().message();
+      // Without Tesseract, pages are read without it: nothing to warn of.
+      if (languages.status().code() != StatusCode::kNotFound) {
+        warning_ = why_ + "; pages without a text layer are not compared";
+      }
+    }
+  }
+  if (languages_.empty()) *why = why_;
+  return !languages_.empty();
+}
+
+Status PictureWords::Read(const Image& image, std::vector<PageWord>* words) {
+  TesseractOptions options;
+  options.languages = languages_;
+  options.cancelled = options_.cancelled;
+  Result<std::vector<PageWord>> read = ReadWithTesseract(image, options);
+  if (read.ok()) {
+    failures_ = 0;
+    *words = *std::move(read);
+    return OkStatus();
+  }
+  if (++failures_ == kMostFailures) {
+    languages_.clear();
+    why_ = "Tesseract failed on " + std::to_string(kMostFailures) + " pages in a row";
+    warning_ = why_ + "; the pages after them were not given to it";
+  }
+  return read.status();
+}
+
+}  // namespace galen::extract

@@ -1,0 +1,33 @@
+// Tesseract over the pages of one case: asked once what it can read, and left alone where it keeps
+// failing.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "extract/source/case.h"
+
+namespace galen::extract {
+
+class PictureWords {
+ public:
+  explicit PictureWords(const CaseOptions& options) : options_(options) {}
+
+  // Pictures are to be read, and there is something that reads them; otherwise *why says why not.
+  bool Ready(std::string* why);
+  // Boxes in pixels. Fails as ReadWithTesseract does.
+  Status Read(const Image& image, std::vector<PageWord>* words);
+  // What the user should know about all pages: Tesseract is there and does not work. Else empty.
+  const std::string& warning() const { return warning_; }
+
+ private:
+  const CaseOptions& options_;
+  bool asked_ = false;
+  std::string languages_;   // empty: it does not read
+  std::string why_;         // if it does not
+  std::string warning_;
+  int failures_ = 0;        // pages in a row
+};
+
+}  // namespace galen::extract
