@@ -30,7 +30,7 @@ struct Verdict {
 };
 
 struct Evidence {
-  Span span;          // its box as it stands on the page (SourcePage::Shown)
+  Span span;             // its box as it stands on the page (SourcePage::Shown)
   std::string words;     // as the page has them
   bool compared = true;  // false: span.box is what the reader saw, and no words are known there
 };

@@ -112,8 +112,7 @@ Status Case::ReadWords(size_t index, const CaseOptions& options, PictureWords* r
     if (wanted) {
       const Status read = reader->Read(drawn.image, &page.words);
       if (!read.ok()) {
-        const bool ends =
-            options.ocr == OcrUse::kAlways || read.code() == StatusCode::kCancelled;
+        const bool ends = options.ocr == OcrUse::kAlways || read.code() == StatusCode::kCancelled;
         if (ends) return read.WithContext(PageName(page));
         page.no_words = read.message();
         warnings_.push_back(PageName(page) + ": " + read.message());

@@ -6,14 +6,14 @@
 namespace galen::extract {
 namespace {
 
-constexpr double kSteepest = 0.2;        // 11 degrees; pages lie no steeper, pictures on them may
-constexpr double kFarApart = 4;          // heights of a word, between words that tell a slope
-constexpr double kLeastShift = 0.5;      // heights of a line, from edge to edge of the page
-constexpr size_t kLeastLines = 4;        // that agree
-constexpr size_t kMostWords = 40;        // of a line
-constexpr size_t kMostLines = 400;       // of a page, evenly
-constexpr double kFarLines = 0.15;       // of the page's height, between lines that tell the bend
-constexpr double kLeastHeight = 0.5;     // of a box, that is left when its slant is taken off
+constexpr double kSteepest = 0.2;     // 11 degrees; pages lie no steeper, pictures on them may
+constexpr double kFarApart = 4;       // heights of a word, between words that tell a slope
+constexpr double kLeastShift = 0.5;   // heights of a line, from edge to edge of the page
+constexpr size_t kLeastLines = 4;     // that agree
+constexpr size_t kMostWords = 40;     // of a line
+constexpr size_t kMostLines = 400;    // of a page, evenly
+constexpr double kFarLines = 0.15;    // of the page's height, between lines that tell the bend
+constexpr double kLeastHeight = 0.5;  // of a box, that is left when its slant is taken off
 
 struct Weighted {
   double value = 0, weight = 0;
@@ -75,8 +75,8 @@ double BendOf(const std::vector<LineSlope>& lines, double height) {
     for (size_t j = i + step; j < lines.size(); j += step) {
       const LineSlope &a = lines[i], &b = lines[j];
       if (std::abs(b.y - a.y) < kFarLines * height) continue;
-      bends.push_back({(b.slope - a.slope) / (b.y - a.y),
-                       a.length * b.length * std::abs(b.y - a.y)});
+      bends.push_back(
+          {(b.slope - a.slope) / (b.y - a.y), a.length * b.length * std::abs(b.y - a.y)});
     }
   }
   return Median(std::move(bends));
@@ -104,7 +104,8 @@ PageSlope SlopeOf(std::span<const PageWord> words, double width, double height) 
   // Where lines would meet on the page, it is not the page's perspective.
   if (std::abs(found.bend) * std::max(width, height) > kSteepest) found.bend = 0;
   std::vector<Weighted> slopes, tall;
-  for (const LineSlope& line : lines) slopes.push_back({line.slope - found.bend * line.y, line.length});
+  for (const LineSlope& line : lines)
+    slopes.push_back({line.slope - found.bend * line.y, line.length});
   found.slope = Median(std::move(slopes));
   for (const PageWord& word : words) tall.push_back({word.box.y1 - word.box.y0, 1});
   const double least = kLeastShift * Median(std::move(tall));

@@ -52,14 +52,16 @@ TEST(PageSlope, TurnedPages) {
   for (const double degrees : {-8.0, -2.0, 0.7, 3.0}) {
     const double angle = degrees * 3.14159265 / 180;
     SourcePage page = Askew([&](double x, double y) {
-      return std::pair(x * std::cos(angle) - y * std::sin(angle), x * std::sin(angle) + y * std::cos(angle));
+      return std::pair(x * std::cos(angle) - y * std::sin(angle),
+                       x * std::sin(angle) + y * std::cos(angle));
     });
     const std::vector<PageWord> before = page.words;
     page.MakeLevel();
     ExpectRows(page);
     // Columns, too, and what people see is kept.
     EXPECT_NEAR(page.words[3].box.x0 + page.words[3].box.x1,
-                page.words[8 * 28 + 3].box.x0 + page.words[8 * 28 + 3].box.x1, 16) << degrees;
+                page.words[8 * 28 + 3].box.x0 + page.words[8 * 28 + 3].box.x1, 16)
+        << degrees;
     EXPECT_EQ(page.Shown(5, 5), before[5].box);
     EXPECT_EQ(page.Shown(0, 1).x1, before[1].box.x1);
   }

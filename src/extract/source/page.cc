@@ -24,8 +24,8 @@ Box SourcePage::Shown(size_t first, size_t last) const {
   Box around = at(first);
   for (size_t i = first + 1; i <= last; ++i) {
     const Box box = at(i);
-    around = {std::min(around.x0, box.x0), std::min(around.y0, box.y0),
-              std::max(around.x1, box.x1), std::max(around.y1, box.y1)};
+    around = {std::min(around.x0, box.x0), std::min(around.y0, box.y0), std::max(around.x1, box.x1),
+              std::max(around.y1, box.y1)};
   }
   return around;
 }

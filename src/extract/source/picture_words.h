@@ -24,10 +24,10 @@ class PictureWords {
  private:
   const CaseOptions& options_;
   bool asked_ = false;
-  std::string languages_;   // empty: it does not read
-  std::string why_;         // if it does not
+  std::string languages_;  // empty: it does not read
+  std::string why_;        // if it does not
   std::string warning_;
-  int failures_ = 0;        // pages in a row
+  int failures_ = 0;  // pages in a row
 };
 
 }  // namespace galen::extract

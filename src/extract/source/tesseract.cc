@@ -24,8 +24,8 @@ constexpr std::string_view kLanguages[] = {"eng", "fra", "deu"};
 // Tesseract is trained on pages of 300 dpi; a page of that has this long side, and letters of much
 // fewer pixels are not told apart. Enlarging further than kMostEnlarged makes no letters.
 constexpr double kLongSide = 2340, kMostEnlarged = 3, kLongestSide = 5000;
-// Sparse text: words wherever they stand. The other modes look for columns and paragraphs, lose cells of tables, and are of no use
-// to checks that go by places.
+// Sparse text: words wherever they stand. The other modes look for columns and paragraphs, lose
+// cells of tables, and are of no use to checks that go by places.
 constexpr std::string_view kPageMode = "11";
 
 // Nothing but what is needed: one thread a page, since its four wait for each other more than they
@@ -155,8 +155,9 @@ Result<std::string> TesseractLanguages() {
   }
   if (version == 0) return Unsupported("the program tesseract in PATH is not Tesseract");
   if (version < kLeastVersion) {
-    return Unsupported("Tesseract " + std::to_string(version) + " is too old; galen needs version " +
-                       std::to_string(kLeastVersion) + " or later");
+    return Unsupported("Tesseract " + std::to_string(version) +
+                       " is too old; galen needs version " + std::to_string(kLeastVersion) +
+                       " or later");
   }
   ASSIGN_OR_RETURN(const ChildOutput listed, AskTesseract("--list-langs"));
   const std::string lines = "\n" + listed.out + "\n";
@@ -179,8 +180,15 @@ Result<std::vector<PageWord>> ReadWithTesseract(const Image& image,
   double scale = 1;
   const std::vector<uint8_t> pgm = Pgm(Prepared(image, &scale));
   ChildRequest request;
-  request.argv = {"tesseract", "stdin", "stdout", "-l", options.languages,
-                  "--psm", std::string(kPageMode), "-c", "tessedit_create_tsv=1"};
+  request.argv = {"tesseract",
+                  "stdin",
+                  "stdout",
+                  "-l",
+                  options.languages,
+                  "--psm",
+                  std::string(kPageMode),
+                  "-c",
+                  "tessedit_create_tsv=1"};
   request.environment = Environment();
   request.input = pgm;
   request.cancelled = options.cancelled;

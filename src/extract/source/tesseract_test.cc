@@ -106,10 +106,11 @@ TEST(Tesseract, FailuresOnAPageAreErrors) {
     std::string script, says;
     StatusCode code;
   };
-  const Case cases[] = {{"echo secret words; echo more >&2; exit 1", "exit code 1", StatusCode::kDataLoss},
-                        {"echo secret words", "another shape", StatusCode::kDataLoss},
-                        {"kill -KILL $$", "signal 9", StatusCode::kDataLoss},
-                        {"exec /bin/sleep 30", "longer than", StatusCode::kResourceExhausted}};
+  const Case cases[] = {
+      {"echo secret words; echo more >&2; exit 1", "exit code 1", StatusCode::kDataLoss},
+      {"echo secret words", "another shape", StatusCode::kDataLoss},
+      {"kill -KILL $$", "signal 9", StatusCode::kDataLoss},
+      {"exec /bin/sleep 30", "longer than", StatusCode::kResourceExhausted}};
   TesseractOptions options;
   options.seconds = 0.3;
   for (const Case& c : cases) {
@@ -131,8 +132,9 @@ TEST(Tesseract, IsStoppedOnRequest) {
 
 // Boxes are in pixels of the picture, though a small one is enlarged for Tesseract.
 TEST(Tesseract, BoxesAreThoseOfThePicture) {
-  const FakeTesseract fake(UpTo("read magic; read width height; printf '" + std::string(kHead) +
-                                "5\\t1\\t1\\t1\\t1\\t1\\t0\\t0\\t%s\\t%s\\t96\\tAll\\n' $width $height"));
+  const FakeTesseract fake(
+      UpTo("read magic; read width height; printf '" + std::string(kHead) +
+           "5\\t1\\t1\\t1\\t1\\t1\\t0\\t0\\t%s\\t%s\\t96\\tAll\\n' $width $height"));
   const auto words = ReadWithTesseract(Blank());
   ASSERT_TRUE(words.ok()) << words.status().message();
   ASSERT_EQ(words->size(), 1u);

@@ -1,5 +1,6 @@
 // Answers that others wrote, checked against real files: a JSON object a line in, one out.
-//   {"files": [path], "kind": kind or "auto", "answers": [text]}  all answers about one opened case;
+//   {"files": [path], "kind": kind or "auto", "answers": [text]}  all answers about one opened
+//   case;
 //       "ocr": true reads pictures with Tesseract, "written": false leaves fhir and sr out
 //   -> {"results": [{"error": text} or {"kind", "kind_by", "flags": {path: [verdict]}, "values": n,
 //       "boxes": {path: [x0, y0, x1, y1, page from 1]}, "fhir": text, "sr": base64}],

@@ -455,6 +455,18 @@ def main():
     show("clean documents with alarms", alarms, pages, lambda share: share <= 0.05)
     show("values with false alarms", flagged_values, values, lambda share: share <= 0.05)
     show("kind recognised by words", kinds, len(truths), lambda share: share >= 0.98)
+    why = tesseract_missing()
+    if why:
+        print(f"SKIPPED: pictures read by Tesseract: {why}")
+    else:
+        least = {"clean": 0.88, "scan": 0.80}
+        with tempfile.TemporaryDirectory() as scratch:
+            table = read_pictures(scratch, list(least), ["en"], 9, 2200, args.verbose)
+        for (language, level), row in table.items():
+            show(f"{level}: documents read", *row["read"], lambda share: share == 1)
+            show(f"{level}: true values found", *row["found"], lambda share, level=level: share >= least[level])
+            show(f"{level}: at their place", *row["place"], lambda share: share >= 0.95)
+            show(f"{level}: faults flagged", *row["faults"], lambda share: share >= 0.95)
     messages = validate(bundles)
     if messages is not None:
         bad = [m for m in messages if m]
