@@ -21,8 +21,8 @@ constexpr double kLeastConfidence = 30;
 constexpr int kLeastVersion = 4;  // the first that reads lines with a network, and writes tables
 // Of the languages of the kinds' labels.
 constexpr std::string_view kLanguages[] = {"eng", "fra", "deu"};
-// Tesseract is trained on pages of 300 dpi; a page of that has this long side, and letters of much
-// fewer pixels are not told apart. Enlarging further than kMostEnlarged makes no letters.
+// An A4 page of 200 dpi has this long side; letters of much fewer pixels are not told apart.
+// Enlarging further than kMostEnlarged makes no letters.
 constexpr double kLongSide = 2340, kMostEnlarged = 3, kLongestSide = 5000;
 // Sparse text: words wherever they stand. The other modes look for columns and paragraphs, lose
 // cells of tables, and are of no use to checks that go by places.
