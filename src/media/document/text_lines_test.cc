@@ -93,8 +93,22 @@ TEST(TextLines, FramesRulesShadesAndSpecksAreNoText) {
   EXPECT_LE(lines[0].box.right, 142);
 }
 
-TEST(TextLines, AStripHasWholeRowsWhitePaperAndAllWords) {
-  Image page = Page(800, 100);
+// Which cells of a strip hold ink: "##..#".
+std::string CellsOf(const Image& strip, int64_t side) {
+  std::string cells;
+  for (int64_t top = 0; top < strip.height; top += side) {
+    for (int64_t left = 0; left < strip.width; left += side) {
+      bool ink = false;
+      for (int64_t y = top; y < top + side; ++y)
+        for (int64_t x = left; x < left + side; ++x) ink = ink || strip.row(y)[x] < 128;
+      cells += ink ? '#' : '.';
+    }
+  }
+  return cells;
+}
+
+TEST(TextLines, AStripHasACellForEachLetter) {
+  Image page = Page(1000, 100);
   Print(&page, 10, 40, "Bilirubin");
   Print(&page, 500, 40, "17");
   std::vector<TextLine> lines = Lines(page);
@@ -102,26 +116,37 @@ TEST(TextLines, AStripHasWholeRowsWhitePaperAndAllWords) {
   const Image one = LineStrip(page, lines[0], StripShape());
   EXPECT_EQ(one.channels, 1);
   EXPECT_EQ(one.height, 16);
-  EXPECT_EQ(one.width % 16, 0);
-  // The wide gap has become one of a row's height: 11 letters of 12 pixels, 16 of gap, scaled.
-  EXPECT_LE(one.width, 176);
+  EXPECT_EQ(CellsOf(one, 16), "#########..##") << "two blank cells part columns";
   EXPECT_EQ(*std::max_element(one.pixels.begin(), one.pixels.end()), 255);
-  EXPECT_LT(*std::min_element(one.pixels.begin(), one.pixels.end()), 80);
+  EXPECT_EQ(*std::min_element(one.pixels.begin(), one.pixels.end()), 0);
+  // Letters stand in the middle of their cells.
+  for (int64_t cell = 0; cell < 9; ++cell) {
+    int64_t first = 16, last = -1;
+    for (int64_t y = 0; y < 16; ++y) {
+      for (int64_t x = 0; x < 16; ++x) {
+        if (one.row(y)[16 * cell + x] >= 128) continue;
+        first = std::min(first, x);
+        last = std::max(last, x);
+      }
+    }
+    EXPECT_LE(std::abs(first + last - 15), 2) << cell;
+  }
 
-  // Pale print gives the same strip, but for rounding; what is hardly there stays pale.
+  // Pale print gives the same strip, but for rounding; what is hardly there is no letter.
   for (const int paper : {255, 200}) {
     for (const int ink : {150, 240 * paper / 255}) {
       Image pale = page;
       for (uint8_t& v : pale.pixels) v = static_cast<uint8_t>(ink + (paper - ink) * v / 255);
       const Image strip = LineStrip(pale, lines[0], StripShape());
+      if (ink != 150) {
+        EXPECT_EQ(CellsOf(strip, 16).find('#'), std::string::npos) << paper;
+        continue;
+      }
       ASSERT_EQ(strip.pixels.size(), one.pixels.size());
       int most = 0;
       for (size_t i = 0; i < one.pixels.size(); ++i)
         most = std::max(most, std::abs(strip.pixels[i] - one.pixels[i]));
-      if (ink == 150)
-        EXPECT_LE(most, 6) << paper;
-      else
-        EXPECT_GT(most, 200) << paper;
+      EXPECT_LE(most, 8) << paper;
     }
   }
 
@@ -129,10 +154,36 @@ TEST(TextLines, AStripHasWholeRowsWhitePaperAndAllWords) {
   lines = Lines(page);
   ASSERT_EQ(lines.size(), 2u);
   const Image several = LineStrip(page, lines[1], StripShape());
+  std::string words;
+  for (int i = 0; i < 12; ++i) words += "####.";
   EXPECT_EQ(several.width, 256);
-  EXPECT_GT(several.height, 16);
-  EXPECT_LE(several.height, 64);
-  EXPECT_EQ(several.height % 16, 0);
+  EXPECT_EQ(several.height, 64);
+  EXPECT_EQ(CellsOf(several, 16), words + "....");
+  // What has no room is left out.
+  StripShape small;
+  small.max_rows = 2;
+  EXPECT_EQ(CellsOf(LineStrip(page, lines[1], small), 16), words.substr(0, 32));
+}
+
+// Letters that touch are parted where the ink is least; no cell holds more than its width.
+TEST(TextLines, TouchingLettersArePartedInAStrip) {
+  Image page = Page(400, 100);
+  Print(&page, 40, 40, "HHHHH");
+  const std::vector<TextLine> apart = Lines(page);
+  ASSERT_EQ(apart.size(), 1u);
+  Image touching = page;
+  const PixelBox box = apart[0].box;
+  const int64_t middle = (box.top + box.bottom) / 2;
+  for (int64_t x = box.left; x < box.right; ++x) {
+    for (int64_t y = middle; y < middle + 2; ++y) {
+      uint8_t* p = touching.row(y) + 3 * x;
+      for (int c = 0; c < 3; ++c)
+        p[c] = std::min<uint8_t>(p[c], static_cast<uint8_t>((kPaper[c] + kInk[c]) / 2));
+    }
+  }
+  const Image strip = LineStrip(touching, {box, {box}}, StripShape());
+  EXPECT_EQ(CellsOf(strip, 16).substr(0, 5), "#####");
+  EXPECT_LE(strip.width, 16 * 7);
 }
 
 TEST(TextLines, NoiseAndEmptyPagesEnd) {
@@ -146,7 +197,7 @@ TEST(TextLines, NoiseAndEmptyPagesEnd) {
   for (const TextLine& line : Lines(noise)) {
     const Image strip = LineStrip(noise, line, StripShape());
     EXPECT_LE(strip.width, 256);
-    EXPECT_LE(strip.height, 64);
+    EXPECT_LE(strip.height, 12 * 16);
   }
   EXPECT_FALSE(FindTextLines(Image{}).ok());
 }

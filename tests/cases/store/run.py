@@ -57,7 +57,10 @@ class Place:
         return sorted(p.name for p in (self.store / "blobs").glob("*")) if self.store.is_dir() else []
 
     def list(self, *args, **more):
-        return json.loads(self.run("list", "--json", *args, **more))
+        """Without what is inside of the program."""
+        state = json.loads(self.run("list", "--json", *args, **more))
+        state["models"] = [m for m in state["models"] if m["place"] != "builtin"]
+        return state
 
 
 def tiny_repo(**more):
@@ -74,6 +77,15 @@ def big_repo(size=4 << 20, seed=1):
 def tokens(place, model, *args):
     out = place.run("run", model, "hello", "--raw", "--max-tokens", "5", "--json", "--compute", "fp32", *args)
     return json.loads(out)["tokens"]
+
+
+def check_model_inside_the_program(place):
+    state = json.loads(place.run("list", "--json", "--check"))
+    (mini,) = [m for m in state["models"] if m["place"] == "builtin"]
+    assert mini["name"] == "galen-mini" and mini["check"] == "ok" and 1e6 < mini["bytes"] < 12e6 and mini["license"] == "Apache-2.0", mini
+    place.run("show", "galen-mini", says="gemma3")
+    place.run("rm", "galen-mini", code=1, says="part of the program")
+    place.run("show", "galen-mimi", code=1, says="no model of that name")
 
 
 def check_hub_model_answers(place):
