@@ -1,6 +1,7 @@
 # Everything here works on a bare Debian 12 with git, make and g++: what is missing is named and installed.
 #   make build      build/release/galen
-#   make demo       a real model answers a question about a clinical note (= demo-text)
+#   make demo       the model inside the program reads a laboratory slip into checked values, offline
+#   make demo-text  two real models answer a question about a clinical note
 #   make gallery    what a model will see of the examples, as pages to check by eye
 #   make test       what a change must pass; ctest's summary is the last thing printed
 #   make test-all   also ThreadSanitizer, long fuzzing, aarch64 under qemu
@@ -18,6 +19,7 @@ galen := $(release)/galen
 oracle := build/.venv-oracle/bin/python
 PREFIX ?= /usr/local
 note := examples/notes/clinical_note.txt
+slip := examples/documents/lab_slip.png
 
 .PHONY: all build program demo demo-text gallery test test-all bench lint format clean deps models oracle asan tsan aarch64 install deb cli
 all: build
@@ -29,7 +31,8 @@ build: deps
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release -j $(JOBS)
 
-demo: demo-text
+demo: program
+	@tools/demo.sh $(galen) $(slip) build/demo
 
 # The program alone: a stranger who tries it waits for no tests to be compiled.
 program: deps
