@@ -4,7 +4,8 @@
     page_accuracy.py GALEN PAGES --model MODEL [--limit N] [--json]
 
 A field is a value of the truth that is not null. Entries of lists are matched by their first value (the name of the test), what is left
-in order. "invented" are values where the truth has none. Standard library only.
+in order. "invented" are values where the truth has none. "confidence" is how well the reader's own doubt finds what it read wrongly or
+invented: the area under the ROC curve of 1 - confidence (0.5: not at all). Standard library only.
 """
 
 import argparse
@@ -27,7 +28,7 @@ def wilson(right, total):
 
 
 def paired(truth, read):
-    """Entries of two lists beside each other, None where one has no partner."""
+    """Entries of two lists beside each other with the place of the second, None where one has no partner."""
     name = lambda entry: next(iter(entry.values()), None) if isinstance(entry, dict) else entry
     left = list(range(len(read)))
     partner = {}
@@ -40,23 +41,43 @@ def paired(truth, read):
     for i in range(len(truth)):
         if i not in partner and left:
             partner[i] = left.pop(0)
-    pairs = [(entry, read[partner[i]] if i in partner else None) for i, entry in enumerate(truth)]
-    return pairs + [(None, read[j]) for j in left]
+    pairs = [(entry, read[partner[i]] if i in partner else None, partner.get(i)) for i, entry in enumerate(truth)]
+    return pairs + [(None, read[j], j) for j in left]
 
 
-def compare(truth, read, path, counts):
+def compare(truth, read, path, counts, place, wrong):
+    """Adds to counts[path] = [right, true, invented]. wrong[pointer into what was read]: whether the value there is wrong."""
     if isinstance(truth, dict) or isinstance(read, dict):
         truth, read = truth or {}, read if isinstance(read, dict) else {}
         for key in list(truth) + [k for k in read if k not in truth]:
-            compare(truth.get(key), read.get(key), f"{path}/{key}", counts)
+            compare(truth.get(key), read.get(key), f"{path}/{key}", counts, f"{place}/{key}", wrong)
     elif isinstance(truth, list) or isinstance(read, list):
-        for a, b in paired(truth or [], read if isinstance(read, list) else []):
-            compare(a, b, path + "/*", counts)
-    elif truth is not None:
-        right, total = counts.setdefault(path, [0, 0, 0])[:2]
-        counts[path][:2] = [right + (truth == read), total + 1]
-    elif read is not None:
-        counts.setdefault(path, [0, 0, 0])[2] += 1
+        for a, b, j in paired(truth or [], read if isinstance(read, list) else []):
+            compare(a, b, path + "/*", counts, f"{place}/{j}", wrong)
+    elif truth is not None or read is not None:
+        sums = counts.setdefault(path, [0, 0, 0])
+        if truth is None:
+            sums[2] += 1
+        else:
+            sums[0] += truth == read
+            sums[1] += 1
+        if read is not None:
+            wrong[place] = truth != read
+
+
+def area_under_curve(wrong, right):
+    """That a wrong value's doubt is above a right one's; ties are halves."""
+    if not wrong or not right:
+        return None
+    ranks, place = {}, 0
+    ordered = sorted(wrong + right)
+    while place < len(ordered):
+        end = place
+        while end < len(ordered) and ordered[end] == ordered[place]:
+            end += 1
+        ranks[ordered[place]] = (place + 1 + end) / 2
+        place = end
+    return (sum(ranks[x] for x in wrong) - len(wrong) * (len(wrong) + 1) / 2) / (len(wrong) * len(right))
 
 
 def main():
@@ -78,14 +99,17 @@ def main():
         done = subprocess.run(command, capture_output=True, text=True)
         return done, time.monotonic() - begin
 
-    counts, failed, whole, seconds = {}, 0, 0, []
+    counts, failed, whole, seconds, doubts = {}, 0, 0, [], {True: [], False: []}
     with ThreadPoolExecutor(args.jobs) as pool:
         for entry, (done, took) in zip(truth, pool.map(read, truth)):
-            document = json.loads(done.stdout)["document"] if done.returncode == 0 else {}
+            report = json.loads(done.stdout) if done.returncode == 0 else {"document": {}, "values": []}
             failed += done.returncode != 0
             seconds.append(took)
-            page = {}
-            compare(entry["fields"], document, "", page)
+            page, wrong = {}, {}
+            compare(entry["fields"], report["document"], "", page, "", wrong)
+            for value in report["values"]:
+                if value["path"] in wrong and "confidence" in value:
+                    doubts[wrong[value["path"]]].append(1 - value["confidence"]["lowest"])
             whole += all(right == total and not more for right, total, more in page.values())
             for path, (right, total, more) in page.items():
                 sums = counts.setdefault(path, [0, 0, 0])
@@ -93,13 +117,16 @@ def main():
     right, total, invented = (sum(c[i] for c in counts.values()) for i in range(3))
     low, high = wilson(right, total)
     result = {"documents": len(truth), "failed": failed, "whole": whole, "fields": total, "right": right, "share": right / max(total, 1),
-              "interval": [low, high], "invented": invented, "median_s": sorted(seconds)[len(seconds) // 2] if seconds else None,
+              "interval": [low, high], "invented": invented, "confidence": area_under_curve(doubts[True], doubts[False]),
+              "median_s": sorted(seconds)[len(seconds) // 2] if seconds else None,
               "by_field": {path: {"right": c[0], "total": c[1], "invented": c[2]} for path, c in sorted(counts.items())}}
     if args.json:
         print(json.dumps(result, indent=1))
         return
     print(f"{len(truth)} documents, {failed} without an answer, {whole} without a fault; median {result['median_s']:.2f} s")
     print(f"fields right: {right} of {total}, {100 * right / max(total, 1):.1f} % [{100 * low:.1f}, {100 * high:.1f}]; invented: {invented}")
+    if result["confidence"] is not None:
+        print(f"confidence: area under the curve {result['confidence']:.3f} ({len(doubts[True])} wrong, {len(doubts[False])} right values)")
     for path, (a, b, more) in sorted(counts.items()):
         print(f"  {path:28} {a:6} of {b:6}  {100 * a / max(b, 1):5.1f} %  invented {more}")
 
