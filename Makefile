@@ -21,7 +21,7 @@ PREFIX ?= /usr/local
 note := examples/notes/clinical_note.txt
 slip := examples/documents/lab_slip.png
 
-.PHONY: all build program demo demo-text gallery test test-all bench lint format clean deps models oracle asan tsan aarch64 install deb cli
+.PHONY: all build program demo demo-text gallery test test-all bench lint format clean deps models clients clients-all oracle asan tsan aarch64 install deb cli
 all: build
 
 deps:
@@ -51,6 +51,12 @@ models: deps
 	@tools/fetch_models.py all
 	@tests/cases/web/run.py --install
 
+# What talks to `galen serve` in the tests: the official JavaScript clients, LangChain; for test-all also Open WebUI and a newer Node.
+clients clients-all: deps
+	@tests/clients/javascript/run.py $(if $(filter clients-all,$@),--all) --install
+	@tests/clients/langchain/run.py --install
+	@$(if $(filter clients-all,$@),tests/clients/open_webui/run.py --install,:)
+
 oracle: deps
 	@tools/make_oracle.sh
 
@@ -61,6 +67,7 @@ asan tsan: deps
 # Fetching, building and testing in this order, also under -j.
 test:
 	@$(MAKE) --no-print-directory models
+	@$(MAKE) --no-print-directory clients
 	@$(MAKE) --no-print-directory oracle
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory asan
@@ -68,6 +75,7 @@ test:
 
 test-all:
 	@$(MAKE) --no-print-directory models
+	@$(MAKE) --no-print-directory clients-all
 	@$(MAKE) --no-print-directory oracle
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory asan

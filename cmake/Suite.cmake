@@ -91,6 +91,27 @@ foreach(path ${cases})
                    ENVIRONMENT "GALEN_BIN=${build_root}/asan/galen;GALEN_SLOW=1")
 endforeach()
 
+# tests/clients/NAME/run.py: programs written for other servers' interfaces, in environments of their own; the largest one, and what a
+# test has under `--all`, in `make test-all`.
+file(GLOB clients CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/clients/*/run.py)
+foreach(path ${clients})
+  get_filename_component(name ${path} DIRECTORY)
+  get_filename_component(name ${name} NAME)
+  set(environment "GALEN_BIN=$<TARGET_FILE:galen>")
+  if(name STREQUAL javascript AND NOT GALEN_WEB)
+    continue()  # no Node
+  endif()
+  if(name STREQUAL open_webui)
+    galen_suite_test(clients.${name} ALL COMMAND ${Python3_EXECUTABLE} ${path} LABELS clients TIMEOUT 3600 ENVIRONMENT "${environment}")
+    continue()
+  endif()
+  galen_suite_test(clients.${name} COMMAND ${Python3_EXECUTABLE} ${path} LABELS clients ENVIRONMENT "${environment}")
+  file(STRINGS ${path} knows_all REGEX "\"--all\"")
+  if(knows_all)
+    galen_suite_test(clients_all.${name} ALL COMMAND ${Python3_EXECUTABLE} ${path} --all LABELS clients ENVIRONMENT "${environment}")
+  endif()
+endforeach()
+
 # A PACS beside it (Debian's orthanc).
 galen_suite_test(orthanc ALL COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/orthanc/run.py LABELS orthanc TIMEOUT 900
                  ENVIRONMENT "GALEN_BIN=$<TARGET_FILE:galen>")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+LOCKED = (3, 11)  # the Python whose wheels the locks name (lock.py): Debian 12's
 CACHE = Path(os.environ.get("GALEN_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "galen")
 
 
@@ -21,10 +22,13 @@ def key(*files):
 
 def python(name, lock):
     """The interpreter of an environment that has exactly what `lock` names, every archive checked by its SHA-256; made if it
-    is not there. Raises subprocess.CalledProcessError where pip cannot install; what it left is removed by the next try.
+    is not there. Ends the test as skipped under another Python than the lock's. Raises subprocess.CalledProcessError where pip
+    cannot install; what it left is removed by the next try.
     """
-    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    folder = CACHE / "clients" / f"{name}-{key(lock)}-{version}"
+    if sys.version_info[:2] != LOCKED:
+        print(f"{name}: left out, {lock} is for Python {LOCKED[0]}.{LOCKED[1]}")
+        sys.exit(0 if "--install" in sys.argv else 77)
+    folder = CACHE / "clients" / f"{name}-{key(lock)}-{LOCKED[0]}.{LOCKED[1]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with open(f"{folder}.lock", "w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
@@ -41,5 +45,5 @@ def python(name, lock):
 def inside(name, lock):
     """Goes on in the environment of `lock`: does not come back where this interpreter is another."""
     wanted = python(name, lock)
-    if Path(sys.prefix) != wanted.parent.parent:
+    if Path(sys.prefix).resolve() != wanted.parent.parent.resolve():
         os.execv(wanted, [str(wanted), *sys.argv])

@@ -57,7 +57,9 @@ Status ReadOpenAiParams(Fields* fields, const ServerOptions& options, GeneratePa
   s.top_k = static_cast<int32_t>(std::max<int64_t>(top_k, 0));
   RETURN_IF_ERROR(fields->Number("frequency_penalty", -2, 2, &s.frequency_penalty));
   RETURN_IF_ERROR(fields->Number("presence_penalty", -2, 2, &s.presence_penalty));
-  RETURN_IF_ERROR(fields->Number("repetition_penalty", 0.01, 10, &s.repetition_penalty));
+  // The second name is Ollama's and llama.cpp's, which Open WebUI sends over this interface, too.
+  for (const char* name : {"repetition_penalty", "repeat_penalty"})
+    RETURN_IF_ERROR(fields->Number(name, 0.01, 10, &s.repetition_penalty));
   params->seeded = fields->Any("seed") != nullptr;
   RETURN_IF_ERROR(fields->Int("seed", -kMost, kMost, &seed));
   s.seed = static_cast<uint64_t>(seed);

@@ -34,6 +34,7 @@ Json Sampling(const ServerOptions& options) {
       {"frequency_penalty", Range("number", -2, 2)},
       {"presence_penalty", Range("number", -2, 2)},
       {"repetition_penalty", Range("number", 0.01, 10)},
+      {"repeat_penalty", Range("number", 0.01, 10)},
       {"seed", Type("integer")},
       {"n", Range("integer", 1, static_cast<double>(options.max_choices))},
       {"stop", AnyOf({Type("string"), ListOf(Type("string"))})},

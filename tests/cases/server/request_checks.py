@@ -8,7 +8,7 @@ from serving import chat, raw
 CHAT_TYPES = {"model": 7, "messages": "text", "temperature": "hot", "top_p": [], "max_tokens": 1.5, "max_completion_tokens": "x",
               "n": 0, "seed": "s", "stop": 5, "stream": "yes", "stream_options": [], "logprobs": 1, "top_logprobs": -1,
               "frequency_penalty": 3, "presence_penalty": "x", "logit_bias": [1], "reasoning_effort": "huge", "top_k": 0.5,
-              "min_p": 2, "repetition_penalty": 0, "response_format": {"type": "xml"}, "tools": [{}], "tool_choice": "required",
+              "min_p": 2, "repetition_penalty": 0, "repeat_penalty": 11, "response_format": {"type": "xml"}, "tools": [{}], "tool_choice": "required",
               "functions": [1], "audio": {}, "parallel_tool_calls": 1, "store": True, "unknown_field": 1}
 COMPLETION_TYPES = {"prompt": {"a": 1}, "max_tokens": -1, "logprobs": True, "echo": "x", "best_of": 4, "suffix": "x", "n": 99}
 
@@ -17,7 +17,8 @@ OLLAMA_TYPES = {"model": [], "messages": {}, "stream": 1, "options": "x", "keep_
                 "format": "xml", "unknown": 1}
 MESSAGES = [5, {}, {"role": "user"}, {"role": "king", "content": "x"}, {"role": "user", "content": 5},
             {"role": "user", "content": [{"type": "video"}]}, {"role": "user", "content": [{"type": "text", "text": 1}]},
-            {"role": "user", "content": [{"type": "image_url"}]}, {"role": "user", "content": "x", "more": 1}]
+            {"role": "user", "content": [{"type": "image_url"}]}, {"role": "user", "content": "x", "more": 1},
+            {"role": "user", "content": "x", "type": "image"}]
 
 
 def check_wrong_types(server):
@@ -51,5 +52,12 @@ def check_wrong_types(server):
 def check_harmless_fields(server):
     server.post("/v1/chat/completions", chat("x", user="u", metadata={}, tools=[], tool_choice="auto", store=False, stop=None,
                                              response_format={"type": "text"}, parallel_tool_calls=True, service_tier="auto"))
+    # What older versions of lm-evaluation-harness send, and histories in the newer form of OpenAI's.
+    for kind in ("text", "message"):
+        server.post("/v1/chat/completions", {**chat("x"), "messages": [{"role": "user", "content": "x", "type": kind}]})
+    # Two names of one thing.
+    told = [server.post("/v1/chat/completions", chat("Count", **more))["choices"][0]["message"]["content"]
+            for more in ({}, {"repetition_penalty": 5}, {"repeat_penalty": 5})]
+    assert told[0] != told[1] == told[2], told
     server.post("/api/chat", {"model": "tiny", "stream": False, "messages": [{"role": "user", "content": "x"}], "truncate": True,
                               "options": {"num_predict": 2, "num_gpu": 99, "num_thread": 4, "some_new_option": 1}, "format": ""})

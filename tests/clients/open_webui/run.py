@@ -29,7 +29,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "cases/server")]
 import environment  # noqa: E402
 import serving  # noqa: E402
 
-START_SECONDS, ANSWER_SECONDS = 180, 180
+START_SECONDS, ANSWER_SECONDS = 300, 600
 
 
 class WebUi:
@@ -44,7 +44,7 @@ class WebUi:
                "ENABLE_VERSION_UPDATE_CHECK": "false", "ANONYMIZED_TELEMETRY": "false", "SCARF_NO_ANALYTICS": "true", "DO_NOT_TRACK": "true",
                "ENABLE_OPENAI_API": "true", "OPENAI_API_BASE_URL": url + "/v1", "OPENAI_API_KEY": "none", "ENABLE_OLLAMA_API": "true",
                "OLLAMA_BASE_URL": url, "RAG_EMBEDDING_ENGINE": "ollama", "RAG_OLLAMA_BASE_URL": url, "RAG_EMBEDDING_MODEL": "tiny",
-               "WEBUI_AUTH": "true", "ENABLE_SIGNUP": "true", "NO_PROXY": "*", "no_proxy": "*"}
+               "CHAT_RESPONSE_MAX_TOOL_CALL_ITERATIONS": "1", "WEBUI_AUTH": "true", "ENABLE_SIGNUP": "true", "NO_PROXY": "*", "no_proxy": "*"}
         self.log = open(Path(folder) / "log", "w+b")
         self.child = subprocess.Popen([python.with_name("open-webui"), "serve", "--host", "127.0.0.1", "--port", str(self.port)], cwd=folder,
                                       stdout=self.log, stderr=subprocess.STDOUT, env={**os.environ, **own})
@@ -115,8 +115,8 @@ def check_connections(ui, galen):
 def check_models(ui, galen):
     models = {m["id"]: m["owned_by"] for m in ui.api("GET", "/api/models")["data"]}
     assert models.get("tiny") == "openai" and models.get("ollama.tiny") == "ollama", models
-    shown = ui.api("POST", "/ollama/api/show", {"model": "ollama.tiny"})
-    assert shown["details"]["family"] == "gemma3", shown
+    told = ui.api("GET", "/openai/models/0")
+    assert [m["id"] for m in told["data"]] == ["tiny", "words"], told
 
 
 def check_chat(ui, galen):
@@ -137,7 +137,7 @@ def check_images(ui, galen):
     parts = [{"type": "text", "text": "What?"}, {"type": "image_url", "image_url": {"url": url}}]
     for model in ("tiny", "ollama.tiny"):
         used = [ui.api("POST", "/api/chat/completions", {**ask(model, text), "stream": False})["usage"]["prompt_tokens"] for text in ("What?", parts)]
-        assert used[1] > used[0] + 10, (model, used)
+        assert used[1] > used[0], (model, used)
 
 
 def check_schema(ui, galen):
@@ -203,28 +203,53 @@ def check_native(ui, galen):
     assert ui.api("POST", "/ollama/v1/chat/completions", ask("ollama.tiny", stream=False))["choices"]
 
 
+def held(ui, galen, model, text, **params):
+    """A chat as the page starts it: what its database holds of the answer in the end."""
+    user, answer = str(uuid.uuid4()), str(uuid.uuid4())
+    message = {"id": user, "parentId": None, "role": "user", "content": text, "timestamp": int(time.time()), "models": [model]}
+    chat = ui.api("POST", "/api/chat/completions", {
+        "model": model, "stream": True, "messages": [{"role": "user", "content": text}], "parent_id": None, "user_message": message,
+        "message_ids": [{"model_id": model, "message_id": answer}], "session_id": str(uuid.uuid4()), "features": {}, "variables": {},
+        "params": {"max_tokens": 24, "temperature": 0, "system": "You are brief.", **params},
+        "background_tasks": {"title_generation": True, "tags_generation": True, "follow_up_generation": True}})["chat_id"]
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        stored = ui.api("GET", f"/api/v1/chats/{chat}")["chat"]["history"]["messages"].get(answer, {})
+        if stored.get("done") or stored.get("error"):
+            break
+        assert time.monotonic() < deadline, f"{model}: no answer: {stored} {ui.said()}"
+        time.sleep(0.5)
+    assert not stored.get("error"), (model, stored)
+    quiet = 0  # titles, tags and questions to go on with are asked for in the background
+    while quiet < 3:
+        quiet = 0 if galen.metric("galen_requests_running") + galen.metric("galen_requests_waiting") else quiet + 1
+        time.sleep(0.5)
+    return stored
+
+
 def check_page(ui, galen):
-    """A chat as the page sends it: its own functions are offered to the model, the answer goes into its database, a title is asked for."""
+    """Its two dozen functions are offered to the model with every question, and the answer goes into its database."""
+    refused = lambda: [line for line in galen.read_log().splitlines() if '"status":4' in line]
+    before = len(refused())
     for model in ("words", "ollama.words"):
-        user, answer = str(uuid.uuid4()), str(uuid.uuid4())
-        message = {"id": user, "parentId": None, "role": "user", "content": "Hello there", "timestamp": int(time.time()), "models": [model]}
-        started = ui.api("POST", "/api/chat/completions", {
-            "model": model, "stream": True, "messages": [{"role": "user", "content": "Hello there"}], "parent_id": None, "user_message": message,
-            "message_ids": [{"model_id": model, "message_id": answer}], "session_id": str(uuid.uuid4()), "params": {"max_tokens": 24, "temperature": 0},
-            "features": {}, "variables": {}, "background_tasks": {"title_generation": True, "tags_generation": True, "follow_up_generation": True}})
-        chat = started["chat_id"]
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while True:
-            stored = ui.api("GET", f"/api/v1/chats/{chat}")["chat"]["history"]["messages"].get(answer, {})
-            if stored.get("done") or stored.get("error"):
-                break
-            assert time.monotonic() < deadline, f"{model}: no answer: {stored} {ui.said()}"
-            time.sleep(0.2)
-        assert not stored.get("error") and (stored["content"] or stored.get("output")), (model, stored)
-        title = ui.api("POST", "/api/v1/tasks/title/completions", {"model": model, "chat_id": chat, "messages": [{"role": "user", "content": "Hello there"}]})
-        assert title["choices"], title
-        while galen.metric("galen_requests_running") + galen.metric("galen_requests_waiting"):
-            time.sleep(0.1)
+        stored = held(ui, galen, model, "Hello there")
+        assert stored["content"] or stored.get("output"), (model, stored)
+    called = held(ui, galen, "words", "What time is it?", custom_params={"tool_choice": {"type": "function", "function": {"name": "get_current_timestamp"}}})
+    kinds = [part["type"] for part in called["output"]]
+    assert "function_call" in kinds and "function_call_output" in kinds, called
+    assert len(refused()) == before, refused()[before:]
+
+
+def check_controls(ui, galen):
+    """What can be set beside a chat reaches galen in the form of each connection."""
+    common = {"temperature": 0.7, "top_k": 20, "top_p": 0.9, "min_p": 0.05, "seed": 5, "frequency_penalty": 0.1, "presence_penalty": 0.1,
+              "repeat_penalty": 1.1, "stop": ["###"], "max_tokens": 12, "system": "Be brief."}
+    ollama = {**common, "num_ctx": 4096, "num_batch": 128, "num_keep": 4, "num_thread": 2, "num_gpu": 0, "repeat_last_n": 64, "mirostat": 0,
+              "use_mmap": True, "keep_alive": "5m", "think": False}
+    for model, params in (("tiny", {**common, "reasoning_effort": "low", "logit_bias": "5:-100"}), ("ollama.tiny", ollama)):
+        body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "params": params}
+        assert len({ui.api("POST", "/api/chat/completions", {**body, "stream": False})["choices"][0]["message"]["content"] for _ in range(2)}) == 1
+        assert content(ui.stream("/api/chat/completions", {**body, "stream": True}))
 
 
 def check_documents(ui, galen):
@@ -262,7 +287,7 @@ def main():
     chosen = {n: c for n, c in checks.items() if len(sys.argv) < 2 or any(w in n for w in sys.argv[1:])}
     failed = 0
     models = (f"tiny={serving.TINY / 'gemma3-vision'}", f"words={serving.SMOLLM}")
-    with serving.Server("--max-tokens", 200, models=models) as galen, tempfile.TemporaryDirectory() as folder:
+    with serving.Server("--max-tokens", 60, models=models) as galen, tempfile.TemporaryDirectory() as folder:
         begin = time.monotonic()
         ui = WebUi(python, f"http://127.0.0.1:{galen.port}", folder)
         try:
@@ -277,7 +302,7 @@ def main():
                     failed += 1
                     print(f"FAIL {name}: {type(error).__name__}: {error}", flush=True)
             if failed:
-                print(ui.said(12000))
+                print("\n".join(line for line in ui.said(100000).splitlines() if "HTTP/1.1\" 200" not in line)[-8000:])
         finally:
             ui.stop()
             ui.log.close()
