@@ -133,16 +133,19 @@ Status ReadToolCalls(Fields* fields, bool openai, OrderedJson* out) {
     OrderedJson copy = call;
     OrderedJson& arguments = copy["function"]["arguments"];
     if (openai && arguments.is_string()) {
-      // Clients send the text of the arguments; templates want the object.
+      // Clients send the text of the arguments; templates want the object. A call that max_tokens
+      // cut off stays the text that it is: agents (Open WebUI's, LangChain's) send it back with the
+      // error that it made, and go on.
       const auto& text = arguments.get_ref<const std::string&>();
       const Result<OrderedJson> parsed =
           text.empty() ? Result<OrderedJson>(OrderedJson::object()) : ParseOrderedJson(text, 64);
-      if (!parsed.ok()) return fields->Fail("tool_calls", "has arguments that are no JSON");
-      OrderedJson object = *parsed;
-      arguments = std::move(object);
+      if (parsed.ok() && parsed->is_object()) {
+        OrderedJson object = *parsed;
+        arguments = std::move(object);
+      }
     }
     if (arguments.is_null()) arguments = OrderedJson::object();
-    if (!arguments.is_object())
+    if (!arguments.is_object() && !(openai && arguments.is_string()))
       return fields->Fail("tool_calls", "has arguments that are no JSON object");
     list.push_back(std::move(copy));
   }

@@ -25,7 +25,8 @@ struct ToolRequest {
 Status ReadTools(Fields* fields, ToolRequest* request);
 // OpenAI's "tool_choice" and "parallel_tool_calls"; call it after ReadTools.
 Status ReadToolChoice(Fields* fields, ToolRequest* request);
-// "tool_calls" of a message, with arguments as objects, into *out. openai: arguments are texts.
+// "tool_calls" of a message, with arguments as objects, into *out. openai: arguments are texts, and
+// stay texts where they are no JSON object (a call that was cut off).
 Status ReadToolCalls(Fields* fields, bool openai, OrderedJson* out);
 
 // How a model is asked for calls, and what its answer may then be.

@@ -81,6 +81,11 @@ def tool_answers(server, model):
                     assert isinstance(choice, str) or call["name"] == "page_doctor"
     cut = server.post("/v1/chat/completions", {**ask, "tool_choice": "required", "max_tokens": 3})["choices"][0]
     assert cut["finish_reason"] == "length"
+    # A call that was cut off comes back from agents with the error that it made, and the conversation goes on.
+    call = {"id": "call_1", "type": "function", "function": {"name": "get_lab_value", "arguments": '{"patient": '}}
+    torn = ask["messages"] + [{"role": "assistant", "content": None, "tool_calls": [call]},
+                              {"role": "tool", "tool_call_id": "call_1", "content": "Error: the arguments are no JSON"}]
+    assert server.post("/v1/chat/completions", {**ask, "messages": torn, "tool_choice": "none", "max_tokens": 8})["choices"][0]["message"]["content"]
     # A call, its result, and what the model makes of it.
     call = {"id": "call_1", "type": "function", "function": {"name": "get_lab_value", "arguments": '{"patient": 7, "test": "sodium"}'}}
     messages = ask["messages"] + [{"role": "assistant", "content": None, "tool_calls": [call]},
@@ -131,7 +136,7 @@ def check_wrong_tools(server):
     assert "'f'" in server.post("/v1/chat/completions", chat("x", tools=[function(parameters={"gadget": 1})]), 400)["error"]["message"]
     error = server.post("/v1/chat/completions", chat("x", tools=[function()], response_format={"type": "json_object"}), 400)["error"]
     assert error["param"] == "response_format"
-    for call in ({}, {"function": {}}, {"function": {"name": "f", "arguments": "{"}}, {"function": {"name": "f", "arguments": "[]"}}):
+    for call in ({}, {"function": {}}, {"function": {"name": "f", "arguments": 5}}, {"function": {"name": "f", "arguments": []}}):
         body = chat("x")
         body["messages"] += [{"role": "assistant", "tool_calls": [call]}]
         assert server.post("/v1/chat/completions", body, 400)["error"]["param"] == "messages[1].tool_calls"

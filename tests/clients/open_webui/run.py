@@ -235,7 +235,7 @@ def check_page(ui, galen):
         stored = held(ui, galen, model, "Hello there")
         assert stored["content"] or stored.get("output"), (model, stored)
     called = held(ui, galen, "words", "What time is it?", custom_params={"tool_choice": {"type": "function", "function": {"name": "get_current_timestamp"}}})
-    kinds = [part["type"] for part in called["output"]]
+    kinds = [part["type"] for part in called["output"]]  # cut off after max_tokens or not: the call comes back with its result
     assert "function_call" in kinds and "function_call_output" in kinds, called
     assert len(refused()) == before, refused()[before:]
 
