@@ -166,8 +166,7 @@ Result<Conversation> OpenAiConversation(const OrderedJson& messages, const Serve
     }
     fields.Accept(
         {"reasoning_content", "reasoning", "refusal", "annotations", "audio", "function_call"});
-    // lm-evaluation-harness up to 0.4.9 sends "text", and histories kept in the form of OpenAI's
-    // newer interface have "message".
+    // Histories kept in other forms carry it; "text" and "message" say nothing that matters here.
     RETURN_IF_ERROR(fields.Refuse("type",
                                   "it names what a message is made of, which its content does",
                                   {OrderedJson("text"), OrderedJson("message")}));
