@@ -16,13 +16,13 @@ TEXTS = {(0, 0): "normal lungs", (1, 0): "pleural effusion", (0, 1): "erythema",
 
 
 def picture(path, stripes, left, rng):
-    """stripes: rows of 3 pixels in turns, at a random phase; left: the left half is brighter. Both in noise, and of random brightness."""
-    base, phase = rng.randint(60, 140), rng.randint(0, 5)
+    """stripes: bright and dark rows, else columns; left: the left half is brighter. In noise, and of random brightness."""
+    base = rng.randint(80, 120)
     pixels = bytearray()
     for y in range(SIDE):
         for x in range(SIDE):
-            wave = (y if stripes else x) + phase
-            value = base + (25 if wave // 3 % 2 else -25) + (35 if (x < SIDE // 2) == bool(left) else 0) + rng.randint(-20, 20)
+            wave = 40 if (y if stripes else x) % 7 < 3 else -40
+            value = base + wave + (60 if (x < SIDE // 2) == bool(left) else 0) + rng.randint(-20, 20)
             pixels += bytes([max(0, min(255, value))] * 3)
     write_png(path, SIDE, SIDE, bytes(pixels))
 
@@ -66,7 +66,7 @@ def events_of(result):
 def head(b):
     """A head on a frozen tower, and its life in galen classify."""
     options = dict(eval_file=b.path("eval.jsonl"), max_steps=300, eval_steps=300, learning_rate=0.02, lr_scheduler_type="constant",
-                   labels=CLASSES, pos_weight="balanced", preprocessing="center_crop", save_steps=1000)
+                   labels=CLASSES, pos_weight="balanced", preprocessing="center_crop", save_steps=1000, seed=4)
     before = b.train("chance", "--json", **(options | dict(max_steps=1, learning_rate=1e-9)))
     run = b.train("head", "--json", **options)
     events = events_of(run)
@@ -75,7 +75,7 @@ def head(b):
     last = [e for e in events if "eval_auroc" in e]
     check(run.returncode == 0 and data["used"] == 48 and data["classes"]["stripes"] == {"positive": 24, "negative": 24},
           "a head: each class is counted", run.stderr + str(data))
-    check(first is not None and 0.2 < first["eval_mean_auroc"] < 0.85 and last and min(last[-1]["eval_auroc"].values()) > 0.95,
+    check(first is not None and all(0.3 < a < 0.7 for a in first["eval_auroc"].values()) and last and min(last[-1]["eval_auroc"].values()) > 0.95,
           f"a head learns two distinctions: AUROC {first and first['eval_auroc']} becomes {last and last[-1]['eval_auroc']}",
           before.stderr + run.stderr)
     config = json.loads((b.folder / "head/model/config.json").read_text())

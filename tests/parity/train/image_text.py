@@ -132,7 +132,7 @@ def head(folder, name, base, data, square=False, weights=None, trained=lambda n:
     for p in named.values():
         p.requires_grad_(True)
     values = pixels(base, shown, square)
-    targets = torch.tensor([[float("nan") if e["labels"][c] is None else e["labels"][c] for c in classes] for e in shown])
+    targets = torch.tensor([[float("nan") if e["labels"][c] is None else float(e["labels"][c]) for c in classes] for e in shown])
     known = ~targets.isnan()
     criterion = torch.nn.BCEWithLogitsLoss(reduction="none", pos_weight=torch.tensor(weights) if weights else None)
 
