@@ -259,6 +259,12 @@ Result<Extraction> Extract(std::shared_ptr<const Case> source, const ExtractOpti
   result.document = merged.parsed.document;
   result.whole = merged.parsed.whole;
   result.answer = Check(*result.kind, *source, merged, options.today);
+  // Nobody said what it is but a reader that knows one kind: its list is what makes it that.
+  if (result.kind_by == "reader" && !result.kind->records.empty() &&
+      result.answer.records.empty()) {
+    return NotFound("no " + result.kind->title + " found: nothing was read for " +
+                    result.kind->records.front().at);
+  }
   AddLeftOut(merged.left_out, &result);
   result.readers.push_back(reader->identity());
   if (second != nullptr) {

@@ -25,6 +25,7 @@ class FixtureReader : public Reader {
     ReaderIdentity identity;
     identity.model = "fixture <b>";
     identity.sees_images = sees_;
+    identity.kinds = kinds;
     return identity;
   }
   Result<std::vector<Answer>> Read(const ReadRequest& request) override {
@@ -40,7 +41,8 @@ class FixtureReader : public Reader {
   std::vector<ReadRequest> requests;
   std::vector<size_t> page_counts;
   size_t most_pages = 0;
-  bool by_lines = false;  // all answers at once, each read in a line of its own
+  std::vector<std::string> kinds;  // that it learned; empty: any
+  bool by_lines = false;           // all answers at once, each read in a line of its own
 
  private:
   std::vector<Answer> lines() const {
@@ -158,6 +160,18 @@ TEST(Extraction, AsksTheReaderWhereWordsDoNotSay) {
   const auto unread = Read(&empty, "lab_report", {picture});
   ASSERT_FALSE(unread.ok());
   EXPECT_EQ(unread.status().code(), StatusCode::kNotFound);
+}
+
+// A reader of one kind takes every picture for that kind: without an entry it is none.
+TEST(Extraction, AReaderOfOneKindMayFindNone) {
+  const std::string picture = WriteImage("other.png", 10, 30);
+  FixtureReader reader({R"({"institution":"Ashbury Diagnostics","results":[]})"}, true);
+  reader.kinds = {"lab_report"};
+  const auto result = Read(&reader, "auto", {picture});
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.status().code(), StatusCode::kNotFound);
+  EXPECT_NE(result.status().message().find("no Laboratory report found"), std::string::npos);
+  EXPECT_TRUE(Read(&reader, "lab_report", {picture}).ok()) << "who asks for it gets what is there";
 }
 
 TEST(Extraction, MergesLinesAndSaysWhereTheyStand) {

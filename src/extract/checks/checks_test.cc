@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "extract/test_pages.h"
 
 namespace galen::extract {
@@ -31,12 +33,12 @@ struct Checked {
 };
 
 std::unique_ptr<Checked> Check(const std::string& kind, std::vector<SourcePage> pages,
-                               const Json& document) {
+                               const Json& document, const std::vector<TokenSpan>& tokens = {}) {
   auto checked = std::make_unique<Checked>();
   checked->kind = *FindKind(kind);
   checked->pages = std::move(pages);
   checked->answer =
-      CheckAnswer(checked->kind, checked->pages, *ParseAnswer(document.dump()), {}, kToday);
+      CheckAnswer(checked->kind, checked->pages, *ParseAnswer(document.dump()), tokens, kToday);
   return checked;
 }
 
@@ -168,6 +170,30 @@ TEST(Checks, SayWhatCannotBeChecked) {
   const auto checked = Check("lab_report", {scan}, LabTruth());
   EXPECT_TRUE(checked->Has("/results/0/value", "source.not_checked"));
   EXPECT_FALSE(checked->At("/results/0/value").evidence.has_value());
+}
+
+// Where nothing else has read the page, the reader's own doubt is all that there is.
+TEST(Checks, DoubtWhereNothingCanBeCompared) {
+  SourcePage scan;
+  scan.width = 100;
+  scan.height = 100;
+  const std::string text = LabTruth().dump();
+  const auto tokens = [&](const std::string& value, double likely) {
+    const size_t begin = text.find(value);
+    GALEN_CHECK(begin != text.npos);
+    return std::vector<TokenSpan>{{0, begin, 0},
+                                  {begin, begin + value.size(), std::log(static_cast<float>(likely))},
+                                  {begin + value.size(), text.size(), 0}};
+  };
+  EXPECT_TRUE(Check("lab_report", {scan}, LabTruth(), tokens("10.9", 0.3))
+                  ->Has("/results/0/value", "confidence.low"));
+  EXPECT_FALSE(Check("lab_report", {scan}, LabTruth(), tokens("10.9", 0.3))
+                   ->Has("/results/1/value", "confidence.low"));
+  EXPECT_FALSE(Check("lab_report", {scan}, LabTruth(), tokens("10.9", 0.95))
+                   ->Has("/results/0/value", "confidence.low"));
+  EXPECT_FALSE(Check("lab_report", {LabPage().page()}, LabTruth(), tokens("10.9", 0.3))
+                   ->Has("/results/0/value", "confidence.low"))
+      << "the page itself says it";
 }
 
 TEST(Checks, DosesAndTheirEntries) {

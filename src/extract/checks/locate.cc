@@ -29,6 +29,9 @@ constexpr double kRowShare = 0.5;
 // Fields, and places of each, among which the row of such an entry is looked for.
 constexpr size_t kRowFields = 3;
 constexpr size_t kRowPlaces = 200;
+// Of a value that nothing can be compared with: one of its tokens was less likely than the others
+// together. Measured in docs/models/galen-mini.md.
+constexpr double kDoubt = 0.5;
 
 // The places of one record on its page.
 struct Region {
@@ -57,6 +60,10 @@ class Locator {
       if (NothingToFind(value)) continue;
       if (!Comparable(value)) {
         value.Add("source.not_checked", Level::kNote, "the pages have no words to compare with");
+        if (value.confidence && value.confidence->lowest < kDoubt) {
+          value.Add("confidence.low", Level::kFlag,
+                    "the reader was unsure, and nothing else has read the page");
+        }
       } else if (owners_.count(&value) == 0) {
         LocateAlone(&value);
       }
