@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from document_checks import LIMITS, REAL, REPORT, events, extractor, lab, refused, send, sr_is_good
-from serving import GALEN, PLANTED, Server
+from serving import GALEN, PLANTED, TINY, Server
 
 
 def ask(server, fields=LIMITS, file=None, query="", code=202, headers=None):
@@ -68,16 +68,20 @@ def check_sealed_jobs(_):
     def held(folder, text):
         return any(text in path.read_bytes() for path in Path(folder).glob("jobs.db*"))
 
+    def refused_start(*args):
+        bad = subprocess.run([GALEN, "serve", f"tiny={TINY / 'gemma3-vision'}", "--port", "0", *map(str, args)], capture_output=True, text=True,
+                             timeout=60)
+        assert bad.returncode == 1, bad
+        return bad.stderr
+
     with tempfile.TemporaryDirectory() as folder:
         key = Path(folder) / "key"
         for text, mode, said in (("ab" * 32, 0o644, "chmod 600"), ("ab" * 31, 0o600, "64 hexadecimal digits")):
             key.write_text(text)
             key.chmod(mode)
-            bad = subprocess.run([GALEN, "serve", "--jobs", f"{folder}/jobs.db", "--jobs-key", key, "--port", "0"],
-                                 capture_output=True, text=True, timeout=60)
-            assert bad.returncode == 1 and said in bad.stderr and text not in bad.stderr, bad
-        alone = subprocess.run([GALEN, "serve", "--jobs-key", key, "--port", "0"], capture_output=True, text=True, timeout=60)
-        assert alone.returncode == 1 and "--jobs FILE" in alone.stderr, alone
+            log = refused_start("--jobs", f"{folder}/jobs.db", "--jobs-key", key)
+            assert said in log and text not in log, log
+        assert "--jobs FILE" in refused_start("--jobs-key", key)
         key.write_text("ab" * 32 + "\n")
         with serve(folder) as server:
             first = wait(server, ask(server, {}, ("a.pdf", b"%PDF-1.4 broken"))["url"], ("failed",))
