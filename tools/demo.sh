@@ -7,10 +7,10 @@ galen=$1 slip=$2 out=$3
 mkdir -p "$out"
 echo
 echo "The slip: $slip (an invented patient)"
-echo "galen-mini, the small model inside the program, reads it line by line; each value is checked:"
+echo "galen-mini, the small model inside the program, reads it line by line, and each value is checked:"
 "$galen" extract "$slip" --out "$out/lab_slip.json"
 "$galen" extract "$slip" --format html --out "$out/lab_slip.html" 2>/dev/null
-"$galen" extract "$slip" --format csv 2>/dev/null
+sed -n '/^  "document": {/,/^  },/p' "$out/lab_slip.json"
 echo
 echo "JSON with evidence, confidence and verdicts: $out/lab_slip.json"
 echo "The slip with a box for each value: $out/lab_slip.html"

@@ -41,10 +41,38 @@ def with_model(*args):
     return [*args, "--model", MODEL, "--max-tokens", "120", "--ocr", "never"]
 
 
+def leaves(node, path=""):
+    if isinstance(node, (dict, list)):
+        for key, child in node.items() if isinstance(node, dict) else enumerate(node):
+            yield from leaves(child, f"{path}/{key}")
+    elif node is not None:
+        yield path, node
+
+
+def model_inside(folder):
+    """What `make demo` does, away from models and network: the shipped slip, read by galen-mini."""
+    slip = ROOT / "examples/documents/lab_slip.png"
+    out = folder / "demo"
+    shown = subprocess.run([ROOT / "tools/demo.sh", GALEN, slip, out], capture_output=True, text=True, cwd=ROOT, timeout=600,
+                           env={**os.environ, "HF_HUB_OFFLINE": "1", "GALEN_OFFLINE": "1"})
+    assert shown.returncode == 0 and "galen serve galen-mini" in shown.stdout, shown
+    report = json.loads((out / "lab_slip.json").read_text())
+    assert report["complete"] and report["kind"] == "lab_report" and report["readers"][0]["model"] == "galen-mini", report
+    truth = dict(leaves(json.loads((Path(__file__).parent / "lab_slip.json").read_text())))
+    read = dict(leaves(report["document"]))
+    wrong = {k: (truth.get(k), read.get(k)) for k in truth.keys() | read.keys() if truth.get(k) != read.get(k)}
+    # Every one on the machine that chose the slip; other arithmetic may round a letter the other way.
+    assert len(wrong) <= len(truth) // 20, wrong
+    boxes = {value["path"]: value for value in report["values"]}
+    assert all(boxes[path]["evidence"] for path in truth if path in boxes and path.endswith("/value")), "a value without its place"
+    assert "<html" in (out / "lab_slip.html").read_text()
+    run(slip, "--schema", "prescription", code=1)  # it learned one kind
+
+
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        refused("--model is missing", REPORT, code=2)
+        model_inside(folder)
         refused("there is no file", *with_model(folder / "none.pdf"))
         refused("is damaged", *with_model(DOCUMENTS / "broken.pdf"))
         refused("protected by a password", *with_model(DOCUMENTS / "locked.pdf"))
