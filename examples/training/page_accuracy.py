@@ -126,8 +126,8 @@ def main():
     print(f"{len(truth)} documents, {failed} without an answer, {whole} without a fault; median {result['median_s']:.2f} s")
     print(f"fields right: {right} of {total}, {100 * right / max(total, 1):.1f} % [{100 * low:.1f}, {100 * high:.1f}]; invented: {invented}")
     if result["confidence"] is not None:  # both lists hold something
-        doubted = [sum(x > 0.5 for x in doubts[wrong]) / len(doubts[wrong]) for wrong in (True, False)]
-        print(f"below 0.5: {100 * doubted[0]:.1f} % of the wrong, {100 * doubted[1]:.1f} % of the right")
+        doubted = [sum(x > 0.3 for x in doubts[wrong]) / len(doubts[wrong]) for wrong in (True, False)]
+        print(f"confidence below 0.7: {100 * doubted[0]:.1f} % of the wrong, {100 * doubted[1]:.1f} % of the right")
         print(f"confidence: area under the curve {result['confidence']:.3f} ({len(doubts[True])} wrong, {len(doubts[False])} right values)")
     for path, (a, b, more) in sorted(counts.items()):
         print(f"  {path:28} {a:6} of {b:6}  {100 * a / max(b, 1):5.1f} %  invented {more}")

@@ -85,7 +85,8 @@ class Fitter {
 
   bool SmallerBatch(Lever* l) const {
     int64_t& size = l->options.per_device_train_batch_size;
-    if (size < 2) return false;
+    // Pairs are told from the others of their batch: fewer would learn something else.
+    if (size < 2 || l->options.task == "contrastive") return false;
     l->option = "per_device_train_batch_size", l->from = std::to_string(size);
     // As many examples in a step as were asked for, or up to size - 1 more.
     size = (size + 1) / 2;
@@ -134,7 +135,7 @@ class Fitter {
 
   bool ShorterSequences(Lever* l) const {
     TrainOptions& o = l->options;
-    if (o.max_seq_length / 2 < kLeastSequence) return false;
+    if (o.task != "language" || o.max_seq_length / 2 < kLeastSequence) return false;
     l->option = "max_seq_length", l->from = std::to_string(o.max_seq_length);
     o.max_seq_length /= 2;
     l->to = std::to_string(o.max_seq_length);

@@ -91,8 +91,10 @@ Result<std::vector<LineQuestion>> AskAboutLines(const ModelFiles& files, const R
       const PagePart at = {
           page,
           {unit(line.box.left), unit(line.box.top), unit(line.box.right), unit(line.box.bottom)}};
-      const Image strip = ToRgb(LineStrip(picture.image, line, shape, typical));
+      bool whole = true;
+      const Image strip = ToRgb(LineStrip(picture.image, line, shape, typical, &whole));
       ASSIGN_OR_RETURN(LineQuestion question, Ask(files, strip, at, request, options));
+      question.whole = whole;
       questions.push_back(std::move(question));
     }
   }
@@ -108,7 +110,7 @@ Result<std::vector<Answer>> AnswersOfLines(const std::string& schema,
     Answer& answer = answers[i];
     answer.read_at = questions[i].at;
     ASSIGN_OR_RETURN(const ParsedAnswer parsed, ParseAnswer(answer.text));
-    const bool cut = !answer.complete || !parsed.whole;
+    const bool cut = !answer.complete || !parsed.whole || !questions[i].whole;
     if (parsed.leaves.empty() && !cut) continue;
     ASSIGN_OR_RETURN(const bool lacks, LacksValues(schema, parsed.document));
     answer.incomplete = lacks || cut;

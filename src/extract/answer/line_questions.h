@@ -11,6 +11,7 @@ namespace galen::extract {
 
 struct LineQuestion {
   PagePart at;
+  bool whole = true;  // the strip had room for all of the line
   EncodedPrompt prompt;
   std::vector<PreparedViews> images;  // one: the strip of the line
   TextRequest request;                // without prompt, media and constraint

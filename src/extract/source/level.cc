@@ -56,14 +56,17 @@ std::vector<LineSlope> LineSlopes(std::span<const PageWord> words, const PageSlo
       y += (Y(a) - middle.middle_y) / static_cast<double>(line.size());
       for (const PageWord& b : line) {
         const double dx = X(b) - X(a);
-        if (dx < kFarApart * std::max(a.box.y1 - a.box.y0, b.box.y1 - b.box.y0)) continue;
+        // Sizes come from the file: heights may be nothing or less, places may overflow.
+        if (!(dx > 0) || dx < kFarApart * std::max(a.box.y1 - a.box.y0, b.box.y1 - b.box.y0))
+          continue;
         const double slope = (Y(b) - Y(a)) / dx;
-        if (std::abs(slope) > kSteepest) continue;
+        if (!(std::abs(slope) <= kSteepest)) continue;
         slopes.push_back({slope, dx});
         longest = std::max(longest, dx);
       }
     }
-    if (!slopes.empty()) lines.push_back({y, Median(std::move(slopes)), longest});
+    if (!slopes.empty() && std::isfinite(y) && std::isfinite(longest))
+      lines.push_back({y, Median(std::move(slopes)), longest});
   }
   return lines;
 }
@@ -75,8 +78,9 @@ double BendOf(const std::vector<LineSlope>& lines, double height) {
     for (size_t j = i + step; j < lines.size(); j += step) {
       const LineSlope &a = lines[i], &b = lines[j];
       if (std::abs(b.y - a.y) < kFarLines * height) continue;
-      bends.push_back(
-          {(b.slope - a.slope) / (b.y - a.y), a.length * b.length * std::abs(b.y - a.y)});
+      const double weight = a.length * b.length * std::abs(b.y - a.y);
+      if (!(weight > 0) || !std::isfinite(weight)) continue;
+      bends.push_back({(b.slope - a.slope) / (b.y - a.y), weight});
     }
   }
   return Median(std::move(bends));
@@ -110,7 +114,7 @@ PageSlope SlopeOf(std::span<const PageWord> words, double width, double height) 
   for (const PageWord& word : words) tall.push_back({word.box.y1 - word.box.y0, 1});
   const double least = kLeastShift * Median(std::move(tall));
   const double steepest = std::abs(found.slope) + std::abs(found.bend) * height / 2;
-  return steepest * width < least || steepest > kSteepest ? page : found;
+  return steepest * width >= least && steepest <= kSteepest ? found : page;
 }
 
 }  // namespace galen::extract

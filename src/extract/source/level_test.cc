@@ -94,5 +94,26 @@ TEST(PageSlope, FewOrContraryLinesSayNothing) {
   for (const PageWord& word : wild.words) EXPECT_TRUE(std::isfinite(word.box.y0));
 }
 
+// Boxes come from files: words without height, upside down, endless.
+TEST(PageSlope, ImpossibleBoxesSayNothing) {
+  for (const double height : {0.0, -5.0, 1e300}) {
+    for (const double x : {1.0, 1e300, -1e308}) {
+      SourcePage page;
+      page.width = 800;
+      page.height = 1000;
+      for (int line = 0; line < 12; ++line) {
+        for (int i = 0; i < 20; ++i) {
+          PageWord word;
+          word.line = line;
+          word.box = {x * i, 20.0 * line, x * i, 20.0 * line + height};
+          page.words.push_back(word);
+        }
+      }
+      const PageSlope slope = SlopeOf(page.words, page.width, page.height);
+      EXPECT_TRUE(std::isfinite(slope.slope) && std::isfinite(slope.bend)) << height << " " << x;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace galen::extract

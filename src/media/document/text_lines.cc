@@ -207,6 +207,10 @@ std::vector<Span> Pieces(const Image& letters, int64_t most) {
       const Span span = open.back();
       open.pop_back();
       const int64_t width = span.end - span.begin;
+      if (width <= std::min<int64_t>(most, 3)) {
+        pieces.push_back(span);
+        continue;
+      }
       int64_t cut = span.begin + width / 4 + 1;
       for (int64_t at = cut; at < span.end - width / 4; ++at)
         if (weight(at) < weight(cut)) cut = at;
@@ -306,7 +310,7 @@ int64_t TypicalHeight(const std::vector<TextLine>& lines) {
 }
 
 Image LineStrip(const Image& page, const TextLine& line, const StripShape& shape,
-                int64_t typical_height) {
+                int64_t typical_height, bool* whole) {
   // The band that becomes a row: the line with a pixel of air, or the page's usual height around
   // it.
   const int64_t most = typical_height * 8 / 5;
@@ -340,6 +344,7 @@ Image LineStrip(const Image& page, const TextLine& line, const StripShape& shape
       }
     }
   }
+  if (whole != nullptr) *whole = cells.size() <= static_cast<size_t>(shape.max_rows * in_row);
   cells.resize(std::clamp<size_t>(cells.size(), 1, static_cast<size_t>(shape.max_rows * in_row)));
 
   const auto count = static_cast<int64_t>(cells.size());

@@ -162,7 +162,14 @@ TEST(TextLines, AStripHasACellForEachLetter) {
   // What has no room is left out.
   StripShape small;
   small.max_rows = 2;
-  EXPECT_EQ(CellsOf(LineStrip(page, lines[1], small), 16), words.substr(0, 32));
+  bool whole = true;
+  EXPECT_EQ(CellsOf(LineStrip(page, lines[1], small, 0, &whole), 16), words.substr(0, 32));
+  EXPECT_FALSE(whole);
+  LineStrip(page, lines[1], StripShape(), 0, &whole);
+  EXPECT_TRUE(whole);
+  // Cells of any side end.
+  for (const int64_t side : {1, 2, 3, 5})
+    EXPECT_GT(LineStrip(page, lines[1], {side, 4 * side, 100}).width, 0) << side;
 }
 
 // Letters that touch are parted where the ink is least; no cell holds more than its width.

@@ -131,8 +131,13 @@ Status ReadPageLines(const JsonView& view, VisionConfig* config) {
   ASSIGN_OR_RETURN(const JsonView lines, view.Object("page_lines"));
   PageLines c;
   const int64_t side = config->image_size;
-  ASSIGN_OR_RETURN(c.row_height, lines.GetIntOr("row_height", c.row_height, 1, side));
-  ASSIGN_OR_RETURN(c.row_width, lines.GetIntOr("row_width", c.row_width, 1, side));
+  ASSIGN_OR_RETURN(c.row_height,
+                   lines.GetIntOr("row_height", c.row_height, std::min<int64_t>(4, side), side));
+  ASSIGN_OR_RETURN(c.row_width, lines.GetIntOr("row_width", c.row_width, c.row_height, side));
+  if (c.row_width % c.row_height != 0) {
+    return DataLoss(lines.Describe("row_width") + ": expected a multiple of row_height, which is " +
+                    std::to_string(c.row_height));
+  }
   ASSIGN_OR_RETURN(c.max_rows, lines.GetIntOr("max_rows", c.max_rows, 1, side / c.row_height));
   ASSIGN_OR_RETURN(c.long_side, lines.GetIntOr("long_side", c.long_side, side, kMaxImageSize));
   ASSIGN_OR_RETURN(c.kinds, lines.GetStrings("kinds"));

@@ -18,7 +18,7 @@ namespace galen {
 struct PageLines {
   int64_t row_height = 16;  // pixels
   int64_t row_width = 256;
-  int64_t max_rows = 4;
+  int64_t max_rows = 12;
   int64_t long_side = 1024;        // of the page's picture that lines are cut from
   std::vector<std::string> kinds;  // of documents that it learned to read: "lab_report"
 };

@@ -245,7 +245,7 @@ void StartJob(const std::shared_ptr<Run>& run, int64_t keep) {
       });
   if (place == 0) {
     (*job)->Abandon();
-    (void)board->store().Remove((*job)->id());
+    (void)board->store().Remove((*job)->id(), (*job)->tenant());
     return fail(429, "too many documents wait; try later", 5);
   }
   (*job)->set_place(place);

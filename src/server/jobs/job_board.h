@@ -23,6 +23,7 @@ class JobBoard;
 class DocumentJob : public EventSink {
  public:
   const std::string& id() const { return id_; }
+  const std::string& tenant() const { return tenant_; }
   std::stop_source& stop() { return stop_; }
 
   void Begin();  // its turn has come

@@ -75,7 +75,7 @@ Status JobStore::SealAll() {
     RETURN_IF_ERROR(database_.Run("UPDATE jobs SET answer = ?, sealed_for = ? WHERE id = ?",
                                   {written, sealed_for, id}));
   }
-  return ids.empty() ? OkStatus() : EmptyLog();
+  return EmptyLog();  // also where a server before this one ended between the two
 }
 
 Status JobStore::Add(const JobRecord& job) {
@@ -121,7 +121,7 @@ Result<std::optional<JobRecord>> JobStore::Find(const std::string& id, const std
   }
   if (sealed_for.empty()) return found;
   if (!key_ || sealed_for != key_->id())
-    return DataLoss("the job's answer is sealed for another key than this server has");
+    return Unsupported("the job's answer is sealed for another key than this server has");
   ASSIGN_OR_RETURN(found->answer, key_->Open(found->answer, id));
   return found;
 }
@@ -132,10 +132,13 @@ JobStore::Unlock::~Unlock() {
 
 Status JobStore::EmptyLog() { return database_.Run("PRAGMA wal_checkpoint(TRUNCATE)"); }
 
-Status JobStore::Remove(const std::string& id) {
+Result<bool> JobStore::Remove(const std::string& id, const std::string& tenant) {
   const std::lock_guard lock(mutex_);
-  RETURN_IF_ERROR(database_.Run("DELETE FROM jobs WHERE id = ?", {id}));
-  return EmptyLog();
+  int64_t changed = 0;
+  RETURN_IF_ERROR(database_.Run("DELETE FROM jobs WHERE id = ? AND tenant = ?", {id, tenant}, {},
+                                &changed));
+  if (changed > 0) RETURN_IF_ERROR(EmptyLog());
+  return changed > 0;
 }
 
 Status JobStore::RemoveExpired(int64_t now) {

@@ -39,9 +39,11 @@ class JobStore {
   Status SetState(const std::string& id, const std::string& state);
   Status Finish(const std::string& id, const std::string& state, const std::string& content_type,
                 const std::string& answer, int64_t expires);
-  // Null: there is none of this tenant. DataLoss: its answer is sealed for another key, or damaged.
+  // Null: there is none of this tenant. Unsupported: its answer is
+  // sealed for another key. DataLoss: it is damaged.
   Result<std::optional<JobRecord>> Find(const std::string& id, const std::string& tenant);
-  Status Remove(const std::string& id);
+  // Whether there was one of this tenant; sealed for whichever key.
+  Result<bool> Remove(const std::string& id, const std::string& tenant);
   // Jobs that are over alone.
   Status RemoveExpired(int64_t now);
 

@@ -10,6 +10,8 @@ namespace galen::server {
 namespace {
 
 constexpr std::string_view kEvents = "/events";
+constexpr char kNoJobs[] = "this server keeps no jobs (--jobs FILE)";
+constexpr char kNoSuchJob[] = "there is no such job";
 
 void FailJobRequest(int status, const std::string& message, Reply* reply) {
   ApiError error;
@@ -22,17 +24,17 @@ void FailJobRequest(int status, const std::string& message, Reply* reply) {
 bool FindRecord(const Services& services, const std::string& id, const Tenant& tenant,
                 JobRecord* record, Reply* reply) {
   if (services.jobs == nullptr) {
-    FailJobRequest(404, "this server keeps no jobs (--jobs FILE)", reply);
+    FailJobRequest(404, kNoJobs, reply);
     return false;
   }
   Result<std::optional<JobRecord>> found = services.jobs->store().Find(id, tenant.name);
   if (!found.ok()) {
-    const bool sealed = found.status().code() == StatusCode::kDataLoss;
-    FailJobRequest(503, sealed ? found.status().message() : std::string("the jobs cannot be read"), reply);
+    const bool sealed = found.status().code() == StatusCode::kUnsupported;
+    FailJobRequest(503, sealed ? found.status().message() : "the jobs cannot be read", reply);
     return false;
   }
   if (!*found) {
-    FailJobRequest(404, "there is no such job", reply);
+    FailJobRequest(404, kNoSuchJob, reply);
     return false;
   }
   *record = **std::move(found);
@@ -115,10 +117,10 @@ void ShowJob(const Services& services, std::shared_ptr<const HttpRequest> reques
 void DeleteJob(const Services& services, std::shared_ptr<const HttpRequest> request,
                std::shared_ptr<Reply> reply) {
   const std::string id = PathParameter("/jobs/*", request->path);
-  JobRecord record;
-  if (!FindRecord(services, id, request->tenant, &record, reply.get())) return;
-  if (!services.jobs->store().Remove(id).ok())
-    return FailJobRequest(503, "the job could not be deleted", reply.get());
+  if (services.jobs == nullptr) return FailJobRequest(404, kNoJobs, reply.get());
+  const Result<bool> removed = services.jobs->store().Remove(id, request->tenant.name);
+  if (!removed.ok()) return FailJobRequest(503, "the job could not be deleted", reply.get());
+  if (!*removed) return FailJobRequest(404, kNoSuchJob, reply.get());
   if (const std::shared_ptr<DocumentJob> job = services.jobs->Find(id, request->tenant.name)) {
     job->Delete();
     services.documents.Drop(job->place());

@@ -91,7 +91,10 @@ class EmbeddingMaker {
       }
     });
     for (size_t i = 0; i < read.size(); ++i) {
-      RETURN_IF_ERROR(read[i].WithContext((*s_.images)[static_cast<size_t>(first) + i]));
+      // Its name may be about a patient.
+      const int64_t number = first + static_cast<int64_t>(i) + 1;
+      RETURN_IF_ERROR(read[i].WithContext("image " + std::to_string(number) + " of " +
+                                          std::to_string(s_.images->size())));
     }
     const Tensor rows = s_.kind == ImageVector::kMean
                             ? loaded_.model->PoolImages(ctx, patches, count)

@@ -1,6 +1,7 @@
 #include "train/image_text/image_text_task.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -287,6 +288,11 @@ Status ImageTextTask::Evaluate(const std::function<bool()>& stopped, EvalReport*
     if (stopped()) return Cancelled("stopped while it was evaluated");
   }
   report->loss = sum / static_cast<double>(report->labels);
+  const auto finite = [](float x) { return std::isfinite(x); };
+  if (!std::isfinite(sum) || !std::all_of(all_logits.begin(), all_logits.end(), finite)) {
+    return DataLoss("step " + std::to_string(report->step) +
+                    ": the evaluation's loss or a score is not finite; what was saved before stays");
+  }
   if (plan_.head) {
     ScoreClasses(all_logits, targets, report);
   } else {

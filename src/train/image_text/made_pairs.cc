@@ -11,9 +11,11 @@ Status ChooseMadeClasses(const TrainOptions& options, ImageTextPlan* plan) {
   if (!options.labels.empty() || plan->files.config.classifier) {
     return ChooseClasses(options, plan);
   }
-  constexpr int kMadeClasses = 8;
+  constexpr size_t kMadeClasses = 8;
+  const std::vector<std::string>& weights = options.pos_weight;
+  const bool numbers = weights.size() > 1;  // one for each class
   plan->classes.clear();
-  for (int i = 0; i < kMadeClasses; ++i) plan->classes.push_back(std::to_string(i));
+  for (size_t i = 0; i < (numbers ? weights.size() : kMadeClasses); ++i) plan->classes.push_back(std::to_string(i));
   plan->new_head = true;
   return OkStatus();
 }

@@ -95,6 +95,8 @@ def check_sealed_jobs(_):
         with serve(folder) as server:
             status, _, data = server.call("GET", "/jobs/" + second["id"])
             assert status == 503 and b"sealed for another key" in data, data
+            # Who cannot read an answer can still have it deleted.
+            assert server.call("DELETE", "/jobs/" + second["id"])[0] == 200 and server.call("GET", "/jobs/" + second["id"])[0] == 404
 
 
 def check_jobs(_):
