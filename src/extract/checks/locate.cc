@@ -29,8 +29,8 @@ constexpr double kRowShare = 0.5;
 // Fields, and places of each, among which the row of such an entry is looked for.
 constexpr size_t kRowFields = 3;
 constexpr size_t kRowPlaces = 200;
-// Of a value that nothing can be compared with: its least likely token. At this border one right
-// value of 25 is flagged and half of the wrong ones (docs/models/galen-mini.md).
+// Of a value that nothing can be compared with: its least likely token. Of galen-mini's values on
+// clean pages 3 % of the right and 39 % of the wrong ones lie below (docs/models/galen-mini.md).
 constexpr double kDoubt = 0.7;
 
 // The places of one record on its page.
