@@ -18,8 +18,8 @@ export async function a_document_is_read_corrected_and_exported({ server, browse
   const read = page.getByRole("button", { name: "Read the document" });
   assert.ok(await read.isDisabled(), "nothing to read yet");
   await page.locator(".start input[type=file]").setInputFiles(REPORT);
-  await read.click();
-  await page.getByText("What the model is writing").waitFor();
+  // It shows while the answer is written: waited for from before the click.
+  await Promise.all([page.getByText("What the model is writing").waitFor(), read.click()]);
   const table = page.getByRole("table", { name: "Values of the document" });
   await table.waitFor();
   assert.equal(await page.getByText("galen is not a medical device").count(), 1);
