@@ -28,7 +28,7 @@ class Server:
     """A running server; its log is kept."""
 
     def __init__(self, *args, models=("tiny=" + str(TINY / "gemma3-vision"),), env=None, preexec_fn=None):
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = tempfile.TemporaryFile()
         command = [GALEN, "serve", *models, "--port", "0", "--context", "8192", "--threads", "2", *map(str, args)]
         self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True,
                                       env={**os.environ, **(env or {})}, preexec_fn=preexec_fn)
@@ -40,9 +40,8 @@ class Server:
         self.port = int(match[1])
 
     def read_log(self):
-        self.log.flush()
-        self.log.seek(0)
-        return self.log.read()
+        # Not by seeking: the server writes at the same file's position.
+        return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode(errors="replace")
 
     def stop(self, code=0):
         if self.child.poll() is None:

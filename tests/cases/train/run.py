@@ -117,7 +117,7 @@ def main():
         images.run(b.folder / "images")
         image_text.run(b.folder / "image_text")
         presets.run(b.folder / "presets")
-    print(f"{len(failures)} failed" if failures else "all passed")
+    print(f"{len(failures)} failed: {'; '.join(failures)}" if failures else "all passed")
     return 1 if failures else 0
 
 
