@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The pages, lines and words that galen-mini learned from (docs/models/galen-mini.md), made by `galen data synth` and mixed.
 
-    make_mini_data.py GALEN DIR
+    make_mini_data.py GALEN DIR        # of the first three runs
+    make_mini_data.py GALEN DIR 4      # DIR/more-4.jsonl of the fourth, 5: of the fifth
 
 DIR/words.jsonl and DIR/words-eval.jsonl are for configs/training/mini-words.yaml, DIR/lines.jsonl and DIR/lines-eval.jsonl for
 mini-lines.yaml, DIR/fields.jsonl and again DIR/lines-eval.jsonl for mini-fields.yaml. Some ten minutes of one processor, 1 GB. The same seeds give the same bytes with the same fonts.
@@ -30,6 +31,18 @@ PARTS = {
     "o4": f"--lines --kind {OTHERS} --count 240 --seed 2401",
     "c4": "--lines --count 200 --seed 2501 --level scan",
 }
+# Fourth and fifth run: number, pages of each part. The same mixture with seeds of its own.
+MORE = {4: 5, 5: 12}
+MIX = {
+    "clean": "--lines --count 300",
+    "french": "--lines --count 50 --language fr",
+    "german": "--lines --count 50 --language de",
+    "scan": "--lines --count 40 --level scan",
+    "fax": "--lines --count 25 --level fax",
+    "letters": "--lines --transcripts --scramble --count 30",
+    "words": "--words --scramble --count 20",
+    "others": f"--lines --kind {OTHERS} --count 36",
+}
 
 
 def samples(folder):
@@ -51,14 +64,47 @@ def write(path, chosen):
     print(f"{path}: {len(chosen)} samples")
 
 
+def synth(galen, folder, options):
+    if not folder.exists():
+        kinds = [] if "--kind" in options else ["--kind", "lab_report"]
+        language = [] if "--language" in options else ["--language", "en"]
+        subprocess.run([galen, "data", "synth", *kinds, *language, "--gray", "--samples", *options.split(), "--out", folder], check=True)
+
+
+def left_alone(folder):
+    """Lines of other documents that print nothing which a laboratory report prints: the answer is {}."""
+    for sample in samples(folder):
+        if not HEAD & json.loads(sample["messages"][1]["content"]).keys():
+            sample["messages"][0]["content"][1]["text"] = "Extract this line of a lab_report as JSON."
+            sample["messages"][1]["content"] = "{}"
+            yield sample
+
+
+def more(galen, out, run):
+    """DIR/more-RUN.jsonl: lines with values, a fifth of those without, letters at random, other documents."""
+    draw = random.Random(run)
+    chosen = []
+    for part in range(MORE[run]):
+        for i, (name, options) in enumerate(MIX.items()):
+            folder = out / f"m{run}" / f"{name}{part}"
+            folder.parent.mkdir(exist_ok=True)
+            synth(galen, folder, f"{options} --seed {run * 10000 + part * 100 + i}")
+            lines = [*(left_alone(folder) if name == "others" else samples(folder))]
+            for sample in lines:
+                sample["images"] = [f"m{run}/{image}" for image in sample["images"]]
+            empty = [s for s in lines if kind(s) == "empty"]
+            chosen += [s for s in lines if kind(s) != "empty"] + draw.sample(empty, len(empty) // 5)
+    draw.shuffle(chosen)
+    write(out / f"more-{run}.jsonl", chosen)
+
+
 def main():
     galen, out = sys.argv[1], Path(sys.argv[2])
     out.mkdir(parents=True, exist_ok=True)
+    if len(sys.argv) > 3:
+        return more(galen, out, int(sys.argv[3]))
     for name, options in PARTS.items():
-        if not (out / name).exists():
-            kinds = [] if "--kind" in options else ["--kind", "lab_report"]
-            subprocess.run([galen, "data", "synth", *kinds, "--language", "en", "--gray", "--samples", *options.split(), "--out", out / name],
-                           check=True)
+        synth(galen, out / name, options)
     draw = random.Random(5)
     words = [*samples(out / "sw"), *samples(out / "w")]
     draw.shuffle(words)
@@ -80,12 +126,7 @@ def main():
     draw = random.Random(9)
     new = [s for name in ("l4", "c4") for s in samples(out / name)]
     fields = [s for s in new if kind(s) == "values"] + draw.sample([s for s in new if kind(s) == "empty"], 3000)
-    for sample in samples(out / "o4"):
-        printed = json.loads(sample["messages"][1]["content"])
-        if not HEAD & printed.keys():
-            sample["messages"][0]["content"][1]["text"] = "Extract this line of a lab_report as JSON."
-            sample["messages"][1]["content"] = "{}"
-            fields.append(sample)
+    fields += left_alone(out / "o4")
     draw.shuffle(fields)
     write(out / "fields.jsonl", fields)
     write(out / "lines-eval.jsonl", [s for s in samples(out / "l-eval") if kind(s) != "transcript"])
