@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "media/document/ink.h"
+#include "media/document/letter_cells.h"
 #include "media/image/resize.h"
 
 namespace galen {
@@ -16,9 +17,6 @@ constexpr size_t kMaxLetters = 50'000;  // more pieces of ink are a picture or n
 constexpr double kSmallest = 0.5, kLargest = 4;  // what begins a line
 constexpr double kWordGap = 0.45;                // wider gaps part words
 constexpr int kLeastInk = 48;                    // ink paler than this stays as it is
-constexpr int kGapInk = 60;                      // a column with no more lies between letters
-constexpr int kTouchInk = 112;                   // nor one between letters that touch
-constexpr double kNarrowPiece = 0.55;            // of a cell: no more than one letter
 constexpr double kColumnGap = 1.5;               // of a row's height: wider gaps part columns
 constexpr double kReachOfMarks = 1.0;            // dots and accents belong to a line this near
 
@@ -168,65 +166,6 @@ std::vector<PixelBox> Words(std::vector<PixelBox> pieces, double gap) {
   return words;
 }
 
-// Columns [begin, end).
-struct Span {
-  int64_t begin, end;
-};
-
-// How dark a column's darkest point is: 0 to 255.
-int InkOfColumn(const Image& letters, int64_t x) {
-  int ink = 0;
-  for (int64_t y = 0; y < letters.height; ++y) ink = std::max(ink, 255 - letters.row(y)[x]);
-  return ink;
-}
-
-// What stands alone between columns with hardly any ink, most often a letter, from the left; none
-// wider than `most`: wider ones are cut where the ink is least.
-std::vector<Span> Pieces(const Image& letters, int64_t most) {
-  std::vector<int64_t> ink(static_cast<size_t>(letters.width)), sums(ink.size());
-  for (int64_t x = 0; x < letters.width; ++x) {
-    ink[static_cast<size_t>(x)] = InkOfColumn(letters, x);
-    for (int64_t y = 0; y < letters.height; ++y)
-      sums[static_cast<size_t>(x)] += 255 - letters.row(y)[x];
-  }
-  // Of a cut: between letters that touch no point is as dark as in a stroke.
-  const auto weight = [&](int64_t x) {
-    return 8 * ink[static_cast<size_t>(x)] + sums[static_cast<size_t>(x)];
-  };
-  std::vector<Span> pieces;
-  for (int64_t x = 0; x < letters.width;) {
-    const auto paper = [&](int64_t at) { return ink[static_cast<size_t>(at)] <= kGapInk; };
-    if (paper(x)) {
-      ++x;
-      continue;
-    }
-    int64_t end = x;
-    while (end < letters.width && !paper(end)) ++end;
-    std::vector<Span> open = {{x, end}};
-    while (!open.empty()) {
-      const Span span = open.back();
-      open.pop_back();
-      const int64_t width = span.end - span.begin;
-      if (width <= std::min<int64_t>(most, 3)) {
-        pieces.push_back(span);
-        continue;
-      }
-      int64_t cut = span.begin + width / 4 + 1;
-      for (int64_t at = cut; at < span.end - width / 4; ++at)
-        if (weight(at) < weight(cut)) cut = at;
-      if (static_cast<double>(width) <= static_cast<double>(most) * kNarrowPiece ||
-          (width <= most && ink[static_cast<size_t>(cut)] > kTouchInk)) {
-        pieces.push_back(span);
-        continue;
-      }
-      open.push_back({cut, span.end});
-      open.push_back({span.begin, cut});
-    }
-    x = end;
-  }
-  return pieces;
-}
-
 // Pale, thin and coloured letters become like any others: their strongest ink is black.
 void Blacken(Image* letters) {
   const int ink = *std::min_element(letters->pixels.begin(), letters->pixels.end());
@@ -336,7 +275,7 @@ Image LineStrip(const Image& page, const TextLine& line, const StripShape& shape
     Image letters = Resize(band, width, side, Filter::kBilinear,
                            {left, 0, right, static_cast<float>(height)});
     Blacken(&letters);
-    for (const Span& piece : Pieces(letters, side)) {
+    for (const ColumnSpan& piece : LetterCells(letters)) {
       Image& cell = cells.emplace_back(Image{piece.end - piece.begin, side, 1, {}});
       for (int64_t y = 0; y < side; ++y) {
         cell.pixels.insert(cell.pixels.end(), letters.row(y) + piece.begin,

@@ -150,7 +150,7 @@ TEST(TextLines, AStripHasACellForEachLetter) {
     }
   }
 
-  for (int i = 0; i < 12; ++i) Print(&page, 10 + 64 * i, 70, "w" + std::to_string(100 + i));
+  for (int i = 0; i < 12; ++i) Print(&page, 10 + 64 * i, 70, "n" + std::to_string(100 + i));
   lines = Lines(page);
   ASSERT_EQ(lines.size(), 2u);
   const Image several = LineStrip(page, lines[1], StripShape());
