@@ -32,7 +32,7 @@ PARTS = {
     "c4": "--lines --count 200 --seed 2501 --level scan",
 }
 # Fourth and fifth run: number, pages of each part. The same mixture with seeds of its own.
-MORE = {4: 5, 5: 12}
+MORE = {4: 5, 5: 9}
 MIX = {
     "clean": "--lines --count 300",
     "french": "--lines --count 50 --language fr",
