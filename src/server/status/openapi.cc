@@ -32,7 +32,8 @@ void AllowNull(Json* schema) {
 
 Json Object(Json properties, Json required) {
   for (auto& [name, schema] : properties.items()) {
-    if (std::find(required.begin(), required.end(), name) == required.end()) AllowNull(&schema);
+    if (std::find(required.begin(), required.end(), Json(name)) == required.end())
+      AllowNull(&schema);
   }
   Json object = {{"type", "object"}, {"properties", std::move(properties)}};
   if (!required.empty()) object["required"] = std::move(required);
