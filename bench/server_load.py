@@ -47,9 +47,9 @@ def chat(tokens, stream):
 
 def openai(tokens, stream):
     """An answer of exactly that many tokens, each a piece of text."""
-    body = {"model": "tiny", "prompt": "The patient presented with chest pain.", "max_tokens": tokens, "stream": stream, "temperature": 0,
-            "logit_bias": {str(LETTER): 100}}
-    return request("POST", "/v1/completions", json.dumps(body).encode())
+    body = {"model": "tiny", "messages": [{"role": "user", "content": "The patient presented with chest pain."}], "max_tokens": tokens,
+            "stream": stream, "temperature": 0, "logit_bias": {str(LETTER): 100}}
+    return request("POST", "/v1/chat/completions", json.dumps(body).encode())
 
 
 LETTER = 60  # a token of the tiny models that is text

@@ -300,7 +300,7 @@ def main():
     parser.add_argument("--slowest", type=float, default=SLOWEST, help="ms, the p99 that probes may have")
     o = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, \
-            MeasuredServer(o.galen, [f"tiny={TINY}", READER], folder, "--context", 2048, "--max-sequences", 16, "--threads", o.threads,
+            MeasuredServer(o.galen, [f"tiny={TINY}", READER], folder, "--context", 1024, "--max-sequences", 16, "--threads", o.threads,
                            "--audit", Path(folder) / "audit") as server:
         return soak(o, server)
 
@@ -309,6 +309,7 @@ def soak(o, server):
     # Once through everything, so that what is made at first use is there.
     samples = []
     run_load(server, min(2000, o.requests // 5), o.talks, o.seed + 1, samples)
+    time.sleep(3)  # until sockets of refused requests are closed, which wait for their clients
     before = settle(server, None)
     stop, queue = multiprocessing.Event(), multiprocessing.Queue()
     opened, ended = multiprocessing.Value("i", 0), multiprocessing.Value("i", 0)
