@@ -26,6 +26,7 @@ PHOTO = ROOT / "examples" / "images" / "retina.jpg"
 SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 NOTE = ROOT / "examples" / "notes" / "clinical_note.txt"
 LIMIT_SECONDS = 900
+SERVER_STREAMS = 16
 
 
 # Of a result of galen bench, where it has them.
@@ -37,15 +38,15 @@ class Unavailable(Exception):
     """A tool that cannot run here, with the reason that the table prints."""
 
 
-def child(command, env=None):
+def child(command, env=None, seconds=LIMIT_SECONDS):
     """stdout of a command; Unavailable with its last words when it fails."""
     try:
-        done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=LIMIT_SECONDS,
+        done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=seconds,
                               env={**os.environ, **(env or {})})
     except OSError as error:
         raise Unavailable(f"{command[0]}: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"{Path(str(command[0])).name}: no result within {LIMIT_SECONDS} s") from error
+        raise Unavailable(f"{Path(str(command[0])).name}: no result within {seconds} s") from error
     if done.returncode != 0:
         words = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no message"]
         raise Unavailable(f"{Path(str(command[0])).name}: exit code {done.returncode}: {words[0][:160]}")
@@ -63,11 +64,26 @@ class Galen:
         self.machines = []
 
     def measure(self, case):
+        if "server" in case:
+            return self.measure_server(*case["server"])
         command = [self.binary, "bench", *case["galen"], "--threads", self.threads, "--json"]
         answer = json.loads(child(command, case.get("env")))
         self.machines.append(answer["machine"])
         return {r["name"]: {k: r.get(k) for k in FIELDS}
                 for r in answer["results"]}
+
+
+    def measure_server(self, script, arguments, rows):
+        """A script of this folder that drives `galen serve`. rows: {name: (path in its JSON, unit)}."""
+        answer = json.loads(child([sys.executable, ROOT / "bench" / script, self.binary, *arguments, "--threads", self.threads],
+                                  seconds=4 * LIMIT_SECONDS))
+        found = {}
+        for name, (path, unit) in rows.items():
+            value = answer
+            for key in path.split("."):
+                value = value[key]
+            found[name] = {"value": value, "unit": unit}
+        return found
 
 
 class Llama:
@@ -218,6 +234,21 @@ def make_cases(options):
         {"name": "tower-448", "title": "MedSigLIP image tower, 448 x 448, 8 images", "tower": ("medsiglip-448", 8),
          "galen": ["--shape", "medsiglip-448", "--batch", "8"]},
     ]
+    cases += [
+        {"name": "server", "title": f"`galen serve`, {SERVER_STREAMS} streams of Gemma 3 270M", "galen_only": True,
+         "server": ("server_load.py", [gemma, "--streams", SERVER_STREAMS], {
+             "a request above its engine (aim ≤ 150)": ("request.overhead_us", "us"),
+             "a streamed token above one that is not (aim ≤ 5)": ("token.overhead_us", "us"),
+             "of it, on the thread that computes": ("token.model_us", "us"),
+             "tokens": ("streams.tokens_per_s", "tok/s"),
+             "time between pieces, p99 / median (aim ≤ 3)": ("streams.gap_ms.p99_over_median", "ratio"),
+             "longest delay by a prompt of 4,000 tokens (aim ≤ 250)": ("with_prefill.longest_delay_ms", "ms")})},
+        {"name": "soak", "title": "`galen serve`, 100,000 mixed requests beside 1,000 slow clients", "galen_only": True, "once": True,
+         "server": ("server_soak.py", [], {
+             "requests": ("requests_per_s", "1/s"),
+             "spread of resident memory, last half (aim ≤ 0.02)": ("resident_mb.spread_of_last_half", "ratio"),
+             "/v1/models, p99 (aim ≤ 20)": ("models_ms.p99", "ms"), "/health, p99 (aim ≤ 20)": ("health_ms.p99", "ms")})},
+    ]
     chosen = [c for c in cases if not options.only or c["name"] in options.only]
     unknown = set(options.only) - {c["name"] for c in cases}
     if unknown:
@@ -237,6 +268,8 @@ def run_rounds(options, tools, cases):
         for case in cases:
             order = tools[number % len(tools):] + tools[:number % len(tools)]
             for tool in order:
+                if case.get("galen_only") and tool.name != "galen" or case.get("once") and number > 0:
+                    continue
                 if tool.name in reasons.get(case["name"], {}):
                     continue
                 say(f"  round {number + 1}/{options.rounds}: {case['name']}: {tool.name}")
@@ -253,7 +286,7 @@ def run_rounds(options, tools, cases):
 
 def best_of(samples):
     """Rates: the highest; times: the lowest."""
-    return (min if samples[0].get("unit") == "s" else max)(samples, key=lambda s: s["value"])
+    return (min if samples[0].get("unit") in ("s", "ms", "us", "ratio") else max)(samples, key=lambda s: s["value"])
 
 
 def cell(samples, with_share):

@@ -112,6 +112,12 @@ foreach(path ${clients})
   endif()
 endforeach()
 
+# `galen serve` under mixed requests and slow clients, for minutes; `make bench` does it for longer. A machine that is busy with other
+# tests answers later, so that the probes have more time here.
+galen_suite_test(soak ALL LABELS server TIMEOUT 3600
+                 COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/bench/server_soak.py $<TARGET_FILE:galen> --requests 10000 --slow 300
+                         --slowest 200)
+
 # A PACS beside it (Debian's orthanc).
 galen_suite_test(orthanc ALL COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/orthanc/run.py LABELS orthanc TIMEOUT 900
                  ENVIRONMENT "GALEN_BIN=$<TARGET_FILE:galen>")

@@ -22,6 +22,7 @@ struct ServeOptions : ModelOptions {
   std::string new_key, keep_alive = "forever", config;
   double memory_gb = 0;
   int64_t max_sequences = 8, max_queue = 256, step_tokens = 512, max_body_mb = 64;
+  double step_ms = 100;
   double header_seconds = 10, body_seconds = 60, write_seconds = 30, drain_seconds = 30;
   int64_t max_blob_gb = 64;
   int64_t inbox_gb = 16, instance_mb = 2048, keep_studies = 24 * 3600;
@@ -67,6 +68,7 @@ Result<server::ServerOptions> ServerOptionsOf(const ServeOptions& o) {
   server::HostOptions& host = options.registry.host;
   ASSIGN_OR_RETURN(host.session.runner, RunnerOptionsOf(o));
   host.session.runner.max_batch_tokens = o.step_tokens;
+  host.step_seconds = o.step_ms / 1000;
   ASSIGN_OR_RETURN(host.session.kv_type, KvTypeOf(o, host.session.runner.compute));
   host.session.threads = ThreadsOf(o.threads);
   host.session.context = o.context;
@@ -330,6 +332,12 @@ void AddServeOptions(CLI::App& verb, ServeOptions* o) {
   verb.add_option("--step-tokens", o->step_tokens,
                   "Tokens of a step: a long prompt keeps the others' tokens waiting for one step")
       ->check(CLI::Range(int64_t{16}, int64_t{1} << 16))
+      ->capture_default_str();
+  verb.add_option(
+          "--step-ms", o->step_ms,
+          "Milliseconds of a step in which answers wait for their next token: a long prompt "
+          "is computed in as small pieces as that takes; 0: in pieces of --step-tokens")
+      ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
   verb.add_flag("--on-demand", o->server.load_on_demand, "Load models when they are asked for");
   verb.add_option("--keep-alive", o->keep_alive, "Seconds until an idle model goes, or forever")

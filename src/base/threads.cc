@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include "base/status.h"
+#include "base/thread_name.h"
 
 namespace galen {
 namespace {
@@ -63,6 +64,7 @@ void ThreadPool::RunErased(Erased call, void* fn) {
 }
 
 void ThreadPool::WorkerLoop(int worker) {
+  NameThread("compute");
   uint32_t seen = 0;
   while (true) {
     for (int spins = 0; epoch_.load(std::memory_order_acquire) == seen; ++spins) {

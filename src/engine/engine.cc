@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cmath>
 #include <limits>
 
@@ -141,6 +142,7 @@ Engine::Engine(const CausalLM& model, const EngineOptions& options, std::unique_
       runner_(std::move(runner)),
       scheduler_(pool_.get(), cache_.get(),
                  {options.runner.max_batch_tokens, options.max_sequences}),
+      pace_(options.step_seconds),
       single_rows_(RowsLikeSingleOnes(runner_.kernels(), options.runner)) {}
 
 int64_t Engine::ReservedBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,
@@ -254,6 +256,7 @@ void Engine::Finish(Sequence* sequence, FinishReason reason, const std::string& 
   if (drafter_ != nullptr) drafter_->Forget(sequence->id);
   const std::unique_ptr<Sequence> owned = scheduler_.Remove(sequence);
   counters_.cached_tokens += owned->cached;
+  CountPages();
   if (owned->request.on_usage) owned->request.on_usage(owned->cached);
   if (owned->request.on_finish) owned->request.on_finish(reason, error);
 }
@@ -324,13 +327,14 @@ bool Engine::Step() {
   try {
     AddDrafts();
     std::vector<Sequence*> impossible;
-    const std::vector<ScheduledSpan> spans = scheduler_.Schedule(&impossible);
+    const std::vector<ScheduledSpan> spans = scheduler_.Schedule(&impossible, pace_.PromptTokens());
     for (Sequence* sequence : impossible) {
       Finish(sequence, FinishReason::kError,
              "the KV cache has no room for one sequence of this length; raise --context");
     }
     counters_.preemptions = scheduler_.preemptions();
     if (!spans.empty()) Compute(spans);
+    CountPages();
     return !spans.empty() || !impossible.empty();
   } catch (const InternalError& error) {
     failure_ = error.what();
@@ -342,9 +346,21 @@ bool Engine::Step() {
   }
 }
 
+void Engine::CountPages() {
+  counters_.pages_used = 0;
+  for (int g = 0; g < pool_->num_groups(); ++g) {
+    const PageAllocator& pages = pool_->group(g).pages;
+    counters_.pages_used += pages.num_pages() - pages.num_free();
+  }
+  counters_.pages_cached = cache_ != nullptr ? cache_->held_pages() : 0;
+}
+
 void Engine::Compute(const std::vector<ScheduledSpan>& spans) {
+  const auto begin = std::chrono::steady_clock::now();
   std::vector<int64_t> logit_counts;
   bool prompt = false;
+  int64_t prompt_tokens = 0;
+  size_t answers = 0;
   for (const ScheduledSpan& span : spans) {
     const int64_t guesses = span.sequence->guesses;
     counters_.drafted_tokens += guesses;
@@ -352,6 +368,9 @@ void Engine::Compute(const std::vector<ScheduledSpan>& spans) {
     prompt |= span.begin < span.sequence->prompt_size();
     if (span.count > 1 + guesses) prompt = true;  // a preempted answer that is computed again
     if (span.begin < span.sequence->prompt_size()) counters_.prompt_tokens += span.count;
+    const bool answer = span.begin >= span.sequence->prompt_size() && span.count == 1 + guesses;
+    answers += answer;
+    prompt_tokens += answer ? 0 : span.count;
   }
   ++counters_.steps;
   const Tensor logits = runner_.Run(*pool_, spans, logit_counts, prompt);
@@ -366,6 +385,8 @@ void Engine::Compute(const std::vector<ScheduledSpan>& spans) {
     TakeTokens(span, logits, row, logit_counts[i]);
     row += logit_counts[i];
   }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  pace_.Add(took.count(), prompt_tokens, answers > 0);
 }
 
 // A hit must have the bits of a computed prompt: answers are computed like prompts under

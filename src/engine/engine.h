@@ -17,6 +17,7 @@
 #include "engine/runner.h"
 #include "engine/scheduler.h"
 #include "engine/speculation.h"
+#include "engine/step_pace.h"
 #include "models/causal_lm.h"
 
 namespace galen {
@@ -34,7 +35,10 @@ struct EngineOptions {
   Speculate speculate = Speculate::kOff;
   int64_t max_draft = 6;       // with the token before them, the rows that decode in registers
   bool forced_drafts = false;  // guess what a constraint leaves no choice about (max_draft tokens)
-  uint64_t adapters = 0;       // loaded, a bit each
+  // How long a step may take in which answers wait for their next token, as far as the chunks of
+  // prompts in it decide that; 0: no matter. Which chunks there are then depends on the time.
+  double step_seconds = 0;
+  uint64_t adapters = 0;                  // loaded, a bit each
   uint64_t shared_adapters = 0;           // of these, the ones that serve every request
   const CausalLM* draft_model = nullptr;  // kModel only; must outlive the engine
 };
@@ -47,6 +51,8 @@ struct EngineCounters {
   int64_t drafted_tokens = 0;
   int64_t accepted_tokens = 0;
   int64_t preemptions = 0;
+  int64_t pages_used = 0;    // of the KV cache, by whomever; of these
+  int64_t pages_cached = 0;  // held by the prefix cache: all, when nothing runs
 };
 
 class Engine {
@@ -86,6 +92,7 @@ class Engine {
   void FinishCancelled();
   void AddDrafts();
   void Compute(const std::vector<ScheduledSpan>& spans);
+  void CountPages();
   void Remember(Sequence* sequence);
   // Takes the tokens that the logits rows choose; returns false if the sequence ended.
   bool TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t row, int64_t rows);
@@ -99,6 +106,7 @@ class Engine {
   ModelRunner runner_;
   Scheduler scheduler_;
   std::unique_ptr<Drafter> drafter_;
+  StepPace pace_;
   const int64_t single_rows_;
   EngineCounters counters_;
   int64_t next_id_ = 1;

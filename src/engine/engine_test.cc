@@ -235,6 +235,37 @@ TEST_F(EngineTest, ResultsDoNotDependOnPagePressure) {
   EXPECT_TRUE(engine->scheduler().PagesBalance());
 }
 
+// However little time a step is given, a long prompt beside an answer gets on, in small pieces that
+// change no bits; where nobody waits it is computed in large ones.
+TEST_F(EngineTest, PromptsBesideAnswersComeInSmallPieces) {
+  EngineOptions options = Options(256, 2);
+  options.runner.batch_invariant = true;
+  const std::vector<int32_t> first = TestTokens(9, 1), second = TestTokens(150, 2);
+  const Answer one = Alone(options, first, 100), other = Alone(options, second, 8);
+  options.step_seconds = 1e-9;
+  const auto engine = Make(options);
+  Answer a, b;
+  MustSubmit(*engine, MakeRequest(first, 100, &a));
+  engine->Step();
+  engine->Step();
+  const int64_t before = engine->counters().steps;
+  MustSubmit(*engine, MakeRequest(second, 8, &b));
+  while (b.tokens.empty()) {
+    const size_t size = a.tokens.size();
+    ASSERT_TRUE(engine->Step());
+    ASSERT_EQ(a.tokens.size(), size + 1);
+  }
+  EXPECT_EQ(engine->counters().steps - before,
+            (150 + StepPace::kLeastTokens - 1) / StepPace::kLeastTokens);
+  RunAll(*engine);
+  EXPECT_TRUE(a == one);
+  EXPECT_TRUE(b == other);
+  const int64_t steps = engine->counters().steps;
+  MustSubmit(*engine, MakeRequest(TestTokens(150, 3), 1, &b));
+  RunAll(*engine);
+  EXPECT_EQ(engine->counters().steps - steps, 2);  // 128 and 22
+}
+
 TEST_F(EngineTest, DrawsGoOnAfterPreemption) {
   EngineOptions options = Options();
   options.runner.batch_invariant = true;
@@ -416,6 +447,8 @@ TEST_F(EngineTest, Soak) {
     engine->Step();
     ASSERT_TRUE(engine->scheduler().PagesBalance());
   }
+  EXPECT_GT(engine->counters().pages_used, 0);
+  EXPECT_EQ(engine->counters().pages_used, engine->counters().pages_cached);
   int64_t whole = 0;
   options.total_tokens = 0;
   options.prefix_cache = false;

@@ -137,6 +137,14 @@ void PrefixCache::Insert(Sequence* sequence, int64_t tokens_end) {
   Trim();
 }
 
+int64_t PrefixCache::held_pages() const {
+  int64_t pages = kept_windows_;
+  for (int g = 0; g < pool_->num_groups(); ++g) {
+    if (pool_->group(g).window == 0) pages += size();
+  }
+  return pages;
+}
+
 void PrefixCache::DropWindows(Lru::iterator entry) {
   bool had = false;
   for (int g = 0; g < pool_->num_groups(); ++g) {

@@ -36,6 +36,7 @@ class PrefixCache {
   bool FreePage(int g);
 
   int64_t size() const { return static_cast<int64_t>(entries_.size()); }
+  int64_t held_pages() const;  // of all groups
   int64_t hit_tokens() const { return hit_tokens_; }
 
  private:

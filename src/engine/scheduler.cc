@@ -85,21 +85,24 @@ std::unique_ptr<Sequence> Scheduler::Remove(Sequence* sequence) {
   GALEN_CHECK(!"a sequence of this scheduler");
 }
 
-// Tokens of the sequence that the next step may compute out of `budget`.
-int64_t Scheduler::ChunkOf(const Sequence& sequence, int64_t budget) const {
-  int64_t end = sequence.computed + std::min(sequence.pending(), budget);
+// Tokens of the sequence that the next step may compute: `wanted`, and out of `budget`.
+int64_t Scheduler::ChunkOf(const Sequence& sequence, int64_t wanted, int64_t budget) const {
+  int64_t end = sequence.computed + std::min({sequence.pending(), wanted, budget});
   for (const MediaSpan& media : sequence.request.media) {
     // Where a cached prefix ends inside an image, its other tokens follow in one piece: the cached
     // ones have seen them.
-    if (media.bidirectional && media.begin < end && end < media.end())
-      end = std::max(media.begin, sequence.computed);
+    if (!media.bidirectional || media.begin >= end || end >= media.end()) continue;
+    const bool fits = media.end() - sequence.computed <= budget;
+    end = sequence.computed < media.begin ? media.begin : fits ? media.end() : sequence.computed;
   }
   return end - sequence.computed;
 }
 
-std::vector<ScheduledSpan> Scheduler::Schedule(std::vector<Sequence*>* impossible) {
+std::vector<ScheduledSpan> Scheduler::Schedule(std::vector<Sequence*>* impossible,
+                                               int64_t prompt_tokens) {
   std::vector<ScheduledSpan> spans;
   int64_t budget = options_.max_batch_tokens;
+  int64_t wanted = budget;  // of prompts, or of answers that are computed again
   const auto add = [&](Sequence* sequence, int64_t count) {
     if (!AllocatePages(sequence, sequence->computed + count)) return false;
     spans.push_back({sequence, sequence->computed, count});
@@ -114,14 +117,19 @@ std::vector<ScheduledSpan> Scheduler::Schedule(std::vector<Sequence*>* impossibl
   std::vector<Sequence*> order;
   for (const auto& sequence : running_) order.push_back(sequence.get());
   for (const bool generating : {true, false}) {
+    if (!generating && !spans.empty()) wanted = std::min(wanted, prompt_tokens);
     for (Sequence* sequence : order) {
-      const bool generates =
-          sequence->computed >= sequence->prompt_size() && sequence->computed > 0;
+      const bool generates = sequence->computed >= sequence->prompt_size() &&
+                             sequence->computed > 0 && sequence->pending() - sequence->guesses == 1;
       if (generates != generating || !is_running(sequence)) continue;
       sequence->KeepGuesses(
           std::max<int64_t>(0, budget - (sequence->pending() - sequence->guesses)));
-      const int64_t count = ChunkOf(*sequence, budget);
-      if (count == 0 || add(sequence, count)) continue;
+      const int64_t count = ChunkOf(*sequence, generates ? budget : wanted, budget);
+      if (count == 0) continue;
+      if (add(sequence, count)) {
+        if (!generates) wanted = std::max<int64_t>(0, wanted - count);
+        continue;
+      }
       if (alone())
         impossible->push_back(sequence);
       else if (is_running(sequence))
@@ -130,15 +138,18 @@ std::vector<ScheduledSpan> Scheduler::Schedule(std::vector<Sequence*>* impossibl
   }
   // A sequence that made room for another after it was given a span is computed later.
   std::erase_if(spans, [&](const ScheduledSpan& span) { return !is_running(span.sequence); });
-  while (budget > 0 && !waiting_.empty() &&
+  while (std::min(budget, wanted) > 0 && !waiting_.empty() &&
          static_cast<int64_t>(running_.size()) < options_.max_sequences) {
     Sequence* sequence = waiting_.front().get();
     if (cache_ != nullptr) cache_->Attach(sequence);
     running_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
-    const int64_t count = ChunkOf(*sequence, budget);
+    const int64_t count = ChunkOf(*sequence, wanted, budget);
     if (count == 0) break;  // an image that the rest of this step has no room for
-    if (add(sequence, count)) continue;
+    if (add(sequence, count)) {
+      wanted = std::max<int64_t>(0, wanted - count);
+      continue;
+    }
     if (alone()) {
       impossible->push_back(sequence);
     } else {

@@ -2,12 +2,15 @@
 // no tensors, no model. Rules: every sequence that generates gets its next token first, with as
 // many guesses as fit; what is left of the step's budget goes to prompts in order of arrival, in
 // chunks that cut no image whose tokens see each other in both directions (max_batch_tokens must
-// have room for one beside the generating sequences). When pages run out, unused cached prefixes go
-// first, then the sequence that came last gives its pages back and is computed again later.
+// have room for one beside the generating sequences). Where somebody generates, prompts get no more
+// than the caller says, but an image in one piece all the same. When pages run out, unused cached
+// prefixes go first, then the sequence that came last gives its pages back and is computed again
+// later.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -39,8 +42,10 @@ class Scheduler {
 
   void Add(std::unique_ptr<Sequence> sequence);
   // The next step; empty when there is nothing to do. Each span has pages for its tokens. A
-  // sequence that cannot get pages even alone comes back in *impossible.
-  std::vector<ScheduledSpan> Schedule(std::vector<Sequence*>* impossible);
+  // sequence that cannot get pages even alone comes back in *impossible. prompt_tokens: of prompts,
+  // in a step in which others generate; at least 1.
+  std::vector<ScheduledSpan> Schedule(std::vector<Sequence*>* impossible,
+                                      int64_t prompt_tokens = std::numeric_limits<int64_t>::max());
   // Takes a sequence out, with its pages. The caller may keep the object.
   std::unique_ptr<Sequence> Remove(Sequence* sequence);
   // Gives back a sequence's pages; it will be computed again.
@@ -58,7 +63,7 @@ class Scheduler {
   bool AllocatePages(Sequence* sequence, int64_t end);
   void DropPassedPages(Sequence* sequence);
   void Release(Sequence* sequence);
-  int64_t ChunkOf(const Sequence& sequence, int64_t budget) const;
+  int64_t ChunkOf(const Sequence& sequence, int64_t wanted, int64_t budget) const;
 
   KvPool* pool_;
   PrefixCache* cache_;

@@ -110,6 +110,55 @@ TEST_F(SchedulerTest, PromptsComeInChunksInOrderOfArrival) {
   EXPECT_EQ(spans[2].count, 7);
 }
 
+// Where others wait for a token, prompts get what the caller says, all of them together.
+TEST_F(SchedulerTest, PromptsBesideAnswersAreShort) {
+  Make("llama", {64}, {64, 4});
+  Sequence* a = Add(70);
+  Sequence* b = Add(30);
+  std::vector<ScheduledSpan> spans = scheduler_->Schedule(&impossible_, 8);
+  ASSERT_EQ(spans.size(), 1u);  // nobody waits for a token: the whole step
+  EXPECT_EQ(spans[0].count, 64);
+  Finish(spans);
+  spans = scheduler_->Schedule(&impossible_, 8);
+  ASSERT_EQ(spans.size(), 2u);
+  EXPECT_EQ(spans[0].count, 6);
+  EXPECT_EQ(spans[1].count, 30);
+  Finish(spans);
+  Sequence* c = Add(12);
+  Sequence* d = Add(12);
+  spans = scheduler_->Schedule(&impossible_, 8);
+  ASSERT_EQ(spans.size(), 3u);
+  EXPECT_EQ(spans[0].sequence, a);
+  EXPECT_EQ(spans[1].sequence, b);
+  EXPECT_EQ(spans[2].sequence, c);
+  EXPECT_EQ(spans[2].count, 8);
+  Finish(spans);
+  spans = scheduler_->Schedule(&impossible_, 8);
+  ASSERT_EQ(spans.size(), 4u);
+  EXPECT_EQ(spans[2].count, 4);
+  EXPECT_EQ(spans[3].sequence, d);
+  EXPECT_EQ(spans[3].count, 4);
+}
+
+// An image whose tokens see each other comes in one step, however short the chunks beside it are.
+TEST_F(SchedulerTest, AnImageBesideAnswersIsNotCut) {
+  Make("llama", {64}, {64, 4});
+  Add(4);
+  Finish(Schedule());
+  Sequence* b = Add(60);
+  auto embedding = std::make_shared<MediaEmbedding>();
+  embedding->rows = 40;
+  b->request.media.push_back({10, embedding, true});
+  std::vector<int64_t> counts;
+  while (b->computed < 60) {
+    const std::vector<ScheduledSpan> spans = scheduler_->Schedule(&impossible_, 8);
+    ASSERT_EQ(spans.size(), 2u);
+    counts.push_back(spans[1].count);
+    Finish(spans);
+  }
+  EXPECT_EQ(counts, (std::vector<int64_t>{8, 2, 40, 8, 2}));
+}
+
 TEST_F(SchedulerTest, NoMoreSequencesThanAllowed) {
   Make("llama", {32}, {100, 2});
   for (int i = 0; i < 3; ++i) Add(5);

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/thread_name.h"
 #include "engine/score.h"
 
 namespace galen::server {
@@ -111,6 +112,7 @@ Result<std::unique_ptr<ModelHost>> ModelHost::Open(const HostOptions& options, T
   engine.max_sequences = options.session.max_sequences;
   engine.prefix_cache = options.prefix_cache;
   engine.forced_drafts = true;
+  engine.step_seconds = options.step_seconds;
   SetAdapters(session, &engine);
   ASSIGN_OR_RETURN(host->engine_,
                    Engine::Create(session.model(), *session.kernels, *session.threads, engine));
@@ -198,6 +200,8 @@ void ModelHost::CountEngine() {
   counters_.answer_tokens = engine.answer_tokens;
   counters_.steps = engine.steps;
   counters_.preemptions = engine.preemptions;
+  counters_.kv_pages_used = engine.pages_used;
+  counters_.kv_pages_cached = engine.pages_cached;
   if (session_->images != nullptr) counters_.images = session_->images->counters().encoded;
 }
 
@@ -392,6 +396,7 @@ void ModelHost::Pump() {
 }
 
 void ModelHost::Loop() {
+  NameThread("model");
   while (true) {
     {
       std::unique_lock lock(mutex_);

@@ -30,6 +30,7 @@ struct HostOptions {
   SessionOptions session;  // `images` is set where the model has an image part
   int64_t max_queue = 256;
   bool prefix_cache = true;
+  double step_seconds = 0.1;  // EngineOptions
 };
 
 // The `hold` of a job, null where nothing is counted, is settled before on_done is called: with the
@@ -71,6 +72,7 @@ struct HostCounters {
   std::atomic<int64_t> requests{0}, cancelled{0}, failed{0}, refused{0};
   std::atomic<int64_t> prompt_tokens{0}, cached_tokens{0}, answer_tokens{0}, steps{0},
       preemptions{0}, images{0}, scored_tokens{0}, embedded_tokens{0};
+  std::atomic<int64_t> kv_pages_used{0}, kv_pages_cached{0};
   std::atomic<int64_t> step_nanoseconds{0};  // of the steps
 };
 

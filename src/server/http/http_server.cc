@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <array>
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -25,6 +26,7 @@
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <mutex>
 #include <set>
+#include <vector>
 
 #include "server/http/wire.h"
 
@@ -87,10 +89,17 @@ int StatusOfSink(const Status& status) {
   return status.code() == StatusCode::kResourceExhausted ? 507 : 500;
 }
 
-bool PeerHasLeft(int socket) {
-  pollfd poll{socket, POLLRDHUP, 0};
-  return ::poll(&poll, 1, 0) > 0 && (poll.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
-}
+// What the coroutine of a connection sleeps on while its answer is made. Of the server's thread.
+struct Wake {
+  explicit Wake(asio::io_context& context)
+      : timer(context, asio::steady_timer::time_point::max()) {}
+  void Come() {
+    came = true;
+    timer.cancel();
+  }
+  asio::steady_timer timer;
+  bool came = false;  // also while bytes are being sent
+};
 
 }  // namespace
 
@@ -115,7 +124,8 @@ class HttpServer::Impl {
  private:
   // An open connection. The coroutine that serves it owns the object.
   struct Connection {
-    Connection(Impl* owner, tcp::socket* socket) : impl(owner), plain(socket) {
+    Connection(Impl* owner, tcp::socket* socket)
+        : impl(owner), plain(socket), wake(std::make_shared<Wake>(owner->context_)) {
       impl->connections_.insert(this);
       impl->open_.fetch_add(1, std::memory_order_relaxed);
     }
@@ -143,12 +153,16 @@ class HttpServer::Impl {
 
     Impl* impl;
     tcp::socket* plain;
+    std::shared_ptr<Wake> wake;  // those who wake may outlive the connection
     bool idle = true;
+    bool waits = false;  // for its answer
+    bool left = false;   // the client, while the connection waited
     std::shared_ptr<Reply> reply;
     int64_t charged = 0;
   };
 
   asio::awaitable<void> Accept();
+  asio::awaitable<void> LookForLeft();
   asio::awaitable<void> ServeTls(tcp::socket socket);
   template <typename Stream>
   asio::awaitable<void> Serve(Stream& stream);
@@ -186,6 +200,7 @@ class HttpServer::Impl {
   int acceptor_port_ = 0;
   int64_t body_bytes_ = 0;
   uint64_t next_id_ = 0;
+  std::array<char, 64 << 10> dropped_;  // what nobody reads any more, of all connections
   bool draining_ = false;
   // Behind all that connections touch when they end: destroying it destroys their coroutines.
   asio::io_context context_{1};
@@ -248,6 +263,7 @@ void HttpServer::Impl::AwaitHangup() {
 
 void HttpServer::Impl::Run() {
   asio::co_spawn(context_, Accept(), asio::detached);
+  asio::co_spawn(context_, LookForLeft(), asio::detached);
   if (options_.handle_signals) {
     AwaitHangup();
     signals_.async_wait([this](const Error& error, int) {
@@ -284,6 +300,8 @@ asio::awaitable<void> HttpServer::Impl::FinishDraining() {
       for (Connection* connection : connections_) {
         if (connection->reply != nullptr) connection->reply->ClientGone();
         connection->plain->close(ignored);
+        connection->left = true;
+        connection->wake->Come();
       }
     }
     if (Clock::now() - begin > options_.drain_timeout + kAfterDrain) break;
@@ -311,6 +329,7 @@ asio::awaitable<void> HttpServer::Impl::Accept() {
     }
     Error ignored;
     socket.set_option(tcp::no_delay(true), ignored);
+    socket.non_blocking(true, ignored);
     if (connections() >= options_.max_connections) continue;  // closes it
     if (!options_.tls_certificate.empty()) {
       asio::co_spawn(context_, ServeTls(std::move(socket)), asio::detached);
@@ -322,6 +341,29 @@ asio::awaitable<void> HttpServer::Impl::Accept() {
             co_await Serve(stream);
           },
           asio::detached);
+    }
+  }
+}
+
+// Looks, for all connections at once, whether clients have left that wait for an answer.
+asio::awaitable<void> HttpServer::Impl::LookForLeft() {
+  asio::steady_timer timer(context_);
+  std::vector<pollfd> sockets;
+  std::vector<Connection*> waiting;
+  while (true) {
+    timer.expires_after(options_.gone_check);
+    co_await timer.async_wait(kToken);
+    sockets.clear(), waiting.clear();
+    for (Connection* connection : connections_) {
+      if (!connection->waits) continue;
+      sockets.push_back({connection->plain->native_handle(), POLLRDHUP, 0});
+      waiting.push_back(connection);
+    }
+    if (sockets.empty() || ::poll(sockets.data(), sockets.size(), 0) <= 0) continue;
+    for (size_t i = 0; i < sockets.size(); ++i) {
+      if ((sockets[i].revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) == 0) continue;
+      waiting[i]->left = true;
+      waiting[i]->wake->Come();
     }
   }
 }
@@ -462,19 +504,9 @@ asio::awaitable<bool> HttpServer::Impl::Answer(Stream& stream, Connection& conne
                                                Framing framing, Exchange exchange) {
   const Clock::time_point begin = Clock::now();
   const std::shared_ptr<Reply> reply = connection.reply;
-  struct Wake {
-    explicit Wake(asio::io_context& context) : timer(context) {}
-    asio::steady_timer timer;
-    bool came = false;
-  };
-  // Both are of this thread only. A wake may come while bytes are being sent, too.
-  const auto wake = std::make_shared<Wake>(context_);
-  reply->SetWake([this, wake] {
-    asio::post(context_, [wake] {
-      wake->came = true;
-      wake->timer.cancel();
-    });
-  });
+  const std::shared_ptr<Wake> wake = connection.wake;
+  connection.left = false;
+  reply->SetWake([this, wake] { asio::post(context_, [wake] { wake->Come(); }); });
   bool ended = false, sent_ok = true, unsent = false;
   while (!ended) {
     wake->came = false;
@@ -499,9 +531,10 @@ asio::awaitable<bool> HttpServer::Impl::Answer(Stream& stream, Connection& conne
     }
     if (ended) break;
     if (wake->came) continue;
-    wake->timer.expires_after(options_.gone_check);
-    auto [error] = co_await wake->timer.async_wait(kToken);
-    if (!error && (PeerHasLeft(connection.plain->native_handle()) || reply->gone())) {
+    connection.waits = true;
+    co_await wake->timer.async_wait(kToken);
+    connection.waits = false;
+    if (connection.left || reply->gone()) {
       sent_ok = false;
       unsent = true;
       break;
@@ -548,8 +581,17 @@ asio::awaitable<bool> HttpServer::Impl::ReadIntoSink(Stream& stream, beast::flat
 
 template <typename Stream>
 asio::awaitable<bool> HttpServer::Impl::Send(Stream& stream, const std::string& bytes) {
+  size_t begin = 0;
+  if constexpr (std::is_same_v<Stream, beast::tcp_stream>) {
+    // Most answers fit into the socket's buffer: no timer, no wait.
+    Error refused;
+    begin = stream.socket().write_some(asio::buffer(bytes), refused);
+    if (begin == bytes.size()) co_return true;
+    if (refused && refused != asio::error::would_block) co_return false;
+  }
   beast::get_lowest_layer(stream).expires_after(options_.write_timeout);
-  auto [error, sent] = co_await asio::async_write(stream, asio::buffer(bytes), kToken);
+  auto [error, sent] = co_await asio::async_write(
+      stream, asio::buffer(bytes.data() + begin, bytes.size() - begin), kToken);
   co_return !error;
 }
 
@@ -563,10 +605,9 @@ asio::awaitable<void> HttpServer::Impl::Refuse(Stream& stream, HttpResponse resp
   beast::tcp_stream& lowest = beast::get_lowest_layer(stream);
   Error ignored;
   lowest.socket().shutdown(tcp::socket::shutdown_send, ignored);
-  std::string sink(64 << 10, '\0');
   lowest.expires_after(kLinger);
   for (size_t read = 0; read < kLingerBytes;) {
-    auto [error, bytes_read] = co_await lowest.async_read_some(asio::buffer(sink), kToken);
+    auto [error, bytes_read] = co_await lowest.async_read_some(asio::buffer(dropped_), kToken);
     if (error) break;
     read += bytes_read;
   }

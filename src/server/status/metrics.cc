@@ -63,6 +63,11 @@ constexpr HostMetric kHostMetrics[] = {
      [](const ModelHost& h) { return h.counters().steps.load(); }},
     {"galen_preemptions_total", "counter", "Sequences that gave their pages back for a while",
      [](const ModelHost& h) { return h.counters().preemptions.load(); }},
+    {"galen_kv_pages_used", "gauge", "Pages of the cache of keys and values that are in use",
+     [](const ModelHost& h) { return h.counters().kv_pages_used.load(); }},
+    {"galen_kv_pages_cached", "gauge",
+     "Of these, kept for prompts that begin alike; all of them when nothing runs",
+     [](const ModelHost& h) { return h.counters().kv_pages_cached.load(); }},
     {"galen_model_bytes", "gauge", "Memory of a loaded model: weights, cache, activations",
      [](const ModelHost& h) { return h.reserved_bytes(); }},
 };

@@ -1,4 +1,5 @@
 // GET /openapi.json, made from the table of endpoints and the fields below.
+#include <algorithm>
 #include <cctype>
 
 #include "server/api/write_json.h"
@@ -17,7 +18,23 @@ Json Range(const char* type, double low, double high) {
 Json ListOf(Json items) { return {{"type", "array"}, {"items", std::move(items)}}; }
 Json AnyOf(std::initializer_list<Json> forms) { return {{"anyOf", Json(forms)}}; }
 
+// null is the same as absent.
+void AllowNull(Json* schema) {
+  const Json null = Type("null");
+  if (schema->contains("anyOf")) {
+    (*schema)["anyOf"].push_back(null);
+  } else if (schema->contains("enum")) {
+    (*schema)["enum"].push_back(nullptr);
+  } else if (schema->contains("type") && (*schema)["type"].is_string()) {
+    (*schema)["type"] = Json::array({(*schema)["type"], "null"});
+  }
+}
+
 Json Object(Json properties, Json required) {
+  for (auto& [name, schema] : properties.items()) {
+    if (std::find(required.begin(), required.end(), Json(name)) == required.end())
+      AllowNull(&schema);
+  }
   Json object = {{"type", "object"}, {"properties", std::move(properties)}};
   if (!required.empty()) object["required"] = std::move(required);
   object["additionalProperties"] = false;
@@ -70,7 +87,7 @@ Json EmbeddingBody(std::string_view path) {
   fields["keep_alive"] = AnyOf({Type("string"), Type("number")});
   fields["truncate"] = Type("boolean");
   fields["options"] = Type("object");
-  return Object(std::move(fields), {"model"});
+  return Object(std::move(fields), Json::array());  // a server with one model needs no name
 }
 
 Json ChatBody(const ServerOptions& options) {
@@ -122,7 +139,7 @@ Json OllamaBody(bool chat) {
     fields["raw"] = Type("boolean");
     fields["images"] = ListOf(Type("string"));
   }
-  return Object(std::move(fields), {"model"});
+  return Object(std::move(fields), Json::array());
 }
 
 Json BodyOf(std::string_view path, const ServerOptions& options) {

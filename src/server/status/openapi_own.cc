@@ -63,7 +63,7 @@ constexpr char kSchemas[] = R"json({
     "description": "`header` of a slice of /pixels", "properties": {
     "series": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "instance": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
     "patient_id": {"type": ["string", "null"], "pattern": "^[0-9a-f]{32}$"}, "patient_name": {"type": ["string", "null"], "pattern": "^[0-9a-f]{32}$"},
-    "frame": {"type": "integer", "minimum": 0, "maximum": 2147483648},
+    "frame": {"type": ["integer", "null"], "minimum": 0, "maximum": 2147483648},
     "series_number": {"type": ["integer", "null"], "minimum": -2147483648, "maximum": 2147483648},
     "instance_number": {"type": ["integer", "null"], "minimum": -2147483648, "maximum": 2147483648},
     "acquisition_number": {"type": ["integer", "null"], "minimum": -2147483648, "maximum": 2147483648},
@@ -71,10 +71,10 @@ constexpr char kSchemas[] = R"json({
     "position": {"type": ["array", "null"], "items": {"type": "number", "minimum": -1000000, "maximum": 1000000}, "minItems": 3, "maxItems": 3},
     "orientation": {"type": ["array", "null"], "items": {"type": "number", "minimum": -1000000, "maximum": 1000000}, "minItems": 6, "maxItems": 6},
     "spacing": {"type": ["array", "null"], "items": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000000}, "minItems": 2, "maxItems": 2},
-    "rows": {"type": "integer", "minimum": 0, "maximum": 2147483648}, "columns": {"type": "integer", "minimum": 0, "maximum": 2147483648}}},
+    "rows": {"type": ["integer", "null"], "minimum": 0, "maximum": 2147483648}, "columns": {"type": ["integer", "null"], "minimum": 0, "maximum": 2147483648}}},
   "SlicesToOrder": {"type": "object", "required": ["slices"], "additionalProperties": false, "properties": {
     "slices": {"type": "array", "items": {"$ref": "#/components/schemas/SliceHeader"}, "minItems": 1, "maxItems": 20000},
-    "allow_mixed_patients": {"type": "boolean", "default": false}}},
+    "allow_mixed_patients": {"type": ["boolean", "null"], "default": false}}},
   "SliceOrder": {"type": "object", "required": ["series", "patients"], "properties": {"patients": {"type": "integer"},
     "series": {"type": "array", "items": {"type": "object", "required": ["slices", "locations", "time_points", "order", "warnings"], "properties": {
       "slices": {"type": "array", "items": {"type": "integer"}, "description": "indices into the request's slices, in the order in which a model sees them"},
@@ -106,7 +106,7 @@ constexpr char kExtractFields[] = R"json({
   "stream": {"type": "boolean", "default": false, "description": "events: page, kind, token, reading, verdicts, result, error"},
   "page_range": {"type": "string", "description": "1-3,7 or 2-", "maxLength": 1000},
   "max_tokens": {"type": "integer", "minimum": 0, "maximum": 2147483648}, "dpi": {"type": "number", "minimum": 36, "maximum": 600},
-  "ocr": {"enum": ["auto", "always", "never"]}, "today": {"type": "string", "format": "date"}
+  "ocr": {"enum": ["auto", "always", "never"]}, "today": {"anyOf": [{"type": "string", "format": "date"}, {"const": ""}]}
 })json";
 
 constexpr char kMediaFields[] = R"json({

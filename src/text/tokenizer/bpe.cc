@@ -1,7 +1,6 @@
 // Byte pair encoding. Short words are merged by scanning for the best pair, long ones with a heap,
 // so that a megabyte of one letter takes n log n steps.
 #include <algorithm>
-#include <atomic>
 #include <bit>
 
 #include "text/tokenizer/model.h"
@@ -108,8 +107,7 @@ class Bpe : public Model {
   template <typename Merges>
   Bpe(const Vocab& vocab, Merges merges, ModelOptions options)
       : vocab_(vocab), options_(std::move(options)), merger_(vocab, std::move(merges)) {
-    static std::atomic<uint64_t> count{0};
-    number_ = ++count;
+    number_ = WordCache::NewOwner();
     for (int byte = 0; byte < 256; ++byte) {
       std::string mapped;
       AppendUtf8(ByteToChar(static_cast<unsigned char>(byte)), &mapped);

@@ -4,6 +4,7 @@
 #include "text/tokenizer/base64.h"
 #include "text/tokenizer/charsmap.h"
 #include "text/tokenizer/json_document.h"
+#include "text/tokenizer/model.h"
 #include "text/tokenizer/normalizer.h"
 #include "text/tokenizer/pre_tokenizer.h"
 #include "text/tokenizer/regex.h"
@@ -122,6 +123,26 @@ TEST(Vocab, FindsWhatWasSet) {
   EXPECT_EQ(vocab.Find(""), Vocab::kNone);
   EXPECT_EQ(vocab.Text(4999), texts[4999]);
   EXPECT_EQ(vocab.Text(5000), "");
+}
+
+// Words met before are kept by thread, for all tokenizers of the process; those of another one, of
+// whatever kind, must not be taken.
+TEST(Bpe, TokenizersOfOneProcessDoNotMixTheirWords) {
+  Vocab vocab;
+  const char* const texts[] = {"a", "b", "ab", "aba"};
+  for (int32_t id = 0; id < 4; ++id) vocab.Set(id, texts[id]);
+  vocab.Index();
+  std::vector<std::unique_ptr<Model>> models;
+  for (int i = 0; i < 100; ++i) {
+    models.push_back(MakeBpe(vocab, MergeList{{{0, 1, 2}}}, {}));
+    models.push_back(MakeBpe(vocab, MergeScores{{0, 0, -1, -2}, {true, true, true, true}, {}}, {}));
+  }
+  for (size_t i = 0; i < models.size(); ++i) {
+    std::vector<int32_t> ids;
+    ASSERT_TRUE(models[i]->Encode("aba", false, false, &ids).ok());
+    const std::vector<int32_t> pairs = {2, 0}, whole = {3};
+    EXPECT_EQ(ids, i % 2 == 0 ? pairs : whole) << i;
+  }
 }
 
 TEST(Base64, Decodes) {

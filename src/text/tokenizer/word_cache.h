@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -11,10 +12,16 @@
 
 namespace galen::text {
 
-// One per thread, shared by all tokenizers; `owner` numbers the tokenizer.
+// One per thread, shared by all tokenizers; `owner` is the tokenizer's number.
 class WordCache {
  public:
   static constexpr size_t kMaxBytes = 30, kMaxIds = 5;
+
+  // Another for each tokenizer of the process, of whatever kind.
+  static uint64_t NewOwner() {
+    static std::atomic<uint64_t> count{0};
+    return ++count;
+  }
 
   static WordCache& OfThread() {
     thread_local WordCache cache;

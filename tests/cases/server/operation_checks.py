@@ -309,3 +309,36 @@ def check_two_models(_):
     with Server("--on-demand", "--memory", "0.000001", models=models) as server:
         status, headers, data = server.call("POST", "/v1/chat/completions", {**chat("x"), "model": "b"})
         assert status == 503 and "needs" in json.loads(data)["error"]["message"] and "Retry-After" in headers, data
+
+
+def check_models_share_no_words(_):
+    """Two models in one process whose tokenizers are of different kinds; each thread prepares prompts for both."""
+    texts = ["mm", "left", "days", "cough"]
+    ask = lambda server, model: [server.post("/v1/embeddings", {"model": model, "input": t}) for t in texts]
+    answer = lambda server, model: server.post("/v1/chat/completions", {**chat(texts[1]), "model": model})
+    tiny = f"tiny={TINY / 'gemma3-vision'}"
+    with Server("--batch-invariant", models=[tiny]) as server:
+        alone = ask(server, "tiny"), answer(server, "tiny")["choices"]
+    with Server("--batch-invariant", models=[tiny, "galen-mini"]) as server:
+        other = ask(server, "galen-mini")
+        for _ in range(8):  # more than there are threads
+            assert ask(server, "galen-mini") == other
+            assert ask(server, "tiny") == alone[0] and answer(server, "tiny")["choices"] == alone[1]
+
+
+def check_nothing_is_left(server):
+    """Of whatever the checks before this one have asked: descriptors, requests, pages of the cache."""
+    fds = lambda: len(os.listdir(f"/proc/{server.child.pid}/fd"))
+    for _ in range(3):
+        server.post("/v1/chat/completions", chat("x"))
+    deadline, before = time.monotonic() + 20 * SLOW, fds()
+    bodies = [chat(f"{i} " + "word " * (40 * i), max_tokens=i) for i in range(1, 9)]
+    bodies += [{**chat("x"), "temperature": 9}, {**chat("x"), "model": "none"}, chat("y", stream=True)]
+    for _ in range(4):
+        together(server, bodies)
+    names = ("galen_requests_running", "galen_requests_waiting", "galen_documents_running", "galen_documents_waiting")
+    pages = lambda: server.metric("galen_kv_pages_used") - server.metric("galen_kv_pages_cached")
+    while any(server.metric(n) for n in names) or pages() or fds() > before:
+        assert time.monotonic() < deadline, [(n, server.metric(n)) for n in names] + [pages(), before, fds()]
+        time.sleep(0.1)
+    assert server.metric("galen_kv_pages_used") > 0
