@@ -89,18 +89,6 @@ int StatusOfSink(const Status& status) {
   return status.code() == StatusCode::kResourceExhausted ? 507 : 500;
 }
 
-// What the coroutine of a connection sleeps on while its answer is made. Of the server's thread.
-struct Wake {
-  explicit Wake(asio::io_context& context)
-      : timer(context, asio::steady_timer::time_point::max()) {}
-  void Come() {
-    came = true;
-    timer.cancel();
-  }
-  asio::steady_timer timer;
-  bool came = false;  // also while bytes are being sent
-};
-
 }  // namespace
 
 class HttpServer::Impl {
@@ -122,6 +110,18 @@ class HttpServer::Impl {
   int64_t connections() const { return open_.load(std::memory_order_relaxed); }
 
  private:
+  // What the coroutine of a connection sleeps on while its answer is made. Of the server's thread.
+  struct Wake {
+    explicit Wake(asio::io_context& context)
+        : timer(context, asio::steady_timer::time_point::max()) {}
+    void Come() {
+      came = true;
+      timer.cancel();
+    }
+    asio::steady_timer timer;
+    bool came = false;  // also while bytes are being sent
+  };
+
   // An open connection. The coroutine that serves it owns the object.
   struct Connection {
     Connection(Impl* owner, tcp::socket* socket)
