@@ -13,7 +13,7 @@ const WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"; // VL Whole Slide Microsco
 
 async function isDicomSlide(file: File): Promise<boolean> {
   const head = new TextDecoder("latin1").decode(await file.slice(0, HEAD).arrayBuffer());
-  return head.slice(128, 132) === "DICM" && new RegExp(`${WHOLE_SLIDE.replace(/\./g, "\\.")}[\\0 ]`).test(head);
+  return head.slice(128, 132) === "DICM" && new RegExp(`${WHOLE_SLIDE.replace(/\./g, "\\.")}(?![.\\d])`).test(head);
 }
 
 type Kind = "slide" | "perhaps" | "no";
