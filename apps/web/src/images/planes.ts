@@ -109,31 +109,31 @@ function stackOf(series: Series, places: SlicePlace[]): Stack | string | null {
 
 const emptyLike = (values: Values, length: number): Values => new (values.constructor as new (n: number) => Values)(length);
 
-/** One cut through a stack: its value at (x, y) lies in slice `at[2]`, row `at[1]`, column `at[0]`. */
-function cutValues(slices: Slice[], directions: Directions, view: View, index: number): Values {
-  const sizes = [slices[0]!.columns, slices[0]!.rows, slices.length];
-  const dimension = (axis: number) => directions.axis.indexOf(axis);
-  const side = ([axis, sign]: [number, number]) => {
-    const d = dimension(axis);
-    return { d, size: sizes[d]!, flip: directions.sign[d] !== sign };
+/** One cut through a stack, row by row; `same`: its slices share type, slope and intercept. */
+function cutValues(slices: Slice[], { axis, sign }: Directions, view: View, index: number, same: boolean): Values {
+  const { columns, rows } = slices[0]!;
+  const sizes = [columns, rows, slices.length];
+  // How far one step in a direction of the view leads within a slice, and from slice to slice.
+  const side = ([along, wanted]: [number, number]) => {
+    const d = axis.indexOf(along);
+    const forward = sign[d] === wanted;
+    const step = forward ? 1 : -1;
+    const [inside, between] = d === 0 ? [step, 0] : d === 1 ? [step * columns, 0] : [0, step];
+    const last = forward ? 0 : sizes[d]! - 1;
+    return { size: sizes[d]!, inside, between, start: Math.abs(inside) * last, first: Math.abs(between) * last };
   };
   const [across, down, through] = [side(view.across), side(view.down), side(view.through)];
-  const at = [0, 0, 0];
-  const place = (s: { d: number; size: number; flip: boolean }, i: number) => (at[s.d] = s.flip ? s.size - 1 - i : i);
-  place(through, index);
-  const first = slices[0]!;
-  const same = slices.every((s) => s.values.constructor === first.values.constructor && s.slope === first.slope && s.intercept === first.intercept);
-  const out = same ? emptyLike(first.values, across.size * down.size) : new Float32Array(across.size * down.size);
-  const valueAt = (): number => {
-    const slice = slices[at[2]!]!;
-    const value = slice.values[at[1]! * slice.columns + at[0]!]!;
-    return same ? value : value * slice.slope + slice.intercept;
-  };
-  for (let y = 0; y < down.size; ++y) {
-    place(down, y);
-    for (let x = 0; x < across.size; ++x) {
-      place(across, x);
-      out[y * across.size + x] = valueAt();
+  const start = across.start + down.start + through.start + index * through.inside;
+  const first = across.first + down.first + through.first + index * through.between;
+  const values = slices.map((s) => s.values);
+  const length = across.size * down.size;
+  const out = same ? emptyLike(values[0]!, length) : new Float32Array(length);
+  for (let y = 0, to = 0; y < down.size; ++y) {
+    let at = start + y * down.inside;
+    let k = first + y * down.between;
+    for (let x = 0; x < across.size; ++x, at += across.inside, k += across.between) {
+      const value = values[k]![at]!;
+      out[to++] = same ? value : value * slices[k]!.slope + slices[k]!.intercept;
     }
   }
   return out;
@@ -154,7 +154,7 @@ function cutSeries(series: Series, directions: Directions, step: number, plane: 
   const valuesOf = (index: number): Values => {
     const known = kept.get(index);
     if (known) return known;
-    const values = cutValues(slices, directions, view, index);
+    const values = cutValues(slices, directions, view, index, same);
     if (kept.size >= KEPT) kept.delete(kept.keys().next().value!);
     kept.set(index, values);
     return values;
