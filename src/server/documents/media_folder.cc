@@ -77,6 +77,11 @@ Result<Recipe> ChooseRecipe(const MediaFolder& folder, const MediaCall& call,
   if (!call.recipe.empty()) {
     ASSIGN_OR_RETURN(Recipe recipe, BuiltinRecipe(call.recipe));
     *files = folder.Files(IsOneOfAll(recipe));
+    // A TIFF without its maker's marks is a slide where the request says so.
+    for (MediaFile& file : *files) {
+      if (recipe.input == Recipe::Input::kSlide && file.kind == MediaKind::kAuto)
+        file.kind = MediaKind::kSlide;
+    }
     return recipe;
   }
   // Slices of one series, levels of one slide, or pictures that stand side by side.

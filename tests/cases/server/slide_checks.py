@@ -18,8 +18,9 @@ ROOT = Path(__file__).resolve().parents[3]
 DICOM_SLIDE = ROOT / "examples/images/multiframe_camelyon_challenge_image.dcm"
 
 
-def tiled_tiff(width=1200, height=900, shrinks=(1, 4), tile=256, um=0.5, colour=None, description=""):
-    """A slide as OpenSlide's generic-tiff has it: a directory for each level, tiles that are not compressed."""
+def tiled_tiff(width=1200, height=900, shrinks=(1, 4), tile=256, colour=None, um=None):
+    """A slide as OpenSlide's generic-tiff has it: a directory for each level, tiles that are not compressed. With um as one of Aperio's, which says how large its pixels are."""
+    description = f"Aperio Image Library v11.2.1 \r\n{width}x{height} [0,0 {width}x{height}] ({tile}x{tile}) None|AppMag = 20|MPP = {um}" if um else ""
     colour = colour or (lambda x, y: (200, (x // 16 * 8) % 256, (y // 16 * 8) % 256))
     out, entries_at = bytearray(b"II*\0\0\0\0\0"), 4
 
@@ -38,12 +39,11 @@ def tiled_tiff(width=1200, height=900, shrinks=(1, 4), tile=256, um=0.5, colour=
         longs = put(struct.pack(f"<{n}I", *offsets)) if n > 1 else offsets[0]
         counts = put(struct.pack(f"<{n}I", *[3 * tile * tile] * n)) if n > 1 else 3 * tile * tile
         bits = put(struct.pack("<3H", 8, 8, 8))
-        resolution = put(struct.pack("<2I", round(10000 / um * 1000 / shrink), 1000))
         tags = [(254, 4, 1, 1 if shrink > 1 else 0), (256, 4, 1, w), (257, 4, 1, h), (258, 3, 3, bits), (259, 3, 1, 1), (262, 3, 1, 2)]
         if description:
             text = description.encode() + b"\0"
             tags.append((270, 2, len(text), put(text)))
-        tags += [(277, 3, 1, 3), (282, 5, 1, resolution), (283, 5, 1, resolution), (284, 3, 1, 1), (296, 3, 1, 3), (322, 4, 1, tile), (323, 4, 1, tile),
+        tags += [(277, 3, 1, 3), (284, 3, 1, 1), (322, 4, 1, tile), (323, 4, 1, tile),
                  (324, 4, n, longs), (325, 4, n, counts)]
         directory = put(struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + b"\0\0\0\0")
         out[entries_at:entries_at + 4] = struct.pack("<I", directory)
@@ -133,9 +133,9 @@ def size_of(jpeg):
 def check_slides(server):
     """Tiles of every zoom, for whoever sent the slide; nothing is left when it is closed."""
     with tempfile.TemporaryDirectory() as folder, Server(env={"TMPDIR": folder}) as own:
-        slide = open_slide(own, [(f"{PLANTED[0]}.tiff", tiled_tiff())])
-        assert (slide["width"], slide["height"], slide["format"], slide["tile"]) == (1200, 900, "generic-tiff", 256), slide
-        assert abs(slide["um_per_pixel"] - 0.5) < 1e-3 and slide["zooms"] == [0, 1, 2, 3] and len(slide["levels"]) == 2
+        slide = open_slide(own, [(f"{PLANTED[0]}.svs", tiled_tiff(um=0.5))])
+        assert (slide["width"], slide["height"], slide["format"], slide["tile"], slide["objective_power"]) == (1200, 900, "aperio", 256, 20), slide
+        assert slide["um_per_pixel"] == 0.5 and slide["zooms"] == [0, 1, 2, 3] and len(slide["levels"]) == 2
         assert re.fullmatch("[0-9a-f]{32}", slide["id"]) and slide["keep_seconds"] == 600 and PLANTED[0] not in json.dumps(slide)
         for zoom, columns, rows in ((0, 5, 4), (1, 3, 2), (2, 2, 1), (3, 1, 1)):
             w, h = -(-1200 // 2**zoom), -(-900 // 2**zoom)
@@ -170,7 +170,11 @@ def check_slides_of_dicom(server):
     assert slide["format"] == "dicom" and slide["width"] > 256, slide
     part(server, slide["id"], "overview")
     part(server, slide["id"], f"tiles/{slide['zooms'][-1]}/0/0")
-    # The recipe draws its patches on the same slide.
+    # The recipe draws its patches on the same slide, and on a TIFF without its maker's marks where it is named.
+    tissue = tiled_tiff(2000, 2000, (1,), colour=lambda x, y: (200, 120, 160) if x < 1500 else (244, 244, 244))
+    told = look(server, {"recipe": "slide", "max_images": "1"}, [("t.tif", tissue)])
+    assert len(told["images"]) == 1 and len(told["overviews"]) == 1 and look(server, {}, [("t.tif", tissue)])["recipe"]["name"] == "image"
+    assert open_slide(server, [("t.tif", tissue)])["um_per_pixel"] is None
     seen = look(server, {"recipe": "slide", "max_images": "2"}, [("s.dcm", DICOM_SLIDE.read_bytes())])
     assert len(seen["overviews"]) == 1
     assert server.call("DELETE", f"/slides/{slide['id']}")[0] == 204

@@ -17,7 +17,7 @@ export function nifti({ shape: [i, j, k], values, spacing = [1, 1, 1], slope = 1
   return bytes;
 }
 
-/** A pyramid of tiles that are not compressed; colour(x, y) of level 0. */
+/** A pyramid of tiles that are not compressed, as Aperio's scanners name it; colour(x, y) of level 0. */
 export function slide({ width, height, shrinks = [1, 4], tile = 256, um = 0.5, colour }) {
   const parts = [];
   let length = 0;
@@ -48,10 +48,10 @@ export function slide({ width, height, shrinks = [1, 4], tile = 256, um = 0.5, c
     const n = offsets.length;
     const [at, counts] = n > 1 ? [put(numbers(4, ...offsets)), put(numbers(4, ...offsets.map(() => 3 * tile * tile)))] : [offsets[0], 3 * tile * tile];
     const bits = put(numbers(2, 8, 8, 8));
-    const resolution = put(numbers(4, Math.round(1e7 / um / shrink), 1000));
+    const text = Buffer.from(`Aperio Image Library v11.2.1 \r\n${width}x${height} [0,0 ${width}x${height}] (${tile}x${tile}) None|AppMag = 20|MPP = ${um}\0`);
     const tags = [
-      [254, 4, 1, shrink > 1 ? 1 : 0], [256, 4, 1, w], [257, 4, 1, h], [258, 3, 3, bits], [259, 3, 1, 1], [262, 3, 1, 2], [277, 3, 1, 3],
-      [282, 5, 1, resolution], [283, 5, 1, resolution], [284, 3, 1, 1], [296, 3, 1, 3], [322, 4, 1, tile], [323, 4, 1, tile], [324, 4, n, at], [325, 4, n, counts],
+      [254, 4, 1, shrink > 1 ? 1 : 0], [256, 4, 1, w], [257, 4, 1, h], [258, 3, 3, bits], [259, 3, 1, 1], [262, 3, 1, 2], [270, 2, text.length, put(text)],
+      [277, 3, 1, 3], [284, 3, 1, 1], [322, 4, 1, tile], [323, 4, 1, tile], [324, 4, n, at], [325, 4, n, counts],
     ];
     const directory = Buffer.concat([numbers(2, tags.length), ...tags.map(([tag, type, count, value]) => Buffer.concat([numbers(2, tag, type), numbers(4, count, value)])), numbers(4, 0)]);
     link.writeUInt32LE(put(directory), linkAt);
