@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/json.h"
+#include "builtin_models.h"
 #include "commands.h"
 #include "engine/memory_plan.h"
 #include "serve_config.h"
@@ -28,6 +29,7 @@ struct ServeOptions : ModelOptions {
   int64_t inbox_gb = 16, instance_mb = 2048, keep_studies = 24 * 3600;
   double dicom_seconds = 60;
   bool no_log = false, no_prefix_cache = false, json = false;
+  bool builtin_alone = false;  // nothing was named: the model inside the program is served
 };
 
 std::chrono::milliseconds Milliseconds(double seconds) {
@@ -156,6 +158,10 @@ Status Serve(const ServeOptions& o, const Invocation& start) {
                    server::Server::Create(options, models, o.no_log ? nullptr : &std::cerr));
   std::cout << "galen serves on " << (options.http.tls_certificate.empty() ? "http://" : "https://")
             << options.http.host << ":" << server->port() << std::endl;
+  if (o.builtin_alone) {
+    std::cout << "no MODEL was named: POST /extract and the page read with " << kMiniModel
+              << ", the model inside the program" << std::endl;
+  }
   if (server->dicom_port() != 0) {
     std::cout << "galen takes DICOM as " << options.studies.title << " on " << options.studies.host
               << ":" << server->dicom_port() << std::endl;
@@ -308,8 +314,10 @@ void AddLimitOptions(CLI::App& verb, ServeOptions* o) {
 }
 
 void AddServeOptions(CLI::App& verb, ServeOptions* o) {
-  verb.add_option("models", o->models,
-                  "[NAME=]MODEL: GGUF files, Hugging Face directories, or ollama:NAME[:TAG]")
+  verb.add_option(
+          "models", o->models,
+          "[NAME=]MODEL: GGUF files, Hugging Face directories, or ollama:NAME[:TAG]. Without "
+          "any, and without --manage-models: galen-mini, the model inside the program")
       ->type_name("MODEL");
   verb.add_option("--adapter", o->adapters,
                   "[MODEL:]NAME=DIR: serve MODEL with this low-rank adapter as MODEL:NAME beside "
@@ -370,9 +378,9 @@ void AddServe(CLI::App& app, Action* action) {
       RequireUsage(ApplyConfig(*config, start.given, kNeverInFile, verb));
       start.config = *std::move(config);
     }
-    if (o->models.empty() && o->new_key.empty() && !o->server.manage_models) {
-      RequireUsage(
-          InvalidArgument("name at least one model: galen serve [NAME=]MODEL; or --manage-models"));
+    if (o->models.empty() && !o->server.manage_models) {
+      o->models.emplace_back(kMiniModel);
+      o->builtin_alone = true;
     }
     *action = [o, start = std::move(start)] { return Serve(*o, start); };
   });

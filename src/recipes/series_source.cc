@@ -18,7 +18,6 @@ namespace {
 
 // Values that a percentile looks at: more are thinned out evenly.
 constexpr size_t kMostSamples = size_t{1} << 22;
-// Air is -1000 HU; MR values are not that negative.
 constexpr float kAirInHounsfield = -500;
 
 std::string WindowText(const std::vector<std::array<double, 2>>& windows) {
@@ -103,6 +102,10 @@ Result<std::vector<int64_t>> IndicesOf(int64_t n, int64_t most, const MediaOptio
 
 }  // namespace
 
+bool LooksLikeCt(std::span<const float> values) {
+  return std::any_of(values.begin(), values.end(), [](float v) { return v <= kAirInHounsfield; });
+}
+
 Result<SliceStack> OpenVolumeStack(const std::string& path, const MediaOptions& options) {
   ASSIGN_OR_RETURN(Volume opened, Volume::Open(path, options.volume));
   auto volume = std::make_shared<const Volume>(std::move(opened));
@@ -139,10 +142,8 @@ Result<SliceStack> OpenVolumeStack(const std::string& path, const MediaOptions& 
                            std::string(PlaneName(plane)) + ", " + kOrders[static_cast<int>(plane)]);
   // NIfTI does not name the modality.
   ASSIGN_OR_RETURN(const SliceStack::Slice middle, stack.read(count / 2));
-  for (const float v : middle.values) {
-    if (v <= kAirInHounsfield) stack.modality = "CT";
-  }
-  if (stack.modality == "CT") {
+  if (LooksLikeCt(middle.values)) {
+    stack.modality = "CT";
     stack.unit = "HU";
     stack.warnings.push_back(
         path + ": NIfTI names no modality; values at or below -500 were taken for CT in HU");

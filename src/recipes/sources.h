@@ -38,6 +38,9 @@ struct SliceStack {
   std::vector<std::string> warnings;
   std::vector<std::pair<std::string, std::string>> facts;
 };
+// Whether the values of a volume's middle slice are taken for CT in Hounsfield units, since NIfTI
+// does not say: air is -1000 HU, and MR values are not that negative.
+bool LooksLikeCt(std::span<const float> values);
 Result<SliceStack> OpenVolumeStack(const std::string& path, const MediaOptions& options);
 Result<SliceStack> OpenDicomStack(const std::string& path, const MediaOptions& options);
 

@@ -37,6 +37,11 @@ std::vector<Endpoint> AllEndpoints() {
       {"POST", "/look", LookAtFiles, false, false, "What a model would see of files"},
       {"POST", "/pixels", PixelsOfFiles, false, false, "The pictures of files as values"},
       {"POST", "/pixels/order", OrderSlices, false, false, "The order of slices of /pixels"},
+      {"POST", "/slides", OpenSlideToSee, false, false, "Takes a whole slide to look at"},
+      // Quick: looking around is many small requests, none of them an act for audit log and quotas.
+      {"GET", "/slides/*", PartOfSlide, true, false,
+       "Of such a slide: ID/overview, or ID/tiles/ZOOM/COLUMN/ROW, as JPEG"},
+      {"DELETE", "/slides/*", CloseSlide, false, false, "Lets go of such a slide"},
       {"GET", "/recipes", ListRecipes, true, false, "How files can become a model's input"},
       {"GET", "/jobs/*", ShowJob, false, false,
        "A job: how far it is, its answer; ID/events: the same as it comes"},

@@ -23,6 +23,7 @@
 #include "server/security/usage.h"
 #include "server/server_log.h"
 #include "server/services.h"
+#include "server/slides/slide_room.h"
 #include "server/status/metrics.h"
 
 namespace galen::server {
@@ -54,6 +55,13 @@ double SecondsNow() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+// Room for the largest that a request may bring, of several clients.
+SlideLimits SlideLimitsOf(const ServerOptions& options) {
+  SlideLimits limits;
+  limits.bytes = std::max(limits.bytes, 4 * options.http.max_body_bytes);
+  return limits;
+}
+
 }  // namespace
 
 void TakeChanges(const ServerOptions& from, ServerOptions* options) {
@@ -71,6 +79,7 @@ class Server::Impl : public HttpHandler {
       : options_(options),
         log_(log),
         router_(AllEndpoints()),
+        slides_(SlideLimitsOf(options)),
         workers_(static_cast<size_t>(options.workers)),
         documents_(std::in_place, options.document_workers, options.registry.host.max_queue,
                    options.http.max_body_total) {}
@@ -245,7 +254,7 @@ class Server::Impl : public HttpHandler {
     version.services.emplace(Services{
         version.options, *models_, metrics_, audit_.get(), usage_.get(), router_.endpoints(),
         [this] { return draining_.load(); }, [this] { return http_->connections(); }, *documents_,
-        jobs_.get(), studies_.get(), library_ ? &*library_ : nullptr});
+        jobs_.get(), studies_.get(), slides_, library_ ? &*library_ : nullptr});
   }
 
   const Services& Current() const {
@@ -319,6 +328,7 @@ class Server::Impl : public HttpHandler {
   std::unique_ptr<AuditLog> audit_;      // outlives what writes it
   std::unique_ptr<JobBoard> jobs_;       // outlives the work on documents
   std::unique_ptr<StudyRoom> studies_;   // and this, too
+  SlideRoom slides_;
   std::unique_ptr<ModelRegistry> models_;
   std::optional<Library> library_;
   mutable std::mutex versions_mutex_;

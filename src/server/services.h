@@ -16,6 +16,7 @@ namespace galen::server {
 
 class DocumentPool;
 class StudyRoom;
+class SlideRoom;
 class JobBoard;
 class Library;
 class Metrics;
@@ -33,6 +34,7 @@ struct Services {
   DocumentPool& documents;
   JobBoard* jobs;      // null: none are kept
   StudyRoom* studies;  // null: none are taken
+  SlideRoom& slides;
   Library* library;    // null: clients cannot change what is served
 };
 

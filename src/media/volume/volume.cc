@@ -227,7 +227,7 @@ int64_t Volume::num_slices(Plane plane) const {
   return shape_[plane == Plane::kAxial ? 2 : plane == Plane::kCoronal ? 1 : 0];
 }
 
-Result<VolumeSlice> Volume::Slice(Plane plane, int64_t index, int64_t frame) const {
+Result<Volume::Cut> Volume::CutOf(Plane plane, int64_t index, int64_t frame) const {
   if (index < 0 || index >= num_slices(plane) || frame < 0 || frame >= frames()) {
     return InvalidArgument("slice " + std::to_string(index) + " of frame " + std::to_string(frame) +
                            ": there are " + std::to_string(num_slices(plane)) + " " +
@@ -239,20 +239,48 @@ Result<VolumeSlice> Volume::Slice(Plane plane, int64_t index, int64_t frame) con
   const size_t across = plane == Plane::kSagittal ? 1 : 0;
   const size_t down = plane == Plane::kAxial ? 1 : 2;
   const size_t normal = plane == Plane::kAxial ? 2 : plane == Plane::kCoronal ? 1 : 0;
+  Cut cut;
+  cut.width = shape_[across];
+  cut.height = shape_[down];
+  cut.spacing_mm = {spacing_mm_[across], spacing_mm_[down]};
+  cut.across = stride_[across];
+  cut.down = stride_[down];
+  cut.start = first_ + frame * shape_[0] * shape_[1] * shape_[2] + index * stride_[normal] +
+              (cut.width - 1) * cut.across + (cut.height - 1) * cut.down;
+  return cut;
+}
+
+Result<VolumeSlice> Volume::Slice(Plane plane, int64_t index, int64_t frame) const {
+  ASSIGN_OR_RETURN(const Cut cut, CutOf(plane, index, frame));
   VolumeSlice slice;
-  slice.width = shape_[across];
-  slice.height = shape_[down];
-  slice.spacing_mm = {spacing_mm_[across], spacing_mm_[down]};
+  slice.width = cut.width;
+  slice.height = cut.height;
+  slice.spacing_mm = cut.spacing_mm;
   slice.values.resize(static_cast<size_t>(slice.width * slice.height));
   const Loader load = LoaderOf(header_.type);
-  const int64_t start = first_ + frame * shape_[0] * shape_[1] * shape_[2] +
-                        index * stride_[normal] + (slice.width - 1) * stride_[across] +
-                        (slice.height - 1) * stride_[down];
   float* out = slice.values.data();
   for (int64_t y = 0; y < slice.height; ++y) {
     for (int64_t x = 0; x < slice.width; ++x) {
-      const double value = load(voxels_.data(), start - y * stride_[down] - x * stride_[across]);
+      const double value = load(voxels_.data(), cut.start - y * cut.down - x * cut.across);
       *out++ = static_cast<float>(value * header_.slope + header_.intercept);
+    }
+  }
+  return slice;
+}
+
+Result<StoredSlice> Volume::Stored(Plane plane, int64_t index, int64_t frame) const {
+  ASSIGN_OR_RETURN(const Cut cut, CutOf(plane, index, frame));
+  StoredSlice slice;
+  slice.width = cut.width;
+  slice.height = cut.height;
+  slice.spacing_mm = cut.spacing_mm;
+  const int64_t size = VoxelBytes(header_.type);
+  slice.bytes.resize(static_cast<size_t>(slice.width * slice.height * size));
+  uint8_t* out = slice.bytes.data();
+  for (int64_t y = 0; y < slice.height; ++y) {
+    for (int64_t x = 0; x < slice.width; ++x, out += size) {
+      const int64_t voxel = cut.start - y * cut.down - x * cut.across;
+      std::memcpy(out, voxels_.data() + voxel * size, static_cast<size_t>(size));
     }
   }
   return slice;

@@ -30,6 +30,14 @@ struct VolumeSlice {
   std::array<double, 2> spacing_mm{};  // of columns (along a row), of rows
 };
 
+// The same slice as it is stored: value * slope + intercept of the header is what VolumeSlice has.
+struct StoredSlice {
+  int64_t width = 0;
+  int64_t height = 0;
+  std::vector<uint8_t> bytes;  // [height, width] of header().type, native byte order
+  std::array<double, 2> spacing_mm{};
+};
+
 class Volume {
  public:
   // .nii, .nii.gz, and .hdr/.img (either may be named), also packed.
@@ -52,10 +60,19 @@ class Volume {
   // patient's left.
   int64_t num_slices(Plane plane) const;
   Result<VolumeSlice> Slice(Plane plane, int64_t index, int64_t frame = 0) const;
+  Result<StoredSlice> Stored(Plane plane, int64_t index, int64_t frame = 0) const;
 
  private:
+  // Where the voxels of a slice lie: that of column x and row y at start - y * down - x * across.
+  struct Cut {
+    int64_t width = 0, height = 0;
+    std::array<double, 2> spacing_mm{};
+    int64_t start = 0, across = 0, down = 0;
+  };
+
   Volume() = default;
   Status FindAxes();
+  Result<Cut> CutOf(Plane plane, int64_t index, int64_t frame) const;
 
   NiftiHeader header_;
   std::vector<uint8_t> voxels_;  // native byte order

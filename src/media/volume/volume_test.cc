@@ -96,6 +96,34 @@ TEST(Volume, RadiologicalView) {
 }
 
 // The same anatomy stored in another order gives the same slices.
+TEST(Volume, StoredSlicesHaveTheFilesOwnValues) {
+  nifti_1_header header = Header();
+  header.scl_slope = 0.5F;
+  header.scl_inter = -3;
+  header.srow_x[0] = -2;  // stored from right to left
+  for (const bool two_bytes : {true, false}) {
+    header.datatype = two_bytes ? NIFTI_TYPE_INT16 : NIFTI_TYPE_UINT8;
+    header.bitpix = two_bytes ? 16 : 8;
+    const auto volume = Volume::FromBytes(File(header, Voxels()), "test.nii");
+    ASSERT_TRUE(volume.ok()) << volume.status().message();
+    for (const Plane plane : {Plane::kAxial, Plane::kCoronal, Plane::kSagittal}) {
+      const auto stored = volume->Stored(plane, 1);
+      const auto slice = volume->Slice(plane, 1);
+      ASSERT_TRUE(stored.ok() && slice.ok());
+      EXPECT_EQ(stored->width, slice->width);
+      EXPECT_EQ(stored->spacing_mm, slice->spacing_mm);
+      ASSERT_EQ(stored->bytes.size(), slice->values.size() * (two_bytes ? 2 : 1));
+      for (size_t i = 0; i < slice->values.size(); ++i) {
+        const int value =
+            two_bytes ? stored->bytes[2 * i] + 256 * stored->bytes[2 * i + 1] : stored->bytes[i];
+        EXPECT_EQ(static_cast<float>(value * 0.5 - 3), slice->values[i]);
+      }
+    }
+    EXPECT_EQ(volume->Stored(Plane::kAxial, 4).status().code(), StatusCode::kInvalidArgument);
+    EXPECT_EQ(volume->Stored(Plane::kAxial, 0, 1).status().code(), StatusCode::kInvalidArgument);
+  }
+}
+
 TEST(Volume, StoredOrderDoesNotMatter) {
   nifti_1_header turned = Header();
   const short dim[8] = {3, 4, 2, 3,

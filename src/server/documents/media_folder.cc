@@ -56,7 +56,10 @@ bool IsOtherSlide(std::string_view name, std::string_view bytes) {
          head.starts_with("SQLite format 3");
 }
 
-bool IsSeries(const Recipe& recipe) { return recipe.input == Recipe::Input::kSeries; }
+// Whether several DICOM files are one thing: slices of a series, levels of a slide.
+bool IsOneOfAll(const Recipe& recipe) {
+  return recipe.input == Recipe::Input::kSeries || recipe.input == Recipe::Input::kSlide;
+}
 
 // A recipe by name alone: no file is opened for a request.
 Result<Recipe> BuiltinRecipe(const std::string& name) {
@@ -73,13 +76,18 @@ Result<Recipe> ChooseRecipe(const MediaFolder& folder, const MediaCall& call,
                             std::vector<MediaFile>* files) {
   if (!call.recipe.empty()) {
     ASSIGN_OR_RETURN(Recipe recipe, BuiltinRecipe(call.recipe));
-    *files = folder.Files(IsSeries(recipe));
+    *files = folder.Files(IsOneOfAll(recipe));
+    // A TIFF without its maker's marks is a slide where the request says so.
+    for (MediaFile& file : *files) {
+      if (recipe.input == Recipe::Input::kSlide && file.kind == MediaKind::kAuto)
+        file.kind = MediaKind::kSlide;
+    }
     return recipe;
   }
-  // Slices of one series, or pictures that stand side by side.
+  // Slices of one series, levels of one slide, or pictures that stand side by side.
   *files = folder.Files(true);
   ASSIGN_OR_RETURN(Recipe recipe, DefaultRecipe(*files, call.options));
-  if (!folder.several_dicom() || IsSeries(recipe)) return recipe;
+  if (!folder.several_dicom() || IsOneOfAll(recipe)) return recipe;
   *files = folder.Files(false);
   return DefaultRecipe(*files, call.options);
 }

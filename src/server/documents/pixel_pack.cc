@@ -9,9 +9,11 @@
 #include "base/files.h"
 #include "media/dicom/file_sources.h"
 #include "media/dicom/frame_values.h"
+#include "recipes/sources.h"
 #include "server/api/write_json.h"
 #include "server/documents/media_folder.h"
 #include "server/documents/slice_header.h"
+#include "server/documents/volume_values.h"
 
 namespace galen::server {
 namespace {
@@ -153,9 +155,11 @@ class Packer {
       case MediaKind::kAuto:  // a TIFF
       case MediaKind::kImage:
         return AddPicture(file.path, k);
+      case MediaKind::kVolume:
+        return AddVolume(file.path, k);
       default:
         return InvalidArgument(file.path + " is a " + std::string(MediaKindName(file.kind)) +
-                               "; pixels are given of DICOM files and pictures");
+                               "; pixels are given of DICOM files, volumes and pictures");
     }
   }
 
@@ -190,6 +194,44 @@ class Packer {
                             {"slope", 1},
                             {"intercept", 0},
                             {"range", {0, 255}}});
+    }
+    return OkStatus();
+  }
+
+  // Axial slices of each frame; the other planes are other cuts of the same values.
+  Status AddVolume(const std::string& path, int64_t k) {
+    ASSIGN_OR_RETURN(const Volume volume, Volume::Open(path, {kMostUnpacked, kMostUnpacked}));
+    for (const std::string& warning : volume.warnings()) Warn(path + ": " + warning);
+    const int64_t slices = volume.num_slices(Plane::kAxial);
+    RETURN_IF_ERROR(CheckSize(volume.shape()[0] * volume.shape()[1]));
+    ASSIGN_OR_RETURN(const VolumeSlice middle,
+                     volume.Slice(Plane::kAxial, slices - 1 - slices / 2));
+    const bool ct = LooksLikeCt(middle.values);
+    if (ct) {
+      Warn(path + ": NIfTI names no modality; values at or below -500 were taken for CT in HU");
+    }
+    for (int64_t i = 0; i < volume.frames() * slices; ++i) {
+      if (!Wanted()) continue;
+      if (stop_.stop_requested()) return Cancelled("the request was cancelled");
+      ASSIGN_OR_RETURN(const VolumeValues values, ReadVolumeValues(volume, i % slices, i / slices));
+      Place(values.data, {{"file", k},
+                          {"frame", i},
+                          {"kind", "volume"},
+                          {"rows", values.rows},
+                          {"columns", values.columns},
+                          {"channels", 1},
+                          {"type", TypeName(values.type)},
+                          {"slope", values.slope},
+                          {"intercept", values.intercept},
+                          {"unit", ct ? "HU" : ""},
+                          {"modality", ct ? "CT" : ""},
+                          {"range", {values.low, values.high}},
+                          {"spacing", values.spacing},
+                          {"spacing_source", "NIfTI"},
+                          {"slice", i % slices},
+                          {"slice_spacing", volume.spacing_mm()[2]},
+                          {"time_point", i / slices},
+                          {"stored", volume.stored_orientation()}});
     }
     return OkStatus();
   }

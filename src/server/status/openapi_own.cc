@@ -81,6 +81,14 @@ constexpr char kSchemas[] = R"json({
       "locations": {"type": "array", "items": {"type": ["number", "null"]}}, "time_points": {"type": "array", "items": {"type": "integer"}},
       "order": {"type": "string"}, "normal": {"type": ["array", "null"]}, "slice_spacing": {"type": ["number", "null"]},
       "warnings": {"type": "array", "items": {"type": "object"}}}}}}},
+  "Slide": {"type": "object", "required": ["id", "format", "width", "height", "levels", "tile", "zooms", "keep_seconds", "warnings"], "properties": {
+    "id": {"type": "string"}, "format": {"type": "string"}, "width": {"type": "integer"}, "height": {"type": "integer"},
+    "um_per_pixel": {"type": ["number", "null"]}, "objective_power": {"type": ["number", "null"]},
+    "levels": {"type": "array", "items": {"type": "object", "properties": {"width": {"type": "integer"}, "height": {"type": "integer"}, "downsample": {"type": "number"}}}},
+    "tile": {"type": "integer", "description": "side of a tile"},
+    "zooms": {"type": "array", "items": {"type": "integer"}, "description": "a pixel of zoom z is 2^z pixels of the slide"},
+    "keep_seconds": {"type": "integer", "description": "after the last request for a part of it"},
+    "warnings": {"type": "array", "items": {"type": "string"}}}},
   "Benchmark": {"type": "object", "required": ["machine", "models"], "properties": {
     "machine": {"type": "object", "properties": {"processors": {"type": "integer"}, "read_gb_per_s": {"type": "number"}, "isas": {"type": "object"}}},
     "models": {"type": "array", "items": {"type": "object", "properties": {"model": {"type": "string"}, "bytes": {"type": "integer"},
@@ -222,6 +230,24 @@ void DescribeJobs(Json* operation) {
       {"content", {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Job"}}}}}}}};
 }
 
+// Taken, looked at, let go of.
+void DescribeSlides(std::string_view method, const ServerOptions& options, Json* operation) {
+  Json& responses = (*operation)["responses"];
+  if (method == "POST") {
+    SetBody(Json::object(), options, false, operation);
+    responses["201"] = {
+        {"description", "It can be looked at"},
+        {"content",
+         {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Slide"}}}}}}}};
+    responses.erase("200");
+  } else if (method == "GET") {
+    responses["200"]["content"] = {{"image/jpeg", {{"schema", {{"type", "string"}}}}}};
+  } else {
+    responses["204"] = {{"description", "It is let go of"}};
+    responses.erase("200");
+  }
+}
+
 void DescribeStow(std::string_view method, Json* operation) {
   Json& responses = (*operation)["responses"];
   if (method == "DELETE") {
@@ -275,6 +301,8 @@ void DescribeOwn(std::string_view method, std::string_view path, const ServerOpt
     content() = {{"application/octet-stream", text}};
   } else if (path == "/pixels/order") {
     DescribeOrder(operation);
+  } else if (path.starts_with("/slides")) {
+    DescribeSlides(method, options, operation);
   } else if (path == "/jobs/*") {
     SetAnswer("Job", operation);
     content()["text/event-stream"] = text;

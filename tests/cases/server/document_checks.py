@@ -238,6 +238,23 @@ def check_extract(_):
             time.sleep(0.02)
 
 
+def check_extract_without_a_model(_):
+    """Nothing is named: the model inside the program reads, as `galen extract` does, and the start says so."""
+    slip = ROOT / "examples/documents/lab_slip.png"
+    with Server(models=()) as server:
+        said = server.child.stdout.readline()
+        assert "galen-mini" in said and "/extract" in said, said
+        assert [model["id"] for model in server.get("/v1/models")["data"]] == ["galen-mini"]
+        if SLOW > 1:
+            return
+        status, _, data = send(server, {"schema": "lab_report"}, [("slip.png", slip.read_bytes())])
+        answer = json.loads(data)
+        assert status == 200 and answer["complete"] and answer["summary"]["values"] > 5, data[:300]
+        assert answer["readers"][0]["model"] == "galen-mini", answer["readers"]
+    with Server("--manage-models", models=(), env={"GALEN_STORE": "/nonexistent/galen-store"}) as server:
+        assert server.get("/v1/models")["data"] == [], "who manages models has those of the store alone"
+
+
 def check_extracts_side_by_side(_):
     if not REAL:
         print("     extracts_side_by_side: left out, as extract")

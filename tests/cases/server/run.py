@@ -22,11 +22,12 @@ import ollama_checks  # noqa: E402
 import openai_checks  # noqa: E402
 import operation_checks  # noqa: E402
 import request_checks  # noqa: E402
+import slide_checks  # noqa: E402
 import tool_checks  # noqa: E402
 from serving import Server  # noqa: E402
 
 MODULES = (openai_checks, tool_checks, ollama_checks, request_checks, client_checks, operation_checks, config_checks,
-           document_checks, media_checks, job_checks, library_checks)
+           document_checks, media_checks, slide_checks, job_checks, library_checks)
 
 
 def main():

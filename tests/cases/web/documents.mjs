@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { expectAccessible, openPage, ROOT } from "./page.mjs";
+import { expectAccessible, openPage, ROOT, startServer } from "./page.mjs";
 
 const REPORT = path.join(ROOT, "examples/documents/lab_report.pdf");
 
@@ -144,4 +144,25 @@ export async function what_cannot_be_read_is_said({ server, browser }) {
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByRole("heading", { name: "Read a document" }).waitFor();
   page.expectNoFaults(/status of 400/);
+}
+
+export async function the_model_that_reads_is_named({ server, browser }) {
+  const many = await openPage(browser, server.url);
+  await many.getByText("real reads, unless you choose another model.").waitFor();
+  // Without a model of anybody's, the one inside the program.
+  const bare = await startServer([], { models: [] });
+  try {
+    const page = await openPage(browser, bare.url);
+    await page.getByText("galen-mini reads. It is part of galen and made for laboratory slips").waitFor();
+    await page.locator(".start input[type=file]").setInputFiles(path.join(ROOT, "examples/documents/lab_slip.png"));
+    for (const design of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme: design });
+      await expectAccessible(page, `documents with a model's name, ${design}`);
+    }
+    await page.getByRole("button", { name: "Read the document" }).click();
+    await page.getByRole("table", { name: "Values of the document" }).waitFor();
+    page.expectNoFaults();
+  } finally {
+    await bare.stop();
+  }
 }

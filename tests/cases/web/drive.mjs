@@ -4,12 +4,14 @@ import * as chat from "./chat.mjs";
 import * as documents from "./documents.mjs";
 import * as images from "./images.mjs";
 import * as operation from "./operation.mjs";
+import * as slides from "./slides.mjs";
+import * as volumes from "./volumes.mjs";
 import { MODELS, openBrowser, scratch, startServer } from "./page.mjs";
 
 const words = process.argv.slice(2);
 const chosen = (checks) => Object.entries(checks).filter(([name]) => !words.length || words.some((word) => name.includes(word)));
 // Two at a time, as there are processors. Tokens are timed when TypeScript is done.
-const lanes = [chosen(operation), [...chosen(documents), ...chosen(chat), ...chosen(images)]];
+const lanes = [chosen(operation), [...chosen(documents), ...chosen(chat), ...chosen(images), ...chosen(volumes), ...chosen(slides)]];
 
 // Answers are short, so that the suite is: what is cut off is shown as that.
 const server = await startServer(["--max-tokens", "40", "--context", "4096"], { models: MODELS });

@@ -3,86 +3,13 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { dicom, ramp, zip } from "./dicom.mjs";
-import { expectAccessible, openPage, ROOT, scratch } from "./page.mjs";
+import { bytesOf, choose, expectPixels, looked, named, openImages, pixelsOf, READS, shown, stage, stack, PICTURES } from "./images_page.mjs";
+import { expectAccessible, ROOT, scratch } from "./page.mjs";
 
 const RETINA = path.join(ROOT, "examples/images/retina.jpg");
 const FRAMES_PER_SECOND = 30;
 const SLICES = 300;
 const SIDE = 512;
-const READS = /willReadFrequently/; // Chromium's advice to these checks, which read the canvas
-
-async function openImages({ server, browser }, files, options) {
-  const page = await openPage(browser, new URL("/#/images", server.url).href, options);
-  await page.getByRole("heading", { name: "Images" }).waitFor();
-  await page.evaluate(() => {
-    // RGB of RGBA, in base64.
-    window.rgbOf = (data) => {
-      const parts = [];
-      for (let i = 0; i < data.length; i += 4 * 3000) {
-        const piece = data.subarray(i, i + 4 * 3000).filter((_, k) => k % 4 < 3);
-        parts.push(btoa(String.fromCharCode(...piece)));
-      }
-      return parts.join("");
-    };
-  });
-  if (files) await choose(page, files);
-  return page;
-}
-
-async function choose(page, files) {
-  await page.locator(".images input[type=file]").first().setInputFiles(files);
-}
-
-const named = (name, buffer) => ({ name, mimeType: "application/dicom", buffer });
-const stage = (page, i = 0) => page.locator(".stage").nth(i);
-
-/** What the canvas shows of the picture, which is what is not transparent. Only at 1:1 are these its own pixels. */
-const shown = (page, i = 0) =>
-  stage(page, i).evaluate((node) => {
-    const canvas = node.querySelector("canvas");
-    const { width, height } = canvas;
-    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-    let [left, top, right, bottom] = [width, height, -1, -1];
-    for (let y = 0; y < height; ++y)
-      for (let x = 0; x < width; ++x) {
-        if (!data[4 * (y * width + x) + 3]) continue;
-        [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x), Math.max(bottom, y)];
-      }
-    const [columns, rows] = [right - left + 1, bottom - top + 1];
-    const cut = canvas.getContext("2d").getImageData(left, top, columns, rows).data;
-    return { left, top, columns, rows, pixels: window.rgbOf(cut) };
-  });
-
-const bytesOf = (base64) => Buffer.from(base64, "base64");
-
-function expectPixels(base64, wanted, what) {
-  const got = bytesOf(base64);
-  if (got.equals(wanted)) return;
-  const at = wanted.findIndex((x, i) => x !== got[i]);
-  assert.fail(`${what}: ${got.length} bytes, ${wanted.length} wanted; byte ${at} is ${got[at]}, not ${wanted[at]}`);
-}
-
-/** The picture that /look gives of the file: what a model sees. */
-async function looked(page, server, file, fields) {
-  const form = new FormData();
-  form.append("file", new Blob([file.buffer]), file.name);
-  for (const [name, value] of Object.entries({ recipe: "image", ...fields })) form.append(name, String(value));
-  const response = await fetch(new URL("/look", server.url), { method: "POST", body: form });
-  const { images } = await response.json();
-  return pixelsOf(page, images[0].png);
-}
-
-const pixelsOf = (page, png) =>
-  page.evaluate(async (png) => {
-    const image = new Image();
-    image.src = png;
-    await image.decode();
-    const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [image.width, image.height];
-    const context = canvas.getContext("2d");
-    context.drawImage(image, 0, 0);
-    return window.rgbOf(context.getImageData(0, 0, image.width, image.height).data);
-  }, png).then(bytesOf);
 
 // PS3.3 C.11.2.1.2.1, C.11.2.1.3.1 and C.11.2.1.3.2, written anew.
 const shares = {
@@ -144,8 +71,6 @@ export async function a_window_changes_pixels_as_computed({ server, browser }) {
   await page.getByText(`Column 11, row 4: ${(pixels[3 * columns + 10] - 1024).toLocaleString("en")} HU`).waitFor();
   page.expectNoFaults(READS);
 }
-
-const PICTURES = "What the model would see";
 
 export async function windows_that_are_no_lines_of_whole_numbers_are_kept({ server, browser }) {
   const [rows, columns] = [40, 60];
@@ -331,11 +256,6 @@ export async function three_hundred_slices_scroll({ server, browser }) {
   assert.equal(await slider.getAttribute("aria-valuetext"), `Slice 200 of ${SLICES}`);
   page.expectNoFaults(READS);
 }
-
-const stack = (count, step, more = {}) =>
-  Array.from({ length: count }, (_, k) =>
-    named(`${more.series ?? ""}${k}.dcm`, dicom({ rows: 32, columns: 32, pixels: ramp(32, 32, k), number: k + 1, position: k * step, spacing: [1, 1], ...more })),
-  );
 
 export async function two_studies_scroll_together({ server, browser }) {
   const page = await openImages({ server, browser }, stack(10, 5, { series: "1.2.3.5" }));

@@ -28,7 +28,7 @@ export async function startServer(args = [], { models = TINY_MODELS, port = 0 } 
     child.stdout.once("data", (data) => resolve(String(data)));
     child.once("exit", (code) => reject(new Error(`galen serve ended with ${code}`)));
   });
-  const url = line.trim().split(" ").pop();
+  const url = line.match(/https?:\S+/)[0];
   const gone = new Promise((resolve) => child.once("exit", resolve));
   return {
     url,

@@ -9,6 +9,7 @@ const kinds = [
   "auto", "lab_report", "prescription", "medication_reconciliation", "discharge_summary", "radiology_report",
   "cardiology_consult", "operative_note", "diagnosis", "vitals_flowsheet",
 ];
+const MINI = "galen-mini"; // the model inside the program (docs/models/galen-mini.md)
 const accepted = "application/pdf,image/*,.pdf,.tif,.tiff";
 
 export function StartForm({ fault, onRead }: { fault: string; onRead: (request: ReadRequest) => void }) {
@@ -17,8 +18,9 @@ export function StartForm({ fault, onRead }: { fault: string; onRead: (request: 
   const [wanted, setModel] = useState("");
   const [over, setOver] = useState(false);
   const input = useRef<HTMLInputElement>(null);
-  server.use(); // models and endpoints arrive later
+  const { models } = server.use(); // they arrive later, as endpoints do
   const model = chosenModel(wanted);
+  const usual = chosenModel(""); // what reads where nobody chooses
   const can = has("/extract");
 
   const add = (list: FileList | null | undefined) => setFiles((old) => [...old, ...(list ?? [])]);
@@ -106,6 +108,11 @@ export function StartForm({ fault, onRead }: { fault: string; onRead: (request: 
           {files.length > 1 ? t("doc.read_n", { n: files.length }) : t("doc.read")}
         </Button>
       </div>
+      {usual && (
+        <p class="quiet small">
+          {t(models.length > 1 ? "doc.default_model" : "doc.only_model", { model: usual })} {usual === MINI && t("doc.mini")}
+        </p>
+      )}
     </div>
   );
 }

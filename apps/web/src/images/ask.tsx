@@ -7,11 +7,9 @@ import { Icon } from "../icons";
 import { Button, chosenModel, describe, ErrorBox, ModelSelect } from "../parts";
 import { has, server } from "../server";
 import { number, t, type TextKey } from "../text";
-import { seriesOf, type Pane } from "./pane_state";
+import { seriesOf, sliceOf, type Pane } from "./pane_state";
 import { pictureOf } from "./picture";
-import { analyze, canWindow, countFiles, hasSeriesRecipe, look, type Answer, type Media, type Question, type Scope } from "./question";
-
-const recipes = ["", "localise", "image"] as const;
+import { analyze, canWindow, countFiles, look, recipesOf, takesSeries, type Answer, type Media, type Question, type Scope } from "./question";
 
 interface Props {
   id: string;
@@ -25,7 +23,7 @@ type Said = { text: string; thoughts: string; answer: Answer | null; stopped: bo
 
 export function Ask({ id, hidden, pane, name, onBoxes }: Props) {
   const [wanted, setModel] = useState("");
-  const [recipe, setRecipe] = useState("");
+  const [wantedRecipe, setRecipe] = useState("");
   const [scope, setScope] = useState<Scope>("slice");
   const [asShown, setAsShown] = useState(false);
   const [text, setText] = useState("");
@@ -37,8 +35,11 @@ export function Ask({ id, hidden, pane, name, onBoxes }: Props) {
   const { models } = server.use();
   const model = chosenModel(wanted || (models.find((m) => m.capabilities.includes("vision"))?.id ?? ""));
   const sees = models.find((m) => m.id === model)?.capabilities.includes("vision") ?? false;
-  const canSeries = hasSeriesRecipe(pane) && seriesOf(pane).slices.length > 1 && recipe === "";
+  const recipes = recipesOf(pane);
+  const recipe = recipes.includes(wantedRecipe) ? wantedRecipe : "";
+  const canSeries = takesSeries(pane, recipe) && seriesOf(pane).slices.length > 1;
   const files = countFiles(pane);
+  const volume = sliceOf(pane).kind === "volume";
   const question: Question = { scope: canSeries ? scope : "slice", recipe, asShown, text, model };
 
   useEffect(() => () => abort.current?.abort(), []);
@@ -103,7 +104,7 @@ export function Ask({ id, hidden, pane, name, onBoxes }: Props) {
           <span>{t("img.scope")}</span>
           <select id={`${id}-scope`} value={scope} onChange={(e) => setScope(e.currentTarget.value as Scope)}>
             <option value="slice">{t("img.scope.slice", { k: pane.slice + 1 })}</option>
-            <option value="series">{files.sent < files.of ? t("img.scope.some", files) : t("img.scope.series", files)}</option>
+            <option value="series">{volume ? t("img.scope.volume") : files.sent < files.of ? t("img.scope.some", files) : t("img.scope.series", files)}</option>
           </select>
         </label>
       )}
@@ -203,6 +204,12 @@ function Seen({ id, media, onClose }: { id: string; media: Media; onClose: () =>
       <p class="quiet small">
         {t(media.recipe.official ? "img.seen_official" : "img.seen_own", { recipe: `${media.recipe.name} ${media.recipe.version}` })}
       </p>
+      {(media.overviews ?? []).map((overview, i) => (
+        <figure key={i} class="overview">
+          <img src={overview.png} alt={t("img.overview")} />
+          <figcaption class="small">{t("img.overview")}</figcaption>
+        </figure>
+      ))}
       <ul class="pictures" tabIndex={0} aria-label={t("img.seen", { n: media.images.length })}>
         {media.images.map((image, i) => (
           <li key={i}>

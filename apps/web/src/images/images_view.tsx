@@ -10,7 +10,7 @@ import { clampSlice, linkedSlice, openPane, type Pane } from "./pane_state";
 import { PaneView } from "./pane_view";
 import type { Tool } from "./stage";
 import { Start } from "./start";
-import { readStudy, type Progress } from "./study";
+import { readStudy, type Progress, type Study } from "./study";
 
 interface Place {
   id: number; // stays when the place beside it goes
@@ -23,6 +23,8 @@ type Side = 0 | 1;
 let nextId = 0;
 const emptyPlace = (): Place => ({ id: nextId++, pane: null, progress: null, fault: "" });
 const tools: Record<Tool, IconName> = { window: "contrast", pan: "move", length: "ruler", angle: "angle" };
+
+const closeTiles = (study?: Study) => study?.series.forEach((s) => s.slices[0]?.tiles?.close());
 
 export function ImagesView() {
   const [places, setPlaces] = useState<Place[]>(() => [emptyPlace()]);
@@ -46,11 +48,12 @@ export function ImagesView() {
     setPlace(id, { fault: "", progress: { done: 0, total: files.length } });
     try {
       const study = await readStudy(files, (progress) => setPlace(id, { progress }), control.signal);
+      if (control.signal.aborted) closeTiles(study);
       control.signal.throwIfAborted();
       setLinked(false);
       setPlace(id, { pane: openPane(study), progress: null });
       setActive(id);
-      announce(t("img.opened", { n: study.series.reduce((sum, s) => sum + s.slices.length, 0) }));
+      announce(t("img.opened", { n: study.series.reduce((sum, s) => sum + (s.cut ? 0 : s.slices.length), 0) }));
     } catch (error) {
       const stopped = (error as Error).name === "AbortError";
       setPlace(id, { progress: null, fault: stopped ? "" : describe(error) });
@@ -82,6 +85,7 @@ export function ImagesView() {
   function close(id: number) {
     aborts.current.get(id)?.abort();
     aborts.current.delete(id);
+    closeTiles(places.find((p) => p.id === id)?.pane?.study);
     const next = places.find((p) => p.id !== id) ?? emptyPlace();
     setLinked(false);
     setActive(next.id);

@@ -37,10 +37,16 @@ export function basisOf(slice: Slice): string {
   return "";
 }
 
+/** Millimetres, or micrometres where those would be less than one. */
+export function slideLength(mm: number): string {
+  return mm < 1 ? t("img.um", { n: number(mm * 1000) }) : t("img.mm", { n: mm.toFixed(2) });
+}
+
 export function valueText(slice: Slice, { kind, points }: Pick<Measurement, "kind" | "points">): string {
   if (kind === "angle") return t("img.degrees", { n: angleOf(slice, points).toFixed(1) });
   const length = lengthOf(slice, points[0]!, points[1]!);
   if (!slice.spacing) return t("img.pixels", { n: number(length) });
+  if (slice.kind === "slide") return slideLength(length);
   const mm = t("img.mm", { n: length.toFixed(1) });
   const basis = basisOf(slice);
   return basis ? `${mm} ${basis}` : mm;

@@ -31,11 +31,16 @@ export function showSeries(index: number, study: Study): Pick<Pane, "series" | "
   return { series: index, slice, choice: firstChoice(series), invert: false, view: wholePicture };
 }
 
+/** The same stack in another plane, as it was looked at. */
+export function showPlane(index: number, pane: Pane): Partial<Pane> {
+  return { ...showSeries(index, pane.study), choice: pane.choice, invert: pane.invert };
+}
+
 export function openPane(study: Study): Pane {
   // The largest first, as it is what a study was made for; scouts are small.
   let largest = 0;
   study.series.forEach((s, i) => {
-    if (s.slices.length > study.series[largest]!.slices.length) largest = i;
+    if (!s.cut && s.slices.length > study.series[largest]!.slices.length) largest = i;
   });
   return { study, ...showSeries(largest, study), measurements: [], boxes: null };
 }

@@ -2,11 +2,11 @@
 import { useState } from "preact/hooks";
 import { Icon } from "../icons";
 import { Button } from "../parts";
-import { number, t } from "../text";
+import { number, t, type TextKey } from "../text";
 import { basisOf, valueText, type Measurement } from "./measure";
-import { seriesOf, showSeries, sliceOf, type Pane } from "./pane_state";
+import { seriesOf, showPlane, showSeries, sliceOf, type Pane } from "./pane_state";
 import { Stage, type Tool } from "./stage";
-import type { Slice } from "./study";
+import type { Series, Slice } from "./study";
 import { wholePicture, type Point } from "./viewport";
 import { leastWidth, optionId, voiOf, windowOf, windowOptions } from "./windows";
 
@@ -26,6 +26,7 @@ function probeText(slice: Slice, [x, y]: Point): string {
   const [column, row] = [Math.floor(x), Math.floor(y)];
   const at = (row * slice.columns + column) * slice.channels;
   const place = t("img.at", { x: column + 1, y: row + 1 });
+  if (slice.tiles) return place;
   if (slice.channels === 3) return `${place}: ${[0, 1, 2].map((c) => slice.values[at + c]).join(" ")}`;
   return `${place}: ${number(slice.values[at]! * slice.slope + slice.intercept)} ${slice.unit}`;
 }
@@ -44,15 +45,22 @@ export function PaneView({ id, name, pane, tool, active, onActive, onChange, onS
         <label class="unseen" for={`${id}-series`}>
           {t("img.series")}
         </label>
-        <select id={`${id}-series`} class="series" value={pane.series} onChange={(e) => choose(Number(e.currentTarget.value))}>
-          {pane.study.series.map((s, i) => (
-            <option key={i} value={i}>
-              {s.slices.length > 1 ? `${s.title} (${s.slices.length})` : s.title}
-            </option>
-          ))}
+        <select id={`${id}-series`} class="series" value={series.head} onChange={(e) => choose(Number(e.currentTarget.value))}>
+          {pane.study.series.map((s, i) =>
+            s.cut ? null : (
+              <option key={i} value={i}>
+                {s.slices.length > 1 ? `${s.title} (${s.slices.length})` : s.title}
+              </option>
+            ),
+          )}
         </select>
-        <WindowSelect id={id} pane={pane} onChange={onChange} />
-        <Button icon="contrast" kind="quiet" label={t("img.invert")} pressed={pane.invert} onClick={() => onChange({ invert: !pane.invert })} />
+        <PlaneChoice id={id} pane={pane} onChange={onChange} />
+        {!slice.tiles && (
+          <>
+            <WindowSelect id={id} pane={pane} onChange={onChange} />
+            <Button icon="contrast" kind="quiet" label={t("img.invert")} pressed={pane.invert} onClick={() => onChange({ invert: !pane.invert })} />
+          </>
+        )}
         <Button icon="fit" kind="quiet" label={t("img.fit")} onClick={() => zoomBy(wholePicture)} />
         <Button kind="quiet" label={t("img.one_to_one")} onClick={() => zoomBy({ zoom: 1 / (devicePixelRatio || 1), centre: null })}>
           1:1
@@ -89,28 +97,54 @@ export function PaneView({ id, name, pane, tool, active, onActive, onChange, onS
         </div>
       )}
       <div class="facts">
-        <WindowFields id={id} pane={pane} onChange={onChange} />
-        <span class="quiet">{factsOf(slice)}</span>
+        {!slice.tiles && <WindowFields id={id} pane={pane} onChange={onChange} />}
+        <span class="quiet">{factsOf(slice, series)}</span>
         <span class="gap" />
         <output class="probe">{point ? probeText(slice, point) : ""}</output>
       </div>
+      {slice.tiles?.fault && (
+        <p class="fault padded" role="status">
+          <Icon name="flag" /> {slice.tiles.fault}
+        </p>
+      )}
       <Measurements pane={pane} onChange={onChange} onSlice={onSlice} />
       <Notes notes={[...pane.study.warnings, ...series.notes]} />
     </section>
   );
 }
 
-function factsOf(slice: Slice): string {
+function factsOf(slice: Slice, { edges, cut }: Series): string {
   const facts = [t("img.size", { w: slice.columns, h: slice.rows })];
-  if (slice.spacing) facts.push(t("img.spacing", { w: slice.spacing[1], h: slice.spacing[0] }));
-  if (slice.spacing || slice.kind === "dicom") facts.push(basisOf(slice));
+  const mm = (x: number) => Number(x.toFixed(4));
+  if (slice.tiles && slice.spacing) facts.push(t("img.um_each", { n: Number((slice.spacing[1] * 1000).toFixed(4)) }));
+  else if (slice.spacing) facts.push(t("img.spacing", { w: mm(slice.spacing[1]), h: mm(slice.spacing[0]) }));
+  if (slice.spacing || slice.kind === "dicom" || slice.tiles) facts.push(basisOf(slice));
+  if (edges[0]) facts.push(t("img.edges", { left: t(`img.edge.${edges[0]}` as TextKey), top: t(`img.edge.${edges[1]}` as TextKey) }));
+  if (cut && slice.kind === "cut") facts.push(t("img.cut_here"));
   if (slice.thickness !== null) facts.push(t("img.thickness", { n: slice.thickness }));
   if (slice.lossy) facts.push(t("img.lossy"));
-  if (slice.location !== null) facts.push(t("img.location", { n: number(slice.location) }));
+  if (slice.location !== null && slice.kind === "dicom") facts.push(t("img.location", { n: number(slice.location) }));
   return facts.filter(Boolean).join(" · ");
 }
 
 type Part = Pick<Props, "id" | "pane" | "onChange">;
+
+function PlaneChoice({ id, pane, onChange }: Part) {
+  const series = seriesOf(pane);
+  const planes = pane.study.series.flatMap((s, i) => (s.head === series.head && s.plane ? [{ plane: s.plane, index: i }] : []));
+  if (planes.length < 2) return null;
+  return (
+    <fieldset class="filter planes">
+      <legend class="unseen">{t("img.plane")}</legend>
+      {planes.map(({ plane, index }) => (
+        <label key={plane}>
+          <input type="radio" name={`${id}-plane`} checked={index === pane.series} onChange={() => onChange(showPlane(index, pane))} />
+          <span>{t(`img.plane.${plane}`)}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
 
 function WindowSelect({ id, pane, onChange }: Part) {
   const options = windowOptions(sliceOf(pane));

@@ -20,6 +20,7 @@ export interface Question {
 export interface Media {
   recipe: { name: string; version: string; official: boolean };
   images: { source: string; width: number; height: number; png?: string }[];
+  overviews?: { source: string; png: string }[]; // of slides: where the patches lie
   facts: { name: string; value: string }[];
   warnings: string[];
   digest: string;
@@ -55,15 +56,27 @@ export function countFiles(pane: Pane): { sent: number; of: number } {
   return { sent: thinned(files).length, of: files.length };
 }
 
-/** Only CT and MR have recipes for series. */
-export const hasSeriesRecipe = (pane: Pane): boolean => ["CT", "MR"].includes(seriesOf(pane).modality);
+const isVolume = (pane: Pane): boolean => sliceOf(pane).kind === "volume";
+
+/** Only CT and MR have recipes for series, in the plane that they were cut in; volumes have them in all planes. */
+export const hasSeriesRecipe = (pane: Pane): boolean => isVolume(pane) || (["CT", "MR"].includes(seriesOf(pane).modality) && !seriesOf(pane).cut);
+
+/** Names of recipes that there is a choice of; empty: by what the files are. */
+export function recipesOf(pane: Pane): string[] {
+  const { kind } = sliceOf(pane);
+  // NIfTI names no modality: whoever knows it can say so.
+  return kind === "slide" ? ["", "image"] : kind === "volume" ? ["", "ct", "mr", "localise", "image"] : ["", "localise", "image"];
+}
+
+/** Whether this recipe gets slices by their values, and so a series, too. */
+export const takesSeries = (pane: Pane, recipe: string): boolean => hasSeriesRecipe(pane) && ["", "ct", "mr"].includes(recipe);
 
 /** The server takes windows that are straight lines. */
 export const canWindow = (pane: Pane): boolean => {
   const slice = sliceOf(pane);
   const voi = voiOf(pane.choice, slice, seriesOf(pane));
   const straight = voi.kind === "range" || (voi.kind === "window" && voi.window.function !== "sigmoid");
-  return slice.kind === "dicom" && slice.channels === 1 && straight;
+  return (slice.kind === "dicom" || slice.kind === "volume") && slice.channels === 1 && straight;
 };
 
 /** Whether its number, or that its files hold no other, says which series is meant. */
@@ -83,10 +96,22 @@ async function formOf(pane: Pane, question: Question): Promise<FormData> {
   const series = seriesOf(pane);
   const slice = sliceOf(pane);
   const add = (file: File) => form.append("file", file, file.name);
-  const asSeries = question.recipe === "" && hasSeriesRecipe(pane);
+  const asSeries = takesSeries(pane, question.recipe);
   let ofMany = false; // files that may hold other series, too
   let window = question.asShown && canWindow(pane);
-  if (question.scope === "series") {
+  if (slice.tiles && question.recipe === "") {
+    slice.tiles.files.forEach(add);
+    form.append("recipe", "slide");
+  } else if (isVolume(pane) && asSeries) {
+    // The server cuts planes in the same order as this page.
+    add(slice.file);
+    form.append("plane", series.plane ?? "axial");
+    form.append("frame", String(slice.frame));
+    if (question.scope === "slice") form.append("slices", String(pane.slice + 1));
+  } else if (isVolume(pane) || series.cut || slice.tiles) {
+    add(await pictureFile(pane));
+    window = false;
+  } else if (question.scope === "series") {
     if (!isTold(pane)) throw new ApiError(t("img.no_series_number"), 400);
     thinned(filesOfSeries(pane)).forEach(add);
     ofMany = series.slices.some((s) => s.framesOfFile > 1);

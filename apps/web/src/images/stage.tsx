@@ -63,6 +63,8 @@ export function Stage({ pane, tool, label, onChange, onSlice, onProbe }: Props) 
     watch.observe(host.current!);
     return () => watch.disconnect();
   }, []);
+  const [, setDrawn] = useState(0);
+  useLayoutEffect(() => slice.tiles?.watch(() => setDrawn((n) => n + 1)), [slice.tiles]);
   // What was begun with another tool or on another slice is not a measurement of this one.
   useLayoutEffect(() => {
     setDraft([]);
@@ -77,6 +79,7 @@ export function Stage({ pane, tool, label, onChange, onSlice, onProbe }: Props) 
     const context = target.getContext("2d")!;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, width, height);
+    if (slice.tiles) return slice.tiles.draw(context, placement, size, dense);
     const { scale, scaleDown, left, top } = placement;
     context.imageSmoothingEnabled = scale * dense < SHARP;
     context.imageSmoothingQuality = scale * dense < 0.5 ? "medium" : "low";
@@ -114,7 +117,7 @@ export function Stage({ pane, tool, label, onChange, onSlice, onProbe }: Props) 
       setDraft([]);
       return;
     }
-    const pans = e.button !== 0 || e.shiftKey || tool === "pan";
+    const pans = e.button !== 0 || e.shiftKey || tool === "pan" || (tool === "window" && slice.tiles !== undefined);
     drag.current = { kind: pans ? "pan" : measuring ? "measure" : "window", at, from: at, window: windowOf(voi) };
     if (drag.current.kind === "measure") addPoint(point(at));
   }
@@ -195,7 +198,7 @@ export function Stage({ pane, tool, label, onChange, onSlice, onProbe }: Props) 
     else if (e.key === "-") zoom(1 / ZOOM_STEP);
     else if (e.key === "0") onChange({ view: wholePicture });
     else if (e.key === "1") onChange({ view: { zoom: 1 / (devicePixelRatio || 1), centre: null } });
-    else if (e.key === "i") onChange({ invert: !pane.invert });
+    else if (e.key === "i" && !slice.tiles) onChange({ invert: !pane.invert });
     else if (e.key === "Enter" && measuring && cross) addPoint(cross);
     else if (e.key === "Escape" && (draft.length || cross)) {
       setDraft([]);
@@ -208,7 +211,7 @@ export function Stage({ pane, tool, label, onChange, onSlice, onProbe }: Props) 
   const growing = measuring && draft.length ? { kind: measuring, points: hover ? [...draft, hover] : draft } : null;
   return (
     <div
-      class={`stage ${tool}`}
+      class={`stage ${tool === "window" && slice.tiles ? "pan" : tool}`}
       ref={host}
       tabIndex={0}
       role="application"
@@ -226,6 +229,8 @@ export function Stage({ pane, tool, label, onChange, onSlice, onProbe }: Props) 
       <canvas ref={canvas} aria-hidden="true" />
       <Overlay
         slice={slice}
+        size={size}
+        edges={series.edges}
         placement={placement}
         measurements={pane.measurements.filter(here)}
         draft={growing}

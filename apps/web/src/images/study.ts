@@ -1,14 +1,21 @@
-// POST /pixels and /pixels/order: files become series whose slices lie in memory as values (docs/API.md).
+// POST /pixels and /pixels/order: files become series whose slices lie in memory as values (docs/API.md); /slides for whole slides.
 import { ApiError, call } from "../api";
 import { maxFiles } from "../server";
 import { t } from "../text";
 import type { Raster, Table, Values, Window } from "./grey";
+import { noEdges, planesOfSeries, planesOfVolume, type Edges, type Plane, type SlicePlace } from "./planes";
+import { readSlide } from "./slide";
+import type { SlideTiles } from "./slide_tiles";
+import { mostValues } from "./windows";
 
 export interface Slice extends Raster {
   file: File;
   /** Of the file that was sent: for an archive, the frames of all it holds. More than are here where some could not be read. */
   framesOfFile: number;
-  kind: "dicom" | "picture";
+  /** "cut": of a DICOM series, but in a plane that it was not cut in. */
+  kind: "dicom" | "picture" | "volume" | "cut" | "slide";
+  /** Of a whole slide, which has no values here. */
+  tiles?: SlideTiles;
   unit: string;
   windows: Window[];
   tables: Table[];
@@ -20,6 +27,8 @@ export interface Slice extends Raster {
   lossy: boolean; // compressed with loss at some time
   location: number | null; // millimetres along the normal
   timePoint: number;
+  /** Of a volume: which of its frames over time. */
+  frame: number;
 }
 
 export interface Series {
@@ -31,6 +40,13 @@ export interface Series {
   /** Of all slices. */
   range: [number, number];
   notes: string[];
+  /** Made here, of the series at `head`, which is the one that was read. */
+  cut: boolean;
+  head: number;
+  plane: Plane | null;
+  edges: Edges;
+  /** To be shown in first; null: the file's own window, or all values. */
+  window?: Window;
 }
 
 export interface Study {
@@ -47,7 +63,7 @@ export interface Progress {
 
 interface SliceJson {
   file: number;
-  kind: "dicom" | "picture";
+  kind: "dicom" | "picture" | "volume";
   rows: number;
   columns: number;
   channels: number;
@@ -69,7 +85,9 @@ interface SliceJson {
   view_position?: string;
   series_number?: number | null;
   lossy?: boolean;
-  header?: { patient_id: string | null };
+  header?: { patient_id: string | null } & SlicePlace;
+  slice_spacing?: number;
+  time_point?: number;
 }
 
 interface Pack {
@@ -137,6 +155,7 @@ function sliceOf(json: SliceJson, values: Values, file: File, tables: Table[]): 
     lossy: json.lossy ?? false,
     location: null,
     timePoint: 0,
+    frame: json.time_point ?? 0,
   };
 }
 
@@ -185,6 +204,8 @@ function rangeOf(slices: Slice[]): [number, number] {
   return [Math.min(...slices.map((s) => s.range[0])), Math.max(...slices.map((s) => s.range[1]))];
 }
 
+const uncut = { cut: false, head: 0, plane: null, edges: noEdges };
+
 function pictureSeries(read: Read[]): Series[] {
   const byFile = new Map<File, Slice[]>();
   for (const { slice } of read) byFile.set(slice.file, [...(byFile.get(slice.file) ?? []), slice]);
@@ -196,7 +217,37 @@ function pictureSeries(read: Read[]): Series[] {
     normal: null,
     range: rangeOf(slices),
     notes: [],
+    ...uncut,
   }));
+}
+
+/** Each frame of each volume in three planes. */
+function volumeSeries(read: Read[]): Series[] {
+  const groups = new Map<string, Read[]>();
+  const files = new Map<File, number>();
+  for (const r of read) {
+    if (!files.has(r.slice.file)) files.set(r.slice.file, files.size);
+    const key = `${files.get(r.slice.file)} ${r.slice.frame}`;
+    groups.set(key, [...(groups.get(key) ?? []), r]);
+  }
+  return [...groups.values()].flatMap((own) => {
+    const { slice: first, json } = own[0]!;
+    const step = json.slice_spacing ?? 1;
+    const slices = own.map(({ slice }, k) => ({ ...slice, location: k * step, framesOfFile: own.length }));
+    const many = read.some((r) => r.slice.file === first.file && r.slice.frame !== first.frame);
+    const series: Series = {
+      title: many ? t("img.volume_frame", { name: first.file.name, n: first.frame + 1 }) : first.file.name,
+      modality: json.modality ?? "",
+      number: null,
+      slices,
+      normal: null,
+      range: rangeOf(slices),
+      notes: [],
+      ...uncut,
+    };
+    if (first.unit !== "HU") series.window = mostValues(slices);
+    return planesOfVolume(series, step);
+  });
 }
 
 interface OrderAnswer {
@@ -223,10 +274,10 @@ async function dicomSeries(read: Read[], signal: AbortSignal): Promise<Series[]>
     signal,
   });
   const { series } = (await response.json()) as OrderAnswer;
-  return series.map((s) => {
+  return series.flatMap((s) => {
     const slices = s.slices.map((index, k) => ({ ...read[index]!.slice, location: s.locations[k]!, timePoint: s.time_points[k]! }));
     const first = read[s.slices[0]!]!.json;
-    return {
+    const one: Series = {
       title: titleOf(first),
       modality: first.modality ?? "",
       number: first.series_number ?? null,
@@ -234,12 +285,16 @@ async function dicomSeries(read: Read[], signal: AbortSignal): Promise<Series[]>
       normal: s.normal,
       range: rangeOf(slices),
       notes: s.warnings.map((w) => w.text),
+      ...uncut,
     };
+    return planesOfSeries(one, s.slices.map((index) => read[index]!.json.header!));
   });
 }
 
 /** ApiError: nothing can be shown; its message says why. */
 export async function readStudy(files: File[], onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<Study> {
+  const slide = await readSlide(files, signal);
+  if (slide) return slide;
   const sorted = [...files].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const warnings = new Set<string>();
   const read: Read[] = [];
@@ -265,7 +320,13 @@ export async function readStudy(files: File[], onProgress: (progress: Progress) 
   }
   if (!read.length) throw fault ?? new ApiError(t("img.nothing"), 400);
   const dicom = read.filter((r) => r.slice.kind === "dicom");
-  const series = [...(await dicomSeries(dicom, signal)), ...pictureSeries(read.filter((r) => r.slice.kind === "picture"))];
+  const series = [
+    ...(await dicomSeries(dicom, signal)),
+    ...volumeSeries(read.filter((r) => r.slice.kind === "volume")),
+    ...pictureSeries(read.filter((r) => r.slice.kind === "picture")),
+  ];
+  let head = 0;
+  series.forEach((s, i) => (s.head = head = s.cut ? head : i));
   const patient = dicom.find((r) => r.json.header?.patient_id)?.json.header?.patient_id ?? null;
   return { series, warnings: [...warnings], patient };
 }

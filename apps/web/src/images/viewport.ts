@@ -50,7 +50,8 @@ export const toStage = (p: Placement, [x, y]: Point): Point => [x * p.scale + p.
 /** Zoomed by `factor` so that the point of the stage stays where it is. */
 export function zoomAt(view: Viewport, slice: Slice, stage: Size, factor: number, at: Point): Viewport {
   const before = place(view, slice, stage);
-  const zoom = Math.min(MOST, Math.max(LEAST, before.scale * factor));
+  const least = Math.min(LEAST, fitZoom(slice, stage) / 2); // whole slides are large
+  const zoom = Math.min(MOST, Math.max(least, before.scale * factor));
   const [x, y] = toPicture(before, ...at);
   const down = zoom * (before.scaleDown / before.scale);
   return { zoom, centre: [x - (at[0] - stage.width / 2) / zoom, y - (at[1] - stage.height / 2) / down] };

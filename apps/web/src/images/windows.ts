@@ -28,6 +28,8 @@ const linear = (center: number, width: number): Voi => ({ kind: "window", window
 /** What galen shows first; a series without a window gets one range, so that its slices compare. */
 export function firstChoice(series: Series): WindowChoice {
   const slice = series.slices[0]!;
+  if (series.window) return { kind: "own", window: series.window };
+  if (slice.kind === "volume" && slice.unit === "HU") return { kind: "preset", name: "abdomen" };
   return slice.tables.length ? { kind: "table", index: 0 } : slice.windows.length ? { kind: "file", index: 0 } : { kind: "range" };
 }
 
@@ -37,6 +39,21 @@ export function voiOf(choice: WindowChoice, slice: Slice, series: Series): Voi {
   if (choice.kind === "file" && slice.windows[choice.index]) return { kind: "window", window: slice.windows[choice.index]! };
   if (choice.kind === "table" && slice.tables[choice.index]) return { kind: "table", table: slice.tables[choice.index]! };
   return { kind: "range", low: series.range[0], high: series.range[1] };
+}
+
+const SAMPLES = 1 << 16;
+const LEFT_OUT = 0.005; // of the values, at either end
+
+/** Where a volume names no window: all values but the few outermost, which a bright vessel or a bad voxel would else decide. */
+export function mostValues(slices: Slice[]): Window {
+  const values: number[] = [];
+  const total = slices.reduce((sum, s) => sum + s.values.length, 0);
+  const step = Math.max(1, Math.floor(total / SAMPLES));
+  for (const s of slices) for (let i = 0; i < s.values.length; i += step) values.push(s.values[i]! * s.slope + s.intercept);
+  const sorted = Float64Array.from(values.filter(Number.isFinite)).sort();
+  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
+  const [low, high] = [at(LEFT_OUT), at(1 - LEFT_OUT)];
+  return { center: (low + high) / 2, width: high > low ? high - low : 1, function: "linear_exact" };
 }
 
 /** The window of what is shown, to go on from; of a table, that of its inputs. */
