@@ -22,6 +22,8 @@ struct ImagePlace {
   int64_t count = 0;
   size_t image = 0;
   size_t view = 0;
+  // Rows and columns of these tokens, as PreparedImage::token_grid.
+  ImageGrid token_grid = {};
 };
 
 struct EncodedPrompt {
