@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "models/token_position.h"
+
 namespace galen {
 
 TokenPosition PositionOf(std::span<const MediaSpan> media, int64_t t) {
-  return PositionAmong(media, t, [](const MediaSpan& image) {
+  const RotaryPosition p = PositionAmong(media, t, [](const MediaSpan& image) {
     return TokenBlock{image.begin, image.embedding->rows, image.token_rows, image.token_columns};
   });
+  return {p.time, p.row, p.column};
 }
 
 int64_t ModelRunner::ArenaBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,

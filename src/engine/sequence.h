@@ -12,7 +12,6 @@
 #include "base/siphash.h"
 #include "engine/sampler.h"
 #include "grammar/constraint.h"
-#include "models/token_position.h"
 #include "ops/exec_context.h"
 
 namespace galen {
@@ -47,7 +46,15 @@ struct MediaSpan {
   int64_t end() const { return begin + embedding->rows; }
 };
 
-// Of token t of a sequence.
+// By which the rotary embedding turns a token.
+struct TokenPosition {
+  int32_t time = 0;
+  int32_t row = 0;
+  int32_t column = 0;
+};
+// Of token t of a sequence. Text counts on by one in all three; an image with rows and columns
+// stands still in time, and the text behind it goes on at the larger of its sides
+// (transformers 5.23, Qwen2_5_VLModel.get_rope_index).
 TokenPosition PositionOf(std::span<const MediaSpan> media, int64_t t);
 
 struct Request {

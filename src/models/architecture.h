@@ -29,10 +29,6 @@ struct VisionArchitecture {
   // Models without weights. The config must be valid.
   std::unique_ptr<ImageTower> (*make_tower)(VisionConfig config);
   std::unique_ptr<ImageProcessor> (*make_processor)(const VisionConfig& config);
-  // Attribute paths in transformers' model, under "model.", of what specs call "vision_tower" and
-  // "vision_tower.encoder.layers".
-  const char* hf_tower = "vision_tower";
-  const char* hf_layers = "vision_tower.encoder.layers";
 };
 
 struct Architecture {

@@ -72,8 +72,7 @@ Status PromptBuilder::AddImage() {
     RETURN_IF_ERROR(Flush());
     const auto view = static_cast<size_t>(piece.view);
     const int64_t count = views[view].tokens;
-    prompt_.places.push_back(
-        {static_cast<int64_t>(prompt_.tokens.size()), count, image, view, views[view].token_grid});
+    prompt_.places.push_back({static_cast<int64_t>(prompt_.tokens.size()), count, image, view});
     prompt_.tokens.insert(prompt_.tokens.end(), static_cast<size_t>(count), soft_token_);
   }
   return OkStatus();

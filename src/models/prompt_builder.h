@@ -22,8 +22,6 @@ struct ImagePlace {
   int64_t count = 0;
   size_t image = 0;
   size_t view = 0;
-  // Rows and columns of these tokens, as PreparedImage::token_grid.
-  ImageGrid token_grid = {};
 };
 
 struct EncodedPrompt {

@@ -10,7 +10,7 @@
 
 namespace galen {
 
-struct TokenPosition {
+struct RotaryPosition {
   int32_t time = 0;
   int32_t row = 0;
   int32_t column = 0;
@@ -27,7 +27,7 @@ struct TokenBlock {
 
 // Of token t. images: of the sequence, ascending; block_of(image): its TokenBlock.
 template <typename Image, typename BlockOf>
-TokenPosition PositionAmong(std::span<const Image> images, int64_t t, const BlockOf& block_of) {
+RotaryPosition PositionAmong(std::span<const Image> images, int64_t t, const BlockOf& block_of) {
   int64_t shift = 0;  // of text, against its index
   for (const Image& image : images) {
     const TokenBlock block = block_of(image);

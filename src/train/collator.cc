@@ -95,9 +95,9 @@ void FlatBatch::Add(const EncodedChat& chat, bool bidirectional) {
   const auto begin = static_cast<int64_t>(tokens.size());
   const auto n = static_cast<int64_t>(chat.tokens.size());
   tokens.insert(tokens.end(), chat.tokens.begin(), chat.tokens.end());
-  const std::span<const ImagePlace> places = chat.places;
+  const std::span<const ImageTokens> places = chat.places;
   for (int64_t i = 0; i < n; ++i) {
-    const TokenPosition position = PositionAmong(places, i, [](const ImagePlace& place) {
+    const RotaryPosition position = PositionAmong(places, i, [](const ImageTokens& place) {
       return TokenBlock{place.begin, place.count, place.token_grid.height, place.token_grid.width};
     });
     positions.push_back(position.time);
@@ -108,7 +108,7 @@ void FlatBatch::Add(const EncodedChat& chat, bool bidirectional) {
     targets.push_back(chat.labels[static_cast<size_t>(i + 1)]);
   }
   spans.push_back({begin, begin + n, 0, nullptr});
-  for (const ImagePlace& place : chat.places) {
+  for (const ImageTokens& place : chat.places) {
     images.push_back({begin + place.begin, place.count});
     rotated = rotated || place.token_grid.height > 0;
     if (!bidirectional) continue;

@@ -81,7 +81,7 @@ FlatBatch MadeData::Batch(int64_t step) const {
     }
     chat.labels = chat.tokens;
     for (const PreparedImage& view : view_) {
-      chat.places.push_back({1, view.tokens, 0, 0, view.token_grid});
+      chat.places.push_back({{1, view.tokens, 0, 0}, view.token_grid});
       std::fill_n(chat.labels.begin() + 1, view.tokens, kNotLabelled);
       batch.views.push_back(view);
     }

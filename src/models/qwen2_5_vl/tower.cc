@@ -304,8 +304,6 @@ const VisionArchitecture kQwen2_5VLVision = {
     .config_from_gguf = Qwen2_5VLVisionFromGguf,
     .make_tower = MakeQwen2_5VLTower,
     .make_processor = MakeQwen2_5VLProcessor,
-    .hf_tower = "visual",
-    .hf_layers = "visual.blocks",
 };
 
 }  // namespace galen

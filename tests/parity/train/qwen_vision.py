@@ -4,17 +4,15 @@ of names reach in the tower. Images of several shapes, several in a sample, pack
 columns."""
 
 import json
-import random
 import shutil
 import subprocess
 
-import numpy as np
 import torch
 import transformers
-from PIL import Image
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 import vision
+import whole
 from common import GALEN, TINY, check
 
 SOFT = 90  # <|image_pad|> of the tiny model
@@ -108,5 +106,4 @@ def run(folder):
                     freeze_vision_tower=False, **options)
     vision.adapters(folder, base, "qwen-frozen", TEXT_LAYERS, Reference, packing=True, **options)
     vision.adapters(folder, base, "qwen-names", NAMES, Reference, lora=dict(target_modules=NAMES), freeze_vision_tower=False, **options)
-    vision.adapters(folder, base, "qwen-whole", "all-linear", Reference, freeze_vision_tower=False,
-                    lora=dict(modules_to_save=["blocks.1.attn.qkv", "merger", "lm_head"], bias="all"), **options)
+    whole.images(folder, base, "qwen-whole", Reference, ["blocks.1.attn.qkv", "patch_embed", "merger.mlp.2", "lm_head"], **options)
