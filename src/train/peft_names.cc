@@ -5,12 +5,12 @@
 #include <string_view>
 
 #include "base/nearest_name.h"
+#include "models/vision/vision_names.h"
 
 namespace galen {
 namespace {
 
 constexpr std::string_view kImageTextPrefix = "model.language_model.";
-constexpr std::string_view kSpecTower = "vision_tower", kSpecLayers = "vision_tower.encoder.layers";
 
 std::string LastPart(const std::string& path) { return path.substr(path.rfind('.') + 1); }
 
@@ -35,16 +35,10 @@ std::string PeftModulePath(const ModelFiles& files, const ParamSpec& spec) {
   std::string name = spec.name;
   if (name.ends_with(".weight")) name.resize(name.size() - std::string_view(".weight").size());
   if (name == "lm_head") return name;
-  const VisionArchitecture* vision = files.architecture->vision;
-  if (vision != nullptr && name.starts_with(std::string(kSpecLayers) + ".")) {
-    return "model." + (vision->hf_layers + name.substr(kSpecLayers.size()));
-  }
-  if (vision != nullptr && name.starts_with(std::string(kSpecTower) + ".")) {
-    return "model." + (vision->hf_tower + name.substr(kSpecTower.size()));
-  }
-  if (name.starts_with("multi_modal_projector.")) return "model." + name;
   // The text part of Qwen2.5-VL is not a model of its own in transformers, with or without a tower.
-  const bool sees = files.vision_status.ok() || !files.config.mrope_section.empty();
+  const bool qwen = !files.config.mrope_section.empty();
+  if (std::string image = TransformersVisionName(qwen, name); !image.empty()) return image;
+  const bool sees = files.vision_status.ok() || qwen;
   return (sees ? std::string(kImageTextPrefix) : "model.") + name;
 }
 

@@ -58,7 +58,7 @@ class Qwen2_5VLTrain : public testing::Test {
     say(3);
     for (size_t i = 0; i < views.size(); ++i) {
       chat.places.push_back(
-          {static_cast<int64_t>(chat.tokens.size()), views[i].tokens, i, 0, views[i].token_grid});
+          {{static_cast<int64_t>(chat.tokens.size()), views[i].tokens, i, 0}, views[i].token_grid});
       chat.tokens.resize(chat.tokens.size() + static_cast<size_t>(views[i].tokens), 90);
       chat.labels.resize(chat.tokens.size(), kNotLabelled);
       say(4);
