@@ -54,7 +54,7 @@ class Reference(vision.Reference):
 
     @staticmethod
     def file_name(name):
-        return name
+        return name.replace("model.language_model.", "model.").replace("model.visual.", "visual.")
 
 
 def check_shown(shown):
