@@ -2,23 +2,15 @@
 
 #include <algorithm>
 
+#include "models/token_position.h"
+
 namespace galen {
 
 TokenPosition PositionOf(std::span<const MediaSpan> media, int64_t t) {
-  int64_t shift = 0;  // of text, against its index
-  for (const MediaSpan& image : media) {
-    if (t < image.begin) break;
-    if (image.token_rows == 0) continue;
-    const int64_t first = image.begin + shift;
-    if (t < image.end()) {
-      const int64_t i = t - image.begin;
-      return {static_cast<int32_t>(first), static_cast<int32_t>(first + i / image.token_columns),
-              static_cast<int32_t>(first + i % image.token_columns)};
-    }
-    shift += std::max(image.token_rows, image.token_columns) - image.embedding->rows;
-  }
-  const auto position = static_cast<int32_t>(t + shift);
-  return {position, position, position};
+  const RotaryPosition p = PositionAmong(media, t, [](const MediaSpan& image) {
+    return TokenBlock{image.begin, image.embedding->rows, image.token_rows, image.token_columns};
+  });
+  return {p.time, p.row, p.column};
 }
 
 int64_t ModelRunner::ArenaBytes(const CausalLM& model, const KernelTable& kernels, int num_threads,

@@ -96,22 +96,38 @@ void ProjectRun(ExecContext& ctx, std::span<const LinearLayer* const> layers, ui
   }
   const size_t own = weights.size();
   const auto drops = [&](const LoraTerm& term) { return ctx.dropout_key != 0 && term.dropout > 0; };
+  // Terms of layers that one module holds (fused q, k, v) have the same a: it is multiplied once.
+  std::vector<const LoraTerm*> firsts;
+  const auto first_of = [&](const LoraTerm& term) {
+    return std::find_if(firsts.begin(), firsts.end(),
+                        [&](const LoraTerm* f) {
+                          return f->a.view.data == term.a.view.data &&
+                                 f->dropout_stream == term.dropout_stream;
+                        }) -
+           firsts.begin();
+  };
   for (const Adapted& a : adapted) {
     for (const LoraTerm* term : a.terms) {
+      if (first_of(*term) < std::ssize(firsts)) continue;
+      firsts.push_back(term);
       if (!drops(*term)) weights.push_back(&term->a);
     }
   }
   biases.resize(weights.size(), nullptr);
   std::vector<Tensor> products(weights.size());
   ProductsOf(ctx, x, weights, biases, products);
+  std::vector<Tensor> first_halves;
+  size_t shared = own;
+  for (const LoraTerm* term : firsts) {
+    first_halves.push_back(
+        drops(*term) ? Linear(ctx, Dropout(ctx, x, term->dropout, term->dropout_stream), term->a)
+                     : products[shared++]);
+  }
   // a x of every term, in their order.
   std::vector<Tensor> halves;
-  size_t shared = own;
   for (const Adapted& a : adapted) {
     for (const LoraTerm* term : a.terms) {
-      halves.push_back(
-          drops(*term) ? Linear(ctx, Dropout(ctx, x, term->dropout, term->dropout_stream), term->a)
-                       : products[shared++]);
+      halves.push_back(first_halves[static_cast<size_t>(first_of(*term))]);
     }
   }
   std::span<const Tensor> inner = halves;

@@ -33,8 +33,14 @@ Status AdapterSet::Choose(const LoraOptions& options, CausalLM& model, ImageTowe
       if (spec.layer == nullptr || spec.is_vector() || spec.name == "lm_head.weight") continue;
       // A convolution in Hugging Face's model, no linear layer.
       if (spec.name.ends_with("patch_embedding.weight")) continue;
-      all.push_back({path_of(spec), spec.layer, spec.cols, spec.rows, in_tower});
-      paths.push_back(all.back().path);
+      std::string path = path_of(spec);
+      const auto same = std::find(paths.begin(), paths.end(), path);
+      if (spec.hf_slices > 1 && same != paths.end()) {
+        all[static_cast<size_t>(same - paths.begin())].layers.push_back(spec.layer);
+        continue;
+      }
+      paths.push_back(path);
+      all.push_back({std::move(path), {spec.layer}, spec.cols, spec.rows, in_tower});
     }
   };
   list(model.Params(), false);
@@ -42,13 +48,14 @@ Status AdapterSet::Choose(const LoraOptions& options, CausalLM& model, ImageTowe
   ASSIGN_OR_RETURN(const std::vector<bool> chosen, SelectModules(paths, options_.target_modules));
   targets_.clear();
   // Beside a layer's own outputs a token keeps a x and scaled a x, with DoRA the scaled output and
-  // with dropout the thinned input.
+  // with dropout the thinned input; fused layers share a x.
   int64_t floats = 0, tower_floats = 0;
   for (size_t i = 0; i < all.size(); ++i) {
     if (!chosen[i] || whole.Holds(all[i].path)) continue;
     const Target& t = targets_.emplace_back(all[i]);
-    (t.tower ? tower_floats : floats) +=
-        2 * options_.r + (options_.use_dora ? t.out : 0) + (options_.lora_dropout > 0 ? t.in : 0);
+    (t.tower ? tower_floats : floats) += (1 + static_cast<int64_t>(t.layers.size())) * options_.r +
+                                         (options_.use_dora ? t.total_out() : 0) +
+                                         (options_.lora_dropout > 0 ? t.in : 0);
   }
   if (targets_.empty()) {
     return InvalidArgument(
@@ -68,9 +75,10 @@ void AdapterSet::ListParams() {
   params_.clear();
   for (const Target& t : targets_) {
     params_.push_back({t.path + ".lora_A.weight", nullptr, nullptr, {options_.r, t.in}, true});
-    params_.push_back({t.path + ".lora_B.weight", nullptr, nullptr, {t.out, options_.r}, true});
+    const int64_t out = t.total_out();
+    params_.push_back({t.path + ".lora_B.weight", nullptr, nullptr, {out, options_.r}, true});
     if (options_.use_dora) {
-      params_.push_back({t.path + ".lora_magnitude_vector", nullptr, nullptr, {t.out}, false});
+      params_.push_back({t.path + ".lora_magnitude_vector", nullptr, nullptr, {out}, false});
     }
   }
 }
@@ -92,10 +100,12 @@ void AdapterSet::Initialise(uint64_t seed) {
 // DoRA begins with the norms of the base's rows.
 Status AdapterSet::SetMagnitudes(const KernelTable& kernels, ThreadPool& pool) {
   int64_t bytes = 0;
-  for (size_t i = 0; i < targets_.size(); ++i) {
-    const LoraTerm& term = layers_[i].terms[0];
-    bytes = std::max(bytes,
-                     LowRankRowNormBytes(kernels, pool.size(), targets_[i].layer->weight, term.a));
+  size_t at = 0;  // in layers_
+  for (const Target& t : targets_) {
+    for (const LinearLayer* layer : t.layers) {
+      const LoraTerm& term = layers_[at++].terms[0];
+      bytes = std::max(bytes, LowRankRowNormBytes(kernels, pool.size(), layer->weight, term.a));
+    }
   }
   ASSIGN_OR_RETURN(Arena arena, Arena::Create(bytes + (int64_t{1} << 20)));
   ExecContext ctx;
@@ -103,11 +113,15 @@ Status AdapterSet::SetMagnitudes(const KernelTable& kernels, ThreadPool& pool) {
   ctx.pool = &pool;
   ctx.arena = &arena;
   ctx.compute = Compute::kFp32;
-  for (size_t i = 0; i < targets_.size(); ++i) {
-    const LoraTerm& term = layers_[i].terms[0];
-    const ArenaScope scope(&arena);
-    LowRankRowNorms(ctx, targets_[i].layer->weight, term.a, term.b, term.scaling,
-                    params_[3 * i + 2].value);
+  at = 0;
+  for (const Target& t : targets_) {
+    for (const LinearLayer* layer : t.layers) {
+      const LoraTerm& term = layers_[at++].terms[0];
+      const ArenaScope scope(&arena);
+      // The set's own memory.
+      LowRankRowNorms(ctx, layer->weight, term.a, term.b, term.scaling,
+                      const_cast<float*>(term.magnitude.data));
+    }
   }
   return OkStatus();
 }
@@ -123,23 +137,30 @@ Status AdapterSet::Attach(const KernelTable& kernels, ThreadPool& pool, uint64_t
     p.grad = reinterpret_cast<float*>(gradients_.data() + offset);
     offset += LineBytes(4 * p.size());
   }
-  const auto matrix = [](const TrainParam& p) {
-    return Weight{{reinterpret_cast<const uint8_t*>(p.value), DType::kF32, WeightLayout::kRows,
-                   p.shape[0], p.shape[1]},
-                  p.grad};
+  const auto rows_of = [](const TrainParam& p, int64_t first, int64_t rows) {
+    const int64_t at = first * p.shape[1];
+    return Weight{{reinterpret_cast<const uint8_t*>(p.value + at), DType::kF32, WeightLayout::kRows,
+                   rows, p.shape[1]},
+                  p.grad + at};
   };
-  layers_.resize(targets_.size());
+  size_t layers = 0;
+  for (const Target& t : targets_) layers += t.layers.size();
+  layers_.resize(layers);
+  size_t at = 0;
   for (size_t i = 0; i < targets_.size(); ++i) {
     const TrainParam* p = &params_[i * per_target()];
-    LoraTerm term;
-    term.scaling = scaling();
-    term.dropout = static_cast<float>(options_.lora_dropout);
-    term.dropout_stream = i;
-    term.a = matrix(p[0]);
-    term.b = matrix(p[1]);
-    if (options_.use_dora) term.magnitude = {p[2].value, p[2].shape[0], p[2].grad};
-    layers_[i].terms = {term};
-    targets_[i].layer->lora = &layers_[i];
+    for (size_t slice = 0; slice < targets_[i].layers.size(); ++slice) {
+      const int64_t out = targets_[i].out, first = static_cast<int64_t>(slice) * out;
+      LoraTerm term;
+      term.scaling = scaling();
+      term.dropout = static_cast<float>(options_.lora_dropout);
+      term.dropout_stream = i;
+      term.a = rows_of(p[0], 0, p[0].shape[0]);
+      term.b = rows_of(p[1], first, out);
+      if (options_.use_dora) term.magnitude = {p[2].value + first, out, p[2].grad + first};
+      layers_[at].terms = {term};
+      targets_[i].layers[slice]->lora = &layers_[at++];
+    }
   }
   Initialise(seed);
   return options_.use_dora ? SetMagnitudes(kernels, pool) : OkStatus();

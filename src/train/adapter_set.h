@@ -41,12 +41,16 @@ class AdapterSet {
                const WholeParams& whole) const;
 
  private:
-  // A linear layer that gets an adapter.
+  // A module of Hugging Face's model that gets an adapter.
   struct Target {
     std::string path;
-    LinearLayer* layer = nullptr;
-    int64_t in = 0, out = 0;
+    // One, or those that the module holds one behind another along its rows (fused q, k, v).
+    std::vector<LinearLayer*> layers;
+    int64_t in = 0;
+    int64_t out = 0;  // of each layer
     bool tower = false;
+
+    int64_t total_out() const { return out * static_cast<int64_t>(layers.size()); }
   };
 
   void ListParams();
@@ -59,7 +63,7 @@ class AdapterSet {
   LoraOptions options_;
   std::vector<Target> targets_;
   std::vector<std::string> target_names_;  // for adapter_config.json
-  std::vector<LoraLayer> layers_;          // one for each target
+  std::vector<LoraLayer> layers_;          // one for each layer of each target, in their order
   std::vector<TrainParam> params_;
   int64_t floats_ = 0, tower_floats_ = 0;
   PageBuffer values_, gradients_;

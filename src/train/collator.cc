@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "data/shuffle.h"
+#include "models/token_position.h"
 
 namespace galen {
 namespace {
@@ -94,15 +95,22 @@ void FlatBatch::Add(const EncodedChat& chat, bool bidirectional) {
   const auto begin = static_cast<int64_t>(tokens.size());
   const auto n = static_cast<int64_t>(chat.tokens.size());
   tokens.insert(tokens.end(), chat.tokens.begin(), chat.tokens.end());
+  const std::span<const ImageTokens> places = chat.places;
   for (int64_t i = 0; i < n; ++i) {
-    positions.push_back(static_cast<int32_t>(i));
+    const RotaryPosition position = PositionAmong(places, i, [](const ImageTokens& place) {
+      return TokenBlock{place.begin, place.count, place.token_grid.height, place.token_grid.width};
+    });
+    positions.push_back(position.time);
+    row_positions.push_back(position.row);
+    column_positions.push_back(position.column);
     if (i + 1 == n || chat.labels[static_cast<size_t>(i + 1)] == kNotLabelled) continue;
     logit_rows.push_back(static_cast<int32_t>(begin + i));
     targets.push_back(chat.labels[static_cast<size_t>(i + 1)]);
   }
   spans.push_back({begin, begin + n, 0, nullptr});
-  for (const ImagePlace& place : chat.places) {
+  for (const ImageTokens& place : chat.places) {
     images.push_back({begin + place.begin, place.count});
+    rotated = rotated || place.token_grid.height > 0;
     if (!bidirectional) continue;
     look_ahead.resize(tokens.size(), -1);
     std::fill_n(look_ahead.begin() + begin + place.begin, place.count,
@@ -115,6 +123,10 @@ Batch FlatBatch::batch() const {
   Batch b;
   b.tokens = tokens;
   b.positions = positions;
+  if (rotated) {
+    b.row_positions = row_positions;
+    b.column_positions = column_positions;
+  }
   b.spans = spans;
   b.logit_rows = logit_rows;
   if (!look_ahead.empty()) b.look_ahead = look_ahead.data();

@@ -49,6 +49,10 @@ struct ImageRows {
 // The arrays that a Batch borrows.
 struct FlatBatch {
   std::vector<int32_t> tokens, positions, logit_rows;
+  // As Batch has them, of all rows; they say nothing beside positions unless `rotated`: some image
+  // has rows and columns.
+  std::vector<int32_t> row_positions, column_positions;
+  bool rotated = false;
   std::vector<int32_t> targets;  // of logit_rows
   std::vector<SequenceSpan> spans;
   std::vector<int32_t> look_ahead;  // as Batch::look_ahead; empty: causal
@@ -60,8 +64,8 @@ struct FlatBatch {
   std::vector<GridCorner> corners;
 
   // Appends an example as a sequence of its own: positions restart, and no row sees another
-  // sequence. Rows whose next token is labelled get a logit. bidirectional: the tokens of an image
-  // see each other.
+  // sequence. Tokens of an image with rows and columns turn by those, as in galen run. Rows whose
+  // next token is labelled get a logit. bidirectional: the tokens of an image see each other.
   void Add(const EncodedChat& chat, bool bidirectional = false);
   // Without embeddings.
   Batch batch() const;

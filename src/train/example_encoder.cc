@@ -133,9 +133,9 @@ Result<EncodedChat> ExampleEncoder::Encode(const OrderedJson& messages,
   ASSIGN_OR_RETURN(EncodedPrompt prompt, builder.Take());
   for (const ImagePlace& place : prompt.places) {
     std::fill_n(encoded.labels.begin() + place.begin, place.count, kNotLabelled);
+    encoded.places.push_back({place, images[place.image][place.view].token_grid});
   }
   encoded.tokens = std::move(prompt.tokens);
-  encoded.places = std::move(prompt.places);
   return encoded;
 }
 

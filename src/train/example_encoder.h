@@ -15,12 +15,17 @@ namespace galen {
 // The label of a token that is not learned: PyTorch's ignore_index.
 inline constexpr int32_t kNotLabelled = -100;
 
+// The place of an image, and the rows and columns of its tokens as PreparedImage::token_grid.
+struct ImageTokens : ImagePlace {
+  ImageGrid token_grid = {};
+};
+
 struct EncodedChat {
   std::vector<int32_t> tokens;
   // What the model is to say at each place: the token itself where it belongs to an answer, else
   // kNotLabelled. Image tokens have none.
   std::vector<int32_t> labels;
-  std::vector<ImagePlace> places;  // of images, in the order of the tokens
+  std::vector<ImageTokens> places;  // of images, in the order of the tokens
 };
 
 // Immutable once made; any thread may encode.

@@ -1,5 +1,6 @@
 #include "train/fit_plan.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <utility>
@@ -122,14 +123,15 @@ class Fitter {
 
   bool SmallerImages(Lever* l) const {
     TrainOptions& o = l->options;
-    const int64_t tokens = o.image_tokens > 0 ? o.image_tokens : s_.image_tokens;
+    const int64_t tokens =
+        o.image_tokens > 0 ? std::min(o.image_tokens, s_.image_tokens) : s_.image_tokens;
     if (s_.image_tokens == 0 || o.image_fit != "page" || tokens / 4 < kLeastImageTokens) {
       return false;
     }
     o.image_tokens = tokens / 4;
     l->option = "image_tokens", l->from = std::to_string(tokens),
     l->to = std::to_string(tokens / 4);
-    l->cost = "images of half the side";
+    l->cost = "the largest images have half the side";
     return true;
   }
 

@@ -21,7 +21,7 @@ struct FitStep {
 
 struct FitSetup {
   int64_t bytes = 0;         // for the plan as a whole
-  int64_t image_tokens = 0;  // that the model makes of an image; 0: the run has no images
+  int64_t image_tokens = 0;  // of the largest image; 0: the run has no images
   // What a run needs. An error means that it cannot be run so; Cancelled ends the search.
   std::function<Result<TrainMemory>(const TrainOptions& options)> plan;
 };

@@ -64,15 +64,20 @@ class FrozenImages::Maker {
 };
 
 Status FrozenImages::Maker::Open() {
-  pass_patches_ = std::max(s_.files->vision.max_patches(), kLeastPassPatches);
+  pass_patches_ = kLeastPassPatches;
+  for (const View& view : views_) {
+    pass_patches_ = std::max(pass_patches_, view.shape->grid.patches());
+  }
   int64_t arena_bytes = 0;
   const auto admit = [&](const WeightPlan& plan, const ImageTower& tower) {
     arena_bytes = tower.ArenaBytes(*s_.kernels, s_.pool->size(), pass_patches_);
     const int64_t needed = plan.allocated() + arena_bytes;
     if (needed <= s_.available) return OkStatus();
-    return ResourceExhausted("the image tower needs " + FormatBytes(needed) +
-                             " while the images' vectors are made, " + FormatBytes(s_.available) +
-                             " are free");
+    return ResourceExhausted(
+        "the image tower needs " + FormatBytes(needed) + " while the images' vectors are made, " +
+        FormatBytes(s_.available) + " are free; " +
+        (tower.config().any_shape() ? "max_pixels makes" : "image_tokens makes") +
+        " images smaller");
   };
   ASSIGN_OR_RETURN(loaded_,
                    OpenTower(*s_.files, WeightUse::kInference, *s_.kernels, *s_.pool, admit));

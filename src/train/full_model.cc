@@ -28,7 +28,8 @@ void FullModel::ListParams(bool loaded) {
   std::vector<ParamSpec> all = specs_;
   all.insert(all.end(), tower_specs_.begin(), tower_specs_.end());
   for (const ParamSpec& spec : all) {
-    TrainParam p = ToTrainParam(spec, spec.name);
+    if (spec.name.empty()) continue;  // of GGUF files only
+    TrainParam p = ToTrainParam(spec, SliceName(spec, spec.name));
     if (loaded) SetAddresses(spec, &p);
     if (loaded && p.value == nullptr) continue;  // optional and absent
     params_.push_back(std::move(p));

@@ -36,7 +36,7 @@ class LanguageTask final : public TrainTask {
     return dry() ? 1 : data_->train().plan.batches_per_round();
   }
   int64_t image_tokens() const override {
-    return (dry() ? train_tower_ : data_->has_images()) ? files_.vision.tokens_per_image : 0;
+    return dry() ? made_.image_tokens() : data_->image_tokens();
   }
   const char* unit() const override { return "tok"; }
 
@@ -85,6 +85,7 @@ Status LanguageTask::Prepare() {
                            std::to_string(files_.config.max_position_embeddings));
   }
   train_tower_ = !o_.freeze_vision_tower;
+  RETURN_IF_ERROR(TrainImages::CheckOptions(files_, o_));
   return train_tower_ ? files_.vision_status : OkStatus();
 }
 

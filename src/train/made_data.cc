@@ -22,6 +22,19 @@ Image Noise(int64_t side) {
   return image;
 }
 
+// Of the largest square image, in pixels; where images have any shape, of the largest that leaves
+// an example of so many tokens room for half as many others.
+int64_t SideOf(const VisionConfig& vision, const ImageOptions& size, int64_t tokens) {
+  if (!vision.any_shape()) return vision.image_size;
+  const int64_t cell = vision.patch_size * vision.spatial_merge_size;
+  int64_t most = (size.max_pixels > 0 ? size.max_pixels : vision.max_pixels) / (cell * cell);
+  if (size.tokens > 0) most = std::min(most, size.tokens);
+  most = std::min(most, tokens * 2 / 3);
+  int64_t side = 1;
+  while ((side + 1) * (side + 1) <= most) ++side;
+  return side * cell;
+}
+
 }  // namespace
 
 Result<MadeData> MadeData::Create(const ModelFiles& files, const TrainOptions& options,
@@ -32,10 +45,9 @@ Result<MadeData> MadeData::Create(const ModelFiles& files, const TrainOptions& o
   data.vocab_size_ = files.config.vocab_size;
   if (!images) return data;
   RETURN_IF_ERROR(TrainImages::Create(files, options).status());
-  ImageOptions size;
-  size.tokens = options.image_tokens;
-  ASSIGN_OR_RETURN(PreparedViews views,
-                   files.image_processor->Prepare(Noise(files.vision.image_size), size));
+  const ImageOptions size = TrainImages::SizeOptions(options);
+  ASSIGN_OR_RETURN(PreparedViews views, files.image_processor->Prepare(
+                                            Noise(SideOf(files.vision, size, data.tokens_)), size));
   const int64_t tokens = views[0].tokens;
   if (tokens + 2 > data.tokens_) {
     return InvalidArgument("max_seq_length is " + std::to_string(data.tokens_) +
@@ -69,7 +81,7 @@ FlatBatch MadeData::Batch(int64_t step) const {
     }
     chat.labels = chat.tokens;
     for (const PreparedImage& view : view_) {
-      chat.places.push_back({1, view.tokens, 0, 0});
+      chat.places.push_back({{1, view.tokens, 0, 0}, view.token_grid});
       std::fill_n(chat.labels.begin() + 1, view.tokens, kNotLabelled);
       batch.views.push_back(view);
     }

@@ -16,9 +16,12 @@ class MadeData {
  public:
   MadeData() = default;
   // images: each example begins with one of the model's size, or of options.image_tokens, for a
-  // tower that is part of the step. InvalidArgument: max_seq_length has no room for it.
+  // tower that is part of the step; of any shape: a square of two thirds of the example at most.
+  // InvalidArgument: max_seq_length has no room for it.
   static Result<MadeData> Create(const ModelFiles& files, const TrainOptions& options, bool images);
 
+  // Tokens of an example's image; 0: there is none.
+  int64_t image_tokens() const { return view_.empty() ? 0 : view_[0].tokens; }
   // As RunData::AddLargest.
   void AddLargest(StepShape* shape) const;
   // The forward pass of step `step`: per_device_train_batch_size examples of max_seq_length tokens,

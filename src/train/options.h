@@ -37,7 +37,9 @@ struct TrainOptions {
   std::string on_long_sample = "skip";  // skip, truncate, error
   int64_t max_seq_length = 1024;
   bool packing = false;
-  int64_t image_tokens = 0;           // of each image; 0: the model's number
+  int64_t image_tokens = 0;  // of each image; 0: the model's number
+  int64_t min_pixels = 0;    // of images of any shape, once resized; 0: the model's limits
+  int64_t max_pixels = 0;
   std::string image_fit = "page";     // page, part, strip
   bool freeze_vision_tower = true;    // projector included
   int64_t train_last_layers = 0;      // of each tower that is trained; 0: all, and what is below

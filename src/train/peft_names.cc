@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/nearest_name.h"
+#include "models/vision/vision_names.h"
 
 namespace galen {
 namespace {
@@ -13,16 +14,31 @@ constexpr std::string_view kImageTextPrefix = "model.language_model.";
 
 std::string LastPart(const std::string& path) { return path.substr(path.rfind('.') + 1); }
 
+bool Means(const std::string& entry, const std::string& path) {
+  return path == entry || path.ends_with("." + entry);
+}
+
 }  // namespace
+
+std::string OlderModulePath(const std::string& path) {
+  constexpr std::string_view kTower = "model.vision_tower.";
+  if (path.starts_with(kImageTextPrefix)) {
+    return "language_model.model." + path.substr(kImageTextPrefix.size());
+  }
+  if (path.starts_with(kTower)) {
+    return "vision_tower.vision_model." + path.substr(kTower.size());
+  }
+  return path;
+}
 
 std::string PeftModulePath(const ModelFiles& files, const ParamSpec& spec) {
   std::string name = spec.name;
   if (name.ends_with(".weight")) name.resize(name.size() - std::string_view(".weight").size());
   if (name == "lm_head") return name;
-  if (name.starts_with("vision_tower.") || name.starts_with("multi_modal_projector.")) {
-    return "model." + name;
-  }
-  const bool sees = files.vision_status.ok();
+  // The text part of Qwen2.5-VL is not a model of its own in transformers, with or without a tower.
+  const bool qwen = !files.config.mrope_section.empty();
+  if (std::string image = TransformersVisionName(qwen, name); !image.empty()) return image;
+  const bool sees = files.vision_status.ok() || qwen;
   return (sees ? std::string(kImageTextPrefix) : "model.") + name;
 }
 
@@ -32,7 +48,10 @@ Result<std::vector<bool>> SelectModules(const std::vector<std::string>& paths,
   for (const std::string& entry : entries) {
     bool found = false;
     for (size_t i = 0; i < paths.size(); ++i) {
-      if (entry != "all-linear" && paths[i] != entry && !paths[i].ends_with("." + entry)) continue;
+      if (entry != "all-linear" && !Means(entry, paths[i]) &&
+          !Means(entry, OlderModulePath(paths[i]))) {
+        continue;
+      }
       chosen[i] = found = true;
     }
     if (found) continue;
@@ -44,7 +63,7 @@ Result<std::vector<bool>> SelectModules(const std::vector<std::string>& paths,
     return InvalidArgument("lora.target_modules: no module is called \"" + entry + "\"" +
                            (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?") +
                            " Known: all-linear, " + known +
-                           (entry.find("vision") == std::string::npos
+                           (entry.find("vis") == std::string::npos
                                 ? ""
                                 : "; freeze_vision_tower: false lets the image tower be adapted"));
   }
@@ -54,11 +73,10 @@ Result<std::vector<bool>> SelectModules(const std::vector<std::string>& paths,
 std::vector<std::string> TargetModuleNames(const std::vector<std::string>& chosen,
                                            const std::vector<std::string>& all) {
   std::set<std::string> endings;
-  bool sees = false;
-  for (const std::string& path : chosen) {
-    endings.insert(LastPart(path));
-    sees = sees || path.starts_with(kImageTextPrefix);
-  }
+  for (const std::string& path : chosen) endings.insert(LastPart(path));
+  const bool sees = std::any_of(all.begin(), all.end(), [](const std::string& path) {
+    return path.starts_with(kImageTextPrefix);
+  });
   const auto meant = std::count_if(all.begin(), all.end(), [&](const std::string& path) {
     return endings.count(LastPart(path)) != 0;
   });

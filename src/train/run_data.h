@@ -28,7 +28,8 @@ class RunData {
 
   // Has the options' batches changed: plans them anew.
   void PlanBatches();
-  bool has_images() const { return images_.has_value() && !images_->paths().empty(); }
+  // Tokens of the largest image; 0: there is none.
+  int64_t image_tokens() const { return images_.has_value() ? images_->most_tokens() : 0; }
 
   const DataPart& train() const { return *train_; }
   const DataPart* eval() const { return eval_.has_value() ? &*eval_ : nullptr; }

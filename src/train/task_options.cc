@@ -17,6 +17,7 @@ const std::map<std::string_view, Tasks>& OwnOptions() {
       {"chat_template", language},  {"on_long_sample", language},
       {"max_seq_length", language}, {"packing", language},
       {"image_tokens", language},   {"image_fit", language},
+      {"min_pixels", language},     {"max_pixels", language},
       {"weights", language},        {"head_weights", language},
       {"init", language},           {"train_last_layers", image_text},
       {"preprocessing", head},      {"labels", head},

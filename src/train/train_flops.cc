@@ -33,13 +33,24 @@ double TextFlops(const ModelConfig& c, const FlatBatch& batch, double passes) {
 double TowerFlops(const VisionConfig& c, const FlatBatch& batch, double passes) {
   const double hidden = Number(c.hidden_size), layers = Number(c.num_hidden_layers);
   double flops = 0;
+  const double matrices = c.any_shape() ? 3 : 2;  // of a block's MLP: gated, or not
+  // Of a token that is made of several patches: two products with their values side by side.
+  const double merged = hidden * Number(c.spatial_merge_size * c.spatial_merge_size);
+  const double projector = c.any_shape() ? merged * (merged + Number(c.projection_dim))
+                                         : hidden * Number(c.projection_dim);
+  const double windowed = static_cast<double>(std::count_if(
+      c.layer_is_windowed.begin(), c.layer_is_windowed.end(), [](uint8_t is) { return is != 0; }));
+  const double window = c.window_size == 0 ? 0
+                                           : Number(c.window_size / c.patch_size) *
+                                                 Number(c.window_size / c.patch_size);
   for (const PreparedImage& view : batch.views) {
     const double patches = Number(view.grid.patches());
     flops += patches * hidden *
-             ((passes - 2) * Number(c.patch_values()) +  // pixels need no gradient
-              passes * layers * (4 * hidden + 2 * Number(c.intermediate_size)));
-    flops += passes * Number(view.tokens) * hidden * Number(c.projection_dim);
-    flops += 12 * layers * patches * patches * hidden;
+             ((passes - 2) * Number(c.patch_values() * c.temporal_patch_size) +  // no gradient
+              passes * layers * (4 * hidden + matrices * Number(c.intermediate_size)));
+    flops += passes * Number(view.tokens) * projector;
+    const double seen = (layers - windowed) * patches + windowed * std::min(window, patches);
+    flops += 12 * seen * patches * hidden;
   }
   return flops;
 }

@@ -200,7 +200,7 @@ TEST_F(TrainImagesTest, PlanHoldsAStepWithTheTower) {
       FlatBatch batch;
       for (int64_t i = 0; i < 12; ++i) chat.tokens.push_back(static_cast<int32_t>(20 + i));
       chat.labels = chat.tokens;
-      chat.places = {{3, 4, 0, 0}};
+      chat.places.push_back({{3, 4, 0, 0}, {}});
       for (int64_t i = 0; i < count; ++i) {
         batch.Add(chat, true);
         batch.views.push_back((*views)[0]);

@@ -92,15 +92,17 @@ int64_t EncoderTrainArenaBytes(const EncoderTrainShape& s, const KernelTable& ke
 int64_t TowerTrainArenaBytes(const VisionConfig& c, const KernelTable& kernels, int threads,
                              const StepShape& shape) {
   EncoderTrainShape s;
+  const int64_t cell = c.spatial_merge_size * c.spatial_merge_size;
   s.rows = shape.patches;
-  s.segments = shape.views;
   s.longest = std::min(shape.patches, c.max_patches());
-  s.in = c.patch_values();
+  // Windows are of one cell at least. A patch that is repeated for each frame is kept both ways.
+  s.segments = shape.views + (c.window_size > 0 ? shape.patches / cell : 0);
+  s.in = c.patch_values() * (c.temporal_patch_size > 1 ? 1 + c.temporal_patch_size : 1);
   s.hidden = c.hidden_size;
   s.inner = c.intermediate_size;
   s.layers = c.num_hidden_layers;
   s.heads = c.num_attention_heads;
-  s.out = c.projection_dim;
+  s.out = std::max(c.projection_dim, cell > 1 ? cell * c.hidden_size : 0);
   s.adapter_floats = shape.tower_adapter_floats;
   s.recompute = shape.recompute;
   return EncoderTrainArenaBytes(s, kernels, threads);

@@ -7,6 +7,10 @@
 
 namespace galen {
 
+std::string SliceName(const ParamSpec& spec, const std::string& name) {
+  return spec.hf_slices > 1 ? name + "." + std::to_string(spec.hf_slice) : name;
+}
+
 TrainParam ToTrainParam(const ParamSpec& spec, std::string name) {
   TrainParam p;
   p.name = std::move(name);

@@ -16,6 +16,8 @@ namespace galen {
 // A weight as a trained parameter: matrices and tables decay, vectors and single numbers do not.
 // Without addresses; the slot is not looked at.
 TrainParam ToTrainParam(const ParamSpec& spec, std::string name);
+// `name`, and where files keep several weights in one tensor of that name ".N", its place there.
+std::string SliceName(const ParamSpec& spec, const std::string& name);
 // Those of the loaded slot; null: it is empty.
 void SetAddresses(const ParamSpec& spec, TrainParam* param);
 

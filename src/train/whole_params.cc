@@ -8,6 +8,7 @@
 #include "models/param_sources.h"
 #include "train/file_values.h"
 #include "train/peft_names.h"
+#include "train/trained_tensors.h"
 
 namespace galen {
 namespace {
@@ -29,20 +30,25 @@ std::string FirstPrefix(const std::string& path, const Accept& accept) {
 // The shape that Hugging Face's files have; in_file: that of the base's tensor.
 std::vector<int64_t> ShapeInFiles(const ParamSpec& spec, const std::vector<int64_t>& in_file) {
   if (spec.flat) return in_file;
-  if (spec.is_vector()) return {spec.rows};
+  if (spec.is_vector()) return {spec.rows * spec.hf_slices};
   if (spec.transposed) return {spec.cols, spec.rows};
-  return {spec.rows, spec.cols};
+  return {spec.rows * spec.hf_slices, spec.cols};
 }
 
 }  // namespace
 
 Status WholeParams::List(const ModelFiles& files, ImageTower* tower) {
   all_.clear();
+  unnamed_.clear();
   const auto list = [&](const Checkpoint& checkpoint, const std::vector<ParamSpec>& specs,
                         bool in_tower) -> Status {
     ASSIGN_OR_RETURN(const ParamSources sources,
                      FindParams(checkpoint, specs, in_tower ? VisionScope() : TextScope()));
     for (const ParamSource& source : sources.params) {
+      if (source.spec->name.empty()) {
+        unnamed_ = source.tensor.name;
+        continue;
+      }
       Candidate& c = all_.emplace_back();
       c.spec = *source.spec;
       c.tensor = source.tensor;
@@ -75,8 +81,10 @@ Status WholeParams::List(const ModelFiles& files, ImageTower* tower) {
 std::string WholeParams::ModuleOf(const Candidate& candidate,
                                   const std::vector<std::string>& entries) const {
   return FirstPrefix(candidate.module, [&](const std::string& module) {
-    return std::any_of(entries.begin(), entries.end(),
-                       [&](const std::string& entry) { return module.ends_with(entry); });
+    const std::string older = OlderModulePath(module);
+    return std::any_of(entries.begin(), entries.end(), [&](const std::string& entry) {
+      return module.ends_with(entry) || older.ends_with(entry);
+    });
   });
 }
 
@@ -90,8 +98,9 @@ Status WholeParams::CheckEntries(const std::vector<std::string>& entries) const 
     std::set<std::string> endings;
     for (const Candidate& c : all_) endings.insert(c.module.substr(c.module.rfind('.') + 1));
     const std::string nearest = NearestName(entry.substr(entry.rfind('.') + 1), endings);
-    const bool image =
-        entry.find("vision") != std::string::npos || entry.find("projector") != std::string::npos;
+    const bool image = entry.find("vis") != std::string::npos ||
+                       entry.find("projector") != std::string::npos ||
+                       entry.find("merger") != std::string::npos;
     return InvalidArgument(
         "lora.modules_to_save: no module's path ends with \"" + entry + "\"" +
         (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?") +
@@ -102,15 +111,10 @@ Status WholeParams::CheckEntries(const std::vector<std::string>& entries) const 
 
 Status WholeParams::Choose(const Candidate& candidate, const std::string& name) {
   const ParamSpec& spec = candidate.spec;
-  if (spec.hf_slices > 1) {
-    return Unsupported(candidate.name +
-                       " lies in one tensor with others in Hugging Face's model; "
-                       "galen does not train such a weight whole");
-  }
   Candidate& c = chosen_.emplace_back(candidate);
   c.name = name;
   TrainParam p;
-  p.name = name;
+  p.name = SliceName(spec, name);
   p.shape = spec.is_vector() ? std::vector<int64_t>{spec.rows}
                              : std::vector<int64_t>{spec.rows, spec.cols};
   p.decay = !spec.is_vector() || spec.flat;
@@ -141,6 +145,12 @@ Status WholeParams::ChooseModules(const LoraOptions& options, const ModelFiles& 
     const Candidate& c = all_[i];
     if (tie_ && c.table && meant[i].empty()) meant[i] = c.module;
     if (meant[i].empty() || (tie_ && c.tied_head)) continue;
+    // A module that holds the whole tower holds these, too.
+    if (c.tower && !unnamed_.empty() && std::count(meant[i].begin(), meant[i].end(), '.') < 2) {
+      return Unsupported("lora.modules_to_save: " + meant[i] + " holds " + unnamed_ +
+                         ", which Hugging Face's model keeps in another form; name modules inside "
+                         "of it, or train from a Hugging Face directory");
+    }
     if (std::find(modules_.begin(), modules_.end(), meant[i]) == modules_.end()) {
       modules_.push_back(meant[i]);
     }
@@ -253,16 +263,31 @@ Status WholeParams::Attach(const KernelTable& kernels, ThreadPool& pool) {
   return OkStatus();
 }
 
+// The weights that one tensor holds one behind another, c being the first of them.
+std::vector<float> WholeParams::Joined(const Candidate& first) const {
+  std::vector<float> values;
+  for (const Candidate& c : chosen_) {
+    if (c.name != first.name) continue;
+    const std::vector<float> part = ValuesInFiles(c.spec);
+    values.insert(values.end(), part.begin(), part.end());
+  }
+  return values;
+}
+
 void WholeParams::AppendTensors(const std::string& prefix, std::vector<TensorToWrite>* tensors,
                                 std::vector<std::vector<float>>* values) const {
   for (size_t i = 0; i < chosen_.size(); ++i) {
     const Candidate& c = chosen_[i];
     const float* data = params_[i].value;
-    if (c.spec.hf_offset != 0.0f || c.spec.transposed) {
+    if (c.spec.hf_slice > 0) continue;  // written with the first
+    if (c.spec.hf_slices > 1) {
+      data = values->emplace_back(Joined(c)).data();
+    } else if (c.spec.hf_offset != 0.0f || c.spec.transposed) {
       data = values->emplace_back(ValuesInFiles(c.spec)).data();
     }
     tensors->push_back({prefix + c.name, DType::kF32, c.shape_in_file,
-                        reinterpret_cast<const uint8_t*>(data), 4 * params_[i].size()});
+                        reinterpret_cast<const uint8_t*>(data),
+                        4 * params_[i].size() * c.spec.hf_slices});
     if (!tie_ || !c.table) continue;
     TensorToWrite head = tensors->back();
     head.name = prefix + "lm_head.weight";

@@ -20,7 +20,7 @@ class WholeParams {
  public:
   // The weights inside of the modules that options.modules_to_save means: as in PEFT, those whose
   // path ends with an entry. tower: null where it is frozen. InvalidArgument: an entry means none.
-  // Unsupported: a weight that files keep in one tensor with others.
+  // Unsupported: the whole tower of a GGUF file that keeps some of it in another form.
   Status ChooseModules(const LoraOptions& options, const ModelFiles& files, CausalLM& model,
                        ImageTower* tower);
   // Whether a module lies in one of those.
@@ -66,10 +66,12 @@ class WholeParams {
   Status CheckEntries(const std::vector<std::string>& entries) const;
   Status Choose(const Candidate& candidate, const std::string& name);
   std::vector<ParamSource> Sources(bool tower, std::vector<ParamSpec>* specs) const;
+  std::vector<float> Joined(const Candidate& first) const;
 
   CausalLM* model_ = nullptr;
   std::shared_ptr<const Checkpoint> checkpoint_, tower_checkpoint_;
-  bool tie_ = false;  // the table's copy is the head too
+  bool tie_ = false;     // the table's copy is the head too
+  std::string unnamed_;  // a tensor of the tower that Hugging Face's model has no name for
   std::vector<Candidate> all_, chosen_;
   std::vector<std::string> modules_;
   std::vector<TrainParam> params_;

@@ -14,7 +14,9 @@
 #include "models/qwen2_5_vl/vision.h"
 #include "nn/layers.h"
 #include "nn/rotary.h"
+#include "ops/block.h"
 #include "ops/ops.h"
+#include "ops/tape.h"
 
 namespace galen {
 namespace {
@@ -40,9 +42,20 @@ class Qwen2_5VLTower final : public ImageTower {
     GatedMlpLayer mlp;
   };
 
+  // What a block needs beside x, for the tape.
+  struct BlockCall {
+    const Block* block;
+    EncoderAttentionShape shape;
+    const int32_t* bounds;  // of what the patches see: windows, or whole images
+    size_t num_bounds;
+    Tensor cos_sin;
+    float eps;
+  };
+  static Tensor Attend(ExecContext& ctx, const BlockCall& call, const Tensor& x);
+  static Tensor RunOne(ExecContext& ctx, const BlockCall& call, const Tensor& x);
+  static bool IsFrozen(const Block& block);
+
   Tensor EmbedPatches(ExecContext& ctx, const Tensor& patches) const;
-  Tensor Attend(ExecContext& ctx, const Block& block, std::span<const int32_t> bounds,
-                const Tensor& cos_sin, const Tensor& x) const;
   int64_t merged_size() const { return config_.hidden_size * cell_patches_; }
 
   const int64_t cell_patches_;   // that become one token
@@ -122,16 +135,35 @@ Tensor Qwen2_5VLTower::EmbedPatches(ExecContext& ctx, const Tensor& patches) con
   return Add(ctx, Linear(ctx, patches, patch_frames_[0]), Linear(ctx, patches, patch_frames_[1]));
 }
 
-Tensor Qwen2_5VLTower::Attend(ExecContext& ctx, const Block& block, std::span<const int32_t> bounds,
-                              const Tensor& cos_sin, const Tensor& x) const {
-  const EncoderAttentionShape shape{config_.num_attention_heads, config_.head_dim(),
-                                    1.0f / std::sqrt(static_cast<float>(config_.head_dim()))};
+Tensor Qwen2_5VLTower::Attend(ExecContext& ctx, const BlockCall& call, const Tensor& x) {
+  const Block& block = *call.block;
+  const EncoderAttentionShape& shape = call.shape;
   std::array<Tensor, 3> qkv;
   ProjectTogether(ctx, {&block.q, &block.k, &block.v}, x, qkv);
   for (Tensor& t : qkv) t = t.Reshape({x.rows(), shape.num_heads, shape.head_dim});
-  const Tensor q = Rope(ctx, qkv[0], cos_sin);
-  const Tensor k = Rope(ctx, qkv[1], cos_sin);
+  const Tensor q = Rope(ctx, qkv[0], call.cos_sin);
+  const Tensor k = Rope(ctx, qkv[1], call.cos_sin);
+  const std::span<const int32_t> bounds{call.bounds, call.num_bounds};
   return Project(ctx, block.proj, EncoderAttention(ctx, shape, bounds, q, k, qkv[2]));
+}
+
+Tensor Qwen2_5VLTower::RunOne(ExecContext& ctx, const BlockCall& call, const Tensor& x) {
+  const Block& block = *call.block;
+  LayerScope scope(ctx);
+  const Tensor h = Add(ctx, x, Attend(ctx, call, RmsNorm(ctx, x, block.norm1, call.eps)));
+  const Tensor mlp =
+      GatedMlp(ctx, block.mlp, GateKind::kSilu, RmsNorm(ctx, h, block.norm2, call.eps));
+  return scope.Keep(Add(ctx, h, mlp), x);
+}
+
+// Nothing of it is trained.
+bool Qwen2_5VLTower::IsFrozen(const Block& b) {
+  const std::initializer_list<const LinearLayer*> products = {
+      &b.q, &b.k, &b.v, &b.proj, &b.mlp.gate_proj, &b.mlp.up_proj, &b.mlp.down_proj};
+  return !HasAdapters(products) && b.norm1.grad == nullptr && b.norm2.grad == nullptr &&
+         std::all_of(products.begin(), products.end(), [](const LinearLayer* l) {
+           return l->weight.grad == nullptr && l->bias.grad == nullptr;
+         });
 }
 
 Tensor Qwen2_5VLTower::Forward(ExecContext& ctx, const ImageBatch& batch) const {
@@ -149,17 +181,28 @@ Tensor Qwen2_5VLTower::Forward(ExecContext& ctx, const ImageBatch& batch) const 
 
   Tensor x = GatherRows(ctx, EmbedPatches(ctx, batch.patches), rows);
   Observe(ctx, "vision.patch_embed", x);
-  const Tensor cos_sin = RotaryTable(ctx, inv_freq_, sections);
+  BlockCall call;
+  call.shape = {config_.num_attention_heads, config_.head_dim(),
+                1.0f / std::sqrt(static_cast<float>(config_.head_dim()))};
+  call.cos_sin = RotaryTable(ctx, inv_freq_, sections);
+  call.eps = config_.layer_norm_eps;
+  // A tape needs them after this call.
+  const auto keep = [&ctx](std::span<const int32_t> bounds) {
+    return ctx.tape == nullptr ? bounds.data() : SaveValues(ctx.arena, bounds);
+  };
+  const int32_t* windows = keep(order.window_bounds);
+  const int32_t* images = keep(order.image_bounds);
+  ExecContext untaped = ctx;
+  untaped.tape = nullptr;
+  untaped.recompute = false;
   for (int64_t i = 0; i < config_.num_hidden_layers; ++i) {
-    const Block& block = blocks_[i];
-    const std::span<const int32_t> bounds =
-        config_.layer_is_windowed[i] ? order.window_bounds : order.image_bounds;
-    LayerScope scope(ctx);
-    const float eps = config_.layer_norm_eps;
-    const Tensor h =
-        Add(ctx, x, Attend(ctx, block, bounds, cos_sin, RmsNorm(ctx, x, block.norm1, eps)));
-    const Tensor mlp = GatedMlp(ctx, block.mlp, GateKind::kSilu, RmsNorm(ctx, h, block.norm2, eps));
-    x = scope.Keep(Add(ctx, h, mlp), x);
+    const bool windowed = config_.layer_is_windowed[i] != 0;
+    call.block = &blocks_[i];
+    call.bounds = windowed ? windows : images;
+    call.num_bounds = windowed ? order.window_bounds.size() : order.image_bounds.size();
+    // Blocks below the first trained one keep nothing.
+    const bool frozen = ctx.tape != nullptr && !ctx.tape->Needs(x) && IsFrozen(blocks_[i]);
+    x = RunBlock<RunOne>(frozen ? untaped : ctx, call, x);
     Observe(ctx, "vision.blocks", i, x);
   }
   const Tensor cells = RmsNorm(ctx, x, ln_q_, config_.layer_norm_eps)

@@ -56,6 +56,17 @@ std::string GgufName(std::string_view name) {
 
 }  // namespace
 
+std::string TransformersVisionName(bool visual, std::string_view canonical) {
+  std::string_view name = canonical;
+  if (visual && Strip(&name, "vision_tower.")) {
+    const bool block = Strip(&name, "encoder.layers.");
+    return (block ? "model.visual.blocks." : "model.visual.") + std::string(name);
+  }
+  const bool image =
+      name.starts_with("vision_tower.") || name.starts_with("multi_modal_projector.");
+  return image ? "model." + std::string(name) : "";
+}
+
 std::string CanonicalVisionName(CheckpointKind kind, std::string_view name) {
   return kind == CheckpointKind::kGguf ? GgufName(name) : HfName(name);
 }

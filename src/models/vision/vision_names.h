@@ -16,4 +16,9 @@ namespace galen {
 // "mm.mm_soft_emb_norm.weight") become llama.cpp's. Empty: the tensor belongs to no image part.
 std::string CanonicalVisionName(CheckpointKind kind, std::string_view name);
 
+// The attribute path in transformers' model of what has that name: "model.vision_tower.encoder...",
+// "model.visual.blocks..." (visual: of Qwen2.5-VL), "model.multi_modal_projector...". "": it is no
+// name of the image part.
+std::string TransformersVisionName(bool visual, std::string_view canonical);
+
 }  // namespace galen

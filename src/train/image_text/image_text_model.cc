@@ -32,10 +32,9 @@ Status ImageTextModel::Choose(const ImageTextPlan& plan) {
                        FindParams(*plan.files.checkpoint, group.specs, group.scope));
       for (ParamSource& source : found.params) {
         const std::string& own = source.spec->name;
-        const std::string slice =
-            source.spec->hf_slices > 1 ? "." + std::to_string(source.spec->hf_slice) : "";
+        std::string name = SliceName(*source.spec, tower + own);
         const bool trained = plan.Trains(tower, own);
-        parts_.push_back({std::move(source), tower + own + slice, trained});
+        parts_.push_back({std::move(source), std::move(name), trained});
       }
     }
   }

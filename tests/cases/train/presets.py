@@ -1,7 +1,9 @@
 """The recipes of configs/training on a tiny image-text model, and `--fit` with what a run really takes."""
 
 import json
+import random
 import shutil
+import struct
 import subprocess
 
 from common import GALEN, ROOT, SLOW, TEMPLATE, TINY, Bench, check
@@ -32,6 +34,48 @@ def make_base(folder):
     return folder / "chance/base/init"
 
 
+def make_qwen(folder):
+    """A Qwen2.5-VL of chance with rows of whole blocks, its tensors named as in the published files; returns its folder."""
+    tiny, base = TINY / "qwen2_5_vl", folder / "qwen"
+    base.mkdir(parents=True)
+    for path in tiny.iterdir():
+        if path.suffix in (".json", ".jinja", ".model"):
+            shutil.copy(path, base)
+    config = json.loads((tiny / "config.json").read_text())
+    config["text_config"] |= dict(hidden_size=64, intermediate_size=128, num_hidden_layers=2)
+    config["vision_config"] |= dict(depth=2, hidden_size=64, intermediate_size=64, out_hidden_size=64)
+    config["text_config"]["rope_parameters"]["mrope_section"] = [2, 3, 3]
+    (base / "config.json").write_text(json.dumps(config))
+    shapes = {"model.embed_tokens.weight": [96, 64], "model.norm.weight": [64], "lm_head.weight": [96, 64],
+              "visual.patch_embed.proj.weight": [64, 3, 2, 4, 4], "visual.merger.ln_q.weight": [64],
+              "visual.merger.mlp.0.weight": [256, 256], "visual.merger.mlp.0.bias": [256], "visual.merger.mlp.2.weight": [64, 256],
+              "visual.merger.mlp.2.bias": [64]}
+    mlp = dict(gate_proj=(0, 1), up_proj=(0, 1), down_proj=(1, 0))
+    for i in range(2):
+        layer, block = f"model.layers.{i}.", f"visual.blocks.{i}."
+        shapes |= {layer + name + ".weight": [64] for name in ("input_layernorm", "post_attention_layernorm")}
+        shapes |= {block + name + ".weight": [64] for name in ("norm1", "norm2")}
+        for name, rows in (("q", 64), ("k", 32), ("v", 32)):
+            shapes |= {f"{layer}self_attn.{name}_proj.weight": [rows, 64], f"{layer}self_attn.{name}_proj.bias": [rows]}
+        shapes |= {layer + "self_attn.o_proj.weight": [64, 64], block + "attn.qkv.weight": [192, 64], block + "attn.qkv.bias": [192],
+                   block + "attn.proj.weight": [64, 64], block + "attn.proj.bias": [64]}
+        for name, (out, inner) in mlp.items():
+            sides, own = (64, 128), (64, 64)
+            shapes[f"{layer}mlp.{name}.weight"] = [sides[inner], sides[out]]
+            shapes |= {f"{block}mlp.{name}.weight": [own[inner], own[out]], f"{block}mlp.{name}.bias": [own[inner]]}
+    rng, header, data = random.Random(8), {}, bytearray()
+    for name, shape in shapes.items():
+        begin, n = len(data), 1
+        for side in shape:
+            n *= side
+        for _ in range(n):  # bf16: the upper half of fp32
+            data += struct.pack("<f", rng.gauss(1 if "norm" in name or "ln_q" in name else 0, 0.1))[2:]
+        header[name] = dict(dtype="BF16", shape=shape, data_offsets=[begin, len(data)])
+    text = json.dumps(header).encode()
+    (base / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + bytes(data))
+    return base
+
+
 def events_of(result):
     return [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -40,9 +84,10 @@ def memory_of(events):
     return next(e["memory"] for e in events if "memory" in e)
 
 
-def recipes(folder, base):
+def recipes(folder, gemma, qwen):
     for name in RECIPES:
         path = ROOT / f"configs/training/{name}.yaml"
+        base = qwen if "Qwen2.5-VL" in path.read_text() else gemma
         sets = [f"model={base}", f"output_dir={folder}/{name}", "max_seq_length=300", "per_device_train_batch_size=1", "threads=1"]
         command = [GALEN, "train", str(path), "--dry-run", "1", "--json"] + [x for s in sets for x in ("--set", s)]
         run = subprocess.run(command, capture_output=True, text=True)
@@ -53,6 +98,11 @@ def recipes(folder, base):
         if run.returncode != 0:
             continue
         memory = memory_of(events)
+        if name == "documents-nf4":
+            # With the tower in the step, the names reach its MLPs: (64 + 64) x r for each of 3 matrices in 2 blocks.
+            seen = subprocess.run(command + ["--set", "freeze_vision_tower=false"], capture_output=True, text=True)
+            more = memory_of(events_of(seen))["parameters"] - memory["parameters"] if seen.returncode == 0 else seen.stderr
+            check(more == 2 * 3 * 128 * 64 * 4, f"{name}: a step with images, adapters in the tower's MLPs", more)
         if name == "medgemma-google":
             # Both matrices, 104 x 64.
             check(memory["parameters"] > 2 * 104 * 64 * 4 and steps[0]["tokens"] == 300, f"{name}: head and table are trained", memory)
@@ -104,5 +154,5 @@ def fit(folder, base):
 
 def run(folder):
     base = make_base(folder)
-    recipes(folder, base)
+    recipes(folder, base, make_qwen(folder))
     fit(folder, base)

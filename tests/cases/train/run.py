@@ -17,6 +17,7 @@ import time
 import image_text
 import images
 import presets
+import qwen_images
 from common import GALEN, ROOT, SLOW, Bench, check, examples, failures, nan_base, same_bits
 
 
@@ -115,6 +116,7 @@ def main():
         nan_base(b, "layers.1.mlp.down_proj.weight")
         bad_input(b)
         images.run(b.folder / "images")
+        qwen_images.run(b.folder / "qwen")
         image_text.run(b.folder / "image_text")
         presets.run(b.folder / "presets")
     print(f"{len(failures)} failed: {'; '.join(failures)}" if failures else "all passed")

@@ -20,6 +20,7 @@ import transformers
 from safetensors.torch import load_file
 
 import image_text
+import qwen_vision
 import vision
 import whole
 from common import STEPS, TINY, check, compare_steps, decayed, failures, galen, relative, train_torch
@@ -169,6 +170,7 @@ def main():
             if family in ("llama", "gemma3"):
                 adapters(folder, base, family)
         vision.run(folder)
+        qwen_vision.run(folder / "qwen")
         image_text.run(folder / "image_text")
         whole.run(folder, bases, open_torch, logits_of, folder / "base-vision")
     print(f"{len(failures)} failed" if failures else "all passed")

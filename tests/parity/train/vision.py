@@ -45,37 +45,47 @@ def write_data(folder):
 
 
 class Reference:
+    """transformers' Gemma 3, and how galen's names and files differ from its own."""
+    model_class = transformers.Gemma3ForConditionalGeneration
+    soft = SOFT
+
     def __init__(self, base):
-        self.model = transformers.Gemma3ForConditionalGeneration.from_pretrained(base, dtype=torch.float32,
-                                                                                 attn_implementation="eager")
+        self.model = self.open(base)
         self.processor = Gemma3ImageProcessorPil.from_pretrained(base)
 
-    def pixels(self, example):
-        paths = [image["path"] for image in example.get("images") or []]
-        if not paths:
-            return {}
-        return {"pixel_values": self.processor([Image.open(p) for p in paths], return_tensors="pt")["pixel_values"]}
+    @classmethod
+    def open(cls, base, **more):
+        return cls.model_class.from_pretrained(base, dtype=torch.float32, attn_implementation="eager", **more)
+
+    def images(self, example):
+        return [Image.open(image["path"]) for image in example.get("images") or []]
+
+    def inputs(self, example):
+        ids = torch.tensor([example["tokens"]])
+        inputs = dict(input_ids=ids, token_type_ids=(ids == SOFT).long())
+        images = self.images(example)
+        if images:
+            inputs["pixel_values"] = self.processor(images, return_tensors="pt")["pixel_values"]
+        return inputs
 
     def logits(self, model):
-        def of(example):
-            ids = torch.tensor([example["tokens"]])
-            return model(input_ids=ids, token_type_ids=(ids == SOFT).long(), **self.pixels(example)).logits[0]
-        return of
+        return lambda example: model(**self.inputs(example)).logits[0]
 
+    @staticmethod
+    def idle(names):
+        """A bias of keys adds the same to all scores of a query: its gradient is 0 but for rounding, and so is what it does."""
+        return [n for n in names if n.endswith("k_proj.bias")]
 
-def short_name(name):
-    """galen's name of a parameter."""
-    return name.removeprefix("model.").removeprefix("language_model.")
+    @staticmethod
+    def gradient(state, name):
+        """What the second checkpoint holds of a parameter's first gradients, in transformers' layout."""
+        value = state["exp_avg." + name.removeprefix("model.").removeprefix("language_model.")]
+        return value.T if name.endswith("mm_input_projection_weight") else value  # which is kept transposed
 
-
-def as_slot(name, tensor):
-    """The projector is kept transposed."""
-    return tensor.T if name.endswith("mm_input_projection_weight") else tensor
-
-
-def file_name(name):
-    name = name.removeprefix("model.")
-    return name.replace("language_model.", "language_model.model.") if name.startswith("language_model.") else name
+    @staticmethod
+    def file_name(name):
+        name = name.removeprefix("model.")
+        return name.replace("language_model.", "language_model.model.") if name.startswith("language_model.") else name
 
 
 def options_of(folder, name, base, **more):
@@ -90,13 +100,12 @@ def check_shown(shown):
           "images: four tokens each, none of them learned", soft)
 
 
-def full(folder, base):
-    name = "vision-full"
-    options = options_of(folder, name, base, learning_rate=1e-3, weight_decay=0.1, packing=True, freeze_vision_tower=False)
+def full(folder, base, name="vision-full", kind=Reference, look=check_shown, **more):
+    options = options_of(folder, name, base, learning_rate=1e-3, weight_decay=0.1, packing=True, freeze_vision_tower=False) | more
     shown = galen(folder, name, options, "--show", "1000")
-    check_shown(shown)
+    look(shown)
     log = [e for e in galen(folder, name, options) if "grad_norm" in e]
-    reference = Reference(base)
+    reference = kind(base)
     model = reference.model.train()
     named = dict(model.named_parameters())
     start = {n: p.detach().clone() for n, p in named.items()}
@@ -104,60 +113,63 @@ def full(folder, base):
     losses, norms, first = train_torch(reference.logits(model), groups, shown, options)
     compare_steps(name, log, losses, norms)
     state = load_file(folder / name / "checkpoint-2/state.safetensors")
-    # A bias of keys adds the same to all scores of a query: its gradient is 0 but for rounding, and so is what it does.
-    idle = [n for n in named if n.endswith("k_proj.bias")]
-    largest = max(first[id(p)].abs().max().item() for p in named.values())
-    worst = max(state["exp_avg." + short_name(n)].abs().max().item() / 0.19 / largest for n in idle)
-    check(len(idle) == 2 and worst < 1e-6, f"{name}: biases of keys have no gradient, {worst:.1e} of the largest")
+    idle = reference.idle(named)
+    if idle:
+        largest = max(first[id(p)].abs().max().item() for p in named.values())
+        worst = max(reference.gradient(state, n).abs().max().item() / 0.19 / largest for n in idle)
+        check(len(idle) == 2 and worst < 1e-6, f"{name}: biases of keys have no gradient, {worst:.1e} of the largest")
     named = {n: p for n, p in named.items() if n not in idle}
-    off = {n: relative(state["exp_avg." + short_name(n)].flatten() / 0.19, as_slot(n, first[id(p)]).flatten())
-           for n, p in named.items()}
+    off = {n: relative(reference.gradient(state, n).flatten() / 0.19, first[id(p)].flatten()) for n, p in named.items()}
     worst = max(off, key=off.get)
     check(off[worst] < 3e-5, f"{name}: gradients of every parameter, off by {off[worst]:.1e} ({worst})")
     result = load_file(folder / name / "model/model.safetensors")
-    worst = max(((result[file_name(n)].double() - p.double()).norm() / (p - start[n]).double().norm()).item()
+    worst = max(((result[reference.file_name(n)].double() - p.double()).norm() / (p - start[n]).double().norm()).item()
                 for n, p in named.items())
     check(worst < 3e-3, f"{name}: weights after ten steps, off by {worst:.1e} of what they moved")
-    opened, info = transformers.Gemma3ForConditionalGeneration.from_pretrained(
-        folder / name / "model", dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
+    opened, info = reference.open(folder / name / "model", output_loading_info=True)
     with torch.no_grad():
         worst = relative(reference.logits(opened.eval())(shown[2]), reference.logits(model.eval())(shown[2]))
     check(not info["missing_keys"] and not info["unexpected_keys"] and worst < 1e-4,
           f"{name}: the result opens in transformers, logits off by {worst:.1e}", info)
 
 
-def adapters(folder, base, name, targets, **more):
+def adapters(folder, base, name, targets, kind=Reference, lora={}, **more):
+    """targets: what PEFT is told; lora: options of both. Returns the examples and PEFT's model after its steps."""
     import peft
-    options = options_of(folder, name, base, learning_rate=5e-3, lora=dict(r=4, lora_alpha=6, target_modules="all-linear"), **more)
+    options = options_of(folder, name, base, learning_rate=5e-3, lora=dict(r=4, lora_alpha=6, target_modules="all-linear") | lora, **more)
     shown = galen(folder, name, options, "--show", "1000")
     log = [e for e in galen(folder, name, options) if "grad_norm" in e]
-    reference = Reference(base)
-    config = peft.LoraConfig(r=4, lora_alpha=6, target_modules=targets, task_type="CAUSAL_LM")
+    reference = kind(base)
+    lora = {key: value for key, value in lora.items() if key != "target_modules"}
+    config = peft.LoraConfig(**(dict(r=4, lora_alpha=6, target_modules=targets, task_type="CAUSAL_LM") | lora))
     model = peft.get_peft_model(reference.model, config).train()
     trained = {n.removeprefix("base_model.model.").replace(".default", ""): p for n, p in model.named_parameters()
                if p.requires_grad}
+    trained = {n.removesuffix(".weight") if "magnitude" in n else n: p for n, p in trained.items()}
     start = {n.removeprefix("param."): t for n, t in load_file(folder / name / "checkpoint-1/state.safetensors").items()
              if n.startswith("param.")}
     check(sorted(start) == sorted(trained), f"{name}: the same parameters", sorted(set(start) ^ set(trained))[:4])
     if sorted(start) != sorted(trained):
-        return
+        return shown, None
     for n, p in trained.items():
-        p.data.copy_(start[n])
+        p.data.copy_(start[n].view_as(p))
     losses, norms, first = train_torch(reference.logits(model), [{"params": list(trained.values()), "weight_decay": 0.0}], shown,
                                        options)
     compare_steps(name, log, losses, norms)
     state = load_file(folder / name / "checkpoint-2/state.safetensors")
-    worst = max(relative(state["exp_avg." + n] / 0.19, first[id(p)]) for n, p in trained.items() if first[id(p)].norm() > 0)
+    worst = max(relative(state["exp_avg." + n].view_as(p) / 0.19, first[id(p)]) for n, p in trained.items()
+                if first[id(p)].norm() > 0)
     check(worst < 5e-5, f"{name}: gradients of every parameter, off by {worst:.1e}")
     result = load_file(folder / name / "adapter/adapter_model.safetensors")
-    worst = max(((result["base_model.model." + n].double() - p.double()).norm() / (p - start[n]).double().norm()).item()
-                for n, p in trained.items())
+    worst = max(((result["base_model.model." + n].double().view_as(p) - p.double()).norm()
+                 / (p - start[n].view_as(p)).double().norm()).item() for n, p in trained.items())
     check(worst < 5e-3, f"{name}: adapters after ten steps, off by {worst:.1e} of what they moved")
-    fresh = Reference(base)
+    fresh = kind(base)
     opened = peft.PeftModel.from_pretrained(fresh.model, folder / name / "adapter").eval()
     with torch.no_grad():
         worst = relative(fresh.logits(opened)(shown[2]), reference.logits(model.eval())(shown[2]))
     check(worst < 1e-4, f"{name}: the adapter opens in PEFT, logits off by {worst:.1e}")
+    return shown, opened
 
 
 def from_chance(folder, base):

@@ -2,6 +2,7 @@
 layers, norms, whole layers, the projector of images) and biases; PEFT and `galen score --adapter` open what galen wrote."""
 
 import json
+import re
 import subprocess
 
 import peft
@@ -39,11 +40,23 @@ def as_file(name, value, gemma):
     return value - 1 if gemma and not own and name.endswith(GEMMA_NORMS) else value
 
 
+def joined(state):
+    """With weights that files keep in one tensor, NAME.weight.0, .1 and so on, one behind another."""
+    result, parts = {}, {}
+    for key, value in state.items():
+        found = re.fullmatch(r"(.*\.(?:weight|bias))\.(\d)", key)
+        if found:
+            parts.setdefault(found[1], {})[int(found[2])] = value
+        else:
+            result[key] = value
+    return result | {key: torch.cat([part[i] for i in sorted(part)]) for key, part in parts.items()}
+
+
 def compare(name, folder, options, model, logits_of, shown, log, gemma, idle=lambda name: False):
     """Ten steps; `model` is PEFT's. Returns it, trained."""
     trained = {saved_name(n): p for n, p in model.named_parameters() if p.requires_grad}
     out = folder / name
-    start = {n.removeprefix("param."): t for n, t in load_file(out / "checkpoint-1/state.safetensors").items()
+    start = {n.removeprefix("param."): t for n, t in joined(load_file(out / "checkpoint-1/state.safetensors")).items()
              if n.startswith("param.")}
     check(sorted(start) == sorted(trained), f"{name}: the same parameters", sorted(set(start) ^ set(trained))[:6])
     if sorted(start) != sorted(trained):
@@ -60,7 +73,7 @@ def compare(name, folder, options, model, logits_of, shown, log, gemma, idle=lam
     losses, norms, first = train_torch(logits_of(model), [{"params": list(trained.values()), "weight_decay": 0.0}], shown, options)
     compare_steps(name, log, losses, norms)
     # A table and a tied head gather gradients in one place.
-    state = load_file(out / "checkpoint-2/state.safetensors")
+    state = joined(load_file(out / "checkpoint-2/state.safetensors"))
     moved = {n: p for n, p in trained.items() if first[id(p)].norm() > 0 and not idle(n)}
     off = {n: relative(as_file(n, state["exp_avg." + n] / 0.19, False).flatten(), first[id(p)].flatten()) for n, p in moved.items()}
     worst = max(off, key=off.get)
@@ -119,21 +132,20 @@ def text(folder, name, base, family, gguf, lora, open_torch, logits_of):
     scores(name, folder, path, opened)
 
 
-def images(folder, base):
-    name = "whole-projector"
-    lora = dict(r=4, lora_alpha=6, target_modules="all-linear", modules_to_save=["multi_modal_projector", "patch_embedding"], bias="all")
-    options = vision.options_of(folder, name, base, learning_rate=2e-3, lora=lora, freeze_vision_tower=False)
+def images(folder, base, name, kind, modules, **more):
+    lora = dict(r=4, lora_alpha=6, target_modules="all-linear", modules_to_save=modules, bias="all")
+    options = vision.options_of(folder, name, base, learning_rate=2e-3, lora=lora, freeze_vision_tower=False) | more
     shown = galen(folder, name, options, "--show", "1000")
     log = [e for e in galen(folder, name, options) if "grad_norm" in e]
-    reference = vision.Reference(base)
+    reference = kind(base)
     model = peft.get_peft_model(reference.model, peft.LoraConfig(task_type="CAUSAL_LM", **lora)).train()
     # PEFT also lets the bias of what is replaced whole be trained, which nothing reads.
     for n, p in model.named_parameters():
         if ".original_module." in n:
             p.requires_grad = False
-    # A bias of keys adds the same to all scores of a query: its gradient is 0 but for rounding.
-    model = compare(name, folder, options, model, reference.logits, shown, log, True, lambda n: n.endswith("k_proj.base_layer.bias"))
-    fresh = vision.Reference(base)
+    model = compare(name, folder, options, model, reference.logits, shown, log, kind is vision.Reference,
+                    lambda n: bool(kind.idle([n.replace(".base_layer", "")])))
+    fresh = kind(base)
     adapter = folder / name / "adapter"
     opened = peft.PeftModel.from_pretrained(fresh.model, adapter).eval()
     with torch.no_grad():
@@ -144,4 +156,4 @@ def images(folder, base):
 def run(folder, bases, open_torch, logits_of, vision_base):
     for case, (family, gguf, lora) in CASES.items():
         text(folder, f"whole-{case}", bases[family], family, gguf, lora, open_torch, logits_of)
-    images(folder, vision_base)
+    images(folder, vision_base, "whole-projector", vision.Reference, ["multi_modal_projector", "patch_embedding"])
