@@ -18,7 +18,8 @@ TABLE = {
     "tensor": ("base",),
     "kernels": ("tensor",),
     "formats": ("tensor",),
-    "store": ("base",),
+    "http": ("base",),
+    "store": ("http",),
     "audit": ("base",),
     "text": ("base",),
     "media": ("base",),
@@ -34,7 +35,7 @@ TABLE = {
     "extract": ("engine", "recipes"),
     "eval": ("extract", "data"),
     "triage": ("extract", "audit"),
-    "dicomnet": ("media",),
+    "dicomnet": ("media", "http"),
     "server": ("extract", "store", "audit", "dicomnet"),
 }
 

@@ -12,7 +12,7 @@ build="g++ make git ca-certificates cmake ninja-build ccache pkg-config python3 
  nodejs npm poppler-utils libcairo2-dev libpango1.0-dev fonts-dejavu-core fonts-liberation fonts-freefont-ttf fonts-open-sans
  fonts-crosextra-carlito fonts-crosextra-caladea fonts-lato fonts-linuxlibertine fonts-courier-prime fonts-roboto-unhinted"
 test="$build dcmtk curl chromium man-db zsh fish qemu-user tesseract-ocr tesseract-ocr-deu tesseract-ocr-fra"
-test_all="$test orthanc"
+test_all="$test orthanc orthanc-dicomweb"
 lint="$build clang-format clang-tidy"
 package="$build dpkg-dev"
 package_test="$package debootstrap systemd-container lintian curl"

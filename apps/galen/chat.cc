@@ -70,6 +70,7 @@ class Conversation {
     messages_ = OrderedJson::array();
     images_.clear();
     shown_.clear();
+    remote_.clear();
     if (!system_.empty()) messages_.push_back({{"role", "system"}, {"content", system_}});
   }
   void SetSystem(std::string text) {
@@ -82,7 +83,8 @@ class Conversation {
     views_.clear();
   }
   // Files for the next question; all of them are laid out by one recipe.
-  Status Attach(const MediaCliOptions& files) {
+  Status Attach(MediaCliOptions files) {
+    RETURN_IF_ERROR(FetchRemote(&files));
     MediaCliOptions probe = files;
     probe.media.question = "?";  // a recipe may have none of its own; Ask sets the true one
     std::vector<MediaFile> all = shown_;
@@ -96,7 +98,8 @@ class Conversation {
     ASSIGN_OR_RETURN(std::vector<PreparedViews> views,
                      PrepareImages(chat_.files, chat_.image, input, &report));
     ShowWarnings(input);
-    attached_ = files;
+    remote_.insert(remote_.end(), files.remote.begin(), files.remote.end());
+    attached_ = std::move(files);
     input_ = std::move(input);
     views_ = std::move(views);
     return OkStatus();
@@ -161,6 +164,8 @@ class Conversation {
   std::vector<MediaFile> shown_;       // they are made from
   // Of the next question.
   std::optional<MediaCliOptions> attached_;
+  // What was fetched for this conversation: later files are compared with it.
+  std::vector<std::shared_ptr<const RemoteStudy>> remote_;
   MediaInput input_;
   std::vector<PreparedViews> views_;
 };

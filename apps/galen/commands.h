@@ -35,6 +35,7 @@ void AddQuantize(CLI::App& app, Action* action);
 void AddAudit(CLI::App& app, Action* action);
 void AddExtract(CLI::App& app, Action* action);
 void AddData(CLI::App& app, Action* action);
+void AddDicomWeb(CLI::App& app, Action* action);
 void AddManual(CLI::App& app, Action* action);
 void AddPull(CLI::App& app, Action* action);
 void AddImport(CLI::App& app, Action* action);

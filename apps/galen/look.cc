@@ -214,12 +214,14 @@ Status CheckUsage(const LookOptions& o) {
   return OkStatus();
 }
 
-Status Look(const LookOptions& o) {
+Status Look(LookOptions o) {
   if (o.list) {
     ListRecipes(o.json);
     return OkStatus();
   }
+  RETURN_IF_ERROR(FetchRemote(&o));
   ASSIGN_OR_RETURN(const MediaInput input, BuildInput(o));
+  o.remote.clear();  // the pictures are read
   Json report = MediaReport(input);
   ModelSight sight;
   if (!o.model.model.empty()) {
@@ -241,7 +243,9 @@ void AddLook(CLI::App& app, Action* action) {
   auto o = std::make_shared<LookOptions>();
   CLI::App* verb =
       app.add_subcommand("look", "What a model will see of files: images, words, windows, order");
-  verb->add_option("files", o->files, "Files and folders of any kind")->type_name("PATH");
+  verb->add_option("files", o->files,
+                   "Files and folders of any kind; dicomweb:URL/studies/UID[/series/UID]")
+      ->type_name("PATH");
   AddMediaOptions(*verb, o.get());
   verb->add_option("--question", o->media.question, "Instead of the recipe's default question");
   verb->add_option("--seed", o->media.seed, "For the choice of a slide's patches");

@@ -82,6 +82,7 @@ int main(int argc, char** argv) {
   galen::cli::AddImport(app, &action);
   galen::cli::AddList(app, &action);
   galen::cli::AddRm(app, &action);
+  galen::cli::AddDicomWeb(app, &action);
   galen::cli::AddManual(app, &action);
   try {
     if (argc > 1 && argv[1][0] != '-') {

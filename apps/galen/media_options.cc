@@ -6,7 +6,9 @@ void AddMediaOptions(CLI::App& verb, MediaCliOptions* o) {
   verb.add_option("--image", o->images,
                   "An image file (JPEG, PNG, WebP, TIFF, GIF, BMP), - or a data URL")
       ->type_name("FILE");
-  verb.add_option("--dicom", o->dicom, "A DICOM file, folder or archive")->type_name("PATH");
+  verb.add_option("--dicom", o->dicom,
+                  "A DICOM file, folder or archive, or dicomweb:URL/studies/UID[/series/UID]")
+      ->type_name("PATH");
   verb.add_option("--pdf", o->pdf, "A PDF file")->type_name("FILE");
   verb.add_option("--volume", o->volumes, "A NIfTI volume")->type_name("FILE");
   verb.add_option("--slide", o->slides, "A whole slide")->type_name("FILE");
@@ -51,6 +53,28 @@ std::vector<MediaFile> MediaFilesOf(const MediaCliOptions& o) {
   return files;
 }
 
+Status FetchRemote(MediaCliOptions* o) {
+  const auto fetch = [&](std::vector<std::string>* paths, std::vector<std::string>* to) -> Status {
+    for (size_t i = 0; i < paths->size();) {
+      if (!RemoteStudy::IsRemote((*paths)[i])) {
+        ++i;
+        continue;
+      }
+      ASSIGN_OR_RETURN(std::shared_ptr<const RemoteStudy> study, RemoteStudy::Fetch((*paths)[i]));
+      if (to == paths) {
+        (*paths)[i++] = study->folder();
+      } else {
+        paths->erase(paths->begin() + static_cast<std::ptrdiff_t>(i));
+        to->push_back(study->folder());
+      }
+      o->remote.push_back(std::move(study));
+    }
+    return OkStatus();
+  };
+  RETURN_IF_ERROR(fetch(&o->dicom, &o->dicom));
+  return fetch(&o->files, &o->dicom);  // whatever else is there, this is DICOM
+}
+
 Result<MediaInput> BuildInput(const MediaCliOptions& o) {
   MediaOptions media = o.media;
   ASSIGN_OR_RETURN(media.plane, ParsePlane(o.plane));
@@ -59,7 +83,19 @@ Result<MediaInput> BuildInput(const MediaCliOptions& o) {
     if (!(o.window[1] > 0)) return InvalidArgument("--window wants a width above 0");
     media.window = {o.window[0], o.window[1]};
   }
-  return galen::BuildInput(MediaFilesOf(o), o.recipe, media);
+  Result<MediaInput> input = galen::BuildInput(MediaFilesOf(o), o.recipe, media);
+  if (!input.ok()) {
+    std::string message = input.status().message();
+    for (const auto& study : o.remote) study->Rename(&message);
+    return Status(input.status().code(), std::move(message));
+  }
+  for (const auto& study : o.remote) {
+    for (SeenImage& image : input->images) study->Rename(&image.source);
+    for (SeenImage& image : input->overviews) study->Rename(&image.source);
+    for (std::string& warning : input->warnings) study->Rename(&warning);
+    for (auto& [name, value] : input->facts) study->Rename(&value);
+  }
+  return input;
 }
 
 }  // namespace galen::cli

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "recipes/apply.h"
+#include "remote_study.h"
 
 namespace galen::cli {
 
@@ -17,6 +19,7 @@ struct MediaCliOptions {
   int64_t series = -1;
   std::vector<double> window;
   MediaOptions media;
+  std::vector<std::shared_ptr<const RemoteStudy>> remote;  // of FetchRemote
 
   bool any() const {
     return !files.empty() || !images.empty() || !dicom.empty() || !pdf.empty() ||
@@ -33,6 +36,10 @@ Status CheckMediaUsage(const CLI::App& verb, const MediaCliOptions& options);
 void AddMediaOptions(CLI::App& verb, MediaCliOptions* options);
 // The files in the order positional, images, DICOM, PDF, volumes, slides, each group as given.
 std::vector<MediaFile> MediaFilesOf(const MediaCliOptions& options);
+// Fetches what is named by "dicomweb:URL/studies/UID" among the files and DICOM files, and puts the
+// folders in place of the names; they stay as long as options->remote.
+Status FetchRemote(MediaCliOptions* options);
+// After FetchRemote; messages and sources name what the user named.
 Result<MediaInput> BuildInput(const MediaCliOptions& options);
 
 }  // namespace galen::cli

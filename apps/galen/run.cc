@@ -79,6 +79,7 @@ Result<MediaInput> ReadMedia(const RunOptions& o, const std::string& text) {
   media.media.question = text;
   media.media.seed = o.sampling.seed;
   if (!o.box.empty() && media.recipe.empty()) media.recipe = "localise";
+  RETURN_IF_ERROR(FetchRemote(&media));
   Result<MediaInput> input = BuildInput(media);
   if (input.ok() || !text.empty()) return input;
   // Options of files take every word up to the next option.

@@ -28,6 +28,7 @@ struct ServeOptions : ModelOptions {
   int64_t max_blob_gb = 64;
   int64_t inbox_gb = 16, instance_mb = 2048, keep_studies = 24 * 3600;
   double dicom_seconds = 60;
+  int64_t web_seconds = 900;
   bool no_log = false, no_prefix_cache = false, json = false;
   bool builtin_alone = false;  // nothing was named: the model inside the program is served
 };
@@ -67,6 +68,7 @@ Result<server::ServerOptions> ServerOptionsOf(const ServeOptions& o) {
   studies.inbox.max_instance_bytes = o.instance_mb << 20;
   studies.inbox.keep = std::chrono::seconds(o.keep_studies);
   studies.timeout = Milliseconds(o.dicom_seconds);
+  studies.web_timeout = std::chrono::seconds(o.web_seconds);
   server::HostOptions& host = options.registry.host;
   ASSIGN_OR_RETURN(host.session.runner, RunnerOptionsOf(o));
   host.session.runner.max_batch_tokens = o.step_tokens;
@@ -236,6 +238,20 @@ void AddStudyOptions(CLI::App& verb, ServeOptions* o) {
       ->type_name("TITLE@HOST:PORT")
       ->delimiter(',')
       ->allow_extra_args(false);
+  verb.add_option("--dicomweb", s.web,
+                  "DICOMweb server that requests may name as dicomweb:NAME, NAME=URL; may be "
+                  "repeated, or a list with commas")
+      ->type_name("NAME=URL")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  verb.add_option("--dicomweb-credentials", s.web_credentials,
+                  "File with lines ORIGIN bearer TOKEN or ORIGIN basic USER:PASSWORD (default: the "
+                  "one that GALEN_DICOMWEB_CREDENTIALS names)")
+      ->type_name("FILE");
+  verb.add_option("--dicomweb-timeout", o->web_seconds,
+                  "Seconds in which a study of a DICOMweb server must be there")
+      ->check(CLI::Range(int64_t{1}, int64_t{24} * 3600))
+      ->capture_default_str();
   verb.add_option("--dicom-associations", s.max_associations, "At a time; more are rejected")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

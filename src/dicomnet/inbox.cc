@@ -51,7 +51,7 @@ Result<InstanceName> NameOf(std::span<const uint8_t> bytes, Refusal* why) {
   }
   const dicom::DataSet& data = file->data_set;
   InstanceName name{data.Text(dicom::kSopClass), data.Text(dicom::kSopInstance),
-                    data.Text(dicom::kStudyInstance)};
+                    data.Text(dicom::kStudyInstance), data.Text(dicom::kSeriesInstance)};
   if (!IsUid(name.sop_class) || !IsUid(name.instance) || !IsUid(name.study))
     return DataLoss("an instance without the UIDs of class, instance and study");
   const dicom::Element* pixels = data.Find(dicom::kPixelData);
@@ -194,7 +194,7 @@ Result<StoredInstance> Inbox::Incoming::Accept(const InstanceName& expected, Ref
   };
   if (differs(expected.sop_class, stored.name.sop_class) ||
       differs(expected.instance, stored.name.instance) ||
-      differs(expected.study, stored.name.study)) {
+      differs(expected.study, stored.name.study) || differs(expected.series, stored.name.series)) {
     *why = Refusal::kDoesNotMatch;
     return InvalidArgument("the instance is another than was announced");
   }
@@ -284,9 +284,7 @@ bool Inbox::Remove(const std::string& uid) {
   return true;
 }
 
-Inbox::Counts Inbox::counts() const {
-  return {counts_.studies, counts_.instances, counts_.bytes};
-}
+Inbox::Counts Inbox::counts() const { return {counts_.studies, counts_.instances, counts_.bytes}; }
 
 void Inbox::Sweep() {
   const std::lock_guard lock(mutex_);

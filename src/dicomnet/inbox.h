@@ -34,6 +34,7 @@ struct InboxOptions {
 // What an instance says of itself.
 struct InstanceName {
   std::string sop_class, instance, study;
+  std::string series = {};  // may be absent
 };
 
 struct StoredInstance {
@@ -88,6 +89,8 @@ class Inbox {
     Incoming& operator=(const Incoming&) = delete;
     // After a failure the bytes are dropped; Accept says why.
     void Write(std::string_view bytes);
+    // Why it will not be accepted, as far as the disk and limits say so already.
+    const Status& failure() const { return failure_; }
     // expected: empty parts may be anything. `why` is set where it is refused.
     Result<StoredInstance> Accept(const InstanceName& expected, Refusal* why);
     // What a refused one says of itself, as far as it could be read.

@@ -17,7 +17,7 @@ struct RereadOptions;
 // The options as files say them now; called on SIGHUP, one call at a time.
 using Reread = std::function<Result<RereadOptions>()>;
 
-// Studies that others send, by the DICOM network and by STOW-RS.
+// Studies that others send, by the DICOM network and by STOW-RS, and that others have (DICOMweb).
 struct StudyOptions {
   dicomnet::InboxOptions inbox;  // no folder: nothing is taken
   int port = -1;                 // of the DICOM network; -1: none, 0: any free one
@@ -25,6 +25,9 @@ struct StudyOptions {
   std::string title = "GALEN";
   std::vector<std::string> allow;    // TITLE=HOST: who may call
   std::vector<std::string> send_to;  // TITLE@HOST:PORT: where results may be sent
+  std::vector<std::string> web;      // NAME=URL: DICOMweb servers to retrieve from and send to
+  std::string web_credentials;       // file (dicomnet/web/credentials.h); empty: by environment
+  std::chrono::seconds web_timeout{900};  // of all that is retrieved for one request
   int max_associations = 8;
   std::chrono::milliseconds timeout{60'000};
 };

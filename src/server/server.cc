@@ -110,6 +110,8 @@ class Server::Impl : public HttpHandler {
       ASSIGN_OR_RETURN(studies_, StudyRoom::Open(options_.studies, &log_, audit_.get()));
     } else if (options_.studies.port >= 0) {
       return InvalidArgument("a DICOM port wants a folder for what comes: --dicom-inbox DIR");
+    } else if (!options_.studies.web.empty()) {
+      return InvalidArgument("--dicomweb wants a folder for what comes: --dicom-inbox DIR");
     }
     ASSIGN_OR_RETURN(models_, ModelRegistry::Create(options_.registry, models));
     if (options_.manage_models) {

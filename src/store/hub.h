@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "store/http_client.h"
+#include "http/http_client.h"
 #include "store/manifest.h"
 #include "store/model_name.h"
 #include "store/select_files.h"

@@ -9,7 +9,7 @@
 #include "base/files.h"
 #include "base/sha256.h"
 #include "store/digest.h"
-#include "store/http_client.h"
+#include "http/http_client.h"
 #include "store/resolve.h"
 
 namespace galen {

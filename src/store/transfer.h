@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-#include "store/http_client.h"
+#include "http/http_client.h"
 #include "store/store.h"
 
 namespace galen {

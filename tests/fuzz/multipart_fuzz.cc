@@ -6,10 +6,10 @@
 #include <string>
 #include <string_view>
 
-#include "server/http/multipart.h"
+#include "http/multipart.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace galen::server;
+  using namespace galen;
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const size_t line = input.find('\n');
   if (line == input.npos) return 0;

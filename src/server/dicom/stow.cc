@@ -1,10 +1,10 @@
 // POST /dicom-web/studies[/UID]: instances in (STOW-RS, PS3.18 10.5), as the DICOM port takes them.
 #include "dicomnet/peers.h"
+#include "http/multipart.h"
 #include "server/api/audit.h"
 #include "server/api/write_json.h"
 #include "server/dicom/study_room.h"
 #include "server/endpoints.h"
-#include "server/http/multipart.h"
 
 namespace galen::server {
 namespace {

@@ -26,6 +26,7 @@ Result<std::unique_ptr<StudyRoom>> StudyRoom::Open(const StudyOptions& options, 
     return InvalidArgument(
         "nobody may send to the DICOM port: name who may with --dicom-allow TITLE=HOST");
   }
+  ASSIGN_OR_RETURN(room->web_, WebSources::Open(options));
   ASSIGN_OR_RETURN(room->inbox_, dicomnet::Inbox::Open(options.inbox));
   return room;
 }
@@ -50,7 +51,8 @@ Status StudyRoom::Receive() {
 }
 
 bool StudyRoom::KnowsDestination(const std::string& title) const {
-  return std::any_of(destinations_.begin(), destinations_.end(),
+  return (web_ != nullptr && web_->Knows(title)) ||
+         std::any_of(destinations_.begin(), destinations_.end(),
                      [&](const dicomnet::Destination& to) { return to.title == title; });
 }
 
@@ -58,7 +60,8 @@ Status StudyRoom::Send(const std::string& id, const std::string& title, const st
   const auto to =
       std::find_if(destinations_.begin(), destinations_.end(),
                    [&](const dicomnet::Destination& one) { return one.title == title; });
-  if (to == destinations_.end())
+  const bool web = web_->Knows(title);
+  if (!web && to == destinations_.end())
     return InvalidArgument("this server sends nothing to " + title + " (--dicom-send-to)");
   const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(file.data()), file.size());
   if (audit_ != nullptr && !audit_
@@ -69,7 +72,8 @@ Status StudyRoom::Send(const std::string& id, const std::string& title, const st
                                 .ok()) {
     return IoError("the report was not sent: the audit record cannot be written");
   }
-  const Status status = dicomnet::SendInstance(*to, options_.title, file, options_.timeout);
+  const Status status = web ? web_->Store(title, file)
+                            : dicomnet::SendInstance(*to, options_.title, file, options_.timeout);
   ++(status.ok() ? counters_.sent : counters_.unsent);
   log_.Event("dicom_sent", {{"id", id}, {"peer", title}, {"stored", status.ok()}});
   if (audit_ != nullptr) {
@@ -77,6 +81,33 @@ Status StudyRoom::Send(const std::string& id, const std::string& title, const st
         {{"event", "dicom_sent"}, {"id", id}, {"peer", title}, {"stored", status.ok()}});
   }
   return status;
+}
+
+Result<dicomnet::Study> StudyRoom::Retrieve(const std::string& id, const std::string& text,
+                                            bool* busy) {
+  const auto begin = std::chrono::steady_clock::now();
+  std::string study;
+  dicomnet::RetrievedStudy done;
+  const Status status = web_->Retrieve(text, inbox_.get(), busy, &study, &done);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  Stored(id, done.digests);
+  Count(done.fetched, done.left_out);
+  Json fields = {{"id", id},
+                 {"source", web_->SourceOf(text)},
+                 {"done", status.ok()},
+                 {"listed", done.listed},
+                 {"fetched", done.fetched},
+                 {"left_out", done.left_out},
+                 {"bytes", done.bytes},
+                 {"seconds", std::round(seconds * 1e6) / 1e6}};
+  log_.Event("dicomweb", fields);
+  if (audit_ != nullptr) {
+    fields["event"] = "dicom_retrieved";
+    audit_->AppendLater(std::move(fields));
+  }
+  RETURN_IF_ERROR(status);
+  return inbox_->Find(study);
 }
 
 void StudyRoom::Stored(const std::string& id, const std::vector<std::string>& digests) {

@@ -4,10 +4,12 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dicomnet/inbox.h"
 #include "dicomnet/receiver.h"
+#include "server/dicom/web_sources.h"
 #include "server/options.h"
 #include "server/server_log.h"
 
@@ -29,16 +31,26 @@ class StudyRoom {
   // Opens the DICOM port, if there is to be one.
   Status Receive();
   // Associations end; what was not acknowledged is not kept.
-  void StopReceiving() { receiver_ = nullptr; }
+  void StopReceiving() {
+    web_->Stop();
+    receiver_ = nullptr;
+  }
   int port() const { return port_; }  // 0: none
 
   dicomnet::Inbox& inbox() { return *inbox_; }
   const StudyCounters& counters() const { return counters_; }
 
+  // A title of options.send_to, or "dicomweb:NAME".
   bool KnowsDestination(const std::string& title) const;
-  // Sends an instance, a file, to one of options.send_to, and says so in log and audit; id: of the
-  // request. Errors: as of dicomnet::SendInstance; Io: it cannot be recorded.
+  // Sends an instance, a file, to such a place, and says so in log and audit; id: of the
+  // request. Errors: as of dicomnet::SendInstance and StoreInstance; Io: it cannot be
+  // recorded.
   Status Send(const std::string& id, const std::string& title, const std::string& file);
+
+  // Whether a text is "dicomweb:NAME/UID" of a server that is known.
+  bool KnowsStudyName(std::string_view text) const { return web_->KnowsStudyName(text); }
+  // "dicomweb:NAME/UID": what the inbox has not is retrieved into it. Errors: of WebSources.
+  Result<dicomnet::Study> Retrieve(const std::string& id, const std::string& text, bool* busy);
 
   // Instances of a request or an association that were acknowledged.
   void Stored(const std::string& id, const std::vector<std::string>& digests);
@@ -57,6 +69,7 @@ class StudyRoom {
   std::vector<dicomnet::Destination> destinations_;
   StudyCounters counters_;
   int port_ = 0;
+  std::unique_ptr<WebSources> web_;
   std::unique_ptr<dicomnet::Inbox> inbox_;
   std::unique_ptr<dicomnet::Receiver> receiver_;  // goes before the inbox
 };

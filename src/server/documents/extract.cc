@@ -309,7 +309,8 @@ void ExtractDocuments(const Services& services, std::shared_ptr<const HttpReques
   }
   if (!run->call.send_to.empty() && !services.studies->KnowsDestination(run->call.send_to)) {
     return fail(ErrorOfField(
-        InvalidArgument("'send_to' must be a title that the server has (--dicom-send-to)"),
+        InvalidArgument("'send_to' must be a title that the server has (--dicom-send-to), or "
+                        "dicomweb:NAME (--dicomweb)"),
         "send_to"));
   }
   if (!run->call.second_model.empty() &&

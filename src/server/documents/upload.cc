@@ -3,9 +3,10 @@
 #include <algorithm>
 
 #include "base/sha256.h"
+#include "http/multipart.h"
 #include "media/image/decode.h"
+#include "server/api/audit.h"
 #include "server/dicom/study_room.h"
-#include "server/http/multipart.h"
 
 namespace galen::server {
 namespace {
@@ -144,6 +145,35 @@ bool IsJson(std::string_view type) {
   return lower.empty() || lower == "application/json" || lower.ends_with("+json");
 }
 
+// A study of a DICOMweb server, retrieved into the inbox.
+bool RetrieveStudy(const Services& services, const HttpRequest& request, const std::string& name,
+                   Upload* upload, ApiError* error) {
+  if (!RecordStudies(services, request, "retrieve", error)) return false;
+  bool busy = false;
+  Result<dicomnet::Study> found = services.studies->Retrieve(request.id, name, &busy);
+  if (found.ok()) {
+    upload->study = *std::move(found);
+    return true;
+  }
+  int status = 502;  // of whom it was asked
+  switch (found.status().code()) {
+    case StatusCode::kNotFound:
+      status = 404;
+      break;
+    case StatusCode::kResourceExhausted:
+      status = busy ? 429 : 507;
+      break;
+    case StatusCode::kCancelled:
+      status = 503;
+      break;
+    default:
+      break;
+  }
+  Refuse(status, found.status().message(), "study", error);
+  error->retry_after = busy ? 10 : 0;
+  return false;
+}
+
 // The field "study", taken out of the fields.
 bool FindStudy(const Services& services, const HttpRequest& request, Upload* upload,
                ApiError* error) {
@@ -160,6 +190,14 @@ bool FindStudy(const Services& services, const HttpRequest& request, Upload* upl
   if (!request.tenant.dicom) {
     return Refuse(403, "studies are sent and asked about by keys with the right 'dicom' alone",
                   "study", error);
+  }
+  if (WebSources::IsWebName(uid)) {
+    if (!services.studies->KnowsStudyName(uid))
+      return Refuse(422,
+                    "'study' must be dicomweb:NAME/UID, with a NAME of --dicomweb and a Study "
+                    "Instance UID",
+                    "study", error);
+    return RetrieveStudy(services, request, uid, upload, error);
   }
   Result<dicomnet::Study> found = services.studies->inbox().Find(uid);
   if (!found.ok()) {

@@ -32,10 +32,11 @@ enum class StudyUse { kRefused, kTaken };
 
 // From the body. False with an error: 400 for a body that cannot be read, 413 for more files than
 // ServerOptions::max_files, 415 for another type, 422 for wrong types; of studies 403 where the key
-// may not, 404 where there is none of this UID, 501 where the server takes none.
+// may not, 404 where there is none of this UID, 501 where the server takes none; of those of a
+// DICOMweb server 429, 502, 503 and 507, too. Those are retrieved here.
 //   form: parts "file" (repeated), and one part for each field
 //   JSON: {"files": [{"name": "a.pdf", "data": BASE64 or data URL}], fields...}
-//   with kTaken instead of files: the field "study", a Study Instance UID
+//   with kTaken instead of files: the field "study", a Study Instance UID or dicomweb:NAME/UID
 bool ReadUpload(const Services& services, const HttpRequest& request,
                 std::span<const FormField> typed, StudyUse studies, Upload* upload,
                 ApiError* error);

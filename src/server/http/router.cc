@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "server/http/percent.h"
+#include "http/percent.h"
 
 namespace galen::server {
 namespace {

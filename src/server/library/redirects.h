@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "store/http_client.h"
+#include "http/http_client.h"
 
 namespace galen::server {
 

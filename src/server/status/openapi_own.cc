@@ -109,7 +109,7 @@ constexpr char kSchemas[] = R"json({
 constexpr char kExtractFields[] = R"json({
   "model": {"type": "string"}, "second_model": {"type": "string"}, "schema": {},
   "format": {"enum": ["json", "fhir", "csv", "html", "sr"], "default": "json"},
-  "send_to": {"type": "string", "description": "with a study: the title that the report is sent to as DICOM SR"},
+  "send_to": {"type": "string", "description": "with a study: the title, or dicomweb:NAME, that the report is sent to as DICOM SR"},
   "pages": {"type": "boolean", "default": false, "description": "pictures of the pages, with the format json"},
   "stream": {"type": "boolean", "default": false, "description": "events: page, kind, token, reading, verdicts, result, error"},
   "page_range": {"type": "string", "description": "1-3,7 or 2-", "maxLength": 1000},
@@ -160,7 +160,7 @@ Json RecipeField() {
 void SetBody(Json fields, const ServerOptions& options, bool studies, Json* operation) {
   studies = studies && !options.studies.inbox.folder.empty();
   if (studies)
-    fields["study"] = {{"type", "string"}, {"description", "Study Instance UID, instead of files"}};
+    fields["study"] = {{"type", "string"}, {"description", "Study Instance UID, or dicomweb:NAME/UID, instead of files"}};
   Json form = fields;
   form["file"] = {{"type", "array"},
                   {"items", {{"type", "string"}, {"contentMediaType", "application/octet-stream"}}},

@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 
-namespace galen::server {
+namespace galen {
 
 struct FormPart {
   std::string name;
@@ -44,4 +44,4 @@ struct RelatedPart {
 Result<std::vector<RelatedPart>> ParseRelated(std::string_view content_type, std::string_view type,
                                               std::string_view body, const FormLimits& limits = {});
 
-}  // namespace galen::server
+}  // namespace galen

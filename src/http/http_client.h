@@ -1,6 +1,6 @@
-// HTTP from hubs and registries, by libcurl: TLS checked, times and sizes limited, proxies as the
-// environment says (HTTPS_PROXY, NO_PROXY, ...), redirects followed here, so that a token never
-// reaches another host.
+// HTTP requests (hubs and registries, DICOMweb), by libcurl: TLS checked, times and sizes limited,
+// proxies as the environment says (HTTPS_PROXY, NO_PROXY, ...), redirects followed here, so that
+// credentials never reach another host.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +21,18 @@ struct HttpGet {
   // Sent as a bearer token to the scheme, host and port of `url` alone, over TLS or to this machine
   // only.
   std::string token;
+  // The value of the header Authorization, in place of a token and under the same rules.
+  std::string authorization;
   bool head = false;             // no body
   bool follow = true;            // redirects, ten at most, never from https to http
   int64_t offset = 0;            // the body is wanted from this byte on
   int64_t max_bytes = 16 << 20;  // a longer body is an error
+  // Sent by POST, where not null; no redirect is followed then. Outlives the request.
+  const std::string* post = nullptr;
+  // Names the URL in messages; empty: by its place.
+  std::string shown;
+  // What goes to and fro is no proxy's business: without TLS none is used.
+  bool confidential = false;
 };
 
 struct HttpResponse {
@@ -74,6 +82,7 @@ class HttpClient {
 
   // begin: sees the last response's headers before its body; an error ends the request.
   // sink: gets the body of a 2xx answer; an error ends the request and is passed on.
+  // Also POST, where the request has a body.
   using OnBegin = std::function<Status(const HttpResponse&)>;
   using Sink = std::function<Status(std::span<const uint8_t>)>;
   HttpResult Get(const HttpGet& request, const OnBegin& begin = {}, const Sink& sink = {});

@@ -1,4 +1,4 @@
-#include "store/http_client.h"
+#include "http/http_client.h"
 
 #include <curl/curl.h>
 #include <sys/socket.h>
@@ -10,7 +10,7 @@
 #include <mutex>
 #include <thread>
 
-#include "store/public_address.h"
+#include "http/public_address.h"
 
 namespace galen {
 namespace {
@@ -66,12 +66,18 @@ bool IsTransient(CURLcode code) {
   }
 }
 
-std::string Advice(CURLcode code) {
+// What the request's messages call its URL.
+std::string NameOf(const HttpGet& request, const std::string& url) {
+  return request.shown.empty() ? Place(url) : request.shown;
+}
+
+std::string Advice(CURLcode code, bool hub) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
-      return "; is this machine online? Proxies are named by HTTPS_PROXY and NO_PROXY, a mirror of "
-             "the hub by HF_ENDPOINT";
+      return hub ? "; is this machine online? Proxies are named by HTTPS_PROXY and NO_PROXY, a "
+                   "mirror of the hub by HF_ENDPOINT"
+                 : "; does it run there? Proxies are named by HTTPS_PROXY and NO_PROXY";
     case CURLE_COULDNT_RESOLVE_PROXY:
       return "; HTTPS_PROXY names the proxy";
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -145,7 +151,7 @@ struct HttpClient::Transfer {
       return OkStatus();
     }
     if (received > request->max_bytes) {
-      return DataLoss(Place(request->url) + " sends more than the " +
+      return DataLoss(NameOf(*request, request->url) + " sends more than the " +
                       std::to_string(request->max_bytes) + " bytes that were expected");
     }
     if (*sink) return (*sink)(bytes);
@@ -163,7 +169,7 @@ struct HttpClient::Transfer {
     auto* t = static_cast<Transfer*>(self);
     t->header_bytes += size;
     if (t->header_bytes > kMaxHeaderBytes) {
-      t->status = DataLoss(Place(t->request->url) + " sends too many headers");
+      t->status = DataLoss(NameOf(*t->request, t->request->url) + " sends too many headers");
       return 0;
     }
     std::string_view line(data, size);
@@ -215,8 +221,12 @@ HttpResult HttpClient::Once(const HttpGet& request, const std::string& url, bool
   transfer.response.first_headers = first_headers;
   curl_slist* list = nullptr;
   for (const std::string& header : request.headers) list = curl_slist_append(list, header.c_str());
-  if (with_token)
-    list = curl_slist_append(list, ("Authorization: Bearer " + request.token).c_str());
+  if (with_token) {
+    const std::string value =
+        request.authorization.empty() ? "Bearer " + request.token : request.authorization;
+    list = curl_slist_append(list, ("Authorization: " + value).c_str());
+  }
+  if (request.post != nullptr) list = curl_slist_append(list, "Expect:");
   const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(list, curl_slist_free_all);
   const std::string range = std::to_string(request.offset) + "-";
   char error[CURL_ERROR_SIZE] = "";
@@ -226,11 +236,17 @@ HttpResult HttpClient::Once(const HttpGet& request, const std::string& url, bool
   curl_easy_setopt(curl, CURLOPT_USERAGENT, options_.user_agent.c_str());
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
   // Only this machine gets a token without TLS: no proxy may read it.
-  if (with_token && !OriginOf(url).starts_with("https://"))
+  if ((with_token || request.confidential) && !OriginOf(url).starts_with("https://"))
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
   curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_NOBODY, request.head ? 1L : 0L);
+  if (request.post != nullptr) {
+    curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(request.post->size()));
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.post->data());
+  }
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(options_.connect_seconds * 1000));
@@ -260,12 +276,15 @@ HttpResult HttpClient::Once(const HttpGet& request, const std::string& url, bool
     result.status = std::move(transfer.status);
   } else if (code != CURLE_OK && transfer.not_public) {
     result.status =
-        InvalidArgument(Place(url) +
+        InvalidArgument(NameOf(request, url) +
                         " has an address that is not of the public internet; a redirect may lead "
                         "there only where that host is allowed by name");
   } else if (code != CURLE_OK && !transfer.enough) {
-    const char* what = *error != 0 ? error : curl_easy_strerror(code);
-    result.status = IoError(Place(url) + ": " + what + Advice(code));
+    // curl's own words have the address in them.
+    const bool own = *error != 0 && request.shown.empty();
+    const char* what = own ? error : curl_easy_strerror(code);
+    result.status =
+        IoError(NameOf(request, url) + ": " + what + Advice(code, request.shown.empty()));
     result.transient = IsTransient(code);
   }
   return result;
@@ -275,45 +294,49 @@ HttpResult HttpClient::Get(const HttpGet& request, const OnBegin& begin, const S
   const std::string origin = OriginOf(request.url);
   HttpResult result;
   if (origin.empty()) {
-    result.status = InvalidArgument(Place(request.url) + " is no URL of http or https");
+    result.status = InvalidArgument(NameOf(request, request.url) + " is no URL of http or https");
     return result;
   }
   const bool may_send = origin.starts_with("https://") || IsLoopbackOrigin(origin);
-  if (!request.token.empty() && !may_send) {
+  const bool secret = !request.token.empty() || !request.authorization.empty();
+  if (secret && !may_send) {
     result.status = InvalidArgument(
-        "the token is not sent to " + origin +
-        ": without TLS everybody on the way could read it; use https, or pull without a token");
+        std::string(request.token.empty() ? "credentials are" : "the token is") + " not sent to " +
+        origin + ": without TLS everybody on the way could read it; use https" +
+        (request.token.empty() ? "" : ", or pull without a token"));
     return result;
   }
   std::string url = request.url;
   std::map<std::string, std::string> first;
   RedirectTo to_address = RedirectTo::kAnyAddress;
   for (int hop = 0; hop <= kMaxRedirects; ++hop) {
-    const bool with_token = !request.token.empty() && OriginOf(url) == origin;
+    const bool with_token = secret && OriginOf(url) == origin;
     result = Once(request, url, with_token, to_address, first, begin, sink);
     if (hop == 0) first = result.response.headers;
     const int code = result.response.code;
     const std::string location = result.response.Header("location");
-    if (!result.status.ok() || !request.follow || code < 300 || code >= 400 || location.empty())
+    if (!result.status.ok() || !request.follow || request.post != nullptr || code < 300 ||
+        code >= 400 || location.empty()) {
       return result;
+    }
     const std::string next = Absolute(url, location);
     const std::string to = OriginOf(next);
     if (to.empty() || (url.starts_with("https://") && !to.starts_with("https://"))) {
-      result.status = DataLoss(Place(url) + " redirects to " +
+      result.status = DataLoss(NameOf(request, url) + " redirects to " +
                                (to.empty() ? "no URL of http or https" : to + ", without TLS"));
       return result;
     }
     if (options_.may_redirect) {
       const Result<RedirectTo> allowed = options_.may_redirect(origin, to);
       if (!allowed.ok()) {
-        result.status = allowed.status().WithContext(Place(url) + " redirects to " + to);
+        result.status = allowed.status().WithContext(NameOf(request, url) + " redirects to " + to);
         return result;
       }
       to_address = *allowed;
     }
     url = next;
   }
-  result.status = DataLoss(Place(request.url) + " redirects in a circle");
+  result.status = DataLoss(NameOf(request, request.url) + " redirects in a circle");
   return result;
 }
 

@@ -1,6 +1,6 @@
-#include "server/http/percent.h"
+#include "http/percent.h"
 
-namespace galen::server {
+namespace galen {
 namespace {
 
 int HexDigit(char c) {
@@ -27,4 +27,20 @@ bool PercentDecode(std::string_view text, std::string* bytes) {
   return true;
 }
 
-}  // namespace galen::server
+std::string PercentEncode(std::string_view text) {
+  constexpr char kHex[] = "0123456789ABCDEF";
+  std::string encoded;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_' || c == '~';
+    if (plain) {
+      encoded += c;
+    } else {
+      encoded += {'%', kHex[byte >> 4], kHex[byte & 15]};
+    }
+  }
+  return encoded;
+}
+
+}  // namespace galen

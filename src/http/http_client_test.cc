@@ -1,4 +1,4 @@
-#include "store/http_client.h"
+#include "http/http_client.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "base/fd.h"
-#include "store/public_address.h"
+#include "http/public_address.h"
 
 namespace galen {
 namespace {

@@ -1,4 +1,4 @@
-#include "store/public_address.h"
+#include "http/public_address.h"
 
 #include <netinet/in.h>
 

@@ -1,8 +1,8 @@
-#include "server/http/multipart.h"
+#include "http/multipart.h"
 
 #include <gtest/gtest.h>
 
-namespace galen::server {
+namespace galen {
 namespace {
 
 constexpr char kType[] = "multipart/form-data; boundary=xyz";
@@ -163,4 +163,4 @@ TEST(Multipart, RelatedParts) {
 }
 
 }  // namespace
-}  // namespace galen::server
+}  // namespace galen
