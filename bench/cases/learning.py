@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from harness.case import Aim, Case, at_least, at_most, bytes_at_most, peak_share, sample, share, times
 from harness.process import Unavailable, child_json, run, say
@@ -43,7 +45,8 @@ def write_example(workbench):
 
 
 def train_command(workbench, config, *arguments, **sets):
-    sets |= dict(model=workbench.checkpoint_4b(), output_dir=workbench.scratch / "run", threads=workbench.threads,
+    output = Path(tempfile.mkdtemp(dir=workbench.scratch)) / "run"
+    sets |= dict(model=workbench.checkpoint_4b(), output_dir=output, threads=workbench.threads,
                  train_file=write_example(workbench), report_to_tensorboard="false")
     command = [workbench.galen, "train", config, "--json", *arguments]
     for key, value in sets.items():
@@ -152,7 +155,7 @@ def no_longer_than_copying(factor):
 
 def synth(workbench, count=270):
     def measure():
-        folder = workbench.scratch / f"pages-{len(list(workbench.scratch.iterdir()))}"
+        folder = Path(tempfile.mkdtemp(dir=workbench.scratch))
         answer = child_json([workbench.galen, "data", "synth", "--kind", "all", "--count", count, "--seed", "1", "--format", "jpeg",
                              "--gray", "--level", "clean", "--long-side", "1024", "--out", folder, "--threads", workbench.threads,
                              "--json"])
