@@ -185,8 +185,9 @@ def figures(compiled, spent, lost=0, late=0):
     masks = [t for times in spent for t in times]
     done = [c for c in compiled if c is not None]
     return {"schemas": len(done), "of": len(compiled), "given_up": late, "not_followed": lost,
-            "compile_median_ms": 1e3 * statistics.median(done), "compile_worst_ms": 1e3 * max(done), "mask_mean_us": 1e6 * statistics.mean(masks),
-            "mask_median_us": 1e6 * percentile(masks, 0.5), "mask_p99_us": 1e6 * percentile(masks, 0.99)}
+            "compile_median_ms": 1e3 * statistics.median(done), "compile_worst_ms": 1e3 * max(done),
+            "mask_mean_us": 1e6 * statistics.mean(masks), "mask_median_us": 1e6 * percentile(masks, 0.5),
+            "mask_p99_us": 1e6 * percentile(masks, 0.99)}
 
 
 def row(name, compiled, spent, lost=0, late=0):

@@ -20,8 +20,8 @@ def best_of(samples):
 
 
 def advantage(ours, theirs):
-    """How many times better a sample is than another; None where one has no value."""
-    if not ours["value"] or not theirs["value"]:
+    """How many times better a sample is than another; None where one is nothing (a difference lost in the noise may be below 0)."""
+    if ours["value"] <= 0 or theirs["value"] <= 0:
         return None
     lower = ours.get("unit") in LOWER_IS_BETTER
     return theirs["value"] / ours["value"] if lower else ours["value"] / theirs["value"]
