@@ -12,14 +12,20 @@ ENGINES = ("llguidance", "xgrammar")
 SUM = "compile and masks, the schemas that all do"
 
 
-def grammar(workbench):
-    """Every third schema, and none for longer than 5 s: some take xgrammar minutes with a vocabulary of 262,145 tokens."""
+def grammar(workbench, every=3, limit_s=5):
+    """Every third schema, and no peer for longer than 5 s on one: some take xgrammar minutes with a vocabulary of 262,145 tokens."""
     def measure(peers):
         driver = workbench.driver("parity/grammar/grammar_driver")
+        results, env = {}, None
+        if peers:
+            try:
+                env = {"PYTHONPATH": workbench.grammar_engines()}
+            except Unavailable as error:
+                results, peers = dict.fromkeys(peers, str(error)), []
         command = [workbench.python(), ROOT / "bench" / "grammar.py", "--driver", driver, "--tokenizer",
-                   workbench.gemma_tokenizer / "tokenizer.json", "--every", "3", "--limit", "5", "--json", "--peers", *peers]
-        answer = child_json(command, env={"PYTHONPATH": workbench.grammar_engines()} if peers else None)
-        results = dict(answer["missing"])
+                   workbench.gemma_tokenizer / "tokenizer.json", "--every", every, "--limit", limit_s, "--json", "--peers", *peers]
+        answer = child_json(command, env)
+        results |= answer["missing"]
         for name, f in answer["engines"].items():
             note = f"{f['schemas']} of {f['of']} schemas" + (f", {f['given_up']} given up" if f["given_up"] else "")
             results[name] = {SUM: sample(answer["common_seconds"][name], "s", note=f"{answer['common_schemas']} schemas"),
