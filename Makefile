@@ -5,7 +5,7 @@
 #   make gallery    what a model will see of the examples, as pages to check by eye
 #   make test       what a change must pass; ctest's summary is the last thing printed
 #   make test-all   also ThreadSanitizer, long fuzzing, aarch64 under qemu
-#   make bench      speed beside llama.cpp and OpenVINO, as shares of this machine's limits
+#   make bench      every figure that is promised, beside its peers: met or not met
 #   make lint       format, layers, clang-tidy
 #   make install    program, man pages, completions, unit, samples under PREFIX (/usr/local); DESTDIR is respected
 #   make deb        a Debian package in build/deb

@@ -1,16 +1,22 @@
 #!/usr/bin/env python3
 """Compiling schemas and making token masks: galen beside llguidance and xgrammar, on the same schemas and documents.
 
-    grammar.py [--driver FILE] [--tokenizer FILE] [--masks N] [--schemas FILE] [--out FILE]
+    grammar.py [--driver FILE] [--tokenizer FILE] [--masks N] [--schemas FILE] [--every K] [--limit S] [--peers NAME...]
+               [--out FILE] [--json]
 
 For each schema of tests/parity/grammar/schemas.jsonl galen's random walks make documents; each engine compiles the schema once
 and then makes the mask before every token of the documents, up to N masks. Whitespace is flexible in galen and llguidance, any
 in xgrammar. What an engine refuses, or a document that it does not follow to its end, is counted and left out of the sums of
-that pair. One thread. Needs llguidance and xgrammar (bench/peers/grammar_requirements.txt); runs with what it finds.
+that pair. One thread. Needs llguidance and xgrammar (bench/peers/make_grammar.sh); runs with what it finds. --every K: each K-th
+schema only. A schema that takes a peer longer than S seconds (some take xgrammar minutes) is given up, counted, and left out of the
+sums. --json: figures of each engine, and the seconds that each takes to compile and to mask
+the schemas that all of them do, per schema as many masks as all of them made.
 """
 
 import argparse
+import importlib
 import json
+import multiprocessing
 import os
 import statistics
 import subprocess
@@ -103,50 +109,132 @@ class XGrammar:
         return matcher.accept_token(token)
 
 
-def measure(peer, schemas, documents, masks):
-    compiled, spent, lost = [], [], 0
-    for schema, texts in zip(schemas, documents):
-        begin = time.perf_counter()
+def measure_schema(peer, schema, texts, masks):
+    """(compile seconds or None, mask seconds, documents that were not followed)."""
+    begin = time.perf_counter()
+    try:
+        matcher = peer.compile(schema)
+    except Exception:
+        return None, [], 0
+    compiled = time.perf_counter() - begin
+    times, lost = [], 0
+    for tokens in texts:
+        peer.restart(matcher)
+        for token in tokens:
+            if len(times) >= masks:
+                break
+            begin = time.perf_counter()
+            peer.mask(matcher)
+            times.append(time.perf_counter() - begin)
+            if not peer.take(matcher, token):
+                lost += 1
+                break
+    return compiled, times, lost
+
+
+def work(kind, text, size, masks, tasks, pipe):
+    """In a process of its own: says "ready", or why it is not, then a result for each of (schema, documents), in order."""
+    with open(os.devnull, "wb") as null:  # warnings of each schema
+        os.dup2(null.fileno(), 2)
+    try:
+        peer = kind(text, size)
+    except Exception as error:
+        pipe.send(f"{type(error).__name__}: {error}")
+        return
+    pipe.send("ready")
+    for schema, texts in tasks:
+        pipe.send(measure_schema(peer, schema, texts, masks))
+
+
+def measure(kind, text, size, schemas, documents, masks, limit_s):
+    """(compile seconds, mask seconds, documents not followed, schemas given up), or why there is nothing.
+
+    A new process goes on behind a schema that was given up.
+    """
+    tasks, results, late = list(zip(schemas, documents)), [], 0
+    fork = multiprocessing.get_context("fork")
+    while len(results) < len(tasks):
+        here, there = fork.Pipe()
+        worker = fork.Process(target=work, args=(kind, text, size, masks, tasks[len(results):], there), daemon=True)
+        worker.start()
+        there.close()
         try:
-            matcher = peer.compile(schema)
-        except Exception:
-            compiled.append(None)
-            spent.append([])
-            continue
-        compiled.append(time.perf_counter() - begin)
-        times = []
-        for tokens in texts:
-            peer.restart(matcher)
-            for token in tokens:
-                if len(times) >= masks:
-                    break
-                begin = time.perf_counter()
-                peer.mask(matcher)
-                times.append(time.perf_counter() - begin)
-                if not peer.take(matcher, token):
-                    lost += 1
-                    break
-        spent.append(times)
-    return compiled, spent, lost
+            state = here.recv()
+        except EOFError:
+            state = "its process ended before the first schema"
+        if state != "ready":
+            worker.join()
+            return state
+        try:
+            while len(results) < len(tasks):
+                if not here.poll(limit_s):
+                    raise EOFError
+                results.append(here.recv())
+        except EOFError:  # too long, or it crashed
+            results.append((None, [], 0))
+            late += 1
+        worker.kill()
+        worker.join()
+    compiled, spent, lost = (list(column) for column in zip(*results))
+    if not any(spent):
+        return "it did none of the schemas"
+    return compiled, spent, sum(lost), late
 
 
-def row(name, compiled, spent, lost=0):
+def figures(compiled, spent, lost=0, late=0):
     masks = [t for times in spent for t in times]
     done = [c for c in compiled if c is not None]
-    return (f"| {name} | {len(done)} of {len(compiled)} | {lost} | {1e3 * statistics.median(done):.2f} | {1e3 * max(done):.1f} | "
-            f"{1e6 * statistics.mean(masks):.1f} | {1e6 * percentile(masks, 0.5):.1f} | {1e6 * percentile(masks, 0.99):.0f} |")
+    return {"schemas": len(done), "of": len(compiled), "given_up": late, "not_followed": lost,
+            "compile_median_ms": 1e3 * statistics.median(done), "compile_worst_ms": 1e3 * max(done),
+            "mask_mean_us": 1e6 * statistics.mean(masks), "mask_median_us": 1e6 * percentile(masks, 0.5),
+            "mask_p99_us": 1e6 * percentile(masks, 0.99)}
+
+
+def row(name, compiled, spent, lost=0, late=0):
+    f = figures(compiled, spent, lost, late)
+    given_up = f", {late} given up" if late else ""
+    return (f"| {name} | {f['schemas']} of {f['of']}{given_up} | {lost} | {f['compile_median_ms']:.2f} | "
+            f"{f['compile_worst_ms']:.1f} | {f['mask_mean_us']:.1f} | {f['mask_median_us']:.1f} | {f['mask_p99_us']:.0f} |")
+
+
+def together(engines):
+    """(schemas that all engines do, {engine: seconds of their compiling and masks}); engines: {name: (compiled, spent)}."""
+    seconds, both = dict.fromkeys(engines, 0.0), 0
+    for results in zip(*(zip(compiled, spent) for compiled, spent in engines.values())):
+        n = min(len(masks) for _, masks in results)
+        if n == 0 or any(c is None for c, _ in results):
+            continue
+        both += 1
+        for name, (c, masks) in zip(engines, results):
+            seconds[name] += c + sum(masks[:n])
+    return both, seconds
 
 
 def ratio(name, ours, theirs):
-    """Compile and masks of the schemas that both do, per schema as many masks as both made."""
-    a = b = 0.0
-    both = 0
-    for (c1, m1), (c2, m2) in zip(zip(*ours), zip(*theirs)):
-        if c1 is None or c2 is None or not m1 or not m2:
-            continue
-        n = min(len(m1), len(m2))
-        a, b, both = a + c1 + sum(m1[:n]), b + c2 + sum(m2[:n]), both + 1
+    both, seconds = together({"galen": ours, name: theirs})
+    a, b = seconds["galen"], seconds[name]
     return f"galen / {name}, compile and masks of {both} schemas: {a:.3f} s / {b:.3f} s = {a / b:.2f}"
+
+
+def measure_peers(names, tokenizer_file, schemas, documents, masks, limit_s):
+    """Yields (name, (compiled, spent, lost, late)), or (name, why there is nothing)."""
+    text = Path(tokenizer_file).read_text()
+    try:
+        import tokenizers
+    except ImportError as missing:
+        yield from ((name, str(missing)) for name in names)
+        return
+    tokenizer = tokenizers.Tokenizer.from_str(text)
+    ids = [[tokenizer.encode(d, add_special_tokens=False).ids for d in texts] for texts in documents]
+    for kind in (LlGuidance, XGrammar):
+        if kind.name not in names:
+            continue
+        try:
+            importlib.import_module(kind.name)
+        except ImportError as missing:
+            yield kind.name, str(missing)
+            continue
+        yield kind.name, measure(kind, text, tokenizer.get_vocab_size(), schemas, ids, masks, limit_s)
 
 
 def main():
@@ -155,41 +243,38 @@ def main():
     parser.add_argument("--driver", default=str(ROOT / "build/release/tests/parity/grammar/grammar_driver"))
     parser.add_argument("--tokenizer", default=f"{cache}/models/tokenizers/gemma3/tokenizer.json")
     parser.add_argument("--schemas", default=str(ROOT / "tests/parity/grammar/schemas.jsonl"))
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--masks", type=int, default=200)
+    parser.add_argument("--limit", type=float, default=10)
     parser.add_argument("--peers", nargs="*", default=["llguidance", "xgrammar"])
     parser.add_argument("--out")
+    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    schemas = [json.dumps(json.loads(line)["schema"]) for line in Path(args.schemas).read_text().splitlines()]
+    schemas = [json.dumps(json.loads(line)["schema"]) for line in Path(args.schemas).read_text().splitlines()[::args.every]]
     documents, compiled, spent = galen(args.driver, args.tokenizer, schemas, args.masks)
+    engines, missing = {"galen": (compiled, spent, 0)}, {}
+    say = (lambda *_: None) if args.json else (lambda text: print(text, flush=True))
     lines = [f"{len(schemas)} schemas, {sum(map(len, documents))} documents, load {os.getloadavg()[0]:.1f}", "",
              "| engine | schemas | documents not followed | compile ms, median | worst | mask µs, mean | median | p99 |",
              "|---|---|---|---|---|---|---|---|", row("galen", compiled, spent)]
-    print("\n".join(lines), flush=True)
-    ratios, shown = [], len(lines)
-    text = Path(args.tokenizer).read_text()
-    peers = []
-    try:
-        import tokenizers
-        tokenizer = tokenizers.Tokenizer.from_str(text)
-        size = tokenizer.get_vocab_size()
-        ids = [[tokenizer.encode(d, add_special_tokens=False).ids for d in texts] for texts in documents]
-        peers = [kind for kind in (LlGuidance, XGrammar) if kind.name in args.peers]
-    except ImportError as missing:
-        lines.append(f"no peers: {missing}")
-    for kind in peers:
-        try:
-            peer = kind(text, size)
-        except ImportError as missing:
-            lines.append(f"| {kind.name}: {missing} |")
-            continue
-        theirs = measure(peer, schemas, ids, args.masks)
-        lines.append(row(kind.name, *theirs))
-        ratios.append(ratio(kind.name, (compiled, spent), theirs[:2]))
-        print(lines[-1], ratios[-1], sep="\n", flush=True)
-    report = "\n".join(lines + [""] + ratios) + "\n"
-    print("\n".join(lines[shown:] + [""] + ratios))
+    say("\n".join(lines))
+    ratios = []
+    for name, theirs in measure_peers(args.peers, args.tokenizer, schemas, documents, args.masks, args.limit):
+        if isinstance(theirs, str):
+            missing[name] = theirs
+            lines.append(f"| {name}: {theirs} |")
+        else:
+            engines[name] = theirs
+            lines.append(row(name, *theirs))
+            ratios.append(ratio(name, (compiled, spent), theirs[:2]))
+        say(lines[-1])
+    say("\n".join(["", *ratios]))
     if args.out:
-        Path(args.out).write_text(report)
+        Path(args.out).write_text("\n".join(lines + [""] + ratios) + "\n")
+    if args.json:
+        both, seconds = together({name: found[:2] for name, found in engines.items()})
+        print(json.dumps({"engines": {name: figures(*found) for name, found in engines.items()}, "missing": missing,
+                          "common_schemas": both, "common_seconds": seconds}))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 """What quantising costs in accuracy, on real weights, and in time, on a made checkpoint.
 
     build/.venv-oracle/bin/python bench/quantize.py errors [--models DIR] [--tokens N] [--only MODEL] [--types A,B]
-    build/.venv-oracle/bin/python bench/quantize.py speed [--layers N] [--folder DIR]
+    bench/quantize.py speed [--layers N | --source DIR] [--folder DIR] [--repeat N] [--json]
 
 errors: Gemma 3 270M and SmolLM2 135M come as quantised GGUF files; their dequantised values, rounded to bf16, are the source here
 (the published bf16 weights are not reachable without a login), and a markdown table of all types is printed. speed: a bf16
-checkpoint of the 4B shape (34 layers: 7.8 GB) is made and quantised to NF4, beside a copy of its file; both warm, both with
-everything on the disk in the end.
+checkpoint of the 4B shape (34 layers: 7.8 GB), or --source, is quantised to NF4, beside a copy of its file; both warm, both with
+everything on the disk in the end. --json: {what: [seconds]} and the most memory that galen had.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests/parity/models"), str(ROOT / "tests/parity/tokenizers")]
+sys.path[:0] = [str(ROOT / "tests/parity/models"), str(ROOT / "tests/parity/tokenizers"), str(ROOT / "bench/tools")]
 GALEN = os.environ.get("GALEN_BIN", str(ROOT / "build/release/galen"))
 TYPES = ["bf16", "q8_0", "int8", "q6_k", "q5_k_m", "q5_1", "q5_0", "q4_k_m", "q4_1", "iq4_nl", "iq4_xs", "q4_0",
          "nf4 --plain-scales", "nf4"]
@@ -79,39 +79,14 @@ def errors(args):
 
 PEAK = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
-SHAPE = dict(hidden=2560, inner=10240, heads=8, kv=4, dim=256, vocab=262208)
-
-
-def make_4b(directory, layers):
-    import torch
-    from safetensors.torch import save_file
-    s = SHAPE
-    pool = (torch.randn(s["hidden"] * s["inner"] + 4096) * 0.02).bfloat16()
-
-    def matrix(rows, cols, at):
-        count = rows * cols
-        return torch.cat([pool] * (count // pool.numel() + 2))[at % 4096: at % 4096 + count].view(rows, cols).clone()
-
-    tensors = {"model.embed_tokens.weight": matrix(s["vocab"], s["hidden"], 1), "model.norm.weight": torch.zeros(s["hidden"]).bfloat16()}
-    for i in range(layers):
-        layer = f"model.layers.{i}."
-        for name, rows, cols in (("self_attn.q_proj", s["heads"] * s["dim"], s["hidden"]),
-                                 ("self_attn.k_proj", s["kv"] * s["dim"], s["hidden"]),
-                                 ("self_attn.v_proj", s["kv"] * s["dim"], s["hidden"]),
-                                 ("self_attn.o_proj", s["hidden"], s["heads"] * s["dim"]),
-                                 ("mlp.gate_proj", s["inner"], s["hidden"]), ("mlp.up_proj", s["inner"], s["hidden"]),
-                                 ("mlp.down_proj", s["hidden"], s["inner"])):
-            tensors[layer + name + ".weight"] = matrix(rows, cols, 131 * i + len(name))
-    directory.mkdir()
-    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
-    (directory / "config.json").write_text(json.dumps({"model_type": "gemma3_text", "num_hidden_layers": layers}))
-
 
 def speed(args):
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         work = Path(folder)
-        make_4b(work / "source", args.layers)
-        source = work / "source/model.safetensors"
+        if args.source is None:
+            import make_4b_checkpoint
+            make_4b_checkpoint.make(work / "source", args.layers, images=False)
+        source = (args.source or work / "source") / "model.safetensors"
         size = source.stat().st_size
         times = {"copy": [], "copy + fsync": [], "galen quantize nf4": []}
         for _ in range(args.repeat):
@@ -128,12 +103,15 @@ def speed(args):
             os.sync()
             begin = time.monotonic()
             # Through a small process: what a child of this large one is charged with begins with this one's memory.
-            done = subprocess.run([sys.executable, "-c", PEAK, GALEN, "quantize", work / "source", work / "out", "--type", "nf4"],
+            done = subprocess.run([sys.executable, "-c", PEAK, GALEN, "quantize", source.parent, work / "out", "--type", "nf4"],
                                   capture_output=True, text=True, check=True)
             times["galen quantize nf4"].append(time.monotonic() - begin)
             peak = int(done.stdout.splitlines()[-1])
             shutil.rmtree(work / "out")
-        print(f"{size / 1e9:.2f} GB, {args.layers} layers, best of {args.repeat}; at most {peak / 1024:.0f} MiB resident")
+        if args.json:
+            print(json.dumps({"bytes": size, "peak_bytes": 1024 * peak, "seconds": times}))
+            return
+        print(f"{size / 1e9:.2f} GB, best of {args.repeat}; at most {peak / 1024:.0f} MiB resident")
         for name, seconds in times.items():
             print(f"{name:20} {min(seconds):6.2f} s  {size / min(seconds) / 1e9:5.2f} GB/s  all: " +
                   " ".join(f"{s:.2f}" for s in seconds))
@@ -148,6 +126,8 @@ def main():
     parser.add_argument("--only")
     parser.add_argument("--types")
     parser.add_argument("--layers", type=int, default=34)
+    parser.add_argument("--source", type=Path, help="a bf16 directory with one file of weights, instead of a made one")
+    parser.add_argument("--json", action="store_true", help="of speed")
     parser.add_argument("--repeat", type=int, default=3)
     args = parser.parse_args()
     {"errors": errors, "speed": speed}[args.what](args)
