@@ -9,8 +9,8 @@ and then makes the mask before every token of the documents, up to N masks. Whit
 in xgrammar. What an engine refuses, or a document that it does not follow to its end, is counted and left out of the sums of
 that pair. One thread. Needs llguidance and xgrammar (bench/peers/make_grammar.sh); runs with what it finds. --every K: each K-th
 schema only. A schema that takes a peer longer than S seconds (some take xgrammar minutes) is given up, counted, and left out of the
-sums. --json: figures of each engine, and the seconds that each takes to compile and to mask
-the schemas that all of them do, per schema as many masks as all of them made.
+sums. --json: figures of each engine, and for each peer the seconds that it and galen take to compile and to mask the schemas that
+both do, per schema as many masks as both made.
 """
 
 import argparse
@@ -272,9 +272,12 @@ def main():
     if args.out:
         Path(args.out).write_text("\n".join(lines + [""] + ratios) + "\n")
     if args.json:
-        both, seconds = together({name: found[:2] for name, found in engines.items()})
-        print(json.dumps({"engines": {name: figures(*found) for name, found in engines.items()}, "missing": missing,
-                          "common_schemas": both, "common_seconds": seconds}))
+        pairs = {}
+        for name, found in engines.items():
+            if name != "galen":
+                both, seconds = together({"galen": (compiled, spent), name: found[:2]})
+                pairs[name] = {"schemas": both, "galen": seconds["galen"], "peer": seconds[name]}
+        print(json.dumps({"engines": {name: figures(*found) for name, found in engines.items()}, "missing": missing, "pairs": pairs}))
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ from harness.process import Unavailable, child, child_json
 from harness.workbench import ROOT
 
 ENGINES = ("llguidance", "xgrammar")
-SUM = "compile and masks, the schemas that all do"
+SUMS = {engine: f"compile and masks of what {engine} does, too" for engine in ENGINES}
 
 
-def grammar(workbench, every=3, limit_s=5):
-    """Every third schema, and no peer for longer than 5 s on one: some take xgrammar minutes with a vocabulary of 262,145 tokens."""
+def grammar(workbench, every=6, limit_s=5):
+    """Every sixth schema, and no peer for longer than 5 s on one: some take xgrammar minutes with a vocabulary of 262,145 tokens."""
     def measure(peers):
         driver = workbench.driver("parity/grammar/grammar_driver")
         results, env = {}, None
@@ -28,22 +28,24 @@ def grammar(workbench, every=3, limit_s=5):
         results |= answer["missing"]
         for name, f in answer["engines"].items():
             note = f"{f['schemas']} of {f['of']} schemas" + (f", {f['given_up']} given up" if f["given_up"] else "")
-            results[name] = {SUM: sample(answer["common_seconds"][name], "s", note=f"{answer['common_schemas']} schemas"),
-                             "compile, median": sample(f["compile_median_ms"], "ms", note=note),
+            results[name] = {"compile, median": sample(f["compile_median_ms"], "ms", note=note),
                              "compile, worst": sample(f["compile_worst_ms"], "ms"),
                              "mask, mean": sample(f["mask_mean_us"], "µs"),
                              "mask, p99": sample(f["mask_p99_us"], "µs")}
+        for name, pair in answer["pairs"].items():
+            for tool, seconds in (("galen", pair["galen"]), (name, pair["peer"])):
+                results[tool][SUMS[name]] = sample(seconds, "s", note=f"{pair['schemas']} schemas")
         return results
     return measure
 
 
-def of_the_faster(result, most):
+def of_the_peer(engine, most):
     def judge(ours, peers):
-        if not all(engine in peers for engine in ENGINES):
+        if not peers.get(engine, {}).get("value"):
             return None
-        found = ours["value"] / min(p["value"] for p in peers.values())
+        found = ours["value"] / peers[engine]["value"]
         return found <= most, f"{found:.2f}"
-    return Aim(result, f"≤ {most} of the faster peer's", judge)
+    return Aim(SUMS[engine], f"≤ {most} of {engine}'s", judge)
 
 
 # Decoding under a schema beside decoding without.
@@ -121,7 +123,7 @@ def pages(workbench, count=12):
 def cases(w):
     return [
         Case("grammar", "answers", "JSON Schema, Gemma 3's vocabulary", together=grammar(w), peers=ENGINES, once=True,
-             aims=(of_the_faster(SUM, 0.6), at_most("compile, median", 50, "ms"), at_most("compile, worst", 1000, "ms"),
+             aims=(*(of_the_peer(engine, 0.6) for engine in ENGINES), at_most("compile, median", 50, "ms"), at_most("compile, worst", 1000, "ms"),
                    at_most("mask, mean", 40, "µs"), at_most("mask, p99", 400, "µs"))),
         Case("schema", "answers", "Gemma 3 270M, decoding", {"galen": schemas(w)},
              aims=(at_least("one long text, schema / free", 1.0, "×"), at_least("long fixed keys, schema / free", 1.5, "×"))),

@@ -68,14 +68,6 @@ def times(result, tool, factor):
     return Aim(result, f"≥ {factor:g}× {tool}", judge)
 
 
-def times_fastest(result, factor):
-    """At least `factor` times as fast as the fastest peer."""
-    def judge(ours, peers):
-        found = [a for a in (advantage(ours, p) for p in peers.values()) if a is not None]
-        return (min(found) >= factor, f"{min(found):.2f}×") if found else None
-    return Aim(result, f"≥ {factor:g}× the fastest peer", judge)
-
-
 def peak_share(result, tool, most):
     def judge(ours, peers):
         if not ours.get("peak_bytes") or not peers.get(tool, {}).get("peak_bytes"):

@@ -78,9 +78,8 @@ def table(cases, measured):
                          f"{'; '.join(f'{word(met)} ({found})' if met is not None else word(met) for _, met, found in verdicts)} |")
         for tool, reason in measured.reasons.get(case.name, {}).items():
             lines.append(f"| {case.title} | | {tool} did not run: {reason.replace('|', '/')} | | | | | |")
-            if tool == "galen":
-                missing = [a for a in case.aims if a.result not in measured.samples.get(case.name, {})]
-                judged += [{"case": case.name, "result": a.result, "aim": a.text, "met": None, "found": "not judged"} for a in missing]
+        absent = [a for a in case.aims if a.result not in measured.samples.get(case.name, {})]
+        judged += [{"case": case.name, "result": a.result, "aim": a.text, "met": None, "found": "not judged"} for a in absent]
     return lines, judged
 
 
