@@ -2,7 +2,7 @@
 """The pages, lines and words that galen-mini learned from (docs/models/galen-mini.md), made by `galen data synth` and mixed.
 
     make_mini_data.py GALEN DIR        # of the first three runs
-    make_mini_data.py GALEN DIR 4      # DIR/more-4.jsonl of the fourth, 5: of the fifth
+    make_mini_data.py GALEN DIR 4      # DIR/more-4.jsonl of the fourth, 5 and 6 likewise
 
 DIR/words.jsonl and DIR/words-eval.jsonl are for configs/training/mini-words.yaml, DIR/lines.jsonl and DIR/lines-eval.jsonl for
 mini-lines.yaml, DIR/fields.jsonl and again DIR/lines-eval.jsonl for mini-fields.yaml. Some ten minutes of one processor, 1 GB. The same seeds give the same bytes with the same fonts.
@@ -31,8 +31,8 @@ PARTS = {
     "o4": f"--lines --kind {OTHERS} --count 240 --seed 2401",
     "c4": "--lines --count 200 --seed 2501 --level scan",
 }
-# Fourth and fifth run: number, pages of each part. The same mixture with seeds of its own.
-MORE = {4: 5, 5: 9}
+# Fourth to sixth run: number, pages of each part. The same mixture with seeds of its own.
+MORE = {4: 5, 5: 9, 6: 4}
 MIX = {
     "clean": "--lines --count 300",
     "french": "--lines --count 50 --language fr",

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "media/image/draw.h"
+#include "media/image/resize.h"
 
 namespace galen {
 namespace {
@@ -21,6 +22,12 @@ Image Page(int64_t width, int64_t height) {
 
 void Print(Image* page, int64_t left, int64_t top, const std::string& text) {
   DrawLabel(page, left, top, text, kInk, kPaper, 2);
+}
+
+// The letters of Print are wider than those of most faces.
+Image Narrow(const Image& page) {
+  const auto width = static_cast<float>(page.width), height = static_cast<float>(page.height);
+  return Resize(page, page.width * 2 / 3, page.height, Filter::kBilinear, {0, 0, width, height});
 }
 
 std::vector<TextLine> Lines(const Image& page) {
@@ -111,6 +118,8 @@ TEST(TextLines, AStripHasACellForEachLetter) {
   Image page = Page(1000, 100);
   Print(&page, 10, 40, "Hemogram");
   Print(&page, 500, 40, "17");
+  Image wide = page;
+  page = Narrow(page);
   std::vector<TextLine> lines = Lines(page);
   ASSERT_EQ(lines.size(), 1u);
   const Image one = LineStrip(page, lines[0], StripShape());
@@ -150,7 +159,8 @@ TEST(TextLines, AStripHasACellForEachLetter) {
     }
   }
 
-  for (int i = 0; i < 12; ++i) Print(&page, 10 + 64 * i, 70, "n" + std::to_string(100 + i));
+  for (int i = 0; i < 12; ++i) Print(&wide, 10 + 64 * i, 70, "n" + std::to_string(222 + 22 * (i % 3)));
+  page = Narrow(wide);
   lines = Lines(page);
   ASSERT_EQ(lines.size(), 2u);
   const Image several = LineStrip(page, lines[1], StripShape());
