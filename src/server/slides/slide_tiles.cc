@@ -46,8 +46,10 @@ std::vector<int> ZoomsOf(const SlideInfo& info) {
 
 Result<Image> ReadTile(const Slide& slide, int zoom, int64_t column, int64_t row) {
   const SlideInfo& info = slide.info();
-  const int source = zoom < 0 || zoom > kMostZoom ? -1 : SourceLevel(info, zoom);
-  if (source < 0) return NotFound("this slide has no zoom " + std::to_string(zoom));
+  const std::vector<int> zooms = ZoomsOf(info);
+  if (std::find(zooms.begin(), zooms.end(), zoom) == zooms.end())
+    return NotFound("this slide has no zoom " + std::to_string(zoom));
+  const int source = SourceLevel(info, zoom);
   const ZoomSize whole = SizeAt(info, zoom);
   if (column < 0 || row < 0 || column > (whole.width - 1) / kTileSide ||
       row > (whole.height - 1) / kTileSide) {
