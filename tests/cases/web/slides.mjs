@@ -121,21 +121,23 @@ export async function a_slide_is_asked_about_by_its_patches({ server, browser })
   // What is looked at, as a picture.
   await page.locator("#img-0-recipe").selectOption("image");
   await page.getByRole("button", { name: PICTURES, exact: true }).click();
-  await page.locator(".seen").getByText("picture.png").waitFor();
+  await page.locator(".seen").getByText("picture.png", { exact: true }).waitFor();
   page.expectNoFaults(READS);
 }
 
 export async function a_slide_that_the_server_let_go_of_comes_back({ server, browser }) {
   const page = await openImages({ server, browser });
-  const opened = page.waitForResponse((r) => r.url().endsWith("/slides") && r.status() === 201);
+  // The name that the server gave it stands in the addresses of its tiles.
+  const named = async (request) => new URL((await request).url()).pathname.split("/")[2];
+  const tile = page.waitForRequest(/\/slides\/[0-9a-f]{32}\/tiles\//);
   await choose(page, file("a.svs"));
-  const { id } = await (await opened).json();
+  const id = await named(tile);
   for (const [x, y] of [[1550, 1050], [350, 1750], [2650, 250]])
     await expectColour(page, ...(await ofWhole(page, x, y)), colour(x, y), "the whole slide");
   assert.equal((await fetch(new URL(`/slides/${id}`, server.url), { method: "DELETE" })).status, 204);
-  const again = page.waitForResponse((r) => r.url().endsWith("/slides") && r.status() === 201);
+  const again = page.waitForRequest((r) => /\/slides\/[0-9a-f]{32}\/tiles\//.test(r.url()) && !r.url().includes(id));
   await page.getByRole("button", { name: "One pixel of the picture" }).click();
-  assert.notEqual((await (await again).json()).id, id);
+  assert.notEqual(await named(again), id);
   await expectColour(page, 20, 20, colour(WIDTH / 2 + 20, HEIGHT / 2 + 20), "sent again");
   page.expectNoFaults(/status of 404|willReadFrequently/);
 }
