@@ -14,5 +14,5 @@ sed -n '/^  "document": {/,/^  },/p' "$out/lab_slip.json"
 echo
 echo "JSON with evidence, confidence and verdicts: $out/lab_slip.json"
 echo "The slip with a box for each value: $out/lab_slip.html"
-echo "galen-mini reads clean slips in English, with errors (docs/models/galen-mini.md). It is no medical device; check each value."
+echo "galen-mini reads clean slips in English, French and German, with errors (docs/models/galen-mini.md). It is no medical device; check each value."
 echo "The same in the browser: $galen serve galen-mini, then open http://127.0.0.1:11434"

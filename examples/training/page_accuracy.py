@@ -4,7 +4,7 @@
     page_accuracy.py GALEN PAGES --model MODEL [--limit N] [--json]
 
 A field is a value of the truth that is not null. Entries of lists are matched by their first value (the name of the test), what is left
-in order. "invented" are values where the truth has none. "confidence" is how well the reader's own doubt finds what it read wrongly or
+by how many values are the same. "invented" are values where the truth has none. "confidence" is how well the reader's own doubt finds what it read wrongly or
 invented: the area under the ROC curve of 1 - confidence (0.5: not at all). Standard library only.
 """
 
@@ -38,9 +38,11 @@ def paired(truth, read):
                 partner[i] = j
                 left.remove(j)
                 break
+    same = lambda a, b: sum(a.get(k) == v for k, v in b.items() if v is not None) if isinstance(a, dict) and isinstance(b, dict) else a == b
     for i in range(len(truth)):
         if i not in partner and left:
-            partner[i] = left.pop(0)
+            partner[i] = max(left, key=lambda j: same(truth[i], read[j]))  # the first of equals
+            left.remove(partner[i])
     pairs = [(entry, read[partner[i]] if i in partner else None, partner.get(i)) for i, entry in enumerate(truth)]
     return pairs + [(None, read[j], j) for j in left]
 
@@ -126,8 +128,9 @@ def main():
     print(f"{len(truth)} documents, {failed} without an answer, {whole} without a fault; median {result['median_s']:.2f} s")
     print(f"fields right: {right} of {total}, {100 * right / max(total, 1):.1f} % [{100 * low:.1f}, {100 * high:.1f}]; invented: {invented}")
     if result["confidence"] is not None:  # both lists hold something
-        doubted = [sum(x > 0.3 for x in doubts[wrong]) / len(doubts[wrong]) for wrong in (True, False)]
-        print(f"confidence below 0.7: {100 * doubted[0]:.1f} % of the wrong, {100 * doubted[1]:.1f} % of the right")
+        for bound in (0.7, 0.9, 0.98):
+            doubted = [sum(x > 1 - bound for x in doubts[wrong]) / len(doubts[wrong]) for wrong in (True, False)]
+            print(f"confidence below {bound}: {100 * doubted[0]:.1f} % of the wrong, {100 * doubted[1]:.1f} % of the right")
         print(f"confidence: area under the curve {result['confidence']:.3f} ({len(doubts[True])} wrong, {len(doubts[False])} right values)")
     for path, (a, b, more) in sorted(counts.items()):
         print(f"  {path:28} {a:6} of {b:6}  {100 * a / max(b, 1):5.1f} %  invented {more}")
