@@ -33,13 +33,17 @@ class StepPace {
       decode_ = decode_ == 0 ? seconds : decode_ + kShare * (seconds - decode_);
       return;
     }
-    const double beside = answers ? std::min(decode_, seconds) : 0;
+    // The answers of this step took no longer than all of it: what is known of them cannot stay too
+    // high where no step is without prompts.
+    if (answers) decode_ = std::min(decode_, seconds);
+    const double beside = answers ? std::min(decode_, kMostBeside * seconds) : 0;
     tokens_ = (1 - kShare) * tokens_ + static_cast<double>(prompt_tokens);
     seconds_ = (1 - kShare) * seconds_ + seconds - beside;
   }
 
  private:
-  static constexpr double kShare = 0.3;  // of the newest step in what is known
+  static constexpr double kShare = 0.3;       // of the newest step in what is known
+  static constexpr double kMostBeside = 0.9;  // of a step, taken by answers: no prompt is free
 
   const double target_;
   double decode_ = 0;                // of a step without prompts

@@ -44,6 +44,19 @@ TEST(StepPace, Follows) {
   EXPECT_GT(pace.PromptTokens(), 80);
 }
 
+// One slow step of answers, and from then on prompts in every step: they get their time back.
+TEST(StepPace, ForgetsASlowStepOfAnswers) {
+  StepPace pace(0.1);
+  pace.Add(0.020, 0, true);
+  pace.Add(1.0, 0, true);
+  pace.Add(0.020 + 0.016, 16, true);
+  for (int i = 0; i < 50; ++i) {
+    const int64_t tokens = pace.PromptTokens();
+    pace.Add(0.020 + 0.001 * static_cast<double>(tokens), tokens, true);
+  }
+  EXPECT_GT(pace.PromptTokens(), 50);
+}
+
 TEST(StepPace, ASlowMachineStillGetsOn) {
   StepPace pace(0.1);
   pace.Add(0.3, 0, true);

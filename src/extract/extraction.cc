@@ -185,8 +185,8 @@ void AddLeftOut(const std::vector<PagePart>& lines, Extraction* result) {
   }
   result->verdicts.push_back(
       {"line.incomplete", Level::kFlag,
-       std::to_string(lines.size()) +
-           " lines were read in part, without a value that every entry has, and left out: " + where,
+       (lines.size() == 1 ? "1 line was" : std::to_string(lines.size()) + " lines were") +
+           " read in part, without a value that every entry has, and left out: " + where,
        "", ""});
 }
 

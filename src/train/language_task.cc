@@ -1,5 +1,6 @@
 #include "train/language_task.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -118,7 +119,10 @@ TrainMemory LanguageTask::PlanMemory(const ModelConfig& config, TrainMemory memo
   }
   arena_bytes_ = TrainArenaBytes(config, *s_.kernels, s_.pool->size(), shape);
   if (train_tower_ && shape.patches > 0) {
-    arena_bytes_ += TowerTrainArenaBytes(files_.vision, *s_.kernels, s_.pool->size(), shape);
+    VisionConfig vision = files_.vision;
+    // The run's own limit may be above the model's.
+    if (vision.any_shape()) vision.max_pixels = std::max(vision.max_pixels, o_.max_pixels);
+    arena_bytes_ += TowerTrainArenaBytes(vision, *s_.kernels, s_.pool->size(), shape);
   }
   memory.activations = arena_bytes_;
   // Vectors or pixels of a batch's images, beside the arena.

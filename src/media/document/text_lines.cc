@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <numeric>
 
 #include "media/document/ink.h"
@@ -261,17 +262,26 @@ Image LineStrip(const Image& page, const TextLine& line, const StripShape& shape
   const Image band = PaperWhite(page, line.box.left, line.box.width(), top, height);
 
   const int64_t side = shape.row_height, in_row = shape.row_width / side;
+  const int64_t room = shape.max_rows * in_row;
   std::vector<Image> cells;  // narrower than a row's height; of no width: blank
-  for (size_t i = 0; i < line.words.size(); ++i) {
+  bool cut = false;
+  // What has no room is not even looked at: a line of hostile pages may be as long as the page.
+  for (size_t i = 0; i < line.words.size() && std::ssize(cells) <= room; ++i) {
     const PixelBox& word = line.words[i];
     if (i > 0) {
       const double gap = static_cast<double>(word.left - line.words[i - 1].right) * scale;
       cells.resize(cells.size() + (gap > kColumnGap * static_cast<double>(side) ? 2 : 1));
     }
     const auto left = static_cast<float>(word.left - line.box.left);
-    const auto right = static_cast<float>(word.right - line.box.left);
-    const int64_t width = std::max<int64_t>(
+    auto right = static_cast<float>(word.right - line.box.left);
+    auto width = std::max<int64_t>(
         1, static_cast<int64_t>(static_cast<double>(word.width()) * scale + 0.5));
+    // No cell is wider than a row is high: this many columns fill all cells and one more.
+    if (const int64_t most = (room + 1) * side; width > most) {
+      right = left + (right - left) * static_cast<float>(most) / static_cast<float>(width);
+      width = most;
+      cut = true;
+    }
     Image letters = Resize(band, width, side, Filter::kBilinear,
                            {left, 0, right, static_cast<float>(height)});
     Blacken(&letters);
@@ -283,8 +293,8 @@ Image LineStrip(const Image& page, const TextLine& line, const StripShape& shape
       }
     }
   }
-  if (whole != nullptr) *whole = cells.size() <= static_cast<size_t>(shape.max_rows * in_row);
-  cells.resize(std::clamp<size_t>(cells.size(), 1, static_cast<size_t>(shape.max_rows * in_row)));
+  if (whole != nullptr) *whole = !cut && std::ssize(cells) <= room;
+  cells.resize(std::clamp<size_t>(cells.size(), 1, static_cast<size_t>(room)));
 
   const auto count = static_cast<int64_t>(cells.size());
   Image strip{std::min(count, in_row) * side, (count + in_row - 1) / in_row * side, 1, {}};
