@@ -223,6 +223,7 @@ const en = {
   "img.basis.none": "distances of pixels unknown",
   "img.basis.detector": "at the detector's plane",
   "img.basis.film": "on the film",
+  "img.basis.objective": "estimated from the objective",
   "img.mm": "{n} mm",
   "img.pixels": "{n} pixels",
   "img.degrees": "{n}°",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "media/dicom/dicom_file.h"
 #include "media/dicom/dicom_set.h"
@@ -39,11 +40,20 @@ void CopyTile(const Image& tile, int64_t at_x, int64_t at_y, Image* out) {
 
 class DicomSlide : public Slide {
  public:
-  Status Add(const DicomFile& file) {
+  Status Add(const DicomFile& file, const DicomSlideOptions& options) {
     ASSIGN_OR_RETURN(DicomTiling tiling, file.Tiling());
     if (tiling.total_columns < 1 || tiling.total_rows < 1 || tiling.tile_columns < 1 ||
         tiling.tile_rows < 1 || std::max(tiling.total_columns, tiling.total_rows) > kMostSide) {
       return DataLoss("a slide of an impossible size");
+    }
+    const auto [width, height] = std::pair(tiling.tile_columns, tiling.tile_rows);
+    if (std::max(width, height) > options.most_tile_side ||
+        width < std::min(options.least_tile_side, tiling.total_columns) ||
+        height < std::min(options.least_tile_side, tiling.total_rows)) {
+      return InvalidArgument("a slide whose tiles have " + std::to_string(width) + "x" +
+                             std::to_string(height) + " pixels; sides of " +
+                             std::to_string(options.least_tile_side) + " to " +
+                             std::to_string(options.most_tile_side) + " are taken");
     }
     levels_.push_back({file, std::move(tiling)});
     return OkStatus();
@@ -63,6 +73,8 @@ class DicomSlide : public Slide {
     const DicomTiling& finest = levels_[0].tiling;
     if (const auto spacing = levels_[0].file.Geometry(0).spacing) {
       info_.um_per_pixel = (*spacing)[1] * 1000;
+      if (std::abs((*spacing)[0] / (*spacing)[1] - 1) > 0.01)
+        info_.warnings.push_back("pixels are not square; the width is used");
     }
     if (finest.focal_planes > 1)
       info_.warnings.push_back("only the first of several focal planes is shown");
@@ -127,8 +139,9 @@ bool IsDicomSlide(const std::string& path) {
   return false;
 }
 
-Result<std::unique_ptr<Slide>> OpenDicomSlide(const std::string& path) {
-  ASSIGN_OR_RETURN(const DicomSet set, ReadDicomSet(path));
+Result<std::unique_ptr<Slide>> OpenDicomSlide(const std::string& path,
+                                              const DicomSlideOptions& options) {
+  ASSIGN_OR_RETURN(const DicomSet set, ReadDicomSet(path, options.set));
   for (const DicomStudy& study : set.studies) {
     for (const DicomSeries& series : study.series) {
       if (series.modality != "SM") continue;
@@ -139,7 +152,8 @@ Result<std::unique_ptr<Slide>> OpenDicomSlide(const std::string& path) {
         ASSIGN_OR_RETURN(const DicomFile file, set.Open(slice.file));
         if (!IsVolumeImage(file) || file.Tiling().status().code() == StatusCode::kNotFound)
           continue;
-        if (Status status = slide->Add(file); !status.ok()) return status.WithContext(path);
+        if (Status status = slide->Add(file, options); !status.ok())
+          return status.WithContext(path);
         any = true;
       }
       if (!any) continue;

@@ -81,6 +81,35 @@ TEST(OpenSlideFile, ReadsPixelsAndWhiteOutside) {
   }
 }
 
+// Entry `index` of TiledTiff's directory.
+void SetEntry(std::string* file, size_t index, uint32_t value) {
+  uint32_t directory = 0;
+  std::memcpy(&directory, file->data() + 4, 4);
+  std::memcpy(file->data() + directory + 2 + 12 * index + 8, &value, 4);
+}
+
+TEST(OpenSlideFile, RefusesTilesThatWouldEndTheProcess) {
+  constexpr size_t kTileWidth = 7, kTileHeight = 8;
+  const auto folder = TemporaryFolder::Make();
+  ASSERT_TRUE(folder.ok());
+  const std::string path = folder->path() + "/slide.tif";
+  for (const auto& [width, height] : {std::pair<uint32_t, uint32_t>{1 << 20, 1 << 20},
+                                      {1 << 20, 16},
+                                      {16, 1 << 20},
+                                      {8192, 4096}}) {
+    std::string file = TiledTiff(80, 48);
+    SetEntry(&file, kTileWidth, width);
+    SetEntry(&file, kTileHeight, height);
+    ASSERT_TRUE(WriteFileAtomically(path, file).ok());
+    const Status status = OpenSlideFile(path).status();
+    EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+    for (const std::string& part :
+         {path, std::to_string(width) + "x" + std::to_string(height), std::string("8192")}) {
+      EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
+    }
+  }
+}
+
 TEST(OpenSlideFile, BadFiles) {
   const auto folder = TemporaryFolder::Make();
   ASSERT_TRUE(folder.ok());

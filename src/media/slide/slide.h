@@ -27,6 +27,7 @@ struct SlideInfo {
   // Micrometres per pixel of level 0, from the file; from the objective's power if the file has
   // only that.
   std::optional<double> um_per_pixel;
+  bool um_estimated = false;  // from the objective's power
   std::optional<double> objective_power;
   std::vector<std::string> warnings;
 };

@@ -83,14 +83,19 @@ int NearestLevel(const SlideInfo& info, double um_per_pixel) {
   return nearest;
 }
 
-Result<Thumbnail> ReadThumbnail(const Slide& slide) {
-  const std::vector<SlideLevel>& levels = slide.info().levels;
+int ThumbnailLevel(const SlideInfo& info) {
+  const std::vector<SlideLevel>& levels = info.levels;
   size_t chosen = 0;
   for (size_t i = 0; i < levels.size(); ++i) {
     const auto longer = [&](size_t l) { return std::max(levels[l].width, levels[l].height); };
     if (longer(i) >= kThumbnailSide && longer(i) < longer(chosen)) chosen = i;
   }
-  const SlideLevel& level = levels[chosen];
+  return static_cast<int>(chosen);
+}
+
+Result<Thumbnail> ReadThumbnail(const Slide& slide, const std::stop_token& stop) {
+  const int chosen = ThumbnailLevel(slide.info());
+  const SlideLevel& level = slide.info().levels[static_cast<size_t>(chosen)];
   const int64_t factor = std::max<int64_t>(1, std::max(level.width, level.height) / kThumbnailSide);
   Thumbnail thumbnail;
   thumbnail.downsample = level.downsample * static_cast<double>(factor);
@@ -102,9 +107,10 @@ Result<Thumbnail> ReadThumbnail(const Slide& slide) {
   const int64_t width = image.width * factor;
   const int64_t rows = std::max<int64_t>(1, kStripPixels / (width * factor));
   for (int64_t y = 0; y < image.height; y += rows) {
+    if (stop.stop_requested()) return Cancelled("the request was cancelled");
     const int64_t count = std::min(rows, image.height - y);
     ASSIGN_OR_RETURN(const Image strip,
-                     slide.Read(static_cast<int>(chosen), 0, y * factor, width, count * factor));
+                     slide.Read(chosen, 0, y * factor, width, count * factor));
     for (int64_t r = 0; r < count; ++r) AverageRow(strip, r * factor, factor, y + r, &image);
   }
   return thumbnail;

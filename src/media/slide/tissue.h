@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 #include "base/status.h"
@@ -31,9 +32,12 @@ struct Thumbnail {
   double downsample = 1;  // pixels of level 0 per pixel
 };
 
-// The whole slide, from the coarsest level of at least kThumbnailSide, averaged over squares of
-// whole pixels.
-Result<Thumbnail> ReadThumbnail(const Slide& slide);
+// The level that a thumbnail is made of: the coarsest whose longer side has kThumbnailSide, else
+// the finest.
+int ThumbnailLevel(const SlideInfo& info);
+
+// The whole slide, averaged over squares of whole pixels of that level. Cancelled: asked to stop.
+Result<Thumbnail> ReadThumbnail(const Slide& slide, const std::stop_token& stop = {});
 
 struct TissueMask {
   int64_t width = 0;

@@ -47,6 +47,18 @@ TEST(Tissue, NearestLevelByRatio) {
   EXPECT_EQ(NearestLevel(info, 1), 0);
 }
 
+TEST(Tissue, AThumbnailIsOfTheCoarsestLevelThatIsLargeEnough) {
+  SlideInfo info;
+  info.levels = {{100000, 100000, 1}, {1000, 1000, 100}};
+  EXPECT_EQ(ThumbnailLevel(info), 0) << "the smaller one is too small";
+  info.levels = {{100000, 100000, 1}, {1024, 10, 100}, {512, 5, 200}};
+  EXPECT_EQ(ThumbnailLevel(info), 1);
+  std::stop_source stop;
+  stop.request_stop();
+  const PaintedSlide slide({{2000, 2000, 1}}, 1);
+  EXPECT_EQ(ReadThumbnail(slide, stop.get_token()).status().code(), StatusCode::kCancelled);
+}
+
 TEST(Tissue, PatchesLieOnTissue) {
   PaintedSlide slide({{8000, 6000, 1}, {4000, 3000, 2}}, 0.5);
   slide.x0 = 2000, slide.y0 = 1000, slide.x1 = 6000, slide.y1 = 3000;

@@ -25,6 +25,14 @@ Result<std::string> RandomName() {
 
 }  // namespace
 
+Result<HeldSlide::Jpeg> HeldSlide::Overview(const std::function<Result<Jpeg>()>& make) const {
+  const std::lock_guard lock(overview_mutex_);
+  if (overview_) return *overview_;
+  ASSIGN_OR_RETURN(Jpeg made, make());
+  overview_ = std::move(made);
+  return *overview_;
+}
+
 SlideRoom::SlideRoom(const SlideLimits& limits) : limits_(limits), sweeper_([this] { Sweep(); }) {}
 
 SlideRoom::~SlideRoom() {
@@ -50,7 +58,15 @@ Result<std::string> SlideRoom::Add(std::shared_ptr<const HeldSlide> slide) {
     if (oldest == places_.end() || place->second.used < oldest->second.used) oldest = place;
   }
   size_t count = places_.size() + 1;
+  const Clock::time_point now = Clock::now();
   if (own >= limits_.of_tenant) {
+    if (now - oldest->second.used < limits_.in_use) {
+      return ResourceExhausted(
+          std::to_string(own) +
+          " slides are looked at by this client, which is as many as it may; close one, or try "
+          "again when one was not looked at for " +
+          std::to_string(limits_.in_use.count() / 1000) + " seconds");
+    }
     bytes -= oldest->second.slide->bytes();
     --count;
   } else {
@@ -65,7 +81,7 @@ Result<std::string> SlideRoom::Add(std::shared_ptr<const HeldSlide> slide) {
     gone = std::move(oldest->second.slide);
     places_.erase(oldest);
   }
-  places_.emplace(name, Place{std::move(slide), Clock::now()});
+  places_.emplace(name, Place{std::move(slide), now});
   return name;
 }
 

@@ -6,11 +6,14 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "media/slide/slide.h"
 #include "server/documents/media_folder.h"
@@ -22,6 +25,8 @@ struct SlideLimits {
   size_t slides = 32;
   int64_t bytes = int64_t{2} << 30;  // of all files
   std::chrono::milliseconds keep{600'000};
+  // One that was looked at within this makes no room for another of its tenant.
+  std::chrono::milliseconds in_use{30'000};
 };
 
 // What holds it keeps its files, also when the room has let go of it.
@@ -36,12 +41,17 @@ class HeldSlide {
   const MediaFolder& folder() const { return folder_; }
   const Slide& slide() const { return *slide_; }
   int64_t bytes() const { return bytes_; }
+  // What `make` gives, which is kept where it succeeds; one call at a time.
+  using Jpeg = std::vector<uint8_t>;
+  Result<Jpeg> Overview(const std::function<Result<Jpeg>()>& make) const;
 
  private:
   const std::string tenant_;
   const int64_t bytes_;
   const MediaFolder folder_;
   const std::unique_ptr<Slide> slide_;  // goes before its files
+  mutable std::mutex overview_mutex_;
+  mutable std::optional<Jpeg> overview_;
 };
 
 class SlideRoom {
@@ -50,7 +60,8 @@ class SlideRoom {
   ~SlideRoom();
 
   // Its name: 128 random bits in hexadecimal digits. A tenant that has too many loses the one it
-  // looked at longest ago. ResourceExhausted: others have taken the room.
+  // looked at longest ago. ResourceExhausted: it looks at all of them, or others have taken the
+  // room.
   Result<std::string> Add(std::shared_ptr<const HeldSlide> slide);
   // Null: there is none of this name, or it is another tenant's. Keeps it for another while.
   std::shared_ptr<const HeldSlide> Find(const std::string& id, const std::string& tenant);

@@ -63,6 +63,7 @@ TEST(SlideRoom, LimitsHoldForATenantAndForAll) {
   limits.of_tenant = 2;
   limits.slides = 3;
   limits.bytes = 100;
+  limits.in_use = std::chrono::milliseconds(0);
   SlideRoom room(limits);
   const auto first = room.Add(MakeSlide("a")), second = room.Add(MakeSlide("a"));
   ASSERT_NE(room.Find(*first, "a"), nullptr);  // used last
@@ -77,6 +78,38 @@ TEST(SlideRoom, LimitsHoldForATenantAndForAll) {
   EXPECT_TRUE(room.Add(MakeSlide("c", 80)).ok());
   // A tenant's own makes room.
   EXPECT_EQ(room.size(), 3u);
+}
+
+TEST(SlideRoom, WhatIsLookedAtMakesNoRoom) {
+  SlideLimits limits;
+  limits.of_tenant = 2;
+  SlideRoom room(limits);
+  const auto first = room.Add(MakeSlide("a")), second = room.Add(MakeSlide("a"));
+  const auto third = room.Add(MakeSlide("a"));
+  EXPECT_EQ(third.status().code(), StatusCode::kResourceExhausted);
+  EXPECT_NE(third.status().message().find("30 seconds"), std::string::npos);
+  EXPECT_NE(room.Find(*first, "a"), nullptr);
+  EXPECT_NE(room.Find(*second, "a"), nullptr);
+  EXPECT_TRUE(room.Add(MakeSlide("b")).ok());
+  ASSERT_TRUE(room.Remove(*first, "a"));
+  EXPECT_TRUE(room.Add(MakeSlide("a")).ok());
+}
+
+TEST(SlideRoom, AnOverviewIsMadeOnce) {
+  const auto slide = MakeSlide("a");
+  int made = 0;
+  const auto fail = [&]() -> Result<HeldSlide::Jpeg> { return Cancelled("the client left"); };
+  const auto make = [&]() -> Result<HeldSlide::Jpeg> {
+    ++made;
+    return HeldSlide::Jpeg{1, 2};
+  };
+  EXPECT_EQ(slide->Overview(fail).status().code(), StatusCode::kCancelled);
+  for (int i = 0; i < 2; ++i) {
+    const auto jpeg = slide->Overview(make);
+    ASSERT_TRUE(jpeg.ok());
+    EXPECT_EQ(*jpeg, (HeldSlide::Jpeg{1, 2}));
+  }
+  EXPECT_EQ(made, 1);
 }
 
 }  // namespace

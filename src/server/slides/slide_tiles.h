@@ -12,7 +12,8 @@
 namespace galen::server {
 
 inline constexpr int64_t kTileSide = 256;
-// Pixels of a level that become one of a tile, along a side: a tile reads at most 2,049 x 2,049.
+// Pixels of a level that become one of a tile, along a side: a tile reads at most 2,090 x 2,090
+// (levels are rounded: 256 x 8.16, and what is begun at both ends).
 inline constexpr double kMostShrink = 8;
 
 // The zooms that can be given, from the finest (0) to the first whose longer side fits into a tile.

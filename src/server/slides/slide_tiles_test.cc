@@ -80,6 +80,10 @@ TEST(SlideTiles, WhatIsReadIsBounded) {
   const MappedSlide single({{1 << 20, 1 << 20, 1}});
   ASSERT_TRUE(ReadTile(single, 3, 1, 1).ok());
   EXPECT_LE(single.most_read, 2049 * 2049);
+  const MappedSlide rounded({{1 << 20, 1 << 20, 1}, {33394, 33394, 31.4}});  // 256 / 31.4 is 8.153
+  ASSERT_TRUE(ReadTile(rounded, 8, 1, 1).ok());
+  EXPECT_EQ(rounded.last_level, 1);
+  EXPECT_LE(rounded.most_read, 2090 * 2090);
   for (const auto& [zoom, column, row] :
        std::vector<std::array<int64_t, 3>>{{4, 0, 0},
                                            {-1, 0, 0},

@@ -83,7 +83,9 @@ constexpr char kSchemas[] = R"json({
       "warnings": {"type": "array", "items": {"type": "object"}}}}}}},
   "Slide": {"type": "object", "required": ["id", "format", "width", "height", "levels", "tile", "zooms", "keep_seconds", "warnings"], "properties": {
     "id": {"type": "string"}, "format": {"type": "string"}, "width": {"type": "integer"}, "height": {"type": "integer"},
-    "um_per_pixel": {"type": ["number", "null"]}, "objective_power": {"type": ["number", "null"]},
+    "um_per_pixel": {"type": ["number", "null"]},
+    "um_source": {"enum": ["file", "objective", null], "description": "objective: um_per_pixel is estimated from the objective's power"},
+    "objective_power": {"type": ["number", "null"]},
     "levels": {"type": "array", "items": {"type": "object", "properties": {"width": {"type": "integer"}, "height": {"type": "integer"}, "downsample": {"type": "number"}}}},
     "tile": {"type": "integer", "description": "side of a tile"},
     "zooms": {"type": "array", "items": {"type": "integer"}, "description": "a pixel of zoom z is 2^z pixels of the slide"},

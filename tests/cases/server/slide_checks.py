@@ -8,6 +8,7 @@ import struct
 import subprocess
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 from document_checks import as_json, refused, send
@@ -119,6 +120,22 @@ def part(server, slide, name, code=200, headers=None):
     return data
 
 
+def deflated(dicom):
+    """Its head, without the pixels, in the transfer syntax Deflated Explicit VR Little Endian."""
+    end = 144 + struct.unpack_from("<I", dicom, 140)[0]  # behind the meta information
+    meta, at = bytearray(), 144
+    while at < end:
+        long = dicom[at + 4:at + 6] in (b"OB", b"UN")
+        size = struct.unpack_from("<I", dicom, at + 8)[0] + 12 if long else struct.unpack_from("<H", dicom, at + 6)[0] + 8
+        element = dicom[at:at + size]
+        if element[:4] == b"\2\0\x10\0":
+            element = b"\2\0\x10\0UI" + struct.pack("<H", 22) + b"1.2.840.10008.1.2.1.99"
+        meta += element
+        at += size
+    packer = zlib.compressobj(wbits=-15)
+    return dicom[:140] + struct.pack("<I", len(meta)) + bytes(meta) + packer.compress(dicom[end:dicom.rindex(b"\xe0\x7f\x10\0")]) + packer.flush()
+
+
 def size_of(jpeg):
     """From the frame header."""
     at = 2
@@ -135,7 +152,7 @@ def check_slides(server):
     with tempfile.TemporaryDirectory() as folder, Server(env={"TMPDIR": folder}) as own:
         slide = open_slide(own, [(f"{PLANTED[0]}.svs", tiled_tiff(um=0.5))])
         assert (slide["width"], slide["height"], slide["format"], slide["tile"], slide["objective_power"]) == (1200, 900, "aperio", 256, 20), slide
-        assert slide["um_per_pixel"] == 0.5 and slide["zooms"] == [0, 1, 2, 3] and len(slide["levels"]) == 2
+        assert (slide["um_per_pixel"], slide["um_source"]) == (0.5, "file") and slide["zooms"] == [0, 1, 2, 3] and len(slide["levels"]) == 2
         assert re.fullmatch("[0-9a-f]{32}", slide["id"]) and slide["keep_seconds"] == 600 and PLANTED[0] not in json.dumps(slide)
         for zoom, columns, rows in ((0, 5, 4), (1, 3, 2), (2, 2, 1), (3, 1, 1)):
             w, h = -(-1200 // 2**zoom), -(-900 // 2**zoom)
@@ -145,7 +162,8 @@ def check_slides(server):
                     assert got == (min(256, w - 256 * column), min(256, h - 256 * row)), (zoom, column, row, got)
             part(own, slide["id"], f"tiles/{zoom}/{columns}/0", 404)
             part(own, slide["id"], f"tiles/{zoom}/0/{rows}", 404)
-        assert size_of(part(own, slide["id"], "overview")) == (1200, 900)
+        overview = part(own, slide["id"], "overview")
+        assert size_of(overview) == (1200, 900) and part(own, slide["id"], "overview") == overview
         for wrong in ("tiles/4/0/0", "tiles/-1/0/0", "tiles/0/0", "tiles/0/0/0/0", "tiles/0/0/x", "tiles/0/99999999999999999999/0", "tiles/65/0/0", "tile", "..%2foverview"):
             part(own, slide["id"], wrong, 404)
         part(own, "0" * 32, "overview", 404)
@@ -155,11 +173,15 @@ def check_slides(server):
         part(own, slide["id"], "overview", 404)
         assert own.call("DELETE", f"/slides/{slide['id']}")[0] == 404
         assert not [p for p in Path(folder).rglob("*") if p.is_file()], "its file is gone"
-        # The fifth of one client takes the place of the first.
-        ids = [open_slide(own, [("a.tif", tiled_tiff(300, 200, (1,)))])["id"] for _ in range(5)]
-        part(own, ids[0], "overview", 404)
-        for name in ids[1:]:
+        # The fifth of one client finds no room while it looks at four.
+        small = [("a.tif", tiled_tiff(300, 200, (1,)))]
+        ids = [open_slide(own, small)["id"] for _ in range(4)]
+        assert "4 slides" in open_slide(own, small, 429)["error"]["message"]
+        for name in ids:
             part(own, name, "overview")
+        assert own.call("DELETE", f"/slides/{ids[0]}")[0] == 204
+        ids.append(open_slide(own, small)["id"])
+        part(own, ids[0], "overview", 404)
         own.stop()
         assert not [p for p in Path(folder).rglob("*") if p.is_file()], "nothing outlives the server"
         assert PLANTED[0] not in own.read_log() and not any(name in own.read_log() for name in ids)
@@ -175,6 +197,9 @@ def check_slides_of_dicom(server):
     told = look(server, {"recipe": "slide", "max_images": "1"}, [("t.tif", tissue)])
     assert len(told["images"]) == 1 and len(told["overviews"]) == 1 and look(server, {}, [("t.tif", tissue)])["recipe"]["name"] == "image"
     assert open_slide(server, [("t.tif", tissue)])["um_per_pixel"] is None
+    guessed = open_slide(server, [("a.svs", tiled_tiff(300, 200, (1,), um=0.5).replace(b"|MPP = 0.5", b"|Xpp = 0.5"))])
+    assert (guessed["um_per_pixel"], guessed["um_source"]) == (0.5, "objective") and "objective" in guessed["warnings"][0], guessed
+    assert server.call("DELETE", f"/slides/{guessed['id']}")[0] == 204
     seen = look(server, {"recipe": "slide", "max_images": "2"}, [("s.dcm", DICOM_SLIDE.read_bytes())])
     assert len(seen["overviews"]) == 1
     assert server.call("DELETE", f"/slides/{slide['id']}")[0] == 204
@@ -186,6 +211,13 @@ def check_slides_are_refused(server):
     for name, data in (("a.png", png()), ("a.svs", b"words"), ("a.vms", vms), ("a.svs", vms), ("a.tiff", head[:2000]), ("a.nii", nifti((1, 1, 1), [1])),
                        ("a.pdf", (ROOT / "examples/documents/lab_report.pdf").read_bytes()), ("a.zip", b"PK\3\4nothing")):
         assert open_slide(server, [(name, data)], 400)["error"]["message"], name
+    # OpenSlide would ask for room for a whole tile, and end the process where there is none.
+    wide = head.replace(struct.pack("<HHII", 322, 4, 1, 256), struct.pack("<HHII", 322, 4, 1, 1 << 20)).replace(struct.pack("<HHII", 323, 4, 1, 256), struct.pack("<HHII", 323, 4, 1, 1 << 20))
+    message = open_slide(server, [("wide.tif", wide)], 400)["error"]["message"]
+    assert "wide.tif" in message and "1048576x1048576" in message and "8192" in message, message
+    # What would have to stay unpacked in memory, and frames that take too much to decode for a tile.
+    message = open_slide(server, [("d.dcm", deflated(DICOM_SLIDE.read_bytes()))], 400)["error"]["message"]
+    assert "d.dcm" in message and "another transfer syntax" in message, message
     assert open_slide(server, [("a.tif", head), ("b.tif", head)], 400)
     refused(server, 422, "recipe", {"recipe": "slide"}, [("a.tif", head)], "/slides")
     assert server.call("POST", "/slides", {"files": as_json(("a.tif", head))})[0] == 201

@@ -164,3 +164,12 @@ export async function a_slide_of_dicom_opens_and_a_tiff_that_is_none_is_a_pictur
   assert.equal(await stage(page).locator(".scale").count(), 0);
   page.expectNoFaults(/status of 400|willReadFrequently/);
 }
+
+export async function a_scale_from_the_objective_is_called_estimated({ server, browser }) {
+  const { name, mimeType, buffer } = file("guessed.svs");
+  const page = await openImages({ server, browser }, { name, mimeType, buffer: Buffer.from(buffer.toString("latin1").replaceAll("|MPP = ", "|Xpp = "), "latin1") });
+  await page.getByText("0.5 µm each · estimated from the objective").waitFor();
+  assert.match(await stage(page).locator(".scale text").textContent(), /^\d+ µm estimated from the objective$/);
+  await page.getByRole("button", { name: "Close the study" }).click();
+  page.expectNoFaults(READS);
+}

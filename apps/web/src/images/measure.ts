@@ -34,20 +34,25 @@ export function basisOf(slice: Slice): string {
   if (!slice.spacing) return t("img.basis.none");
   if (slice.spacingSource === "ImagerPixelSpacing") return t("img.basis.detector");
   if (slice.spacingSource === "NominalScannedPixelSpacing") return t("img.basis.film");
+  if (slice.spacingSource === "objective") return t("img.basis.objective");
   return "";
 }
 
 /** Millimetres, or micrometres where those would be less than one. */
-export function slideLength(mm: number): string {
-  return mm < 1 ? t("img.um", { n: number(mm * 1000) }) : t("img.mm", { n: mm.toFixed(2) });
+export function slideLength(slice: Slice, mm: number): string {
+  const length = mm < 1 ? t("img.um", { n: number(mm * 1000) }) : t("img.mm", { n: mm.toFixed(2) });
+  return withBasis(slice, length);
+}
+
+function withBasis(slice: Slice, length: string): string {
+  const basis = basisOf(slice);
+  return basis ? `${length} ${basis}` : length;
 }
 
 export function valueText(slice: Slice, { kind, points }: Pick<Measurement, "kind" | "points">): string {
   if (kind === "angle") return t("img.degrees", { n: angleOf(slice, points).toFixed(1) });
   const length = lengthOf(slice, points[0]!, points[1]!);
   if (!slice.spacing) return t("img.pixels", { n: number(length) });
-  if (slice.kind === "slide") return slideLength(length);
-  const mm = t("img.mm", { n: length.toFixed(1) });
-  const basis = basisOf(slice);
-  return basis ? `${mm} ${basis}` : mm;
+  if (slice.kind === "slide") return slideLength(slice, length);
+  return withBasis(slice, t("img.mm", { n: length.toFixed(1) }));
 }

@@ -26,7 +26,7 @@ export function Overlay({ slice, size, edges, placement, measurements, draft, cr
   return (
     <svg class="marks" aria-hidden="true">
       {edges[0] && <Letters edges={edges} size={size} />}
-      {slice.kind === "slide" && slice.spacing && <ScaleBar mm={slice.spacing[1]} placement={placement} size={size} />}
+      {slice.kind === "slide" && slice.spacing && <ScaleBar slice={slice} mm={slice.spacing[1]} placement={placement} size={size} />}
       {boxes.map(({ label, box: [x0, y0, x1, y1] }, i) => {
         const [left, top] = at([x0, y0]);
         const [right, bottom] = at([x1, y1]);
@@ -80,7 +80,7 @@ function Letters({ edges, size: { width, height } }: { edges: Edges; size: Size 
 }
 
 // The longest of 1, 2 or 5 times a power of ten that fits.
-function ScaleBar({ mm, placement, size }: { mm: number; placement: Placement; size: Size }) {
+function ScaleBar({ slice, mm, placement, size }: { slice: Slice; mm: number; placement: Placement; size: Size }) {
   const most = (BAR / placement.scale) * mm;
   const power = 10 ** Math.floor(Math.log10(most));
   const length = [5, 2, 1].map((n) => n * power).find((x) => x <= most * (1 + 1e-9)) ?? power;
@@ -91,7 +91,7 @@ function ScaleBar({ mm, placement, size }: { mm: number; placement: Placement; s
       <path class="halo" d={path} />
       <path d={path} />
       <text x={x + 4} y={y - AWAY}>
-        {slideLength(length)}
+        {slideLength(slice, length)}
       </text>
     </g>
   );

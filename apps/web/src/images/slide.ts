@@ -66,7 +66,7 @@ function studyOf(info: SlideJson, files: File[]): Study {
             tables: [],
             range: [0, 255],
             spacing: mm === null ? null : [mm, mm],
-            spacingSource: "",
+            spacingSource: info.um_source === "objective" ? "objective" : "",
             thickness: null,
             lossy: false,
             location: null,

@@ -9,6 +9,7 @@ export interface SlideJson {
   width: number;
   height: number;
   um_per_pixel: number | null;
+  um_source: "file" | "objective" | null;
   objective_power: number | null;
   tile: number;
   zooms: number[];
@@ -35,6 +36,11 @@ export async function sendSlide(files: File[], signal?: AbortSignal): Promise<Sl
   return (await call("/slides", { method: "POST", body: form, ...(signal ? { signal } : {}) })).json() as Promise<SlideJson>;
 }
 
+// It goes by itself, too.
+function letGo(id: string): void {
+  void call(`/slides/${id}`, { method: "DELETE" }).catch(() => {});
+}
+
 export class SlideTiles {
   private readonly kept = new Map<string, ImageBitmap>(); // the one that was drawn longest ago comes first
   private readonly asked = new Map<string, AbortController>();
@@ -42,7 +48,8 @@ export class SlideTiles {
   private queue: Wanted[] = [];
   private overview: ImageBitmap | null = null;
   private watchers = new Set<() => void>();
-  private again: Promise<void> | null = null;
+  private again: Promise<boolean> | null = null;
+  private served = ""; // the name of the slide under which a part of it came
   private closed = false;
   /** Why a part is not shown; empty: all is well. */
   fault = "";
@@ -69,7 +76,7 @@ export class SlideTiles {
     this.overview?.close();
     this.overview = null;
     this.watchers.clear();
-    void call(`/slides/${this.info.id}`, { method: "DELETE" }).catch(() => {}); // it goes by itself, too
+    letGo(this.info.id);
   }
 
   /** Whether everything that `draw` wanted is there. */
@@ -153,7 +160,9 @@ export class SlideTiles {
   }
 
   private async picture(part: string, signal?: AbortSignal): Promise<ImageBitmap> {
-    const response = await call(`/slides/${this.info.id}/${part}`, signal ? { signal } : {});
+    const id = this.info.id;
+    const response = await call(`/slides/${id}/${part}`, signal ? { signal } : {});
+    this.served = id;
     return createImageBitmap(await response.blob());
   }
 
@@ -184,11 +193,12 @@ export class SlideTiles {
       this.fault = "";
     } catch (error) {
       if (this.closed || control.signal.aborted) return;
-      this.tries.set(key, (this.tries.get(key) ?? 0) + 1);
       const gone = error instanceof ApiError && error.status === 404;
-      // The server lets go of what is not looked at; the files are still here.
-      if (gone) await this.sendAgain(id);
-      else {
+      const known = this.served === id || id !== this.info.id;
+      // The server lets go of what is not looked at; the files are still here. That is no fault of the tile, unless the slide never gave one.
+      const back = gone && (await this.sendAgain(id));
+      if (!back || !known) this.tries.set(key, (this.tries.get(key) ?? 0) + 1);
+      if (!gone) {
         this.fault = t("img.slide_part");
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }
@@ -199,11 +209,19 @@ export class SlideTiles {
     this.next();
   }
 
-  private sendAgain(id: string): Promise<void> {
-    if (id !== this.info.id) return Promise.resolve(); // somebody has
+  /** Whether the server has it again. */
+  private sendAgain(id: string): Promise<boolean> {
+    if (id !== this.info.id) return Promise.resolve(true); // somebody has
     this.again ??= sendSlide(this.files)
-      .then((info) => void (this.info = info))
-      .catch(() => void (this.fault = t("img.slide_part")))
+      .then((info) => {
+        if (this.closed) letGo(info.id);
+        else this.info = info;
+        return true;
+      })
+      .catch(() => {
+        this.fault = t("img.slide_part");
+        return false;
+      })
       .finally(() => (this.again = null));
     return this.again;
   }
