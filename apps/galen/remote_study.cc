@@ -26,10 +26,11 @@ dicomnet::WebOptions WebOptionsOf(const std::string& root) {
 bool RemoteStudy::IsRemote(std::string_view text) { return text.starts_with(dicomnet::kWebPrefix); }
 
 Result<std::shared_ptr<const RemoteStudy>> RemoteStudy::Fetch(const std::string& name) {
+  // Goes last: until the folder is gone, Ctrl-C does not end the program.
+  const InterruptScope interrupt;
   ASSIGN_OR_RETURN(const dicomnet::WebPlace place, dicomnet::ParseWebPlace(name));
   ASSIGN_OR_RETURN(TemporaryFolder folder, TemporaryFolder::Make());
   const std::shared_ptr<RemoteStudy> study(new RemoteStudy(name, std::move(folder)));
-  const InterruptScope interrupt;  // the folder must go
   dicomnet::WebOptions options = WebOptionsOf(place.root);
   options.cancelled = InterruptScope::Interrupted;
   ASSIGN_OR_RETURN(const std::unique_ptr<dicomnet::WebClient> client,

@@ -34,8 +34,8 @@ Status MakeFolder(const std::string& path) {
   return DiskError("cannot make", path);
 }
 
-// By galen's own parser, which has limits.
-Result<InstanceName> NameOf(std::span<const uint8_t> bytes, Refusal* why) {
+// By galen's own parser, which has limits. Unsupported with a name: only its pixels are not read.
+Status NameOf(std::span<const uint8_t> bytes, InstanceName* name, Refusal* why) {
   *why = Refusal::kCannotUnderstand;
   DicomWarnings warnings;
   DicomOptions limits;
@@ -45,18 +45,19 @@ Result<InstanceName> NameOf(std::span<const uint8_t> bytes, Refusal* why) {
     if (file.status().code() == StatusCode::kUnsupported) *why = Refusal::kOtherSyntax;
     return file.status();
   }
+  const dicom::DataSet& data = file->data_set;
+  InstanceName said{data.Text(dicom::kSopClass), data.Text(dicom::kSopInstance),
+                    data.Text(dicom::kStudyInstance), data.Text(dicom::kSeriesInstance)};
+  if (!IsUid(said.sop_class) || !IsUid(said.instance) || !IsUid(said.study))
+    return DataLoss("an instance without the UIDs of class, instance and study");
+  const dicom::Element* pixels = data.Find(dicom::kPixelData);
+  if (pixels != nullptr && pixels->truncated) return DataLoss("an instance that is cut off");
+  *name = std::move(said);
   if (file->syntax->codec == dicom::PixelCodec::kUnsupported) {
     *why = Refusal::kOtherSyntax;
     return Unsupported("an instance in a transfer syntax that galen does not read");
   }
-  const dicom::DataSet& data = file->data_set;
-  InstanceName name{data.Text(dicom::kSopClass), data.Text(dicom::kSopInstance),
-                    data.Text(dicom::kStudyInstance), data.Text(dicom::kSeriesInstance)};
-  if (!IsUid(name.sop_class) || !IsUid(name.instance) || !IsUid(name.study))
-    return DataLoss("an instance without the UIDs of class, instance and study");
-  const dicom::Element* pixels = data.Find(dicom::kPixelData);
-  if (pixels != nullptr && pixels->truncated) return DataLoss("an instance that is cut off");
-  return name;
+  return OkStatus();
 }
 
 std::chrono::system_clock::time_point TimeOf(const struct stat& info) {
@@ -182,12 +183,14 @@ Result<StoredInstance> Inbox::Incoming::Accept(const InstanceName& expected, Ref
   RETURN_IF_ERROR(failure_);
   if (::fsync(file_.fd) != 0) return DiskError("cannot finish writing", path_);
   StoredInstance stored;
+  Status named;
   {
     ASSIGN_OR_RETURN(const std::shared_ptr<MappedFile> mapped, MappedFile::Open(path_));
-    ASSIGN_OR_RETURN(stored.name, NameOf(mapped->bytes(), why));
-    name_ = stored.name;
-    stored.sha256 = Sha256Hex(mapped->bytes());
+    named = NameOf(mapped->bytes(), &name_, why);
+    if (!named.ok() && name_.instance.empty()) return named;
+    if (named.ok()) stored.sha256 = Sha256Hex(mapped->bytes());
   }
+  stored.name = name_;
   stored.bytes = bytes_;
   const auto differs = [](const std::string& wanted, const std::string& is) {
     return !wanted.empty() && wanted != is;
@@ -198,6 +201,7 @@ Result<StoredInstance> Inbox::Incoming::Accept(const InstanceName& expected, Ref
     *why = Refusal::kDoesNotMatch;
     return InvalidArgument("the instance is another than was announced");
   }
+  RETURN_IF_ERROR(named);
   *why = Refusal::kOutOfResources;
   const std::lock_guard lock(inbox_->mutex_);
   Inbox& inbox = *inbox_;

@@ -93,7 +93,8 @@ class Inbox {
     const Status& failure() const { return failure_; }
     // expected: empty parts may be anything. `why` is set where it is refused.
     Result<StoredInstance> Accept(const InstanceName& expected, Refusal* why);
-    // What a refused one says of itself, as far as it could be read.
+    // What a refused one says of itself, as far as it could be read; of kOtherSyntax, too, where
+    // galen knows the syntax.
     const InstanceName& name() const { return name_; }
 
    private:

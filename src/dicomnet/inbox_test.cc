@@ -141,6 +141,18 @@ TEST_F(InboxTest, WhatIsNoInstanceIsRefused) {
   video->Write(DataSetOf("1.2.3", "1.2.3.6"));
   EXPECT_FALSE(video->Accept({}, &why_).ok());
   EXPECT_EQ(why_, Refusal::kOtherSyntax);
+  EXPECT_EQ(video->name().instance, "1.2.3.6");
+  const auto other = inbox_->Begin();
+  other->Write(FileHead(kCt, "1.2.3.6", "1.2.840.10008.1.2.4.102"));
+  other->Write(DataSetOf("1.2.3", "1.2.3.6"));
+  EXPECT_FALSE(other->Accept({"", "", "1.2.9"}, &why_).ok());
+  EXPECT_EQ(why_, Refusal::kDoesNotMatch);
+  const auto unknown = inbox_->Begin();
+  unknown->Write(FileHead(kCt, "1.2.3.6", "1.2.3.4.5"));
+  unknown->Write(DataSetOf("1.2.3", "1.2.3.6"));
+  EXPECT_FALSE(unknown->Accept({}, &why_).ok());
+  EXPECT_EQ(why_, Refusal::kOtherSyntax);
+  EXPECT_EQ(unknown->name().instance, "");
   const auto cut = inbox_->Begin();
   const std::string whole = DataSetOf("1.2.3", "1.2.3.7");
   cut->Write(FileHead(kCt, "1.2.3.7", kExplicit));

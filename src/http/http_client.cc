@@ -387,6 +387,19 @@ std::string OriginOf(const std::string& text) {
   return scheme + "://" + host + ":" + Part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
 }
 
+bool HasCredentials(const std::string& text) {
+  const Url url(curl_url(), curl_url_cleanup);
+  if (curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK) return false;
+  for (const CURLUPart part : {CURLUPART_USER, CURLUPART_PASSWORD}) {
+    char* found = nullptr;
+    if (curl_url_get(url.get(), part, &found, 0) == CURLUE_OK) {
+      curl_free(found);
+      return true;
+    }
+  }
+  return false;
+}
+
 bool IsLoopbackOrigin(const std::string& origin) {
   const size_t begin = origin.find("://");
   if (begin == std::string::npos) return false;

@@ -112,6 +112,8 @@ double RetryPause(int attempt, const HttpResponse& response);
 // Scheme, host and port, the default port spelled out: "https://huggingface.co:443"; empty: no URL
 // of http or https.
 std::string OriginOf(const std::string& url);
+// Whether a user or a password, if an empty one, stands in a URL as curl reads it.
+bool HasCredentials(const std::string& url);
 bool IsLoopbackOrigin(const std::string& origin);
 
 }  // namespace galen

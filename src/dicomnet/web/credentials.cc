@@ -8,6 +8,7 @@
 
 #include "base/base64.h"
 #include "base/files.h"
+#include "dicomnet/web/place.h"
 #include "http/http_client.h"
 
 namespace galen::dicomnet {
@@ -48,9 +49,9 @@ Result<std::string> FindAuthorization(const std::string& origin, std::string fil
     std::string of, kind, secret, more;
     words >> of >> kind >> secret >> more;
     if (of.empty() || of.starts_with('#')) continue;
-    const std::string named = OriginOf(of), header = HeaderOf(kind, secret);
-    const size_t slash = of.find('/', of.find("://") + 3);
-    const bool only_origin = slash == of.npos || slash + 1 == of.size();
+    const Result<std::string> root = ParseWebRoot(of);
+    const std::string named = root.ok() ? OriginOf(*root) : "", header = HeaderOf(kind, secret);
+    const bool only_origin = root.ok() && root->find('/', root->find("://") + 3) == root->npos;
     if (named.empty() || header.empty() || !more.empty() || !only_origin) {
       return InvalidArgument("line " + std::to_string(number) + " of " + file +
                              " is neither ORIGIN bearer TOKEN nor ORIGIN basic USER:PASSWORD");

@@ -10,6 +10,12 @@ namespace {
 
 constexpr std::string_view kStudies = "/studies/", kSeries = "/series/";
 
+// Where the host begins; npos: nowhere. curl takes one to three slashes, others take two.
+size_t HostOf(std::string_view text) {
+  const size_t at = text.starts_with("http://") ? 7 : text.starts_with("https://") ? 8 : text.npos;
+  return at < text.size() && text[at] != '/' ? at : text.npos;
+}
+
 }  // namespace
 
 Result<std::string> ParseWebRoot(std::string_view text) {
@@ -18,13 +24,14 @@ Result<std::string> ParseWebRoot(std::string_view text) {
   const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
     return c > ' ' && c < 0x7f && std::string_view("?#\\\"<>").find(c) == std::string_view::npos;
   });
-  if (!plain || OriginOf(root).empty()) {
+  const size_t host = HostOf(text);
+  if (!plain || host == text.npos || OriginOf(root).empty()) {
     return InvalidArgument(
         "a DICOMweb server is named by an http or https URL without a query, such as "
         "https://pacs.example/dicom-web");
   }
-  const size_t host = text.find("://") + 3;
-  if (text.substr(host, text.find('/', host) - host).find('@') != text.npos) {
+  if (HasCredentials(root) ||
+      text.substr(host, text.find('/', host) - host).find('@') != text.npos) {
     return InvalidArgument(
         "credentials do not belong into a URL, which others can see: put them into the file that "
         "GALEN_DICOMWEB_CREDENTIALS names");

@@ -35,6 +35,7 @@ class StudyFetch {
         done_(*done) {}
 
   Status Run() {
+    Hold();
     ASSIGN_OR_RETURN(const std::vector<FoundInstance> listed,
                      ListInstances(&client_, place_.study, place_.series, limits_.max_instances));
     done_.listed = static_cast<int64_t>(listed.size());
@@ -43,19 +44,30 @@ class StudyFetch {
       const WebResult all = Fetch(WebPathOf(place_), {"", "", place_.study, place_.series});
       if (!all.status.ok() && !all.transient) return all.status;
       missing = Missing(listed);
-      // Those that galen does not read are known by their number alone.
-      if (all.status.ok() && static_cast<int64_t>(missing.size()) <= done_.left_out)
-        return OkStatus();
-      done_.left_out = 0;
     }
     for (const FoundInstance& one : missing) RETURN_IF_ERROR(FetchOne(one));
+    if (!Missing(listed).empty())
+      return DataLoss("instances of the study were removed while it was retrieved");
+    if (Result<Study> study = inbox_.Find(place_.study); study.ok())
+      done_.study = *std::move(study);
     return OkStatus();
   }
 
  private:
-  // Of the listed ones, those that the inbox has not.
+  // While the study is held it is not removed; before something came there is nothing to hold.
+  void Hold() {
+    if (held_) return;
+    if (Result<Study> study = inbox_.Find(place_.study); study.ok()) held_ = *std::move(study);
+  }
+
+  void LeaveOut(const std::string& instance) {
+    left_out_.insert(instance);
+    done_.left_out = static_cast<int64_t>(left_out_.size());
+  }
+
+  // Of the listed ones, those that the inbox has not and that were not left out.
   std::vector<FoundInstance> Missing(const std::vector<FoundInstance>& listed) const {
-    std::set<std::string> there;
+    std::set<std::string> there = left_out_;
     if (const Result<Study> study = inbox_.Find(place_.study); study.ok()) {
       for (const Study::File& file : study->files()) there.insert(file.instance);
     }
@@ -68,11 +80,14 @@ class StudyFetch {
   Status FetchOne(const FoundInstance& one) {
     const std::string path =
         "/studies/" + place_.study + "/series/" + one.series + "/instances/" + one.instance;
-    const int64_t before = done_.fetched + done_.left_out;
     for (int attempt = 0;; ++attempt) {
       const WebResult result = Fetch(path, {"", one.instance, place_.study, one.series});
       if (result.status.ok()) {
-        if (done_.fetched + done_.left_out > before) return OkStatus();
+        if (came_.contains(one.instance) || left_out_.contains(one.instance)) return OkStatus();
+        if (unnamed_ == 1) {  // it was asked for by name, and nothing else came
+          LeaveOut(one.instance);
+          return OkStatus();
+        }
         return DataLoss(client_.name() + " lists an instance that it does not send");
       }
       if (!result.transient || attempt >= client_.retries() || !client_.Pause(attempt, result))
@@ -85,6 +100,7 @@ class StudyFetch {
     std::optional<RelatedReader> reader;
     std::unique_ptr<Inbox::Incoming> incoming;
     std::set<std::string> seen;
+    unnamed_ = 0;
     bool single = false;
     int64_t bytes = 0, part_bytes = 0;
     RelatedEvents events;
@@ -98,6 +114,7 @@ class StudyFetch {
       bytes += static_cast<int64_t>(data.size());
       part_bytes += static_cast<int64_t>(data.size());
       // What is too large is not read to its end.
+      if (!incoming->failure().ok()) done_.inbox_failed = true;
       return incoming->failure();
     };
     events.end = [&]() -> Status {
@@ -147,6 +164,10 @@ class StudyFetch {
     return DataLoss(client_.name() + " sent something that is no whole DICOM instance: " + why);
   }
 
+  Status Twice() const {
+    return DataLoss(client_.name() + " sent the same instance twice in one answer");
+  }
+
   Status Take(std::unique_ptr<Inbox::Incoming> incoming, const InstanceName& expected,
               std::set<std::string>* seen) {
     Refusal why = Refusal::kOutOfResources;
@@ -154,7 +175,12 @@ class StudyFetch {
     if (!stored.ok()) {
       switch (why) {
         case Refusal::kOtherSyntax:
-          ++done_.left_out;
+          if (incoming->name().instance.empty()) {
+            ++unnamed_;
+            return OkStatus();
+          }
+          if (!seen->insert(incoming->name().instance).second) return Twice();
+          LeaveOut(incoming->name().instance);
           return OkStatus();
         case Refusal::kDoesNotMatch:
           return DataLoss(client_.name() +
@@ -165,12 +191,14 @@ class StudyFetch {
         case Refusal::kCannotUnderstand:
           return NoInstance(stored.status().message());
         case Refusal::kOutOfResources:
+          done_.inbox_failed = true;
           break;
       }
       return stored.status();
     }
-    if (!seen->insert(stored->name.instance).second)
-      return DataLoss(client_.name() + " sent the same instance twice in one answer");
+    Hold();
+    if (!seen->insert(stored->name.instance).second) return Twice();
+    came_.insert(stored->name.instance);
     ++done_.fetched;
     done_.bytes += stored->bytes;
     done_.digests.push_back(stored->sha256);
@@ -184,6 +212,10 @@ class StudyFetch {
   const RetrieveLimits& limits_;
   const std::function<void(int64_t, int64_t)>& progress_;
   RetrievedStudy& done_;
+  std::optional<Study> held_;
+  std::set<std::string> came_;      // instances that are in the inbox now
+  std::set<std::string> left_out_;  // those in syntaxes that galen does not read
+  int64_t unnamed_ = 0;  // parts of the last answer in syntaxes that galen does not even know
   int64_t received_ = 0;
 };
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,11 +24,16 @@ struct RetrievedStudy {
   int64_t left_out = 0;              // in transfer syntaxes that galen does not read
   int64_t bytes = 0;                 // of instances that came
   std::vector<std::string> digests;  // SHA-256 of what came
+  // After success: what the inbox has of the study, held since it was first there; none where all
+  // was left out.
+  std::optional<Study> study;
+  bool inbox_failed = false;  // the error is the inbox's, not the server's
 };
 
 // Asks which instances there are, and fetches those that the inbox has not: all together, and,
 // where that is cut off or some are there already, one by one, with further tries. What came stays
-// in the inbox whatever happens later, so that asking again goes on. DataLoss: what came is no
+// in the inbox whatever happens later, so that asking again goes on. After success each instance
+// listed is in the inbox or was left out by its name. DataLoss: what came is no
 // DICOM, was not asked for, comes twice, or does not come although it is listed; NotFound;
 // ResourceExhausted; Cancelled; others of WebClient.
 // progress (done, listed) may be empty. *done says what came, after an error, too.

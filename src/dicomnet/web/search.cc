@@ -12,6 +12,7 @@ namespace galen::dicomnet {
 namespace {
 
 constexpr int64_t kPage = 1000;  // asked for at a time; servers may give fewer
+constexpr size_t kMostModalities = 64;
 
 constexpr char kStudyUid[] = "0020000D", kSeriesUid[] = "0020000E", kInstanceUid[] = "00080018";
 
@@ -36,6 +37,7 @@ Result<bool> EachFound(WebClient* client, const std::string& path, const std::st
                        const char* key, int64_t limit,
                        const std::function<Status(const Json&)>& take) {
   std::set<std::string> known;
+  bool full = false;  // the answer before this had as many as were asked for
   for (int64_t seen = 0;;) {
     const auto taken = static_cast<int64_t>(known.size());
     const int64_t page = std::min(kPage, limit - taken + 1);  // one more tells that there are more
@@ -51,9 +53,16 @@ Result<bool> EachFound(WebClient* client, const std::string& path, const std::st
       RETURN_IF_ERROR(take(set));
       known.insert(uid);
     }
-    seen += static_cast<int64_t>(sets->size());
-    // The end, or a server that ignores `offset`.
-    if (static_cast<int64_t>(known.size()) == taken) return false;
+    const auto rows = static_cast<int64_t>(sets->size());
+    seen += rows;
+    if (static_cast<int64_t>(known.size()) == taken) {
+      // The end, or a server that gives all at once, whatever it is asked.
+      if (!full || rows < page) return false;
+      return DataLoss(client->name() +
+                      " gives the same page again (it ignores `offset`): there may be more that it "
+                      "does not list");
+    }
+    full = rows == page;
   }
 }
 
@@ -118,7 +127,7 @@ Result<std::vector<FoundStudy>> SearchStudies(WebClient* client, const StudyFilt
     const std::string patient = JsonText(set, "00100020");
     if (one_patient && !patient.empty() && patient != wanted)
       return Mistaken(*client, "lists studies of another patient than was asked for");
-    for (std::string& modality : JsonTexts(set, "00080061")) {
+    for (std::string& modality : JsonTexts(set, "00080061", kMostModalities)) {
       if (IsCode(modality)) study.modalities.push_back(std::move(modality));
     }
     study.series = JsonCount(set, "00201206");

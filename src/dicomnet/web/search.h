@@ -40,7 +40,8 @@ struct FoundInstance {
 };
 
 // As the server orders them; *more: there are more than `limit`. DataLoss: an answer that is none,
-// or of another patient or study than was asked for (a server that ignores what it was asked).
+// one that comes again where the next page was asked for, or of another patient or study than was
+// asked for (a server that ignores what it was asked).
 Result<std::vector<FoundStudy>> SearchStudies(WebClient* client, const StudyFilter& filter,
                                               int64_t limit, bool* more);
 Result<std::vector<FoundSeries>> SearchSeries(WebClient* client, const std::string& study);

@@ -10,6 +10,7 @@ namespace {
 
 constexpr char kDicomJson[] = "application/dicom+json";
 constexpr int64_t kMostJson = int64_t{16} << 20;
+constexpr int64_t kMostPostAnswer = int64_t{1} << 20;
 
 bool IsDicomJson(const std::string& content_type) {
   HeaderValue type;
@@ -128,6 +129,7 @@ WebResult WebClient::Post(const std::string& path, const std::string& content_ty
   HttpGet request = RequestTo(path, accept);
   request.headers.push_back("Content-Type: " + content_type);
   request.post = &body;
+  request.max_bytes = kMostPostAnswer;
   return Send(request, {}, {});
 }
 

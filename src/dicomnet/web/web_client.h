@@ -47,7 +47,7 @@ class WebClient {
                      const HttpClient::OnBegin& begin, const HttpClient::Sink& sink);
 
   // Sends a body. Tried once: a second try could find what the first one stored. The body of an
-  // answer stands in the response, of errors, too.
+  // answer, 1 MiB at most, stands in the response, of errors, too.
   WebResult Post(const std::string& path, const std::string& content_type,
                  const std::string& accept, const std::string& body);
 

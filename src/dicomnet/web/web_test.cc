@@ -23,7 +23,9 @@ TEST(WebPlace, Names) {
        {"", "dicomweb:", "https://pacs/", "/studies/1.2", "https://pacs/studies/",
         "https://pacs/studies/1..2", "https://pacs/studies/1.2/series/", "ftp://pacs/studies/1.2",
         "https://pacs/studies/1.2/series/3/instances/4", "https://u@pacs/studies/1.2",
-        "https://u:p@pacs/x/studies/1.2", "https://pacs?a=b/studies/1.2",
+        "https://u:p@pacs/x/studies/1.2", "http:/u:p@host/x/studies/1.2",
+        "http:///u:p@host/x/studies/1.2", "https:/pacs/studies/1.2", "https:///pacs/studies/1.2",
+        "http://@pacs/x/studies/1.2", "https://pacs?a=b/studies/1.2",
         "https://pa cs/studies/1.2", "https://pacs/\r\nX: y/studies/1.2", "file:///studies/1.2"}) {
     EXPECT_EQ(ParseWebPlace(text).status().code(), StatusCode::kInvalidArgument) << text;
   }
@@ -58,6 +60,21 @@ TEST(DicomJson, Values) {
   EXPECT_EQ(ParseDicomJson(R"({"1":{}})")->size(), 1u);
   for (const char* text : {"[", "7", "[7]", "\"x\"", "[[]]", "\xff"})
     EXPECT_EQ(ParseDicomJson(text).status().code(), StatusCode::kDataLoss) << text;
+}
+
+TEST(DicomJson, Limits) {
+  const auto with = [](const std::string& value) {
+    return R"({"00080061":{"vr":"CS","Value":[)" + value + "]}}";
+  };
+  const auto cut = ParseDicomJson(with("\"" + std::string(1023, 'x') + "\u00e4\""));
+  ASSERT_TRUE(cut.ok());
+  EXPECT_EQ(JsonText((*cut)[0], "00080061"), std::string(1023, 'x')) << "no half characters";
+  std::string many = "1";
+  for (int i = 1; i < 400'000; ++i) many += ",1";
+  const auto numbers = ParseDicomJson(with(many));
+  ASSERT_TRUE(numbers.ok());
+  EXPECT_EQ(JsonTexts((*numbers)[0], "00080061", 64).size(), 64u);
+  EXPECT_EQ(ParseDicomJson(with(many + "," + many)).status().code(), StatusCode::kDataLoss);
 }
 
 TEST(StudyDate, DaysAndRanges) {

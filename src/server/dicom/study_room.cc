@@ -8,6 +8,15 @@
 #include "dicomnet/sender.h"
 
 namespace galen::server {
+namespace {
+
+// What the system said, without the path before it, which holds UIDs.
+std::string ReasonOf(const std::string& text) {
+  const size_t at = text.rfind(": ");
+  return at == text.npos ? "" : text.substr(at + 2);
+}
+
+}  // namespace
 
 Result<std::unique_ptr<StudyRoom>> StudyRoom::Open(const StudyOptions& options, ServerLog* log,
                                                    AuditLog* audit) {
@@ -26,7 +35,7 @@ Result<std::unique_ptr<StudyRoom>> StudyRoom::Open(const StudyOptions& options, 
     return InvalidArgument(
         "nobody may send to the DICOM port: name who may with --dicom-allow TITLE=HOST");
   }
-  ASSIGN_OR_RETURN(room->web_, WebSources::Open(options));
+  ASSIGN_OR_RETURN(room->web_, WebSources::Open(options, log));
   ASSIGN_OR_RETURN(room->inbox_, dicomnet::Inbox::Open(options.inbox));
   return room;
 }
@@ -84,11 +93,10 @@ Status StudyRoom::Send(const std::string& id, const std::string& title, const st
 }
 
 Result<dicomnet::Study> StudyRoom::Retrieve(const std::string& id, const std::string& text,
-                                            bool* busy) {
+                                            bool* busy, int64_t* left_out) {
   const auto begin = std::chrono::steady_clock::now();
-  std::string study;
   dicomnet::RetrievedStudy done;
-  const Status status = web_->Retrieve(text, inbox_.get(), busy, &study, &done);
+  Status status = web_->Retrieve(text, inbox_.get(), busy, &done);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   Stored(id, done.digests);
@@ -106,8 +114,20 @@ Result<dicomnet::Study> StudyRoom::Retrieve(const std::string& id, const std::st
     fields["event"] = "dicom_retrieved";
     audit_->AppendLater(std::move(fields));
   }
+  *left_out = done.left_out;
+  // Limits of the inbox name no path.
+  if (done.inbox_failed && status.message().find('/') != std::string::npos) {
+    const bool full = status.code() == StatusCode::kResourceExhausted;
+    log_.Event("dicom_inbox", {{"id", id}, {"error", ReasonOf(status.message())}});
+    status = full ? ResourceExhausted("the inbox cannot be written: the disk is full")
+                  : IoError("the inbox cannot be written");
+  }
   RETURN_IF_ERROR(status);
-  return inbox_->Find(study);
+  if (!done.study) {
+    return Unsupported("the DICOMweb server " + web_->SourceOf(text) +
+                       " has nothing of this study that galen reads");
+  }
+  return *std::move(done.study);
 }
 
 void StudyRoom::Stored(const std::string& id, const std::vector<std::string>& digests) {

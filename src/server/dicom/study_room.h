@@ -49,8 +49,11 @@ class StudyRoom {
 
   // Whether a text is "dicomweb:NAME/UID" of a server that is known.
   bool KnowsStudyName(std::string_view text) const { return web_->KnowsStudyName(text); }
-  // "dicomweb:NAME/UID": what the inbox has not is retrieved into it. Errors: of WebSources.
-  Result<dicomnet::Study> Retrieve(const std::string& id, const std::string& text, bool* busy);
+  // "dicomweb:NAME/UID": what the inbox has not is retrieved into it. Errors: of WebSources; of the
+  // inbox without its paths, which the log has; Unsupported: galen reads nothing of it. *left_out:
+  // instances that galen does not read.
+  Result<dicomnet::Study> Retrieve(const std::string& id, const std::string& text, bool* busy,
+                                   int64_t* left_out);
 
   // Instances of a request or an association that were acknowledged.
   void Stored(const std::string& id, const std::vector<std::string>& digests);

@@ -13,8 +13,8 @@ constexpr int kMostAtWork = 2;
 
 }  // namespace
 
-Result<std::unique_ptr<WebSources>> WebSources::Open(const StudyOptions& options) {
-  std::unique_ptr<WebSources> sources(new WebSources(options));
+Result<std::unique_ptr<WebSources>> WebSources::Open(const StudyOptions& options, ServerLog* log) {
+  std::unique_ptr<WebSources> sources(new WebSources(options, log));
   for (const std::string& text : options.web) {
     ASSIGN_OR_RETURN(dicomnet::NamedWebRoot source, dicomnet::ParseNamedWebRoot(text));
     if (sources->Find(source.name) != nullptr)
@@ -65,11 +65,16 @@ Result<std::unique_ptr<dicomnet::WebClient>> WebSources::ClientOf(
   web.stall_seconds = std::chrono::duration<double>(options_.timeout).count();
   web.total_seconds = std::chrono::duration<double>(options_.web_timeout).count();
   web.cancelled = [this] { return stop_.load(); };
-  return dicomnet::WebClient::Open(std::move(web));
+  Result<std::unique_ptr<dicomnet::WebClient>> client = dicomnet::WebClient::Open(std::move(web));
+  if (client.ok()) return client;
+  // Paths are for the operator: requests learn that it is not their fault.
+  log_.Event("dicomweb_credentials",
+             {{"source", source.name}, {"error", client.status().message()}});
+  return IoError("the credentials of " + source.name + " cannot be read");
 }
 
 Status WebSources::Retrieve(std::string_view text, dicomnet::Inbox* inbox, bool* busy,
-                            std::string* study, dicomnet::RetrievedStudy* done) {
+                            dicomnet::RetrievedStudy* done) {
   *busy = false;
   dicomnet::WebPlace place;
   const dicomnet::NamedWebRoot* source = Split(text, &place.study);
@@ -90,7 +95,6 @@ Status WebSources::Retrieve(std::string_view text, dicomnet::Inbox* inbox, bool*
   dicomnet::RetrieveLimits limits;
   limits.max_bytes = options_.inbox.max_bytes;
   limits.max_instances = std::min(limits.max_instances, options_.inbox.max_instances);
-  *study = place.study;
   return dicomnet::RetrieveStudy(client.get(), place, inbox, limits, {}, done);
 }
 

@@ -169,8 +169,10 @@ void Analyze(const std::shared_ptr<Analysis>& analysis) {
   const std::vector<std::string> digests = DigestsOf(services, analysis->upload);
   const Result<MediaFolder> folder = MediaFolder::Of(&analysis->upload);
   if (!folder.ok()) return fail(ErrorOfMedia(folder.status()));
-  const Result<MediaInput> input = BuildUploaded(services.options, *folder, analysis->call.media);
+  Result<MediaInput> input = BuildUploaded(services.options, *folder, analysis->call.media);
   if (!input.ok()) return fail(ErrorOfMedia(input.status()));
+  input->warnings.insert(input->warnings.end(), analysis->upload.warnings.begin(),
+                         analysis->upload.warnings.end());
   Result<Prepared> prepared = Prepare(analysis.get(), *input, digests);
   if (!prepared.ok()) return fail(ErrorOf(prepared.status(), "file"));
   if (analysis->call.params.max_tokens < 0) {

@@ -27,7 +27,8 @@ struct Run {
   Tenant tenant;
   std::stop_source stop;
   std::shared_ptr<Reply> reply;
-  std::string id;  // of the request
+  std::string id;                          // of the request
+  std::vector<std::string> warnings = {};  // of the study
 };
 
 constexpr char kDicom[] = "application/dicom";
@@ -146,11 +147,13 @@ bool Extract(Run* run, EventSink* events, std::string* text, ApiError* error) {
     *error = ErrorOf(reader.ok() ? second.status() : reader.status());
     return false;
   }
-  const auto extraction = extract::Extract(source, run->call.options, reader->get(), second->get());
+  auto extraction = extract::Extract(source, run->call.options, reader->get(), second->get());
   if (!extraction.ok()) {
     *error = ErrorOfReading(extraction.status(), **reader, second->get());
     return false;
   }
+  extraction->warnings.insert(extraction->warnings.end(), run->warnings.begin(),
+                              run->warnings.end());
   if (events != nullptr) events->Send("verdicts", WriteJson(SummaryOf(*extraction)));
   Result<std::string> written = Written(*run, *extraction, std::move(study));
   if (!written.ok()) {
@@ -329,6 +332,7 @@ void ExtractDocuments(const Services& services, std::shared_ptr<const HttpReques
   }
   run->files = std::move(upload.files);
   run->study = std::move(upload.study);
+  run->warnings = std::move(upload.warnings);
   if (job) return StartJob(run, keep);
   RunOnDocuments(services, *request, reply, run->stop,
                  [run] { run->call.stream ? Stream(run.get()) : Answer(run.get()); });

@@ -37,7 +37,8 @@ Result<Json> LookReport(const MediaInput& input, const std::stop_token& stop) {
 Result<Json> Look(const ServerOptions& options, Upload* upload, const MediaCall& call,
                   const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const MediaFolder folder, MediaFolder::Of(upload));
-  ASSIGN_OR_RETURN(const MediaInput input, BuildUploaded(options, folder, call));
+  ASSIGN_OR_RETURN(MediaInput input, BuildUploaded(options, folder, call));
+  input.warnings.insert(input.warnings.end(), upload->warnings.begin(), upload->warnings.end());
   return LookReport(input, stop);
 }
 

@@ -150,8 +150,14 @@ bool RetrieveStudy(const Services& services, const HttpRequest& request, const s
                    Upload* upload, ApiError* error) {
   if (!RecordStudies(services, request, "retrieve", error)) return false;
   bool busy = false;
-  Result<dicomnet::Study> found = services.studies->Retrieve(request.id, name, &busy);
+  int64_t left_out = 0;
+  Result<dicomnet::Study> found = services.studies->Retrieve(request.id, name, &busy, &left_out);
   if (found.ok()) {
+    if (left_out > 0) {
+      upload->warnings.push_back(
+          "instances of the study in transfer syntaxes that galen does not read were left out: " +
+          std::to_string(left_out));
+    }
     upload->study = *std::move(found);
     return true;
   }

@@ -25,6 +25,7 @@ struct FormField {
 struct Upload {
   std::vector<extract::NamedBytes> files;      // names without folders or control characters
   std::optional<dicomnet::Study> study;        // instead of files: one that was received
+  std::vector<std::string> warnings = {};      // what was not to be had of the study
   OrderedJson fields = OrderedJson::object();  // without the files and the study
 };
 

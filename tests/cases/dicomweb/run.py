@@ -7,6 +7,7 @@ library (web_server.py) that can lie. GALEN_BIN names the program.
 
 import base64
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -157,6 +158,12 @@ def check_fetch():
         p.pacs.studies[STUDY].add(SERIES, STUDY + ".50", as_file(ct_slice(STUDY, STUDY + ".50"), STUDY + ".50", syntax=VIDEO))
         counts = json.loads(p.run("dicomweb", "fetch", p.name, "--out", p.folder / "video", "--json"))
         assert (counts["listed"], counts["fetched"], counts["left_out"]) == (7, 6, 1), counts
+        # In a syntax that nobody knows: its name cannot be read, so that it is asked for by itself.
+        p.pacs.forget()
+        p.pacs.studies[STUDY].add(SERIES, STUDY + ".51", as_file(ct_slice(STUDY, STUDY + ".51"), STUDY + ".51", syntax="1.2.3.4.5"))
+        counts = json.loads(p.run("dicomweb", "fetch", p.name, "--out", p.folder / "unknown", "--json"))
+        assert (counts["listed"], counts["fetched"], counts["left_out"]) == (8, 6, 2), counts
+        assert p.pacs.paths()[-1] == f"/studies/{STUDY}/series/{SERIES}/instances/{STUDY}.51", p.pacs.paths()
     with place(count=1100) as p:  # several pages
         assert json.loads(p.fetch("--json", timeout=300))["fetched"] == 1100
 
@@ -184,11 +191,15 @@ def check_look():
 def lies(p):
     """(fault, what it says, where): where the server lies about a study."""
     good = [slice_of(i) for i in (1, 2, 3)]
+    video = as_file(ct_slice(STUDY, STUDY + ".2"), STUDY + ".2", syntax=VIDEO)
     parts = lambda *files: (lambda h: h.parts(list(files)) or True)  # noqa: E731
     typed = lambda body, kind: (lambda h: h.answer(200, body, kind) or True)  # noqa: E731
     kind = f'multipart/related; type="application/dicom"; boundary={BOUNDARY}'
     yield {"study": parts(*good[:2], slice_of(3, OTHER))}, "of another study"
     yield {"study": parts(*good, good[0])}, "twice"
+    yield {"study": parts(good[0], video, video)}, "twice"  # a part that is not read stands for no other instance
+    yield {"study": parts(*good[:2], as_file(ct_slice(OTHER, STUDY + ".3"), STUDY + ".3", syntax=VIDEO))}, "of another study"
+    yield {"study": parts(good[0]), "one": parts(as_file(ct_slice(STUDY, STUDY + ".9"), STUDY + ".9", syntax=VIDEO))}, "than was asked for"
     yield {"study": parts(good[0], good[1], b"<html>")}, "no whole DICOM"
     yield {"study": parts(good[0], good[1], good[2][:-100])}, "no whole DICOM"
     yield {"study": parts(good[0], b"")}, "no whole DICOM"
@@ -210,6 +221,7 @@ def lies(p):
     yield {"list": listed({**one, "0020000E": ui("../x")})}, "of none"
     yield {"list": listed({**one, "00080018": ui("1/../2")})}, "without a UID"
     yield {"list": listed()}, "no such study"
+    yield {"list": listed(*({**one, "00080018": ui(f"{STUDY}.{i}")} for i in range(1, 1001)))}, "the same page"
 
 
 def check_liars():
@@ -219,7 +231,7 @@ def check_liars():
             p.pacs.faults = faults
             p.run("look", p.name, code=1, says=says)
             count += 1
-        assert count == 21
+        assert count == 25
 
 
 def check_endless_bodies():
@@ -482,6 +494,14 @@ def check_server():
             p.pacs.faults["one"] = lambda h: h.parts([as_file(ct_slice(STUDY, STUDY + ".1"), STUDY + ".1")]) or True
             assert server.call("POST", "/look", {"study": f"dicomweb:PACS/{STUDY}"})[0] == 502
             assert held == {f.name: f.read_bytes() for f in (p.folder / "inbox").glob("studies/*/*.dcm")}
+            # What galen does not read is left out, and the answer says so; nothing but that is an error.
+            p.pacs.forget()
+            p.pacs.studies[STUDY] = thorax(3).add(SERIES, STUDY + ".50", as_file(ct_slice(STUDY, STUDY + ".50"), STUDY + ".50", syntax=VIDEO))
+            look = server.post("/look", {"study": f"dicomweb:PACS/{STUDY}"})
+            assert len(look["images"]) == 3 and any("left out: 1" in w for w in look["warnings"]), look["warnings"]
+            p.pacs.studies[OTHER] = Study(OTHER).add(OTHER + ".7", OTHER + ".1", as_file(ct_slice(OTHER, OTHER + ".1"), OTHER + ".1", syntax=VIDEO))
+            status, _, data = server.call("POST", "/look", {"study": f"dicomweb:PACS/{OTHER}"})
+            assert status == 502 and "nothing of this study that galen reads" in data.decode(), (status, data)
             text = server.read_log()
         events = [json.loads(line) for line in filter(None, text.splitlines())]
         assert [(e["done"], e["source"]) for e in events if e["event"] == "dicomweb"][:2] == [(True, "PACS")] * 2
@@ -512,6 +532,14 @@ def check_server_rights():
             assert server.call("POST", "/look", ask, bearer["pacs"])[0] == 502
             secret.write_text(f"{p.pacs.origin} bearer two-Xq7\n")
             assert server.call("POST", "/look", ask, bearer["pacs"])[0] == 200
+            p.pacs.forget()
+            for spoil, why in ((lambda: secret.chmod(0o644), "chmod 600"), (secret.unlink, "credentials")):
+                spoil()  # why is the operator's business
+                status, _, data = server.call("POST", "/look", ask, bearer["pacs"])
+                assert status == 502 and json.loads(data)["error"]["message"] == "the credentials of PACS cannot be read", (status, data)
+                events = [json.loads(line) for line in server.read_log().splitlines() if line.startswith("{")]
+                assert why in [e["error"] for e in events if e["event"] == "dicomweb_credentials"][-1]
+            assert p.pacs.seen == []
             assert "two-Xq7" not in server.read_log()
         tiny = "tiny=" + str(TINY / "gemma3-vision")
         p.run("serve", tiny, "--dicomweb", f"PACS={p.pacs.url}", "--port", 0, code=1, says="--dicom-inbox")
@@ -522,11 +550,11 @@ def check_server_rights():
 def check_server_limits():
     """Retrievals do not take all threads; a stop ends them."""
     with place() as p:
+        gate, answers = threading.Event(), []
+        ask = {"study": f"dicomweb:PACS/{STUDY}"}
         with server_of(p, "--dicomweb-timeout", 600) as server:
-            gate = threading.Event()
             p.pacs.faults["list"] = lambda h: gate.wait(60 * SLOW) and False
-            ask = {"study": f"dicomweb:PACS/{STUDY}"}
-            waiting = [threading.Thread(target=lambda: server.call("POST", "/look", ask), daemon=True) for _ in range(2)]
+            waiting = [threading.Thread(target=lambda: answers.append(server.call("POST", "/look", ask)[0]), daemon=True) for _ in range(2)]
             for thread in waiting:
                 thread.start()
             while len(p.pacs.seen) < 2:
@@ -537,8 +565,29 @@ def check_server_limits():
             gate.set()
             for thread in waiting:
                 thread.join(timeout=60 * SLOW)
+            assert answers == [200, 200], answers
             p.pacs.forget()
             assert server.call("POST", "/look", ask)[0] == 200
+        # A stop waits for the time to drain, and not for the server that is asked.
+        shut, drain = threading.Event(), 2
+
+        def ask_in_vain():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                answers.append(server.call("POST", "/look", ask)[0])
+        with server_of(p, "--dicomweb-timeout", 600, "--drain-timeout", drain) as server:
+            answers.clear()
+            p.pacs.forget()
+            p.pacs.faults["list"] = lambda h: shut.wait(120 * SLOW) or True
+            waiting = threading.Thread(target=ask_in_vain, daemon=True)
+            waiting.start()
+            while not p.pacs.paths():
+                time.sleep(0.05)
+            begin = time.monotonic()
+            server.stop()
+            assert time.monotonic() - begin < (drain + 15) * SLOW, time.monotonic() - begin
+            shut.set()
+            waiting.join(timeout=60 * SLOW)
+            assert answers in ([], [503]), answers
 
 
 def check_report_back():
@@ -561,6 +610,16 @@ def check_report_back():
             assert lost["sent"]["stored"] is False and "403" in lost["sent"]["error"] and lost["kind"] == "lab_report", lost["sent"]
             p.pacs.forget()
             assert server.post("/extract", ask)["sent"] == {"to": "dicomweb:PACS", "stored": True}
+        assert len(p.pacs.taken) == 1
+        # Credentials that cannot be read: the study is there already, by its UID.
+        secret = p.folder / "credentials"
+        secret.write_text(f"{p.pacs.origin} bearer one-Xq7\n")
+        secret.chmod(0o644)
+        with server_of(p, "--dicomweb-credentials", secret, models=(f"reader={SMOLLM}",)) as server:
+            for spoil in (lambda: None, secret.unlink):
+                spoil()
+                lost = server.post("/extract", {**ask, "study": STUDY})
+                assert lost["sent"] == {"to": "dicomweb:PACS", "stored": False, "error": "the credentials of PACS cannot be read"}, lost["sent"]
         assert len(p.pacs.taken) == 1
         out = p.folder / "sr.dcm"
         out.write_bytes(p.pacs.taken[0])
