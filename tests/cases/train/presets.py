@@ -139,7 +139,8 @@ def fit(folder, base):
     check(tight.returncode == 0 and names[:1] == ["gradient_checkpointing"] and chained and steps[0]["before"] == total
           and memory_of(events_of(tight))["total"] == steps[-1]["after"] <= size * 1e6, f"--fit {size}MB: {', '.join(names)}",
           tight.stderr)
-    check(tight_peak <= size * 1e6 < free_peak, f"--fit {size}MB takes {tight_peak / 1e6:.0f} MB, without it {free_peak / 1e6:.0f} MB")
+    # What sanitizers take for themselves is in no plan.
+    check(tight_peak < free_peak if SLOW else tight_peak <= size * 1e6 < free_peak, f"--fit {size}MB takes {tight_peak / 1e6:.0f} MB, without it {free_peak / 1e6:.0f} MB")
     # The same on data, with an examples' own lengths: fewer in a pass, more passes.
     data = b.train("data", "--json", "--fit", f"{size}MB", **(options | dict(max_steps=1)))
     check(data.returncode == 0 and memory_of(events_of(data))["total"] < total, "--fit with data", data.stderr)
