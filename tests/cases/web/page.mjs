@@ -73,8 +73,17 @@ export async function openPage(browser, url, options = {}) {
 }
 
 export async function expectAccessible(page, what) {
-  // By the debugger, since the page's policy lets no script in; colours are judged when nothing moves any more.
-  await page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect.getComputedTiming().iterations === 1).map((a) => a.finished)));
+  // Colours are judged when nothing moves any more: what begins to move does so in the next frame.
+  await page.evaluate(async () => {
+    for (let quiet = 0; quiet < 3; ++quiet) {
+      await new Promise(requestAnimationFrame);
+      const moving = document.getAnimations().filter((a) => a.effect.getComputedTiming().iterations === 1 && a.playState === "running");
+      if (!moving.length) continue;
+      await Promise.allSettled(moving.map((a) => a.finished));
+      quiet = -1;
+    }
+  });
+  // By the debugger, since the page's policy lets no script in.
   await page.evaluate(axeSource);
   const { violations } = await page.evaluate(() => window.axe.run(document));
   if (!violations.length) return;
