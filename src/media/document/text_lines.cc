@@ -36,8 +36,8 @@ int64_t Median(std::vector<int64_t> values) {
   return *middle;
 }
 
-// Letters that stand beside each other: pieces in the order of their left edges join the line whose
-// last letters they overlap most.
+// Letters that stand beside each other: pieces in the order of their left edges join the line that
+// they share most rows with, of those whose last letters they overlap.
 struct Growing {
   PixelBox box;
   int64_t top = 0, bottom = 0;  // of its tallest letters nearby
@@ -51,13 +51,15 @@ std::vector<Growing> JoinLetters(std::vector<PixelBox> letters) {
   std::vector<Growing> lines;
   for (const PixelBox& letter : letters) {
     Growing* best = nullptr;
-    double most = 0.5;  // of the lower one of the two
+    constexpr double kLeastShare = 0.5;  // of the lower one of the two
+    int64_t most = 0;
     for (Growing& line : lines) {
       const int64_t common = Overlap(letter.top, letter.bottom, line.top, line.bottom);
       const double share = static_cast<double>(common) /
                            static_cast<double>(std::min(letter.height(), line.bottom - line.top));
-      if (share > most) {
-        most = share;
+      // A comma that began a line of its own must not take the next letter.
+      if (share > kLeastShare && common > most) {
+        most = common;
         best = &line;
       }
     }
@@ -274,16 +276,16 @@ Image LineStrip(const Image& page, const TextLine& line, const StripShape& shape
     }
     const auto left = static_cast<float>(word.left - line.box.left);
     auto right = static_cast<float>(word.right - line.box.left);
-    auto width = std::max<int64_t>(
-        1, static_cast<int64_t>(static_cast<double>(word.width()) * scale + 0.5));
+    auto width =
+        std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(word.width()) * scale + 0.5));
     // No cell is wider than a row is high: this many columns fill all cells and one more.
     if (const int64_t most = (room + 1) * side; width > most) {
       right = left + (right - left) * static_cast<float>(most) / static_cast<float>(width);
       width = most;
       cut = true;
     }
-    Image letters = Resize(band, width, side, Filter::kBilinear,
-                           {left, 0, right, static_cast<float>(height)});
+    Image letters =
+        Resize(band, width, side, Filter::kBilinear, {left, 0, right, static_cast<float>(height)});
     Blacken(&letters);
     for (const ColumnSpan& piece : LetterCells(letters)) {
       Image& cell = cells.emplace_back(Image{piece.end - piece.begin, side, 1, {}});

@@ -1,14 +1,13 @@
-#include "extract/source/level.h"
+#include "media/document/page_slope.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace galen::extract {
+namespace galen {
 namespace {
 
 constexpr double kSteepest = 0.2;     // 11 degrees; pages lie no steeper, pictures on them may
 constexpr double kFarApart = 4;       // heights of a word, between words that tell a slope
-constexpr double kLeastShift = 0.5;   // heights of a line, from edge to edge of the page
 constexpr size_t kLeastLines = 4;     // that agree
 constexpr size_t kMostWords = 40;     // of a line
 constexpr size_t kMostLines = 400;    // of a page, evenly
@@ -99,7 +98,21 @@ Box PageSlope::Level(const Box& box) const {
   return {box.x0 + shift, middle_y + row - half, box.x1 + shift, middle_y + row + half};
 }
 
-PageSlope SlopeOf(std::span<const PageWord> words, double width, double height) {
+void PageSlope::Askew(double* x, double* y) const {
+  if (level()) return;
+  const double row = *y - middle_y, moved = *x - middle_x;
+  // Level moves by the slope times the height on the page, which follows from where that leads.
+  double along = moved, high = row;
+  for (int i = 0; i < 3; ++i) {
+    high = row + (slope + bend * row) * along;
+    along = moved - slope * high;
+  }
+  *x = middle_x + along;
+  *y = middle_y + row + (slope + bend * row) * along;
+}
+
+PageSlope SlopeOf(std::span<const PageWord> words, double width, double height,
+                  double least_shift) {
   PageSlope page{width / 2, height / 2, 0, 0};
   const std::vector<LineSlope> lines = LineSlopes(words, page);
   if (lines.size() < kLeastLines) return page;
@@ -112,9 +125,9 @@ PageSlope SlopeOf(std::span<const PageWord> words, double width, double height) 
     slopes.push_back({line.slope - found.bend * line.y, line.length});
   found.slope = Median(std::move(slopes));
   for (const PageWord& word : words) tall.push_back({word.box.y1 - word.box.y0, 1});
-  const double least = kLeastShift * Median(std::move(tall));
+  const double least = least_shift * Median(std::move(tall));
   const double steepest = std::abs(found.slope) + std::abs(found.bend) * height / 2;
   return steepest * width >= least && steepest <= kSteepest ? found : page;
 }
 
-}  // namespace galen::extract
+}  // namespace galen

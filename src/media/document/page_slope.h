@@ -8,7 +8,7 @@
 
 #include "media/document/text_layer.h"
 
-namespace galen::extract {
+namespace galen {
 
 // Lines of print as straight lines: the one through (0, r) has the slope `slope + bend * r`, so
 // that all meet in one point, or, where bend is 0, are parallel. From the middle of the page, in
@@ -21,10 +21,16 @@ struct PageSlope {
   bool level() const { return slope == 0 && bend == 0; }
   // Where the box stands on the level page: turned around the middle, and as high as the word is.
   Box Level(const Box& box) const;
+  // Where a point of the level page lies on the page as it is.
+  void Askew(double* x, double* y) const;
 };
 
-// From the words of each line (PageWord::line). Level where the lines do not say, where they
-// disagree, and where the slope moves nothing by half of a line's height.
-PageSlope SlopeOf(std::span<const PageWord> words, double width, double height);
+// Of a page's height of print; what moves nothing by that much, from edge to edge, is level.
+inline constexpr double kHalfALine = 0.5;
 
-}  // namespace galen::extract
+// From the words of each line (PageWord::line). Level where the lines do not say, where they
+// disagree, and where the slope moves nothing by `least_shift` of a line's height.
+PageSlope SlopeOf(std::span<const PageWord> words, double width, double height,
+                  double least_shift = kHalfALine);
+
+}  // namespace galen
