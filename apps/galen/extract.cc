@@ -1,12 +1,15 @@
 // galen extract: documents in, checked values out.
 #include <unistd.h>
 
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "builtin_models.h"
 #include "commands.h"
+#include "extract/answer/kept_answers.h"
 #include "extract/answer/model_reader.h"
 #include "extract/extraction.h"
 #include "extract/output/output.h"
@@ -27,7 +30,7 @@ struct ExtractCliOptions : ModelOptions {
   std::vector<std::string> files;
   std::string schema = std::string(extract::kAutoKind);
   std::string second_model;
-  std::string format = "json", out, ocr = "auto", today;
+  std::string format = "json", out, ocr = "auto", today, resume;
   int64_t max_tokens = 0;
   extract::CaseOptions source;
 };
@@ -62,6 +65,47 @@ Result<std::unique_ptr<extract::Reader>> OpenReader(ExtractCliOptions o, const s
   return std::unique_ptr<extract::Reader>(std::move(reader));
 }
 
+bool SameFile(const std::string& a, const std::string& b) {
+  std::error_code missing;
+  return !b.empty() && std::filesystem::equivalent(a, b, missing);
+}
+
+// What an answer depends on beside the model's weights, its adapters and the pages.
+std::string SettingsOf(const ExtractCliOptions& o) {
+  Json scales = o.adapters.scales;
+  return Json::array({GALEN_VERSION, o.source.dpi, o.context, o.max_tokens, o.compute,
+                      o.activations, o.kv, o.weights, o.batch_invariant, o.mmproj,
+                      std::move(scales)})
+      .dump();
+}
+
+// The readers, and around them what --resume keeps of their answers.
+struct Readers {
+  std::unique_ptr<extract::Reader> first, second;
+  std::unique_ptr<extract::AnswerFile> file;
+  std::unique_ptr<extract::KeptReader> kept, kept_second;
+
+  Status Keep(const ExtractCliOptions& o) {
+    if (o.resume.empty()) return OkStatus();
+    ASSIGN_OR_RETURN(file, extract::AnswerFile::Open(o.resume));
+    kept = std::make_unique<extract::KeptReader>(first.get(), file.get(), SettingsOf(o));
+    if (second == nullptr) return OkStatus();
+    kept_second = std::make_unique<extract::KeptReader>(second.get(), file.get(), SettingsOf(o));
+    return OkStatus();
+  }
+  extract::Reader* reader() const { return kept != nullptr ? kept.get() : first.get(); }
+  extract::Reader* other() const {
+    return kept_second != nullptr ? kept_second.get() : second.get();
+  }
+  Status Done() const {
+    if (file == nullptr) return OkStatus();
+    const int64_t found =
+        kept->pages_found() + (kept_second != nullptr ? kept_second->pages_found() : 0);
+    if (found > 0) std::cerr << "galen: answers for " << found << " pages were there already\n";
+    return file->Remove();
+  }
+};
+
 // A line for people: numbers of values alone, nothing of the document.
 void Summarise(const extract::Extraction& extraction) {
   std::cerr << "galen: " << extraction.kind->title << ", " << extraction.answer.values.size()
@@ -74,6 +118,9 @@ void Summarise(const extract::Extraction& extraction) {
 }
 
 Status RunExtract(ExtractCliOptions o) {
+  if (!o.resume.empty() && (o.resume == o.out || SameFile(o.resume, o.out))) {
+    return InvalidArgument("--resume and --out name the same file");
+  }
   const InterruptScope scope;
   o.source.cancelled = InterruptScope::Interrupted;
   o.source.ocr = o.ocr == "never"    ? extract::OcrUse::kNever
@@ -99,15 +146,16 @@ Status RunExtract(ExtractCliOptions o) {
     std::cerr << "galen: warning: " << warning << "\n";
   }
   const auto source = std::make_shared<const extract::Case>(std::move(opened));
-  ASSIGN_OR_RETURN(const std::unique_ptr<extract::Reader> reader, OpenReader(o, o.model));
-  std::unique_ptr<extract::Reader> second;
+  Readers readers;
+  ASSIGN_OR_RETURN(readers.first, OpenReader(o, o.model));
   if (!o.second_model.empty()) {
     // Adapters and projector are the first model's.
     ExtractCliOptions other = o;
     other.adapters = {};
     other.mmproj.clear();
-    ASSIGN_OR_RETURN(second, OpenReader(other, o.second_model));
+    ASSIGN_OR_RETURN(readers.second, OpenReader(other, o.second_model));
   }
+  RETURN_IF_ERROR(readers.Keep(o));
   int64_t shown = 0;
   options.cancelled = o.source.cancelled;
   options.progress = [&](const std::string& what, int64_t done, int64_t total) {
@@ -116,15 +164,24 @@ Status RunExtract(ExtractCliOptions o) {
     shown = done == total ? 0 : done;
     if (done == total) progress.reset();
   };
-  ASSIGN_OR_RETURN(const extract::Extraction extraction,
-                   extract::Extract(source, options, reader.get(), second.get()));
+  const Result<extract::Extraction> read =
+      extract::Extract(source, options, readers.reader(), readers.other());
+  if (!read.ok()) {
+    if (!o.resume.empty()) {
+      std::cerr << "galen: " << o.resume << " holds the answers so far; the same command goes on\n";
+    }
+    return read.status();
+  }
+  const extract::Extraction& extraction = *read;
   ASSIGN_OR_RETURN(const std::string text,
                    extract::Write(o.format, extraction, extract::OutputNow(GALEN_VERSION)));
   if (o.out.empty()) {
-    std::cout << text;
+    std::cout << text << std::flush;
+    if (!std::cout) return Status(StatusCode::kIo, "standard output cannot be written");
   } else {
     RETURN_IF_ERROR(WriteFileAtomically(o.out, text));
   }
+  RETURN_IF_ERROR(readers.Done());
   Summarise(extraction);
   return OkStatus();
 }
@@ -167,6 +224,10 @@ void AddExtract(CLI::App& app, Action* action) {
                    "installed), always (or fail), never")
       ->check(CLI::IsMember({"auto", "always", "never"}))
       ->capture_default_str();
+  verb->add_option("--resume", o->resume,
+                   "Keeps the model's answers in FILE while pages are read, and takes up what is "
+                   "there; it holds what the pages say, and is removed at the end")
+      ->type_name("FILE");
   verb->add_option("--today", o->today, "Date that the others are compared with (default: today)");
   AddProjectorOption(*verb, o.get());
   verb->add_option("--context", o->context,

@@ -1,10 +1,11 @@
 #include "extract/extraction.h"
 
 #include <algorithm>
-#include <numeric>
+#include <map>
 
 #include "extract/answer/merge.h"
 #include "extract/checks/checks.h"
+#include "extract/source/reread.h"
 
 namespace galen::extract {
 namespace {
@@ -12,6 +13,10 @@ namespace {
 // Pages of less contrast than this, of 255, are blank.
 constexpr int kBlankContrast = 24;
 constexpr double kBlankDpi = 36;
+
+// Second looks: pixels of a row in each; pages with more rows in doubt are beyond that help.
+constexpr double kLooks[] = {48, 32};
+constexpr size_t kMostRows = 24;
 
 Status AskedToStop(const ExtractOptions& options) {
   if (options.cancelled && options.cancelled()) return Cancelled("the extraction was stopped");
@@ -162,9 +167,9 @@ bool HasValue(const ParsedAnswer& parsed) {
   });
 }
 
-CheckedAnswer Check(const Kind& kind, const Case& source, const MergedAnswer& merged,
-                    const CalendarDate& today) {
-  CheckedAnswer answer = CheckAnswer(kind, source.pages(), merged.parsed, merged.tokens, today);
+CheckedAnswer Check(const Kind& kind, const std::vector<SourcePage>& pages,
+                    const MergedAnswer& merged, const CalendarDate& today) {
+  CheckedAnswer answer = CheckAnswer(kind, pages, merged.parsed, merged.tokens, today);
   for (const std::string& path : merged.clash) {
     if (Value* value = answer.At(path)) {
       value->Add("page.contradiction", Level::kFlag, "other pages have another value",
@@ -172,6 +177,31 @@ CheckedAnswer Check(const Kind& kind, const Case& source, const MergedAnswer& me
     }
   }
   return answer;
+}
+
+// Rows in which Tesseract has not what the answer says are read once more. It does not know the
+// answer, so what it then has is as good as what it had.
+Status LookAgain(const Kind& kind, const Case& source, const MergedAnswer& merged,
+                 const ExtractOptions& options, CheckedAnswer* answer) {
+  if (source.ocr_languages().empty()) return OkStatus();
+  for (const double row_height : kLooks) {
+    std::map<size_t, std::vector<Box>> rows;
+    for (const PagePart& row : RowsInDoubt(*answer)) rows[row.page].push_back(row.box);
+    std::erase_if(rows, [](const auto& page) { return page.second.size() > kMostRows; });
+    if (rows.empty()) break;
+    std::vector<SourcePage> pages = source.pages();
+    int64_t done = 0;
+    for (const auto& [page, boxes] : rows) {
+      RETURN_IF_ERROR(AskedToStop(options));
+      Result<SourcePage> read = RereadRows(source, page, boxes, {row_height, options.cancelled});
+      if (read.status().code() == StatusCode::kCancelled) return read.status();
+      if (!read.ok()) return OkStatus();  // the first look has to do
+      pages[page] = *std::move(read);
+      if (options.progress) options.progress("checking", ++done, std::ssize(rows));
+    }
+    AdoptConfirmed(answer, Check(kind, pages, merged, options.today));
+  }
+  return OkStatus();
 }
 
 void AddLeftOut(const std::vector<PagePart>& lines, Extraction* result) {
@@ -258,7 +288,8 @@ Result<Extraction> Extract(std::shared_ptr<const Case> source, const ExtractOpti
   }
   result.document = merged.parsed.document;
   result.whole = merged.parsed.whole;
-  result.answer = Check(*result.kind, *source, merged, options.today);
+  result.answer = Check(*result.kind, source->pages(), merged, options.today);
+  RETURN_IF_ERROR(LookAgain(*result.kind, *source, merged, options, &result.answer));
   // Nobody said what it is but a reader that knows one kind: its list is what makes it that.
   if (result.kind_by == "reader" && !result.kind->records.empty() &&
       result.answer.records.empty()) {

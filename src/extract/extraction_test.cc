@@ -1,10 +1,13 @@
 #include "extract/extraction.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 
 #include "base/files.h"
+#include "extract/answer/kept_answers.h"
 #include "extract/answer/line_schema.h"
 #include "extract/checks/checks.h"
 #include "extract/output/output.h"
@@ -142,6 +145,89 @@ TEST(Extraction, MergesWhatDoesNotFitAtOnce) {
   EXPECT_EQ(result->requests, 5);
   EXPECT_EQ(result->document["results"].size(), 50u);
   EXPECT_EQ(result->answer.records.size(), 50u);
+}
+
+TEST(Extraction, GoesOnWhereItWasStopped) {
+  const std::string kept = testing::TempDir() + "/kept.jsonl";
+  ::unlink(kept.c_str());
+  std::vector<std::string> pages;
+  for (uint8_t step = 30; step < 34; ++step) {
+    pages.push_back(WriteImage("page" + std::to_string(step) + ".png", 10, step));
+  }
+  // Each page another answer, seen in a line of its own.
+  class Lines : public FixtureReader {
+   public:
+    Lines() : FixtureReader({""}, true) { most_pages = 1; }
+    Result<std::vector<Answer>> Read(const ReadRequest& request) override {
+      if (std::ssize(page_counts) == fails_after) return Cancelled("the reading was stopped");
+      RETURN_IF_ERROR(FixtureReader::Read(request).status());
+      const size_t page = request.pages[0];
+      Answer answer;
+      answer.text = R"({"results":[{"test":"Test )" + std::to_string(page) + R"(","value":1.5}]})";
+      answer.tokens = {{0, 12, -0.125f}, {12, answer.text.size(), -0.3f}};
+      answer.read_at = PagePart{page, {1, 2, 3.25, 4}};
+      return std::vector<Answer>{std::move(answer)};
+    }
+    size_t MostPages() const override { return 1; }
+    int64_t fails_after = -1;
+  };
+  Lines whole;
+  const auto expected = Read(&whole, "lab_report", pages);
+  ASSERT_TRUE(expected.ok()) << expected.status().message();
+  {
+    Lines stopped;
+    stopped.fails_after = 2;
+    const auto file = AnswerFile::Open(kept);
+    ASSERT_TRUE(file.ok()) << file.status().message();
+    EXPECT_FALSE(AnswerFile::Open(kept).ok()) << "one run at a time";
+    KeptReader reader(&stopped, file->get(), "200 dpi");
+    EXPECT_EQ(Read(&reader, "lab_report", pages).status().code(), StatusCode::kCancelled);
+  }
+  struct stat about;
+  ASSERT_EQ(::stat(kept.c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 0777, 0600u);
+  // A line that a kill cut off.
+  std::ofstream(kept, std::ios::app) << R"({"answers":[{"comp)";
+  Lines rest;
+  const auto file = AnswerFile::Open(kept);
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  KeptReader reader(&rest, file->get(), "200 dpi");
+  const auto result = Read(&reader, "lab_report", pages);
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  EXPECT_EQ(rest.page_counts.size(), 2u);
+  EXPECT_EQ(reader.pages_found(), 2);
+  EXPECT_EQ(result->document, expected->document);
+  ASSERT_EQ(result->answer.values.size(), expected->answer.values.size());
+  for (size_t i = 0; i < result->answer.values.size(); ++i) {
+    const Value &value = result->answer.values[i], &same = expected->answer.values[i];
+    EXPECT_EQ(value.confidence->mean, same.confidence->mean);
+    EXPECT_EQ(value.leaf.read_at->page, same.leaf.read_at->page);
+    EXPECT_EQ(value.leaf.read_at->box, same.leaf.read_at->box);
+  }
+  // Another resolution is another question; the pages in another order are not.
+  Lines again;
+  KeptReader other(&again, file->get(), "300 dpi");
+  ASSERT_TRUE(Read(&other, "lab_report", {pages[0]}).ok());
+  EXPECT_EQ(other.pages_found(), 0);
+  KeptReader turned(&again, file->get(), "200 dpi");
+  ASSERT_TRUE(Read(&turned, "lab_report", {pages[2], pages[1]}).ok());
+  EXPECT_EQ(turned.pages_found(), 2);
+  ASSERT_TRUE((*file)->Remove().ok());
+  EXPECT_FALSE(FileExists(kept));
+}
+
+TEST(Extraction, KeptAnswersDestroyNothing) {
+  const std::string path = testing::TempDir() + "/report.txt";
+  for (const std::string& text :
+       {std::string("a letter\n"), std::string("no end of line"),
+        std::string("{\"galen\":\"kept answers\",\"version\":1}\n{\"key\":1}\n")}) {
+    std::ofstream(path) << text;
+    const auto file = AnswerFile::Open(path);
+    ASSERT_FALSE(file.ok()) << text;
+    EXPECT_NE(file.status().message().find("name another file"), std::string::npos);
+    EXPECT_EQ(*ReadFile(path), text);
+  }
+  EXPECT_FALSE(AnswerFile::Open(testing::TempDir()).ok());
 }
 
 TEST(Extraction, AsksTheReaderWhereWordsDoNotSay) {

@@ -4,6 +4,7 @@
 
 #include "extract/answer/leaves.h"
 #include "extract/answer/line_schema.h"
+#include "media/document/straighten.h"
 #include "media/document/text_lines.h"
 #include "media/image/resize.h"
 #include "recipes/sources.h"
@@ -82,17 +83,17 @@ Result<std::vector<LineQuestion>> AskAboutLines(const ModelFiles& files, const R
   shape.max_rows = lines.max_rows;
   std::vector<LineQuestion> questions;
   for (const size_t page : request.pages) {
-    ASSIGN_OR_RETURN(const Case::Picture picture, DrawForLines(*request.source, page, lines));
-    ASSIGN_OR_RETURN(const std::vector<TextLine> found, FindTextLines(picture.image));
+    ASSIGN_OR_RETURN(Case::Picture picture, DrawForLines(*request.source, page, lines));
+    ASSIGN_OR_RETURN(const StraightPage straight, Straighten(std::move(picture.image)));
+    ASSIGN_OR_RETURN(const std::vector<TextLine> found, FindTextLines(straight.image));
     const int64_t typical = TypicalHeight(found);
     for (const TextLine& line : found) {
       if (request.cancelled && request.cancelled()) return Cancelled("the reading was stopped");
-      const auto unit = [&](int64_t n) { return static_cast<double>(n) / picture.scale; };
-      const PagePart at = {
-          page,
-          {unit(line.box.left), unit(line.box.top), unit(line.box.right), unit(line.box.bottom)}};
+      const Box box = {static_cast<double>(line.box.left), static_cast<double>(line.box.top),
+                       static_cast<double>(line.box.right), static_cast<double>(line.box.bottom)};
+      const PagePart at = {page, straight.Askew(box).Scaled(1 / picture.scale)};
       bool whole = true;
-      const Image strip = ToRgb(LineStrip(picture.image, line, shape, typical, &whole));
+      const Image strip = ToRgb(LineStrip(straight.image, line, shape, typical, &whole));
       ASSIGN_OR_RETURN(LineQuestion question, Ask(files, strip, at, request, options));
       question.whole = whole;
       questions.push_back(std::move(question));

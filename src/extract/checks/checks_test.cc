@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "extract/test_pages.h"
 
@@ -143,6 +145,143 @@ TEST(Checks, FlagPlantedFaults) {
   EXPECT_TRUE(checked->At("/results/4/value").Has(Level::kFlag));
 }
 
+// As Tesseract reads it: the row of the bilirubin may have words of its own.
+SourcePage ReadPage(const std::string& value, const std::string& unit) {
+  TestPage page;
+  page.Text("Name: Doe, Jane")
+      .Text("MRN: 5382091")
+      .Row({{40, "Test"}, {200, "Result"}, {260, "Unit"}, {330, "Reference"}, {450, "Flag"}})
+      .Row({{40, "Sodium"}, {200, "139"}, {260, "mmol/L"}, {330, "135 - 145"}})
+      .Row({{40, "Bilirubin, total"}, {200, value}, {260, unit}, {330, "5 - 21"}});
+  SourcePage read = page.page();
+  read.word_source = WordSource::kTesseract;
+  return read;
+}
+
+Json Bilirubin(double value, const char* unit) {
+  Json document = LabTruth();
+  document["results"] = Json::array(
+      {Row("Sodium", 139, "mmol/L", 135, 145, "N"), Row("Bilirubin, total", value, unit, 5, 21,
+                                                        value < 5    ? "L"
+                                                        : value > 21 ? "H"
+                                                                     : "N")});
+  return document;
+}
+
+TEST(Checks, UnitsThatTesseractMisreads) {
+  struct Case {
+    const char* read;
+    const char* answer;
+    double value;
+    bool settled;
+  };
+  const Case cases[] = {
+      {"pmol/L", "µmol/L", 14, true},    // 14 pmol/L are no bilirubin
+      {"umolL", "µmol/L", 14, true},     // no unit at all
+      {"mmol/L", "µmol/L", 14, false},   // looks different: a unit that was exchanged
+      {"µmol/L", "pmol/L", 14, false},   // the answer is what is impossible
+      {"pmol/L", "µmol/L", 9e6, false},  // nor is this plausible
+      {"g/L", "µmol/L", 14, false},
+  };
+  for (const Case& c : cases) {
+    char printed[16];
+    std::snprintf(printed, sizeof(printed), "%.0f", c.value);
+    const auto checked =
+        Check("lab_report", {ReadPage(printed, c.read)}, Bilirubin(c.value, c.answer));
+    const Value& unit = checked->At("/results/1/unit");
+    EXPECT_EQ(unit.Find("source.misread") != nullptr, c.settled) << c.read << " " << c.answer;
+    EXPECT_EQ(unit.Find("source.not_found") == nullptr, c.settled) << c.read << " " << c.answer;
+    if (!c.settled) continue;
+    ASSERT_TRUE(unit.evidence.has_value());
+    EXPECT_EQ(unit.evidence->words, c.read);
+    // What a text layer says is what the page says.
+    SourcePage page = ReadPage(printed, c.read);
+    page.word_source = WordSource::kTextLayer;
+    const auto printed_so = Check("lab_report", {page}, Bilirubin(c.value, c.answer));
+    EXPECT_TRUE(printed_so->Has("/results/1/unit", "source.not_found"));
+  }
+}
+
+TEST(Checks, ASecondLookSettlesWhatItFinds) {
+  const auto first = Check("lab_report", {ReadPage("al", "µmol/L")}, Bilirubin(4, "µmol/L"));
+  ASSERT_TRUE(first->Has("/results/1/value", "source.not_found"));
+  const std::vector<PagePart> rows = RowsInDoubt(first->answer);
+  ASSERT_FALSE(rows.empty());
+  const auto in_doubt = [&](double y) {
+    return std::any_of(rows.begin(), rows.end(),
+                       [&](const PagePart& row) { return row.box.y0 <= y && y <= row.box.y1; });
+  };
+  EXPECT_TRUE(in_doubt(first->At("/results/1/test").evidence->span.box.y0 + 5));
+  EXPECT_FALSE(in_doubt(first->At("/results/0/test").evidence->span.box.y0 + 5));
+  // A look that sees the digit, one that sees another, one that sees nothing new.
+  for (const auto& [seen, found] :
+       {std::pair("4 L", true), std::pair("7", false), std::pair("al", false)}) {
+    const auto answer = Check("lab_report", {ReadPage("al", "µmol/L")}, Bilirubin(4, "µmol/L"));
+    const auto again = Check("lab_report", {ReadPage(seen, "µmol/L")}, Bilirubin(4, "µmol/L"));
+    AdoptConfirmed(&answer->answer, again->answer);
+    EXPECT_EQ(answer->At("/results/1/value").Find("source.found") != nullptr, found) << seen;
+    EXPECT_EQ(answer->At("/results/1/value").Has(Level::kFlag), !found) << seen;
+    EXPECT_TRUE(answer->Has("/results/0/value", "source.found"));
+  }
+  // Pages with a text layer are not looked at again.
+  SourcePage layer = ReadPage("al", "µmol/L");
+  layer.word_source = WordSource::kTextLayer;
+  EXPECT_TRUE(RowsInDoubt(Check("lab_report", {layer}, Bilirubin(4, "µmol/L"))->answer).empty());
+}
+
+// Where a second look sees less, or another reading contradicts it, flags stay.
+TEST(Checks, ASecondLookSettlesNothingElse) {
+  // (What the rows have at the first and at the second look, the answer, the path that stays
+  // flagged.)
+  const auto page = [](const char* birth, const char* sodium, const char* potassium,
+                       const char* mark) {
+    TestPage made;
+    made.Text(birth)
+        .Text("Collected: 2024-03-05")
+        .Gap()
+        .Row({{40, "Test"}, {200, "Result"}, {260, "Unit"}, {330, "Reference"}, {450, "Flag"}})
+        .Row({{40, "CRP"}, {200, "2.1"}, {260, "mg/L"}, {330, "< 5.0"}, {450, "H"}})
+        .Row({{40, sodium}, {200, "139"}, {260, "mmol/L"}, {330, "135 - 145"}})
+        .Row({{40, potassium}, {200, "6.6"}, {260, "mmol/L"}, {330, ""}, {450, mark}});
+    SourcePage read = made.page();
+    read.word_source = WordSource::kTesseract;
+    return read;
+  };
+  const char *birth = "Date of birth: 1980-04-12", *sodium = "Sodium", *potassium = "Potassium";
+  Json truth = LabTruth();
+  truth["results"] = Json::array({Row("CRP", 2.1, "mg/L", nullptr, 5.0, "N"),
+                                  Row("Sodium", 139, "mmol/L", 135, 145, "N"),
+                                  Row("Potassium", 6.6, "mmol/L", nullptr, nullptr, "HH")});
+  struct Case {
+    const char* what;
+    SourcePage first, second;
+    const char* path;
+    Json planted;
+  };
+  const Case cases[] = {
+      {"the label is lost", page(birth, sodium, potassium, "HH"),
+       page("Dato of birhh 1980-04-12 2024-03-05", sodium, potassium, "HH"),
+       "/patient/date_of_birth", "2024-03-05"},
+      {"the next row's name is lost", page(birth, sodium, potassium, "HH"),
+       page(birth, sodium, "Ptassum", "HH"), "/results/1/value", 6.6},
+      {"the mark is lost", page(birth, sodium, potassium, "HH"), page(birth, sodium, potassium, ""),
+       "/results/2/flag", "L"},
+  };
+  for (const Case& c : cases) {
+    Json document = truth;
+    document[Json::json_pointer(c.path)] = c.planted;
+    const auto answer = Check("lab_report", {c.first}, document);
+    ASSERT_TRUE(answer->At(c.path).Has(Level::kFlag)) << c.what;
+    AdoptConfirmed(&answer->answer, Check("lab_report", {c.second}, document)->answer);
+    EXPECT_TRUE(answer->At(c.path).Has(Level::kFlag)) << c.what;
+  }
+  // Two looks that have two numbers in one place.
+  const auto two = Check("lab_report", {ReadPage("9", "µmol/L")}, Bilirubin(4, "µmol/L"));
+  AdoptConfirmed(&two->answer,
+                 Check("lab_report", {ReadPage("4", "µmol/L")}, Bilirubin(4, "µmol/L"))->answer);
+  EXPECT_TRUE(two->At("/results/1/value").Has(Level::kFlag));
+}
+
 TEST(Checks, TellPagesApart) {
   const SourcePage second = TestPage(2)
                                 .Text("Date of birth: 01.02.1950")
@@ -181,9 +320,10 @@ TEST(Checks, DoubtWhereNothingCanBeCompared) {
   const auto tokens = [&](const std::string& value, double likely) {
     const size_t begin = text.find(value);
     GALEN_CHECK(begin != text.npos);
-    return std::vector<TokenSpan>{{0, begin, 0},
-                                  {begin, begin + value.size(), std::log(static_cast<float>(likely))},
-                                  {begin + value.size(), text.size(), 0}};
+    return std::vector<TokenSpan>{
+        {0, begin, 0},
+        {begin, begin + value.size(), std::log(static_cast<float>(likely))},
+        {begin + value.size(), text.size(), 0}};
   };
   EXPECT_TRUE(Check("lab_report", {scan}, LabTruth(), tokens("10.9", 0.3))
                   ->Has("/results/0/value", "confidence.low"));

@@ -3,8 +3,10 @@
 #include <cmath>
 #include <cstdio>
 
+#include "extract/checks/candidates.h"
 #include "extract/checks/checks.h"
 #include "extract/checks/geometry.h"
+#include "extract/checks/look_alike.h"
 #include "extract/units/analyte.h"
 #include "extract/units/unit_names.h"
 
@@ -171,6 +173,7 @@ class MeasurementCheck {
       }
       value->unit_code = own;
       if (analyte != nullptr && !own.empty()) CheckLimits(*analyte, own, value);
+      if (analyte != nullptr && text) SettleMisreadUnit(record, *analyte, *value, unit);
     }
     CheckFlag(record, *value);
   }
@@ -190,6 +193,49 @@ class MeasurementCheck {
               "a unit in which " + analyte->display + " is not measured (it would be " +
                   analyte->unit + ")",
               "unit." + analyte->id, "configs/rules/analytes.json");
+  }
+
+  static bool Plausible(const Analyte& analyte, const std::string& code, double number) {
+    const Result<double> own = Convert(number, code, analyte.unit, &analyte);
+    return own.ok() && Outside(*own, *analyte.plausible) == 0;
+  }
+
+  // Where Tesseract has another unit in the row, one that looks like this one in print and in which
+  // the value could not be ("pmol/L" for a bilirubin in µmol/L), it is Tesseract that misread it.
+  void SettleMisreadUnit(const Record& record, const Analyte& analyte, const Value& value,
+                         Value* unit) {
+    if (!unit->Find("source.not_found") && !unit->Find("source.elsewhere")) return;
+    if (!record.anchor || !analyte.plausible) return;
+    const PageIndex& page = answer_->pages[record.anchor->page];
+    const double number = value.leaf.value.get<double>();
+    if (page.page().word_source != WordSource::kTesseract ||
+        !Plausible(analyte, unit->unit_code, number)) {
+      return;
+    }
+    const std::string printed = FoldUnit(unit->leaf.value.get<std::string>());
+    std::optional<Span> alike;
+    for (const PageIndex::Unit& read : page.units()) {
+      const Span span = page.SpanOf(read.first, read.last);
+      if (!SameRow(span.box, record.anchor->box) || OfAnotherRecord(record, span.box) ||
+          span.box.x0 < record.anchor->box.x1 || span.Overlaps(*record.anchor)) {
+        continue;
+      }
+      // The row has a unit in which the value could be.
+      if (!read.code.empty() && Plausible(analyte, read.code, number)) return;
+      if (!alike && LooksLikeUnit(printed, read.folded)) alike = span;
+    }
+    if (alike) {
+      const Span& span = *alike;
+      std::erase_if(unit->verdicts, [](const Verdict& verdict) {
+        return verdict.id == "source.not_found" || verdict.id == "source.elsewhere";
+      });
+      unit->evidence = Evidence{span, WordsOf(page, span)};
+      unit->evidence->span.box = page.page().Shown(span.first, span.last);
+      unit->Add("source.misread", Level::kNote,
+                "Tesseract has a unit here that looks like this one and in which the value would "
+                "not be plausible",
+                analyte.plausible->id, analyte.plausible->source);
+    }
   }
 
   // Plausible and critical limits; the value in the analyte's own unit.

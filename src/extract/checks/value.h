@@ -30,7 +30,9 @@ struct Verdict {
 };
 
 struct Evidence {
-  Span span;             // its box as it stands on the page (SourcePage::Shown)
+  // Its box as it stands on the page (SourcePage::Shown); the words are those of the first look,
+  // and 0 where a second one found it.
+  Span span;
   std::string words;     // as the page has them
   bool compared = true;  // false: span.box is what the reader saw, and no words are known there
 };

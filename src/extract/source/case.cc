@@ -147,6 +147,7 @@ Status Case::ReadPages(const CaseOptions& options) {
     RETURN_IF_ERROR(ReadWords(i, options, &reader));
     if (options.progress) options.progress(static_cast<int64_t>(i) + 1, total);
   }
+  ocr_languages_ = reader.languages();
   if (!reader.warning().empty()) warnings_.push_back(reader.warning());
   return OkStatus();
 }

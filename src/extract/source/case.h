@@ -53,6 +53,8 @@ class Case {
   };
   const std::vector<File>& files() const { return files_; }
   bool has_words() const;
+  // What Tesseract reads, as its -l takes it; empty where it was not needed or is not there.
+  const std::string& ocr_languages() const { return ocr_languages_; }
 
   // RGB; pixels = units of the page * scale.
   struct Picture {
@@ -78,6 +80,7 @@ class Case {
   std::vector<Place> places_;
   std::vector<File> files_;
   std::vector<std::string> warnings_;
+  std::string ocr_languages_;
   DecodeOptions decode_;
 };
 

@@ -72,9 +72,14 @@ class PageIndex {
     std::vector<CalendarDate> readings;  // several where day and month may be exchanged
   };
   const std::vector<Date>& dates() const { return dates_; }
+  struct Unit {
+    size_t first, last;        // words
+    std::string folded, code;  // FoldUnit; UnitCode: empty where no unit is spelled so
+  };
   // Every run of one to three words that may be a unit: by its spelling (FoldUnit) or its UCUM
   // code.
   std::vector<Span> FindUnit(std::string_view printed) const;
+  const std::vector<Unit>& units() const { return units_; }
   // A word with digits in it that is part of a unit ("10^9/L") is no number.
   bool HasNumber(size_t word) const;
 
@@ -84,10 +89,6 @@ class PageIndex {
   struct Number {
     size_t word;
     std::vector<std::string> readings;  // canonical
-  };
-  struct Unit {
-    size_t first, last;
-    std::string folded, code;
   };
   void AddNumbers(size_t word);
   void AddUnits();

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "extract/source/level.h"
+#include "media/document/page_slope.h"
 
 namespace galen::extract {
 namespace {
@@ -31,7 +31,7 @@ Box SourcePage::Shown(size_t first, size_t last) const {
 }
 
 void SourcePage::MakeLevel() {
-  const PageSlope slope = SlopeOf(words, width, height);
+  slope = SlopeOf(words, width, height);
   if (slope.level()) return;
   shown.clear();
   for (PageWord& word : words) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "media/document/page_slope.h"
 #include "media/document/text_layer.h"
 
 namespace galen::extract {
@@ -21,10 +22,12 @@ struct SourcePage {
   double height = 0;
   WordSource word_source = WordSource::kNone;
   std::string no_words;  // why there are none, if there are none and that is not the page's doing
-  // Reading order. Their boxes are those of the page made level (level.h), which rows and columns
-  // are told by; where the page lies askew, `shown` has them as they stand on it.
+  // Reading order. Their boxes are those of the page made level (media/document/page_slope.h),
+  // which rows and columns are told by; where the page lies askew, `shown` has them as they stand
+  // on it.
   std::vector<PageWord> words;
   std::vector<Box> shown;  // of each word; empty: the words' own
+  PageSlope slope;         // between the two
 
   // Around words [first, last], as they stand on the page.
   Box Shown(size_t first, size_t last) const;

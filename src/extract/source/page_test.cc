@@ -1,10 +1,10 @@
-#include "extract/source/level.h"
+#include "extract/source/page.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "extract/source/page.h"
+#include "media/document/page_slope.h"
 
 namespace galen::extract {
 namespace {
@@ -64,6 +64,13 @@ TEST(PageSlope, TurnedPages) {
         << degrees;
     EXPECT_EQ(page.Shown(5, 5), before[5].box);
     EXPECT_EQ(page.Shown(0, 1).x1, before[1].box.x1);
+    // And the way back, for points.
+    for (size_t i = 0; i < before.size(); i += 7) {
+      double x = (page.words[i].box.x0 + page.words[i].box.x1) / 2, y = Middle(page.words[i].box);
+      page.slope.Askew(&x, &y);
+      EXPECT_NEAR(x, (before[i].box.x0 + before[i].box.x1) / 2, 0.5) << degrees;
+      EXPECT_NEAR(y, Middle(before[i].box), 0.5) << degrees;
+    }
   }
 }
 

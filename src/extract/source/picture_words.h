@@ -18,6 +18,8 @@ class PictureWords {
   bool Ready(std::string* why);
   // Boxes in pixels. Fails as ReadWithTesseract does.
   Status Read(const Image& image, std::vector<PageWord>* words);
+  // Those that it reads; empty: it does not read, or was not asked.
+  const std::string& languages() const { return languages_; }
   // What the user should know about all pages: Tesseract is there and does not work. Else empty.
   const std::string& warning() const { return warning_; }
 

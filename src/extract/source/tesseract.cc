@@ -24,10 +24,6 @@ constexpr std::string_view kLanguages[] = {"eng", "fra", "deu"};
 // An A4 page of 200 dpi has this long side; letters of much fewer pixels are not told apart.
 // Enlarging further than kMostEnlarged makes no letters.
 constexpr double kLongSide = 2340, kMostEnlarged = 3, kLongestSide = 5000;
-// Sparse text: words wherever they stand. The other modes look for columns and paragraphs, lose
-// cells of tables, and are of no use to checks that go by places.
-constexpr std::string_view kPageMode = "11";
-
 // Nothing but what is needed: one thread a page, since its four wait for each other more than they
 // read, and the folder of language data that the user chose.
 std::vector<std::string> Environment() {
@@ -59,9 +55,12 @@ Result<ChildOutput> AskTesseract(const char* what) {
   return done;
 }
 
-// Grey, of a size that Tesseract reads well; *scale: its pixels for one of the image's.
-Image Prepared(const Image& image, double* scale) {
+// Grey, of a size that Tesseract reads well unless it has it; *scale: its pixels for one of the
+// image's.
+Image Prepared(const Image& image, bool resize, double* scale) {
   Image gray{image.width, image.height, 1, Brightness(image)};
+  *scale = 1;
+  if (!resize) return gray;
   const auto side = static_cast<double>(std::max(image.width, image.height));
   *scale = std::clamp(kLongSide / side, 1.0, kMostEnlarged);
   if (side > kLongestSide) *scale = kLongestSide / side;
@@ -178,7 +177,7 @@ Result<std::vector<PageWord>> ReadWithTesseract(const Image& image,
                                                 const TesseractOptions& options) {
   if (image.width < 1 || image.height < 1) return InvalidArgument("the page has no pixels");
   double scale = 1;
-  const std::vector<uint8_t> pgm = Pgm(Prepared(image, &scale));
+  const std::vector<uint8_t> pgm = Pgm(Prepared(image, options.resize, &scale));
   ChildRequest request;
   request.argv = {"tesseract",
                   "stdin",
@@ -186,7 +185,7 @@ Result<std::vector<PageWord>> ReadWithTesseract(const Image& image,
                   "-l",
                   options.languages,
                   "--psm",
-                  std::string(kPageMode),
+                  std::to_string(options.page_mode),
                   "-c",
                   "tessedit_create_tsv=1"};
   request.environment = Environment();

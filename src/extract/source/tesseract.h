@@ -18,6 +18,9 @@ struct TesseractOptions {
   double seconds = 120;           // a page
   size_t memory_bytes = size_t{2} << 30;
   size_t words = 100000;
+  // Its --psm. 11, sparse text: words wherever they stand. 6: lines below each other.
+  int page_mode = 11;
+  bool resize = true;               // false: the picture has the size that it is to be read at
   std::function<bool()> cancelled;  // may be empty
 };
 

@@ -7,6 +7,7 @@
 #include "base/child.h"
 #include "base/files.h"
 #include "extract/source/case.h"
+#include "extract/source/reread.h"
 #include "media/image/png_writer.h"
 
 namespace galen::extract {
@@ -99,6 +100,44 @@ TEST(Tesseract, WhatDoesNotWorkIsNamed) {
     EXPECT_EQ(status.code(), c.code) << c.script << ": " << status.message();
     EXPECT_NE(status.message().find(c.says), std::string::npos) << status.message();
   }
+}
+
+TEST(Tesseract, ReadsRowsAgain) {
+  const Result<TemporaryFolder> folder = TemporaryFolder::Make();
+  // A picture of 200 x 100 on which the first look has two words. The second look is a picture of
+  // one row; the word that it gives 24 + 40 pixels from the left is the picture's size.
+  Image image{200, 100, 3, std::vector<uint8_t>(200 * 100 * 3, 255)};
+  for (int x = 60; x < 90; ++x) image.row(50)[3 * x] = image.row(50)[3 * x + 1] = 0;
+  const std::string path = folder->path() + "/page.png";
+  ASSERT_TRUE(WritePng(path, image).ok());
+  const std::string head = "printf '" + std::string(kHead) + "'; ";
+  const FakeTesseract fake(
+      UpTo("case \"$*\" in\n"
+           "*'--psm 11'*) " +
+           head +
+           "printf '5\\t1\\t1\\t1\\t1\\t1\\t30\\t30\\t90\\t60\\t90\\tabove\\n"
+           "5\\t1\\t2\\t1\\t1\\t1\\t180\\t135\\t90\\t30\\t90\\tal\\n';;\n"
+           "*) read -r magic; read -r width height; " +
+           head +
+           "printf '5\\t1\\t1\\t1\\t1\\t1\\t64\\t40\\t40\\t20\\t90\\t%s\\n"
+           "5\\t1\\t2\\t1\\t1\\t1\\t64\\t20\\t40\\t12\\t90\\tsliver\\n' "
+           "$magic,$width,$height;;\n"
+           "esac"));
+  const std::vector<std::string> files = {path};
+  const Result<Case> source = Case::Open(files, {});
+  ASSERT_TRUE(source.ok()) << source.status().message();
+  const SourcePage& page = source->pages()[0];
+  ASSERT_EQ(page.words.size(), 2u);  // the page was enlarged by three for it
+  EXPECT_EQ(page.words[1].box, (Box{60, 45, 90, 55}));
+  const Box row{0, 45, 200, 55};
+  const Result<SourcePage> again = RereadRows(*source, 0, std::span(&row, 1), {40, {}});
+  ASSERT_TRUE(again.ok()) << again.status().message();
+  // What reaches into the row's margin is left out.
+  ASSERT_EQ(again->words.size(), 2u);
+  EXPECT_EQ(again->words[0].text, "above");
+  // The row alone, 17 of 100 pixels, enlarged by four, with white around.
+  EXPECT_EQ(again->words[1].text, "P5,848,116");
+  EXPECT_EQ(again->words[1].box, (Box{10, 41.5 + 4, 20, 41.5 + 9}));
 }
 
 TEST(Tesseract, FailuresOnAPageAreErrors) {

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from pdf_pages import pdf
@@ -69,10 +70,49 @@ def model_inside(folder):
     run(slip, "--schema", "prescription", code=1)  # it learned one kind
 
 
+def lines_of(path):
+    try:
+        return path.read_bytes().count(b"\n")
+    except FileNotFoundError:
+        return 0
+
+
+def resumed(folder):
+    """A case that is killed while it is read goes on where it was, to the same result."""
+    pages = folder / "pages"
+    made = subprocess.run([GALEN, "data", "synth", "--kind", "lab_report", "--count", "8", "--one-page", "--level", "clean", "--seed", "11",
+                           "--out", pages], capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    command = [*sorted(pages.glob("*.png")), "--schema", "lab_report", "--ocr", "never", "--threads", "1"]
+    kept = folder / "kept.jsonl"
+    # What is left when it is killed depends on the machine: at least one page, and not all.
+    for _ in range(20):
+        kept.unlink(missing_ok=True)
+        child = subprocess.Popen([GALEN, "extract", *map(str, command), "--resume", kept], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while child.poll() is None and not 2 <= lines_of(kept):
+            time.sleep(0.005)
+        child.kill()
+        child.wait()
+        if 2 <= lines_of(kept) <= 8:
+            break
+    lines = lines_of(kept) - 1
+    assert 1 <= lines < 8 and kept.stat().st_mode & 0o777 == 0o600, lines
+    done = run(*command, "--resume", kept)
+    assert f"{lines} pages were there already" in done.stderr and not kept.exists(), done.stderr
+    whole = json.loads(run(*command).stdout)
+    again = json.loads(done.stdout)
+    assert again["document"] == whole["document"] and again["values"] == whole["values"]
+    refused("name the same file", *command, "--resume", kept, "--out", kept)
+    (folder / "other.txt").write_text("a letter\n")
+    refused("name another file", *command, "--resume", folder / "other.txt")
+    assert (folder / "other.txt").read_text() == "a letter\n"
+
+
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         model_inside(folder)
+        resumed(folder)
         refused("there is no file", *with_model(folder / "none.pdf"))
         refused("is damaged", *with_model(DOCUMENTS / "broken.pdf"))
         refused("protected by a password", *with_model(DOCUMENTS / "locked.pdf"))
