@@ -1,8 +1,10 @@
 #include "tensor/arena.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 namespace galen {
@@ -10,8 +12,34 @@ namespace {
 
 constexpr int64_t kHugePage = int64_t{2} << 20;
 constexpr int64_t kAlignment = 64;  // a cache line and a 512-bit vector
+// [*begin, *end): the whole pages of the block; empty where it has none.
+void PagesWithin(void* block, int64_t bytes, uintptr_t* begin, uintptr_t* end) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto start = reinterpret_cast<uintptr_t>(block);
+  *begin = (start + page - 1) / page * page;
+  *end = std::max(*begin, (start + static_cast<uintptr_t>(bytes)) / page * page);
+}
 
 }  // namespace
+
+void MakeSparse(void* block, int64_t bytes) {
+  uintptr_t begin, end;
+  PagesWithin(block, bytes, &begin, &end);
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_NOHUGEPAGE);
+}
+
+void ZeroSparse(void* block, int64_t bytes) {
+  uintptr_t begin, end;
+  PagesWithin(block, bytes, &begin, &end);
+  auto* const first = static_cast<uint8_t*>(block);
+  if (begin == end || ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED) != 0) {
+    std::memset(first, 0, static_cast<size_t>(bytes));
+    return;
+  }
+  const auto head = begin - reinterpret_cast<uintptr_t>(block);
+  std::memset(first, 0, head);
+  std::memset(reinterpret_cast<void*>(end), 0, static_cast<size_t>(bytes) - head - (end - begin));
+}
 
 Result<PageBuffer> PageBuffer::Allocate(int64_t bytes, const char* what) {
   GALEN_CHECK(bytes >= 0);

@@ -30,6 +30,12 @@ class PageBuffer {
   int64_t size_ = 0;
 };
 
+// Of memory in a PageBuffer, the whole pages within: from now on one becomes resident when it is
+// first written, whatever lies beside it.
+void MakeSparse(void* begin, int64_t bytes);
+// Zero again, and not resident.
+void ZeroSparse(void* begin, int64_t bytes);
+
 class Arena {
  public:
   // Reserves `capacity` bytes of address space (not of memory).

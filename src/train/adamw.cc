@@ -94,10 +94,9 @@ void EncodeBlock(const DynamicMap& map, const float* x, int64_t n, uint8_t lowes
 struct Arithmetic {
   float decay, beta1, beta2, step_size, root_correction, epsilon, grad_scale;
 
-  void operator()(int64_t n, float* grad, float* m, float* v, float* w) const {
+  void operator()(int64_t n, const float* grad, float* m, float* v, float* w) const {
     for (int64_t i = 0; i < n; ++i) {
       const float g = grad[i] * grad_scale;
-      grad[i] = 0;
       const float first = m[i] + (g - m[i]) * (1 - beta1);
       const float second = v[i] * beta2 + g * g * (1 - beta2);
       m[i] = first;
@@ -235,8 +234,13 @@ void AdamW::Step(ThreadPool& pool, int64_t step, double learning_rate, float gra
     for (int64_t at, end; queue.Next(&at, &end);) {
       const Piece& piece = pieces_[static_cast<size_t>(at)];
       options_.eight_bit ? Update8(piece, rates) : Update32(piece, rates);
+      const TrainParam& p = params_[piece.param];
+      if (!p.sparse) std::fill(p.grad + piece.begin, p.grad + piece.end, 0.0f);
     }
   });
+  for (const TrainParam& p : params_) {
+    if (p.sparse) ZeroSparse(p.grad, 4 * p.size());
+  }
 }
 
 std::vector<StateTensor> AdamW::State() {

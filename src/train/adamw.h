@@ -32,8 +32,8 @@ class AdamW {
   static Result<AdamW> Create(std::span<const TrainParam> params, const AdamWOptions& options);
   static int64_t StateBytes(std::span<const TrainParam> params, bool eight_bit);
 
-  // One step; the gradients are multiplied by grad_scale first, and set to zero. `step` counts from
-  // 1. A result does not depend on the number of workers.
+  // One step; the gradients are multiplied by grad_scale first, and set to zero (sparse ones are
+  // given back). `step` counts from 1. A result does not depend on the number of workers.
   void Step(ThreadPool& pool, int64_t step, double learning_rate, float grad_scale);
   // What a checkpoint has to keep.
   std::vector<StateTensor> State();

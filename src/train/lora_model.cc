@@ -104,7 +104,10 @@ Status LoraModel::LoadBase(const LanguageModelSetup& setup) {
   }
   for (const TrainParam& p : adapters_.params()) memory_.parameters += 4 * p.size();
   memory_.gradients = memory_.parameters;
-  whole_.AddMemory(*setup.kernels, &memory_);
+  const TrainOptions& o = *setup.options;
+  whole_.AddMemory(*setup.kernels,
+                   o.max_seq_length * o.per_device_train_batch_size * o.gradient_accumulation_steps,
+                   &memory_);
   RETURN_IF_ERROR(setup.admit(
       files.config, memory_, params_,
       {adapters_.floats_per_token_and_layer(), adapters_.floats_per_patch_and_layer()}));

@@ -18,6 +18,9 @@ struct TrainParam {
   float* grad = nullptr;
   std::vector<int64_t> shape;
   bool decay = false;  // weight decay applies: matrices only
+  // A step writes few rows of the gradient (a table of embeddings): its memory is made sparse
+  // (tensor/arena.h) and given back after each step.
+  bool sparse = false;
 
   int64_t size() const {
     int64_t n = 1;

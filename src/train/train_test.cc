@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -7,6 +9,7 @@
 
 #include "base/json.h"
 #include "formats/checkpoint.h"
+#include "tensor/arena.h"
 #include "train/adamw.h"
 #include "train/atomic_directory.h"
 #include "train/collator.h"
@@ -137,6 +140,51 @@ TEST(AdamW, SameBitsWithAnyNumberOfWorkers) {
     }
     EXPECT_EQ(results[0], results[1]);
     EXPECT_EQ(norms[0], norms[1]);
+  }
+}
+
+// Pages of a block that are in memory.
+int64_t ResidentPages(const void* begin, int64_t bytes) {
+  const auto first = (reinterpret_cast<uintptr_t>(begin) + 4095) / 4096 * 4096;
+  std::vector<unsigned char> pages(static_cast<size_t>(bytes) / 4096 + 1);
+  EXPECT_EQ(
+      ::mincore(reinterpret_cast<void*>(first), static_cast<size_t>(bytes) - 4096, pages.data()),
+      0);
+  return std::count_if(pages.begin(), pages.end(), [](unsigned char p) { return p & 1; });
+}
+
+TEST(AdamW, SparseGradientsTakeTheRowsThatAreWritten) {
+  constexpr int64_t kRows = 3000, kCols = 1000;
+  for (const bool eight : {false, true}) {
+    Result<PageBuffer> memory = PageBuffer::Allocate(4 * kRows * kCols + 64, "gradients");
+    ASSERT_TRUE(memory.ok());
+    // It need not begin with a page.
+    auto* const grad = reinterpret_cast<float*>(memory->data() + 64);
+    MakeSparse(grad, 4 * kRows * kCols);
+    std::vector<float> sparse_value(kRows * kCols, 1.0f), dense_value = sparse_value;
+    std::vector<float> dense_grad(kRows * kCols);
+    std::vector<TrainParam> sparse = {{"w", sparse_value.data(), grad, {kRows, kCols}, true}};
+    sparse[0].sparse = true;
+    const std::vector<TrainParam> dense = {
+        {"w", dense_value.data(), dense_grad.data(), {kRows, kCols}, true}};
+    ThreadPool pool(2);
+    auto one = AdamW::Create(sparse, {0.9, 0.99, 1e-8, 0.1, eight});
+    auto other = AdamW::Create(dense, {0.9, 0.99, 1e-8, 0.1, eight});
+    ASSERT_TRUE(one.ok() && other.ok());
+    for (int step = 1; step <= 3; ++step) {
+      for (const int64_t row : {int64_t{0}, int64_t{7} * step, kRows - 1}) {
+        for (int64_t i = row * kCols; i < (row + 1) * kCols; ++i) {
+          grad[i] = dense_grad[i] = std::sin(static_cast<float>(i + step));
+        }
+      }
+      // Before anybody reads the rest, which maps the page of zeros.
+      EXPECT_LT(ResidentPages(grad, 4 * kRows * kCols), 20);
+      EXPECT_EQ(GradientNorm(sparse, pool), GradientNorm(dense, pool));
+      one->Step(pool, step, 0.02, 0.5f);
+      other->Step(pool, step, 0.02, 0.5f);
+      EXPECT_EQ(sparse_value, dense_value);
+    }
+    EXPECT_TRUE(std::all_of(grad, grad + kRows * kCols, [](float g) { return g == 0; }));
   }
 }
 

@@ -1,5 +1,7 @@
 #include "train/whole_params.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -26,6 +28,9 @@ std::string FirstPrefix(const std::string& path, const Accept& accept) {
     if (at == std::string::npos) return "";
   }
 }
+
+// A row of a sparse gradient begins and ends within pages.
+int64_t PagesBeside() { return 2 * ::sysconf(_SC_PAGESIZE); }
 
 // The shape that Hugging Face's files have; in_file: that of the base's tensor.
 std::vector<int64_t> ShapeInFiles(const ParamSpec& spec, const std::vector<int64_t>& in_file) {
@@ -118,6 +123,7 @@ Status WholeParams::Choose(const Candidate& candidate, const std::string& name) 
   p.shape = spec.is_vector() ? std::vector<int64_t>{spec.rows}
                              : std::vector<int64_t>{spec.rows, spec.cols};
   p.decay = !spec.is_vector() || spec.flat;
+  p.sparse = c.table && !tie_;
   params_.push_back(std::move(p));
   return OkStatus();
 }
@@ -200,7 +206,8 @@ bool WholeParams::Replaces(const ParamSpec& spec) const {
   });
 }
 
-void WholeParams::AddMemory(const KernelTable& kernels, TrainMemory* memory) const {
+void WholeParams::AddMemory(const KernelTable& kernels, int64_t step_tokens,
+                            TrainMemory* memory) const {
   std::vector<ParamSpec> specs;
   for (const bool tower : {false, true}) {
     const std::vector<ParamSource> sources = Sources(tower, &specs);
@@ -209,6 +216,12 @@ void WholeParams::AddMemory(const KernelTable& kernels, TrainMemory* memory) con
                                               WeightUse::kTrained, kernels);
     memory->parameters += plan.matrix_bytes + plan.vector_bytes;
     memory->gradients += plan.gradient_bytes;
+  }
+  for (size_t i = 0; i < chosen_.size(); ++i) {
+    if (!params_[i].sparse) continue;
+    const int64_t row = 4 * chosen_[i].spec.cols, rows = chosen_[i].spec.rows;
+    const int64_t all = rows * row, most = step_tokens * (row + PagesBeside());
+    memory->gradients -= std::max<int64_t>(0, all - most);
   }
 }
 
@@ -247,6 +260,7 @@ Status WholeParams::Attach(const KernelTable& kernels, ThreadPool& pool) {
     }
     p.value = const_cast<float*>(reinterpret_cast<const float*>(slot.matrix.view.data));
     p.grad = slot.matrix.grad;
+    if (p.sparse) MakeSparse(p.grad, 4 * p.size());
     if (c.table) {
       // A tied head stays the base's, unless it is to be one with the copy.
       LoraTerm term;

@@ -31,8 +31,8 @@ class WholeParams {
 
   // Before Attach: a weight of the base that nothing reads once this is attached.
   bool Replaces(const ParamSpec& spec) const;
-  // Parameters and gradients.
-  void AddMemory(const KernelTable& kernels, TrainMemory* memory) const;
+  // Parameters and gradients. step_tokens: most tokens of a step, whose rows of a table have one.
+  void AddMemory(const KernelTable& kernels, int64_t step_tokens, TrainMemory* memory) const;
   // Takes memory, decodes the base's values and hooks the copies into the model that ChooseModules
   // saw. This object must outlive the model's last forward pass.
   Status Attach(const KernelTable& kernels, ThreadPool& pool);
