@@ -64,6 +64,7 @@ class ConstraintTest : public testing::Test {
     request.max_tokens = max_tokens;
     request.sampling.temperature = temperature;
     request.sampling.seed = seed;
+    request.sampling.logprobs = logprobs_;
     request.stop_tokens = {end_};
     request.constraint = std::move(constraint);
     request.tokenizer = tokenizer_;
@@ -107,6 +108,7 @@ class ConstraintTest : public testing::Test {
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::shared_ptr<const grammar::Vocabulary> vocabulary_;
   TokenId end_ = -1;
+  int32_t logprobs_ = -1;  // that are asked for
   ThreadPool threads_{1};
   const KernelTable* kernels_ = nullptr;
   TestModel model_;
@@ -155,8 +157,10 @@ TEST_F(ConstraintTest, AConstraintThatHoldsAnywayChangesNothing) {
   EXPECT_TRUE(std::equal(free.tokens.begin(), end, bound.tokens.begin()));
 }
 
+// Whoever wants log-probabilities has them from the model, token by token.
 TEST_F(ConstraintTest, ForcedStretchesAreGuessedAndChangeNothing) {
   const auto schema = *Constraint::FromSchema(kSchema, vocabulary_, grammar::Whitespace::kCompact);
+  logprobs_ = 0;
   for (const float temperature : {0.0f, 1.0f}) {
     EngineOptions options = ConstraintOptions();
     EngineCounters guessed, plain, spoken;
@@ -166,10 +170,43 @@ TEST_F(ConstraintTest, ForcedStretchesAreGuessedAndChangeNothing) {
     EXPECT_EQ(with, without);
     EXPECT_EQ(plain.drafted_tokens, 0);
     EXPECT_GT(guessed.accepted_tokens, 0);
+    EXPECT_EQ(guessed.forced_tokens, 0);
     EXPECT_LT(guessed.steps, plain.steps * 3 / 4);
     options.speculate = Speculate::kNgram;
     options.forced_drafts = true;
     EXPECT_EQ(Run(options, {schema, schema}, temperature, 200, &spoken), without);
+  }
+}
+
+TEST_F(ConstraintTest, ForcedStretchesAreTakenAsTheTokenizerSpellsThem) {
+  const auto schema = *Constraint::FromSchema(kSchema, vocabulary_, grammar::Whitespace::kCompact);
+  for (const float temperature : {0.0f, 1.0f}) {
+    EngineOptions options = ConstraintOptions();
+    EngineCounters jumped, plain, spoken;
+    const auto with = Run(options, {schema, schema}, temperature, 200, &jumped);
+    options.speculate = Speculate::kNgram;
+    EXPECT_EQ(Run(options, {schema, schema}, temperature, 200, &spoken), with);
+    options.speculate = Speculate::kOff;
+    options.forced_drafts = false;
+    const auto without = Run(options, {schema, schema}, temperature, 200, &plain);
+    EXPECT_GT(jumped.forced_tokens, 0);
+    EXPECT_EQ(jumped.drafted_tokens, 0);
+    EXPECT_LT(jumped.steps, plain.steps * 3 / 4);
+    for (size_t i = 0; i < with.size(); ++i) {
+      EXPECT_TRUE(Complete(*schema, Text(with[i]))) << Text(with[i]);
+      // Until the first value the texts are one; this model's spelling need not be the tokenizer's.
+      const std::string ours = Text(with[i]), others = Text(without[i]);
+      const size_t key = ours.find(':');
+      ASSERT_NE(key, ours.npos);
+      EXPECT_EQ(ours.substr(0, key), others.substr(0, key));
+    }
+    // No more tokens than asked for, wherever the limit falls.
+    for (const int64_t most : {1, 2, 3, 5, 8}) {
+      options.forced_drafts = true;
+      const Answer cut = Run(options, {schema}, temperature, most)[0];
+      EXPECT_EQ(std::ssize(cut.tokens), most);
+      EXPECT_TRUE(std::equal(cut.tokens.begin(), cut.tokens.end() - 1, with[0].tokens.begin()));
+    }
   }
 }
 

@@ -41,6 +41,8 @@ EngineOptions Completed(EngineOptions options) {
   return options;
 }
 
+constexpr int64_t kMostForced = 64;  // tokens that a constraint dictates, taken at once
+
 // Most rows of a step whose bits are those of single rows, however many there are: more of them
 // take another arithmetic (kernels/linear.h; attention counts the rows of one sequence, with the
 // same limit of 8).
@@ -271,6 +273,37 @@ void Engine::FinishCancelled() {
   for (Sequence* sequence : cancelled) Finish(sequence, FinishReason::kCancelled);
 }
 
+// What the constraint leaves no choice about now, as the tokenizer spells it; whoever wants
+// log-probabilities gets the model's choices instead (AddDrafts guesses them).
+std::vector<int32_t> Engine::ForcedTokens(const Sequence& sequence) const {
+  const Request& request = sequence.request;
+  if (!options_.forced_drafts || sequence.matcher == nullptr || request.tokenizer == nullptr ||
+      request.sampling.logprobs >= 0) {
+    return {};
+  }
+  const int64_t size = static_cast<int64_t>(sequence.tokens.size());
+  const int64_t most = std::min({kMostForced, options_.context - size - 1,
+                                 request.max_tokens - (size - sequence.prompt_size()) - 1});
+  if (most < 1) return {};
+  return sequence.matcher->ForcedTokens(*request.tokenizer, static_cast<size_t>(most));
+}
+
+// It becomes part of the answer at once, all but its last token, which may grow into what follows.
+// The next step computes it like a prompt, without output rows.
+bool Engine::TakeForced(Sequence* sequence) {
+  for (const int32_t token : ForcedTokens(*sequence)) {
+    if (token >= model_.config().vocab_size || !sequence->matcher->Accept(token)) break;
+    sequence->tokens.push_back(token);
+    ++counters_.answer_tokens;
+    ++counters_.forced_tokens;
+    if (sequence->request.on_token && !sequence->request.on_token({token, 0.0f, {}})) {
+      Finish(sequence, FinishReason::kStop);
+      return false;
+    }
+  }
+  return true;
+}
+
 // Appends guesses to sequences that generate. They count as pending tokens of the step. A step must
 // compute no more rows than have the bits of single ones: greedy answers do not change, and beyond
 // that a guess costs more than it saves.
@@ -366,7 +399,8 @@ void Engine::Compute(const std::vector<ScheduledSpan>& spans) {
     counters_.drafted_tokens += guesses;
     logit_counts.push_back(span.last() ? 1 + guesses : 0);
     prompt |= span.begin < span.sequence->prompt_size();
-    if (span.count > 1 + guesses) prompt = true;  // a preempted answer that is computed again
+    // An answer that is computed again, or what a constraint dictated.
+    if (span.count > std::max(1 + guesses, single_rows_)) prompt = true;
     if (span.begin < span.sequence->prompt_size()) counters_.prompt_tokens += span.count;
     const bool answer = span.begin >= span.sequence->prompt_size() && span.count == 1 + guesses;
     answers += answer;
@@ -462,11 +496,13 @@ bool Engine::TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t
     sequence->computed = known + i;
     if (i + 1 < rows) {
       if (reason != FinishReason::kNone || choice.token != guesses[i]) break;
+      // What is dictated now is taken as the tokenizer spells it, whatever was guessed.
+      if (!ForcedTokens(*sequence).empty()) break;
       ++counters_.accepted_tokens;
     }
   }
   Remember(sequence);
-  if (reason == FinishReason::kNone) return true;
+  if (reason == FinishReason::kNone) return TakeForced(sequence);
   Finish(sequence, reason);
   return false;
 }

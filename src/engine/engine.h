@@ -33,8 +33,10 @@ struct EngineOptions {
       0;  // tokens of all sequences that fit the cache at once; 0: max_sequences * context
   bool prefix_cache = true;
   Speculate speculate = Speculate::kOff;
-  int64_t max_draft = 6;       // with the token before them, the rows that decode in registers
-  bool forced_drafts = false;  // guess what a constraint leaves no choice about (max_draft tokens)
+  int64_t max_draft = 6;  // with the token before them, the rows that decode in registers
+  // What a constraint leaves no choice about is not computed token by token: it is taken as the
+  // tokenizer spells it, or, where log-probabilities are asked for, guessed (max_draft tokens).
+  bool forced_drafts = false;
   // How long a step may take in which answers wait for their next token, as far as the chunks of
   // prompts in it decide that; 0: no matter. Which chunks there are then depends on the time.
   double step_seconds = 0;
@@ -50,6 +52,7 @@ struct EngineCounters {
   int64_t answer_tokens = 0;
   int64_t drafted_tokens = 0;
   int64_t accepted_tokens = 0;
+  int64_t forced_tokens = 0;  // of the answers, taken without a choice
   int64_t preemptions = 0;
   int64_t pages_used = 0;    // of the KV cache, by whomever; of these
   int64_t pages_cached = 0;  // held by the prefix cache: all, when nothing runs
@@ -90,6 +93,9 @@ class Engine {
   Sequence* FindRunning(int64_t id) const;
   void Finish(Sequence* sequence, FinishReason reason, const std::string& error = "");
   void FinishCancelled();
+  std::vector<int32_t> ForcedTokens(const Sequence& sequence) const;
+  // False if the sequence ended.
+  bool TakeForced(Sequence* sequence);
   void AddDrafts();
   void Compute(const std::vector<ScheduledSpan>& spans);
   void CountPages();
