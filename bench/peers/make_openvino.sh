@@ -22,6 +22,8 @@ urllib.request.urlopen(sys.argv[1] + "/torch/", timeout=5)' "$index" 2>/dev/null
     $pip "$torch" >&2
   fi
   $pip -r "$here/openvino_requirements.txt" >&2
+  # What comes with it is built for another torch, and importing transformers fails on that; text needs none.
+  "$root/venv/bin/python" -m pip uninstall -q -y torchvision >&2
   "$oracle" "$here/hf_from_gguf.py" "$gguf" "$tokenizer" "$root/hf" >&2
   "$root/venv/bin/optimum-cli" export openvino -m "$root/hf" --task text-generation-with-past --weight-format int4 --sym \
     --group-size 64 --ratio 1.0 "$root/model" >&2

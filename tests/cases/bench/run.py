@@ -19,20 +19,12 @@ sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests/cases/train")]
 
 import cases  # noqa: E402
 from cases import learning  # noqa: E402
+from common import check, failures  # noqa: E402
 from harness import report  # noqa: E402
 from harness.case import Case, advantage, at_least, at_most, best_of, bytes_at_most, holds, peak_share, sample, share, times  # noqa: E402
 from harness.process import Unavailable, child, child_json, run  # noqa: E402
 from harness.rounds import run_rounds  # noqa: E402
 from harness.workbench import PEER_NAMES, Workbench, once  # noqa: E402
-
-failures = []
-
-
-def check(good, what, detail=""):
-    print(("ok    " if good else "FAIL  ") + what)
-    if not good:
-        failures.append(what)
-        print(detail)
 
 
 def aims():
@@ -122,7 +114,7 @@ def options(folder):
     listed = bench("--list", "--long", "--theme", "learning", "--theme", "server")
     check(len(names) == len(set(names)) and listed.returncode == 0 and
           [line.split()[0] for line in listed.stdout.splitlines()] == ["learning"] * 9 + ["server"] * 2, "--theme, --list", listed.stdout)
-    check("memory-google-run" not in bench("--list").stdout and "memory-google-run" in bench("--list", "--only", "memory-google-run").stdout,
+    check("soak" not in bench("--list").stdout and "soak" in bench("--list", "--only", "soak").stdout,
           "what is long is asked for")
     wrong = bench("--only", "nothing")
     check(wrong.returncode == 1 and "unknown case nothing; known: gemma270m" in wrong.stderr, "an unknown case", wrong.stderr)

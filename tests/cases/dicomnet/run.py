@@ -20,7 +20,8 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "server"), str(HERE.parent / "extract")]
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "server"), str(HERE.parent / "extract")]
+from checks import checks_of, run_checks  # noqa: E402
 from dicom_client import CT, EXPLICIT, IMPLICIT, VERIFICATION, VIDEO, Sender, as_file, ct_slice, element, request  # noqa: E402
 from pdf_pages import pdf  # noqa: E402
 from serving import GALEN, PLANTED, SLOW, SMOLLM, Server, audit, png  # noqa: E402
@@ -434,23 +435,7 @@ def main():
         if shutil.which(name) is None:
             print(f"skipped: {name} is not there (package dcmtk)")
             return 77
-    checks = {name[6:]: fn for name, fn in globals().items() if name.startswith("check_")}
-    words = sys.argv[1:]
-    chosen = {n: f for n, f in checks.items() if not words or any(w in n for w in words)}
-    failed = 0
-    for name, check in chosen.items():
-        begin = time.monotonic()
-        try:
-            check(None)
-            print(f"ok   {name} ({time.monotonic() - begin:.1f} s)", flush=True)
-        except Exception as error:  # every check is run; the first fault must not hide the rest
-            failed += 1
-            print(f"FAIL {name}: {type(error).__name__}: {error}", flush=True)
-            if os.environ.get("GALEN_TRACE"):
-                import traceback
-                traceback.print_exc()
-    print(f"{len(chosen) - failed} of {len(chosen)} checks passed")
-    return 1 if failed else 0
+    return run_checks(checks_of(globals()), sys.argv[1:], None)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "server"), str(HERE.parent / "dicomnet"), str(HERE)]
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "server"), str(HERE.parent / "dicomnet"), str(HERE)]
+from checks import checks_of, run_checks  # noqa: E402
 from dicom_client import VIDEO, as_file, ct_slice  # noqa: E402
 from serving import GALEN, SLOW, SMOLLM, TINY, Server, audit  # noqa: E402
 from web_server import BOUNDARY, Pacs, Study, related, ui  # noqa: E402
@@ -633,23 +634,7 @@ SANITIZED = ["query", "liars", "cut_bodies", "send"]
 
 
 def main():
-    checks = {name[6:]: fn for name, fn in globals().items() if name.startswith("check_")}
-    words = sys.argv[1:] or (SANITIZED if SLOW > 1 else [])
-    chosen = {n: f for n, f in checks.items() if not words or any(w in n for w in words)}
-    failed = 0
-    for name, check in chosen.items():
-        begin = time.monotonic()
-        try:
-            check()
-            print(f"ok   {name} ({time.monotonic() - begin:.1f} s)", flush=True)
-        except Exception as error:  # every check is run; the first fault must not hide the rest
-            failed += 1
-            print(f"FAIL {name}: {type(error).__name__}: {error}", flush=True)
-            if os.environ.get("GALEN_TRACE"):
-                import traceback
-                traceback.print_exc()
-    print(f"{len(chosen) - failed} of {len(chosen)} checks passed")
-    return 1 if failed else 0
+    return run_checks(checks_of(globals()), sys.argv[1:] or (SANITIZED if SLOW > 1 else []))
 
 
 if __name__ == "__main__":
