@@ -35,6 +35,16 @@ inline void StoreUnit(const WeightView& w, const LinearOutput& out, int64_t m, i
                       const float* sums) {
   const int64_t n0 = unit * 16, n = std::min<int64_t>(16, w.rows - n0);
   float* y = out.y + m * out.ldy + n0;
+  if (n == 16) {
+    for (int h = 0; h < kHalves; ++h) {
+      const int lane = h * Vec::kLanes;
+      Vec::F value = Vec::Load(sums + lane);
+      if (out.bias != nullptr) value = Vec::Add(value, Vec::Load(out.bias + n0 + lane));
+      if (out.accumulate) value = Vec::Add(Vec::Load(y + lane), value);
+      Vec::Store(y + lane, value);
+    }
+    return;
+  }
   for (int64_t i = 0; i < n; ++i) {
     float value = sums[i];
     if (out.bias != nullptr) value += out.bias[n0 + i];
