@@ -25,6 +25,7 @@ constexpr int64_t kContext = 8192;
 // Of models that read line by line: of one line and its answer, and lines read at once.
 constexpr int64_t kLineContext = 512;
 constexpr int64_t kLinesAtOnce = 32;
+constexpr int kPagesAtOnce = 8;  // that Tesseract reads
 
 struct ExtractCliOptions : ModelOptions {
   std::vector<std::string> files;
@@ -123,6 +124,7 @@ Status RunExtract(ExtractCliOptions o) {
   }
   const InterruptScope scope;
   o.source.cancelled = InterruptScope::Interrupted;
+  o.source.threads = std::min(ThreadsOf(o.threads), kPagesAtOnce);
   o.source.ocr = o.ocr == "never"    ? extract::OcrUse::kNever
                  : o.ocr == "always" ? extract::OcrUse::kAlways
                                      : extract::OcrUse::kAuto;
@@ -158,6 +160,7 @@ Status RunExtract(ExtractCliOptions o) {
   RETURN_IF_ERROR(readers.Keep(o));
   int64_t shown = 0;
   options.cancelled = o.source.cancelled;
+  options.threads = o.source.threads;
   options.progress = [&](const std::string& what, int64_t done, int64_t total) {
     if (progress == nullptr) progress = std::make_unique<Progress>("pages, " + what, total);
     progress->Add(done - shown);

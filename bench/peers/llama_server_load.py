@@ -19,8 +19,15 @@ import time
 
 
 def post(connection, path, body):
-    connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-    reply = connection.getresponse()
+    for again in (True, False):
+        try:
+            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+            reply = connection.getresponse()
+            break
+        except (http.client.RemoteDisconnected, ConnectionError):  # it closes a connection after some requests
+            if not again:
+                raise
+            connection.close()
     if reply.status != 200:
         sys.exit(f"llama_server_load.py: {path}: status {reply.status}: {reply.read(200)!r}")
     return reply

@@ -1,8 +1,11 @@
 #include "extract/extraction.h"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
+#include <mutex>
 
+#include "base/on_threads.h"
 #include "extract/answer/merge.h"
 #include "extract/checks/checks.h"
 #include "extract/source/reread.h"
@@ -14,8 +17,8 @@ namespace {
 constexpr int kBlankContrast = 24;
 constexpr double kBlankDpi = 36;
 
-// Second looks: pixels of a row in each; pages with more rows in doubt are beyond that help.
-constexpr double kLooks[] = {48, 32};
+// The second look: pixels of a row; pages with more rows in doubt are beyond that help.
+constexpr double kLookHeight = 48;
 constexpr size_t kMostRows = 24;
 
 Status AskedToStop(const ExtractOptions& options) {
@@ -184,23 +187,31 @@ CheckedAnswer Check(const Kind& kind, const std::vector<SourcePage>& pages,
 Status LookAgain(const Kind& kind, const Case& source, const MergedAnswer& merged,
                  const ExtractOptions& options, CheckedAnswer* answer) {
   if (source.ocr_languages().empty()) return OkStatus();
-  for (const double row_height : kLooks) {
-    std::map<size_t, std::vector<Box>> rows;
-    for (const PagePart& row : RowsInDoubt(*answer)) rows[row.page].push_back(row.box);
-    std::erase_if(rows, [](const auto& page) { return page.second.size() > kMostRows; });
-    if (rows.empty()) break;
-    std::vector<SourcePage> pages = source.pages();
-    int64_t done = 0;
-    for (const auto& [page, boxes] : rows) {
-      RETURN_IF_ERROR(AskedToStop(options));
-      Result<SourcePage> read = RereadRows(source, page, boxes, {row_height, options.cancelled});
-      if (read.status().code() == StatusCode::kCancelled) return read.status();
-      if (!read.ok()) return OkStatus();  // the first look has to do
-      pages[page] = *std::move(read);
-      if (options.progress) options.progress("checking", ++done, std::ssize(rows));
+  std::map<size_t, std::vector<Box>> doubted;
+  for (const PagePart& row : RowsInDoubt(*answer)) doubted[row.page].push_back(row.box);
+  std::erase_if(doubted, [](const auto& page) { return page.second.size() > kMostRows; });
+  if (doubted.empty()) return OkStatus();
+  const std::vector<std::pair<size_t, std::vector<Box>>> rows(doubted.begin(), doubted.end());
+  std::vector<SourcePage> pages = source.pages();
+  std::mutex told;
+  int64_t done = 0;
+  std::atomic<bool> stopped{false}, failed{false};
+  OnThreads(rows.size(), options.threads, [&](size_t i) {
+    if (stopped || failed) return;
+    const auto& [page, boxes] = rows[i];
+    try {
+      Result<SourcePage> read = RereadRows(source, page, boxes, {kLookHeight, options.cancelled});
+      if (read.ok()) pages[page] = *std::move(read);  // else the first look has to do
+      stopped = stopped || read.status().code() == StatusCode::kCancelled;
+      failed = failed || !read.ok();
+    } catch (const std::exception&) {
+      failed = true;
     }
-    AdoptConfirmed(answer, Check(kind, pages, merged, options.today));
-  }
+    const std::lock_guard lock(told);
+    if (options.progress) options.progress("checking", ++done, std::ssize(rows));
+  });
+  if (stopped) return Cancelled("the extraction was stopped");
+  AdoptConfirmed(answer, Check(kind, pages, merged, options.today));
   return OkStatus();
 }
 

@@ -27,6 +27,7 @@ struct ExtractOptions {
   std::function<void(std::string_view)> on_text;
   std::function<void(const Kind& kind, const std::string& by)> on_kind;  // once it is known
   std::function<bool()> cancelled;
+  int threads = 1;  // pages that Tesseract reads once more at a time; `cancelled` is asked by all
 };
 
 struct Extraction {

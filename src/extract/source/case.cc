@@ -1,8 +1,12 @@
 #include "extract/source/case.h"
 
 #include <algorithm>
+#include <atomic>
+#include <iterator>
+#include <mutex>
 
 #include "base/files.h"
+#include "base/on_threads.h"
 #include "base/sha256.h"
 #include "extract/source/picture_words.h"
 #include "media/document/page_range.h"
@@ -88,7 +92,8 @@ Result<Case::Picture> Case::Draw(size_t page, double dpi) const {
   return picture;
 }
 
-Status Case::ReadWords(size_t index, const CaseOptions& options, PictureWords* reader) {
+Status Case::ReadWords(size_t index, const CaseOptions& options, PictureWords* reader,
+                       std::vector<std::string>* warnings) {
   SourcePage& page = pages_[index];
   const Place& place = places_[index];
   const bool picture = place.pdf == nullptr;
@@ -115,7 +120,7 @@ Status Case::ReadWords(size_t index, const CaseOptions& options, PictureWords* r
         const bool ends = options.ocr == OcrUse::kAlways || read.code() == StatusCode::kCancelled;
         if (ends) return read.WithContext(PageName(page));
         page.no_words = read.message();
-        warnings_.push_back(PageName(page) + ": " + read.message());
+        warnings->push_back(PageName(page) + ": " + read.message());
       }
     }
     for (PageWord& word : page.words) word.box = word.box.Scaled(1 / drawn.scale);
@@ -142,10 +147,30 @@ Status Case::Add(NamedBytes file, const CaseOptions& options) {
 Status Case::ReadPages(const CaseOptions& options) {
   const auto total = static_cast<int64_t>(pages_.size());
   PictureWords reader(options);
-  for (size_t i = 0; i < pages_.size(); ++i) {
-    if (options.cancelled && options.cancelled()) return Cancelled("reading was stopped");
-    RETURN_IF_ERROR(ReadWords(i, options, &reader));
-    if (options.progress) options.progress(static_cast<int64_t>(i) + 1, total);
+  struct Read {
+    Status status;
+    std::vector<std::string> warnings;
+  };
+  std::vector<Read> read(pages_.size());
+  std::mutex told;
+  int64_t done = 0;
+  std::atomic<bool> failed{false};
+  OnThreads(pages_.size(), options.threads, [&](size_t i) {
+    if (failed) return;
+    try {
+      read[i].status = options.cancelled && options.cancelled()
+                           ? Cancelled("reading was stopped")
+                           : ReadWords(i, options, &reader, &read[i].warnings);
+    } catch (const std::exception& error) {  // a bug of ours, on whatever thread
+      read[i].status = IoError(error.what());
+    }
+    if (!read[i].status.ok()) failed = true;
+    const std::lock_guard lock(told);
+    if (options.progress) options.progress(++done, total);
+  });
+  for (Read& page : read) {
+    RETURN_IF_ERROR(page.status);  // of the first that failed
+    std::move(page.warnings.begin(), page.warnings.end(), std::back_inserter(warnings_));
   }
   ocr_languages_ = reader.languages();
   if (!reader.warning().empty()) warnings_.push_back(reader.warning());

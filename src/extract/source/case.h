@@ -1,5 +1,5 @@
 // Files to one case: pages in order, words now, pictures when asked for, so that a case of 300
-// pages holds one picture at a time.
+// pages holds one picture at a time, or one for each thread.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +26,10 @@ struct CaseOptions {
                                // or for these as a must
   PdfLimits pdf;
   DecodeOptions image;  // of pictures; the frame is the case's own
-  std::function<void(int64_t done, int64_t total)> progress;  // pages
-  std::function<bool()> cancelled;
+  // Pages whose words are read at once; each holds a picture, and is a child process for a while.
+  int threads = 1;
+  std::function<void(int64_t done, int64_t total)> progress;  // pages; one call at a time
+  std::function<bool()> cancelled;                            // by any of the threads
 };
 
 // A file that is in memory; the name is used in messages and as evidence's file, never opened.
@@ -74,7 +76,8 @@ class Case {
   Status AddPdf(const std::string& path, std::string bytes, const CaseOptions& options);
   Status AddPicture(const std::string& path, std::string bytes, const CaseOptions& options);
   Status CheckCount(size_t more, const CaseOptions& options) const;
-  Status ReadWords(size_t page, const CaseOptions& options, PictureWords* reader);
+  Status ReadWords(size_t page, const CaseOptions& options, PictureWords* reader,
+                   std::vector<std::string>* warnings);
 
   std::vector<SourcePage> pages_;
   std::vector<Place> places_;

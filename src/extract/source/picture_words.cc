@@ -16,6 +16,7 @@ bool PictureWords::Ready(std::string* why) {
     *why = "Tesseract was not to be asked (ocr: never)";
     return false;
   }
+  const std::lock_guard lock(mutex_);
   if (!asked_) {
     asked_ = true;
     const Result<std::string> languages = TesseractLanguages();
@@ -35,9 +36,14 @@ bool PictureWords::Ready(std::string* why) {
 
 Status PictureWords::Read(const Image& image, std::vector<PageWord>* words) {
   TesseractOptions options;
-  options.languages = languages_;
+  options.languages = languages();
+  if (options.languages.empty()) {  // given up by another page since it was asked for this one
+    const std::lock_guard lock(mutex_);
+    return DataLoss(why_);
+  }
   options.cancelled = options_.cancelled;
   Result<std::vector<PageWord>> read = ReadWithTesseract(image, options);
+  const std::lock_guard lock(mutex_);
   if (read.ok()) {
     failures_ = 0;
     *words = *std::move(read);

@@ -1,7 +1,8 @@
 // Tesseract over the pages of one case: asked once what it can read, and left alone where it keeps
-// failing.
+// failing. Thread-safe; Tesseract itself runs outside of the lock.
 #pragma once
 
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -19,12 +20,16 @@ class PictureWords {
   // Boxes in pixels. Fails as ReadWithTesseract does.
   Status Read(const Image& image, std::vector<PageWord>* words);
   // Those that it reads; empty: it does not read, or was not asked.
-  const std::string& languages() const { return languages_; }
+  std::string languages() const {
+    const std::lock_guard lock(mutex_);
+    return languages_;
+  }
   // What the user should know about all pages: Tesseract is there and does not work. Else empty.
   const std::string& warning() const { return warning_; }
 
  private:
   const CaseOptions& options_;
+  mutable std::mutex mutex_;
   bool asked_ = false;
   std::string languages_;  // empty: it does not read
   std::string why_;        // if it does not

@@ -11,7 +11,7 @@
 namespace galen::extract {
 
 struct RereadOptions {
-  double row_height = 48;           // pixels, of each box; enlarged by four at most
+  double row_height = 48;           // pixels, of each row; enlarged by four at most
   std::function<bool()> cancelled;  // may be empty
 };
 
