@@ -30,7 +30,7 @@ constexpr double kRowShare = 0.5;
 constexpr size_t kRowFields = 3;
 constexpr size_t kRowPlaces = 200;
 // Of a value that nothing can be compared with: its least likely token. Of galen-mini's values on
-// clean pages 2 % of the right and 63 % of the wrong ones lie below (docs/models/galen-mini.md).
+// clean pages 2 % of the right and 65 % of the wrong ones lie below (docs/models/galen-mini.md).
 constexpr double kDoubt = 0.9;
 
 // The places of one record on its page.
