@@ -121,7 +121,7 @@ TASKS = [
       step("galen score small.gguf --file examples/notes/clinical_note.txt | tail -1", SECONDS, RATES)]),
     ("What is in an adapter",
      "A tiny one with Google's recipe: all linear layers, and embeddings that are replaced whole. A key that fits nothing is an error, not a shrug.",
-     [step("galen adapter inspect tiny/gemma3-google --base tiny/gemma3-multimodal", head=9),
+     [step("galen adapter inspect tiny/gemma3-google --base tiny/gemma3", head=9),
       step("galen run tiny/llama hello --raw --adapter tiny/gemma3-google", head=3, code=1)]),
     ("Train a little",
      "Eight steps on forty made-up notes, an adapter of rank 8 on the 4-bit file: enough to see the loss fall, not to learn the task "
@@ -189,7 +189,7 @@ class Folder:
         self.path, self.server, self.log = path, None, None
         links = {"models": MODELS, "examples": ROOT / "examples", "validate.js": ROOT / "tests/parity/extract/validate.js"}
         tiny = {"siglip": "dual_encoders/tiny/siglip", "gemma3-google": "adapters/tiny/gemma3-google",
-                "gemma3-multimodal": "models/tiny/gemma3-multimodal", "llama": "models/tiny/llama"}
+                "gemma3": "models/tiny/gemma3", "gemma3-multimodal": "models/tiny/gemma3-multimodal", "llama": "models/tiny/llama"}
         for name in ("bin", "tiny"):
             (path / name).mkdir()
         for name, target in links.items():
