@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/sha256.h"
 #include "builtin_models.h"
 #include "commands.h"
 #include "extract/answer/kept_answers.h"
@@ -86,9 +87,22 @@ struct Readers {
   std::unique_ptr<extract::AnswerFile> file;
   std::unique_ptr<extract::KeptReader> kept, kept_second;
 
-  Status Keep(const ExtractCliOptions& o) {
+  // What the kept answers are about: these files, read by these models in this way.
+  std::string CaseOf(const ExtractCliOptions& o, const extract::Case& source) const {
+    Json parts = Json::array({SettingsOf(o), o.schema, o.source.pages});
+    for (const extract::Case::File& one : source.files()) parts.push_back(one.sha256);
+    for (const auto* one : {&first, &second}) {
+      if (*one == nullptr) continue;
+      const extract::ReaderIdentity identity = (*one)->identity();
+      parts.push_back(identity.digest);
+      parts.push_back(identity.adapters);
+    }
+    const std::string text = parts.dump();
+    return Sha256Hex({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  }
+  Status Keep(const ExtractCliOptions& o, const extract::Case& source) {
     if (o.resume.empty()) return OkStatus();
-    ASSIGN_OR_RETURN(file, extract::AnswerFile::Open(o.resume));
+    ASSIGN_OR_RETURN(file, extract::AnswerFile::Open(o.resume, CaseOf(o, source)));
     kept = std::make_unique<extract::KeptReader>(first.get(), file.get(), SettingsOf(o));
     if (second == nullptr) return OkStatus();
     kept_second = std::make_unique<extract::KeptReader>(second.get(), file.get(), SettingsOf(o));
@@ -102,7 +116,7 @@ struct Readers {
     if (file == nullptr) return OkStatus();
     const int64_t found =
         kept->pages_found() + (kept_second != nullptr ? kept_second->pages_found() : 0);
-    if (found > 0) std::cerr << "galen: answers for " << found << " pages were there already\n";
+    if (found > 0) std::cerr << "galen: pages that had been read before: " << found << "\n";
     return file->Remove();
   }
 };
@@ -157,7 +171,7 @@ Status RunExtract(ExtractCliOptions o) {
     other.mmproj.clear();
     ASSIGN_OR_RETURN(readers.second, OpenReader(other, o.second_model));
   }
-  RETURN_IF_ERROR(readers.Keep(o));
+  RETURN_IF_ERROR(readers.Keep(o, *source));
   int64_t shown = 0;
   options.cancelled = o.source.cancelled;
   options.threads = o.source.threads;

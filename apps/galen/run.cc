@@ -325,6 +325,9 @@ void AddRun(CLI::App& app, Action* action) {
     RequireUsage(ReadAdapterOptions(*verb, &o->adapters));
     RequireUsage(ParseBias(o->bias, &o->sampling));
     RequireUsage(CheckSamplingParams(o->sampling, kMaxCount));
+    if (o->sampling.logprobs >= 0 && !o->json) {
+      RequireUsage(InvalidArgument("--logprobs goes with --json"));
+    }
     RequireUsage(ComputeOf(*o).status());
     const bool asked = !o->prompt.empty() || !o->file.empty();
     const bool chat = !asked && ::isatty(STDIN_FILENO) != 0 && !o->json;

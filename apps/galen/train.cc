@@ -213,10 +213,15 @@ Status RunTrain(const TrainVerbOptions& o) {
     mode.fit_bytes = *bytes;
   }
   ASSIGN_OR_RETURN(const TrainSummary summary, Train(options, mode, reporter.Events()));
-  std::string text = std::to_string(summary.steps) + " steps, loss ";
-  char loss[32];
-  std::snprintf(loss, sizeof(loss), "%.4f", summary.loss);
-  text += loss;
+  std::string text = std::to_string(summary.steps) + " steps";
+  if (o.resume && summary.resumed_from >= summary.steps) {
+    text += " were done already";
+  } else {
+    char loss[32];
+    std::snprintf(loss, sizeof(loss), "%.4f", summary.loss);
+    text += std::string(", loss ") + loss;
+  }
+  if (o.dry_run > 0) text += "; the data were made up, and nothing is kept";
   if (summary.stopped_early) text += ", stopped early";
   if (!summary.result.empty()) text += "; the result is " + summary.result;
   reporter.Line(text, {{"steps", summary.steps},

@@ -10,6 +10,7 @@ numbers); an answer without JSON has no field right. Prints one JSON object.
 import argparse
 import json
 import re
+import shutil
 import subprocess
 
 
@@ -19,7 +20,7 @@ def main():
     parser.add_argument("eval")
     parser.add_argument("--adapter")
     parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--galen", default="build/release/galen")
+    parser.add_argument("--galen", default=shutil.which("galen") or "build/release/galen")
     args = parser.parse_args()
     right = fields = whole = no_json = n = 0
     for line in list(open(args.eval))[:args.count]:

@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include <algorithm>
+
 namespace galen {
 
 Result<Json> ParseJson(std::string_view text, int max_depth, int64_t max_values) {
@@ -20,8 +22,15 @@ Result<Json> ParseJson(std::string_view text, int max_depth, int64_t max_values)
       return DataLoss("JSON is nested deeper than " + std::to_string(max_depth) + " levels");
     }
     return value;
-  } catch (const Json::exception& error) {
-    return DataLoss(std::string("invalid JSON: ") + error.what());
+  } catch (const Json::parse_error& error) {
+    // Where, and nothing of the text, which may be a patient's.
+    const std::string_view before = text.substr(0, error.byte > 0 ? error.byte - 1 : 0);
+    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+    const size_t begin = before.rfind('\n');
+    return DataLoss("invalid JSON at line " + std::to_string(line) + ", column " +
+                    std::to_string(before.size() - (begin == before.npos ? 0 : begin + 1) + 1));
+  } catch (const Json::exception&) {
+    return DataLoss("invalid JSON");
   }
 }
 

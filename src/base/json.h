@@ -13,7 +13,7 @@ namespace galen {
 
 using Json = nlohmann::json;
 
-// Parses UTF-8 JSON. Fails with the byte offset on a syntax error, on invalid UTF-8 and on nesting
+// Parses UTF-8 JSON. Fails with line and column on a syntax error, on invalid UTF-8 and on nesting
 // deeper than max_depth; ResourceExhausted: more than max_values values, which takes no more memory
 // than those.
 Result<Json> ParseJson(std::string_view text, int max_depth = 256,

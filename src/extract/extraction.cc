@@ -249,6 +249,16 @@ void AddCaseVerdicts(std::span<const size_t> read, Extraction* result) {
              (why.empty() ? "Tesseract found none" : why) + ")",
          "", ""});
   }
+  for (const size_t page : read) {
+    if (pages.size() == 1 || result->kind->id == "custom") break;
+    const KindGuess own = GuessKind({&pages[page], 1});
+    if (own.certainty != KindGuess::kClear || own.kind->id == result->kind->id) continue;
+    result->verdicts.push_back({"page.other_kind", Level::kFlag,
+                                pages[page].file + " page " + std::to_string(pages[page].number) +
+                                    " looks like a " + own.kind->id + ", and was read as a " +
+                                    result->kind->id + ": what it states may be missing",
+                                "", ""});
+  }
   const KindGuess guess = GuessKind(pages);
   if (guess.certainty == KindGuess::kNone && result->kind->id != "custom") {
     result->verdicts.push_back(

@@ -177,9 +177,9 @@ TEST(Extraction, GoesOnWhereItWasStopped) {
   {
     Lines stopped;
     stopped.fails_after = 2;
-    const auto file = AnswerFile::Open(kept);
+    const auto file = AnswerFile::Open(kept, "a1");
     ASSERT_TRUE(file.ok()) << file.status().message();
-    EXPECT_FALSE(AnswerFile::Open(kept).ok()) << "one run at a time";
+    EXPECT_FALSE(AnswerFile::Open(kept, "a1").ok()) << "one run at a time";
     KeptReader reader(&stopped, file->get(), "200 dpi");
     EXPECT_EQ(Read(&reader, "lab_report", pages).status().code(), StatusCode::kCancelled);
   }
@@ -189,7 +189,7 @@ TEST(Extraction, GoesOnWhereItWasStopped) {
   // A line that a kill cut off.
   std::ofstream(kept, std::ios::app) << R"({"answers":[{"comp)";
   Lines rest;
-  const auto file = AnswerFile::Open(kept);
+  const auto file = AnswerFile::Open(kept, "a1");
   ASSERT_TRUE(file.ok()) << file.status().message();
   KeptReader reader(&rest, file->get(), "200 dpi");
   const auto result = Read(&reader, "lab_report", pages);
@@ -220,14 +220,15 @@ TEST(Extraction, KeptAnswersDestroyNothing) {
   const std::string path = testing::TempDir() + "/report.txt";
   for (const std::string& text :
        {std::string("a letter\n"), std::string("no end of line"),
-        std::string("{\"galen\":\"kept answers\",\"version\":1}\n{\"key\":1}\n")}) {
+        std::string("{\"galen\":\"kept answers\",\"version\":1,\"case\":\"a1\"}\n{\"key\":1}\n"),
+        std::string("{\"galen\":\"kept answers\",\"version\":1,\"case\":\"b2\"}\n")}) {
     std::ofstream(path) << text;
-    const auto file = AnswerFile::Open(path);
+    const auto file = AnswerFile::Open(path, "a1");
     ASSERT_FALSE(file.ok()) << text;
     EXPECT_NE(file.status().message().find("name another file"), std::string::npos);
     EXPECT_EQ(*ReadFile(path), text);
   }
-  EXPECT_FALSE(AnswerFile::Open(testing::TempDir()).ok());
+  EXPECT_FALSE(AnswerFile::Open(testing::TempDir(), "a1").ok());
 }
 
 TEST(Extraction, AsksTheReaderWhereWordsDoNotSay) {

@@ -2,6 +2,7 @@
 // on demand under one memory budget, and lets go of what nobody has used for a while.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -106,6 +107,10 @@ class ModelRegistry {
   // Lets go of an idle model; one at work goes when it is done.
   void Unload(const ModelInfo& info);
   std::chrono::seconds default_keep_alive() const { return options_.keep_alive; }
+  // Tokens of a prompt and its answer that the model takes here.
+  int64_t ContextOf(const ModelInfo& info) const {
+    return std::min(options_.host.session.context, info.files.config.max_position_embeddings);
+  }
   // When it goes if it stays idle from now on; negative: never.
   void KeepAlive(const ModelInfo& info, std::chrono::seconds time);
 

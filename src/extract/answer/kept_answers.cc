@@ -17,7 +17,7 @@
 namespace galen::extract {
 namespace {
 
-constexpr std::string_view kHead = R"({"galen":"kept answers","version":1})";
+constexpr std::string_view kHead = R"({"galen":"kept answers","version":1,"case":")";
 constexpr size_t kMostBytes = size_t{1} << 30;
 
 Status Fault(const std::string& path, const std::string& what) {
@@ -105,7 +105,9 @@ std::string KeyOf(const ReaderIdentity& reader, const std::string& settings,
 
 }  // namespace
 
-Result<std::unique_ptr<AnswerFile>> AnswerFile::Open(const std::string& path) {
+Result<std::unique_ptr<AnswerFile>> AnswerFile::Open(const std::string& path,
+                                                     const std::string& of_case) {
+  const std::string head = std::string(kHead) + of_case + "\"}";
   std::unique_ptr<AnswerFile> file(new AnswerFile);
   file->path_ = path;
   file->fd_ = Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -126,7 +128,13 @@ Result<std::unique_ptr<AnswerFile>> AnswerFile::Open(const std::string& path) {
   size_t whole = 0;
   for (size_t end = text.find('\n'); end != text.npos; end = text.find('\n', whole)) {
     const std::string_view line = std::string_view(text).substr(whole, end - whole);
-    if (whole == 0 && line != kHead) return other();
+    if (whole == 0 && line != head) {
+      if (!line.starts_with(kHead)) return other();
+      return InvalidArgument(
+          path +
+          " holds the answers of another case, or of the same pages with another "
+          "model or other options; name another file, or remove this one");
+    }
     if (whole > 0) {
       const Result<Json> json = ParseJson(line);
       if (!json.ok()) return other();
@@ -141,15 +149,15 @@ Result<std::unique_ptr<AnswerFile>> AnswerFile::Open(const std::string& path) {
   // What follows the last whole line was being written when the run ended. Anything else is left
   // alone.
   const std::string_view rest = std::string_view(text).substr(whole);
-  if (whole == 0 && !std::string_view(kHead).starts_with(rest)) return other();
+  if (whole == 0 && !head.starts_with(rest)) return other();
   // It holds what pages say, whoever made it.
   if (::fchmod(file->fd_.fd, 0600) != 0) return Fault(path, "its mode cannot be set");
   if (!rest.empty() && ::ftruncate(file->fd_.fd, static_cast<off_t>(whole)) != 0) {
     return Fault(path, "cannot be written");
   }
   if (whole == 0) {
-    const std::string head = std::string(kHead) + "\n";
-    if (::write(file->fd_.fd, head.data(), head.size()) != std::ssize(head)) {
+    const std::string line = head + "\n";
+    if (::write(file->fd_.fd, line.data(), line.size()) != std::ssize(line)) {
       return Fault(path, "cannot be written");
     }
   }

@@ -16,8 +16,10 @@ namespace galen::extract {
 class AnswerFile {
  public:
   // Begins the file or reads what is there; a last line that was cut off counts as missing.
-  // InvalidArgument: another run has it open, or it is no such file.
-  static Result<std::unique_ptr<AnswerFile>> Open(const std::string& path);
+  // of_case: what the answers are about, of letters and digits. InvalidArgument: another run has it
+  // open, it is about something else, or it is no such file.
+  static Result<std::unique_ptr<AnswerFile>> Open(const std::string& path,
+                                                  const std::string& of_case);
 
   // Null: not there.
   const std::vector<Answer>* Find(const std::string& key) const;

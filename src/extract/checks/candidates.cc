@@ -134,7 +134,13 @@ std::vector<Span> Candidates(const std::vector<PageIndex>& pages, const Value& v
       if (field->any_order) Join(FindAnyOrder(page, text), &spans);
     }
     if (value.leaf.value.is_number()) {
-      Join(page.FindNumber(text), &spans);
+      std::vector<Span> numbers = page.FindNumber(text);
+      // A part of a date is no number.
+      std::erase_if(numbers, [&](const Span& span) {
+        return std::any_of(page.dates().begin(), page.dates().end(),
+                           [&](const PageIndex::Date& d) { return d.span.Overlaps(span); });
+      });
+      Join(std::move(numbers), &spans);
       const double number = value.leaf.value.get<double>();
       if (number >= 0 && number <= 12 && number == std::floor(number)) {
         Join(page.FindText(kNumberWords[static_cast<size_t>(number)]), &spans);

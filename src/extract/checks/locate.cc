@@ -96,7 +96,11 @@ class Locator {
     value->Add("source.elsewhere", Level::kFlag, "stands on the pages, but not " + where);
   }
   void NotFound(Value* value) {
-    value->Add("source.not_found", Level::kFlag, "stands nowhere on the pages");
+    const bool seen = std::any_of(
+        answer_->pages.begin(), answer_->pages.end(),
+        [](const PageIndex& page) { return page.page().word_source == WordSource::kTesseract; });
+    value->Add("source.not_found", Level::kFlag,
+               seen ? "Tesseract does not find it on the pages" : "stands nowhere on the pages");
   }
 
   const std::vector<Span>& Places(const Value* value) const {

@@ -29,6 +29,13 @@ std::string Harmless(std::string text) {
   return text;
 }
 
+// Empty: there is no value, and nothing was found wrong with that.
+std::string LevelOf(const Value& value) {
+  if (value.Has(Level::kFlag)) return std::string(LevelName(Level::kFlag));
+  if (value.Has(Level::kNote)) return std::string(LevelName(Level::kNote));
+  return value.leaf.value.is_null() ? "" : std::string(LevelName(Level::kOk));
+}
+
 std::string Joined(const Value& value, Level level) {
   std::string ids;
   for (const Verdict& verdict : value.verdicts) {
@@ -46,9 +53,7 @@ std::string ToCsv(const Extraction& e) {
   for (const Value& value : e.answer.values) {
     CsvRow row = {value.leaf.path,
                   Text(value.leaf.value, value.leaf.raw),
-                  std::string(LevelName(value.Has(Level::kFlag)   ? Level::kFlag
-                                        : value.Has(Level::kNote) ? Level::kNote
-                                                                  : Level::kOk)),
+                  LevelOf(value),
                   Joined(value, Level::kFlag),
                   Joined(value, Level::kNote),
                   value.confidence ? CsvNumber(value.confidence->mean) : "",

@@ -48,7 +48,7 @@ std::string ErrorBody(Dialect dialect, const ApiError& error) {
   json["message"] = error.message;
   json["type"] = TypeOf(error.status);
   json["param"] = error.param.empty() ? Json() : Json(error.param);
-  json["code"] = error.status == 404 ? Json("model_not_found") : Json();
+  json["code"] = error.status == 404 && error.param == "model" ? Json("model_not_found") : Json();
   return WriteJson(Json{{"error", json}});
 }
 

@@ -29,7 +29,11 @@ bool FindModel(const Services& services, const OrderedJson& body, ModelRef* info
       *info = all[0];
       return true;
     }
-    *error = ErrorOf(InvalidArgument("'model' is missing"), failed);
+    std::string names;
+    for (const ModelRef& one : services.models.models()) {
+      names += (names.empty() ? "" : ", ") + one->spec.name;
+    }
+    *error = ErrorOf(InvalidArgument("'model' is missing; there are: " + names), failed);
     return false;
   }
   if (!it->is_string()) {

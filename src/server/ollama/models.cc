@@ -18,7 +18,7 @@ std::string Rounded(int64_t parameters) {
   return text;
 }
 
-Json Details(const ModelInfo& info) {
+Json Details(const Services& services, const ModelInfo& info) {
   const ModelConfig& config = info.files.config;
   Json families = {config.architecture};
   return {
@@ -28,14 +28,14 @@ Json Details(const ModelInfo& info) {
       {"families", families},
       {"parameter_size", Rounded(info.parameters)},
       {"quantization_level", info.quantisation},
-      {"context_length", config.max_position_embeddings},
+      {"context_length", services.models.ContextOf(info)},
       {"embedding_length", config.hidden_size}};
 }
 
-Json Entry(const ModelInfo& info) {
+Json Entry(const Services& services, const ModelInfo& info) {
   return {
       {"name", info.spec.name},  {"model", info.spec.name}, {"modified_at", Rfc3339(info.modified)},
-      {"size", info.file_bytes}, {"digest", info.identity}, {"details", Details(info)}};
+      {"size", info.file_bytes}, {"digest", info.identity}, {"details", Details(services, info)}};
 }
 
 // A line for each, as Ollama shows them.
@@ -64,7 +64,7 @@ void OllamaTags(const Services& services, std::shared_ptr<const HttpRequest>,
                 std::shared_ptr<Reply> reply) {
   Json models = Json::array();
   for (const ModelRef& info : services.models.models()) {
-    Json entry = Entry(*info);
+    Json entry = Entry(services, *info);
     entry["capabilities"] = info->capabilities();
     models.push_back(std::move(entry));
   }
@@ -75,7 +75,7 @@ void OllamaPs(const Services& services, std::shared_ptr<const HttpRequest>,
               std::shared_ptr<Reply> reply) {
   Json models = Json::array();
   for (const ModelRegistry::Loaded& loaded : services.models.loaded()) {
-    Json entry = Entry(*loaded.info);
+    Json entry = Entry(services, *loaded.info);
     entry.erase("modified_at");
     entry["size"] = loaded.host->reserved_bytes();
     entry["size_vram"] = 0;
@@ -123,7 +123,7 @@ void OllamaShow(const Services& services, std::shared_ptr<const HttpRequest> req
                {"template", info->files.chat_template},
                {"system", info->spec.system},
                {"license", info->spec.license},
-               {"details", Details(*info)},
+               {"details", Details(services, *info)},
                {"model_info", facts},
                {"capabilities", info->capabilities()},
                {"modified_at", Rfc3339(info->modified)}};

@@ -7,12 +7,12 @@
 namespace galen::server {
 namespace {
 
-Json ModelJson(const ModelInfo& info) {
+Json ModelJson(const Services& services, const ModelInfo& info) {
   return {{"id", info.spec.name},
           {"object", "model"},
           {"created", info.modified},
           {"owned_by", "galen"},
-          {"context_length", info.files.config.max_position_embeddings},
+          {"context_length", services.models.ContextOf(info)},
           {"capabilities", info.capabilities()}};
 }
 
@@ -21,7 +21,7 @@ Json ModelJson(const ModelInfo& info) {
 void OpenAiModels(const Services& services, std::shared_ptr<const HttpRequest>,
                   std::shared_ptr<Reply> reply) {
   Json list = Json::array();
-  for (const ModelRef& info : services.models.models()) list.push_back(ModelJson(*info));
+  for (const ModelRef& info : services.models.models()) list.push_back(ModelJson(services, *info));
   HttpResponse response;
   response.body = WriteJson(Json{{"object", "list"}, {"data", list}});
   reply->Send(std::move(response));
@@ -36,7 +36,7 @@ void OpenAiModel(const Services& services, std::shared_ptr<const HttpRequest> re
         ErrorResponse(Dialect::kOpenAi, ErrorOf(NotFound(services.models.Unknown(name)), "model")));
   }
   HttpResponse response;
-  response.body = WriteJson(ModelJson(*info));
+  response.body = WriteJson(ModelJson(services, *info));
   reply->Send(std::move(response));
 }
 

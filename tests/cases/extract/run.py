@@ -98,10 +98,17 @@ def resumed(folder):
     lines = lines_of(kept) - 1
     assert 1 <= lines < 8 and kept.stat().st_mode & 0o777 == 0o600, lines
     done = run(*command, "--resume", kept)
-    assert f"{lines} pages were there already" in done.stderr and not kept.exists(), done.stderr
+    assert f"read before: {lines}\n" in done.stderr and not kept.exists(), done.stderr
     whole = json.loads(run(*command).stdout)
     again = json.loads(done.stdout)
     assert again["document"] == whole["document"] and again["values"] == whole["values"]
+    # Another case does not take them for its own, nor away.
+    subprocess.run([GALEN, "extract", *map(str, command), "--resume", kept, "--out", "/dev/full"], capture_output=True)
+    assert lines_of(kept) == 9, lines_of(kept)
+    refused("answers of another case", *command[1:], "--resume", kept)
+    refused("answers of another case", *command, "--dpi", "150", "--resume", kept)
+    assert lines_of(kept) == 9
+    kept.unlink()
     refused("name the same file", *command, "--resume", kept, "--out", kept)
     (folder / "other.txt").write_text("a letter\n")
     refused("name another file", *command, "--resume", folder / "other.txt")
