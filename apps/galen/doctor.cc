@@ -1,11 +1,17 @@
 // galen doctor: this machine, and what fits on it.
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include "commands.h"
 #include "doctor_hub.h"
 #include "engine/memory_plan.h"
+#include "extract/source/tesseract.h"
 #include "kernels/machine_limits.h"
 #include "models/dual_encoder/open_dual_encoder.h"
 #include "models/random_model.h"
@@ -39,6 +45,29 @@ Json Machine(ThreadPool& pool, Isa isa, int64_t available) {
   json["limits"]["read_gb_per_s"] = MeasureReadBandwidth(pool, &pattern);
   json["limits"]["read_pattern"] = pattern;
   return json;
+}
+
+bool InPath(std::string_view program) {
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path != nullptr ? path : "");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (::access((folder + "/" + std::string(program)).c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
+
+// Other programs that galen asks: without Tesseract, values of pictures are not compared with their
+// pages; without poppler's, there are no PDF files.
+Json OtherPrograms() {
+  const Result<std::string> languages = extract::TesseractLanguages();
+  std::string missing;
+  for (const char* program : {"pdfinfo", "pdftoppm", "pdftotext"}) {
+    if (!InPath(program)) missing += (missing.empty() ? "" : ", ") + std::string(program);
+  }
+  return {{"tesseract", languages.ok() ? "reads " + *languages : languages.status().message()},
+          {"poppler", missing.empty() ? "ok"
+                                      : missing + " not installed (Debian: apt-get install "
+                                                  "poppler-utils)"}};
 }
 
 // Published shapes at 4.5 bits a weight, as q4_0 and q4_k have.
@@ -111,6 +140,11 @@ void Print(const Json& json) {
               << FormatBytes(fit["four_bit_bytes"].get<int64_t>())
               << (fit["fits"].get<bool>() ? "" : ": does not fit") << "\n";
   }
+  std::cout << "\nprograms that documents need\n";
+  for (const auto& [name, state] : json["programs"].items()) {
+    std::cout << "  " << name << std::string(14 - std::min<size_t>(name.size(), 13), ' ')
+              << state.get<std::string>() << "\n";
+  }
   if (!json.contains("model")) return;
   const Json& model = json["model"];
   std::cout << "\n"
@@ -145,6 +179,7 @@ Status Doctor(ModelOptions o, const std::string& token_file) {
   ThreadPool pool(ThreadsOf(o.threads));
   Json json = Machine(pool, isa, available);
   ASSIGN_OR_RETURN(json["fits"], WhatFits(available));
+  json["programs"] = OtherPrograms();
   if (!model.is_null()) json["model"] = model;
   if (o.json)
     std::cout << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
