@@ -34,6 +34,9 @@ enum class LinearPlan : uint8_t {
   kF32Rows,     // few rows, plain weights: fp32
   kF32Panels,   // many rows: weight and x in fp32
   kBf16Panels,  // many rows: weight and x rounded to bf16, sums in fp32
+  // Few rows, weights that are tables of 16 floats (NF4, FP4): x and the tables as integers of 16
+  // bits, with a scale per 32 columns of x; sums of 16 products are exact.
+  kWords,
   // x as block-wise fixed point of 1, 2 or 3 digits of base 128 (an int8 each) per 32 columns,
   // multiplied with the weight's integer codes in exact int32 sums: 1 digit is Compute::kInt8; 2
   // are finer than bf16 (2^-14 of the block's largest value), 3 (2^-21) stand for fp32.

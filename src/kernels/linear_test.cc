@@ -7,10 +7,13 @@
 // twice the largest |w| of the block, so that a_k = 3 max |w| of the block. Products of rounded
 // operands are compared with the product of the operands rounded alike; a weight that fp32 decodes
 // to one ulp more or less may round the other way once in a row, which is 2^-8 of its value.
+// LinearPlan::kWords rounds tables too; its products are compared with those of x as it is, their
+// rounding bounded like that of a sum.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "kernels/kernel_cases.h"
@@ -92,13 +95,45 @@ Expected Multiply(const TestWeight& w, const std::vector<float>& x,
   return expected;
 }
 
+// The product of x, and how far off LinearPlan::kWords may be: by half a step of each x, whose 16
+// integers of half a block add up to 136,800 at most, and by 2^-16 of the largest of a table.
+Expected MultiplyWords(const TestWeight& w, const std::vector<float>& x, int64_t m) {
+  Expected expected = Multiply(w, x, w.values, m, 0);
+  const std::vector<float> maxima = BlockMaxima(w);
+  std::vector<double> steps(m * w.cols);
+  for (size_t b = 0; b < steps.size(); b += 32) {
+    double halves[2] = {0, 0}, largest = 0;
+    for (int64_t i = 0; i < 32; ++i) {
+      halves[i / 16] += std::fabs(x[b + i]);
+      largest = std::max<double>(largest, std::fabs(x[b + i]));
+    }
+    std::fill_n(steps.begin() + b, 32,
+                std::max({halves[0] / 136800, halves[1] / 136800, largest / 32767}));
+  }
+  for (int64_t i = 0; i < m * w.rows; ++i) {
+    double squares = 0;
+    for (int64_t k = 0; k < w.cols; ++k) {
+      const int64_t at_x = i / w.rows * w.cols + k, at_w = i % w.rows * w.cols + k;
+      // A block's largest value by twos: what lies in its other half of 32 may be larger.
+      const double of_x = 0.5 * steps[at_x] * w.values[at_w],
+                   of_w = 2 * maxima[at_w] * 0x1p-16 * x[at_x];
+      squares += of_x * of_x + of_w * of_w;
+    }
+    expected.tolerance[i] += 6 * std::sqrt(squares);
+  }
+  return expected;
+}
+
+bool IsTable(DType dtype) { return dtype == DType::kNF4 || dtype == DType::kFP4; }
+
 struct Case {
   TestWeight w;
   std::vector<float> x, bias;
-  Expected f32, bf16, digits[3];
+  Expected f32, bf16, words, digits[3];
 
   const Expected& For(LinearPlan plan) const {
     if (PlanDigits(plan) > 0) return digits[PlanDigits(plan) - 1];
+    if (plan == LinearPlan::kWords) return words;
     return plan == LinearPlan::kBf16Panels ? bf16 : f32;
   }
 };
@@ -110,9 +145,11 @@ Case MakeCase(DType dtype, const MatrixShape& shape, uint64_t seed) {
          Uniform(shape.rows, seed + 2),
          {},
          {},
+         {},
          {}};
   c.f32 = Multiply(c.w, c.x, c.w.values, m, 0);
   c.bf16 = Multiply(c.w, RoundedToBf16(c.x), RoundedToBf16(c.w.values), m, 2 * 0x1p-8);
+  if (IsTable(dtype)) c.words = MultiplyWords(c.w, c.x, m);
   for (int d = 1; d <= 3; ++d) {
     // A value that lies on the border between two steps may go either way.
     const double flipped = d == 1 ? 0 : 2 / LargestOfDigits(d);
@@ -189,7 +226,7 @@ TEST_P(LinearKernels, EqualTheDecodedProduct) {
           LinearPlan plan;
           const std::vector<float> y = Product(kernels, w, c.x.data(), m, run, &plan);
           const bool rounds = plan == LinearPlan::kBf16Panels || plan == LinearPlan::kDigits1 ||
-                              plan == LinearPlan::kDigits2;
+                              plan == LinearPlan::kDigits2 || plan == LinearPlan::kWords;
           ASSERT_FALSE(compute == Compute::kFp32 && rounds);
           const Expected& expected = c.For(plan);
           for (int64_t i = 0; i < m * w.rows; ++i) {
@@ -200,6 +237,97 @@ TEST_P(LinearKernels, EqualTheDecodedProduct) {
                 << "m " << m << " compute " << static_cast<int>(compute) << " plan "
                 << static_cast<int>(plan) << " row " << i / w.rows << " feature " << i % w.rows;
           }
+        }
+      }
+    });
+  }
+}
+
+// What integers of the few rows of a decoded token cost, of the size of the product.
+TEST_P(LinearKernels, FewRowsAreFinerThanBf16) {
+  const int64_t n = 64, k = 1536, m = 4;
+  const TestWeight weight = cases::MakeWeight(GetParam(), n, k, 5);
+  const std::vector<float> x = Uniform(m * k, 6);
+  const Expected expected = Multiply(weight, x, weight.values, m, 0);
+  ForEachKernel(weight, [&](const KernelTable& kernels, const WeightView& w) {
+    LinearPlan plan;
+    const std::vector<float> y = Product(kernels, w, x.data(), m, {Compute::kBf16}, &plan);
+    if (w.layout == WeightLayout::kTile16) {
+      EXPECT_EQ(plan == LinearPlan::kWords, IsTable(w.dtype)) << static_cast<int>(plan);
+    }
+    if (plan != LinearPlan::kWords && plan != LinearPlan::kDigits2) return;
+    double off = 0, size = 0;
+    for (int64_t i = 0; i < m * n; ++i) {
+      off += std::pow(y[i] - expected.y[i], 2);
+      size += std::pow(expected.y[i], 2);
+    }
+    EXPECT_LT(std::sqrt(off / size), 6e-5);
+  });
+}
+
+// Blocks of one value, of a single one among zeros, and of 16 among smaller ones, times weights
+// that are all the largest: integers are as large as they get.
+TEST_P(LinearKernels, LargestIntegersFit) {
+  const int64_t n = 17, k = 256, m = 4;
+  TestWeight weight = cases::MakeWeight(GetParam(), n, k, 7);
+  const BlockFormat& format = FormatOf(GetParam());
+  std::fill(weight.values.begin(), weight.values.end(), 1.0f);
+  for (int64_t r = 0; r < n; ++r) {
+    float* row = weight.values.data() + r * k;
+    uint8_t* bytes = weight.bytes.data() + r * RowBytes(GetParam(), k);
+    for (int64_t i = 0; i < k && r % 2 == 1; ++i) row[i] = -1;
+    format.encode(row, nullptr, bytes, k / format.block_elems);
+    format.decode(bytes, row, k / format.block_elems);
+  }
+  for (float scale : {1.0f, 1e-20f, 1e35f}) {
+    std::vector<float> x(m * k);
+    for (int64_t i = 0; i < k; ++i) {
+      x[i] = scale;
+      x[k + i] = i % 32 == 9 ? -scale : 0.0f;
+      x[2 * k + i] = i % 32 < 16 ? scale : 0.01f * scale;
+      x[3 * k + i] = i % 32 < 16 ? -0.3f * scale : -scale;
+    }
+    ForEachKernel(weight, [&](const KernelTable& kernels, const WeightView& w) {
+      for (Compute compute : {Compute::kFp32, Compute::kBf16}) {
+        LinearPlan plan;
+        const std::vector<float> y = Product(kernels, w, x.data(), m, {compute}, &plan);
+        for (int64_t i = 0; i < m * n; ++i) {
+          double want = 0, size = 0;
+          for (int64_t c = 0; c < k; ++c) {
+            const double term =
+                static_cast<double>(x[i / n * k + c]) * weight.values[i % n * k + c];
+            want += term;
+            size += std::fabs(term);
+          }
+          // bf16: half a unit of x and of w.
+          const double error = plan == LinearPlan::kBf16Panels ? 0x1p-8 : 0x1p-13;
+          ASSERT_NEAR(y[i], want, error * size)
+              << "plan " << static_cast<int>(plan) << " row " << i / n << " feature " << i % n;
+        }
+      }
+    });
+  }
+}
+
+// One row of several, which the others do not notice.
+TEST_P(LinearKernels, WhatIsNotFiniteYieldsNaN) {
+  const MatrixShape shape = cases::ShapesFor(GetParam()).back();
+  const TestWeight weight = cases::MakeWeight(GetParam(), shape.rows, shape.cols, 8);
+  for (float value :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    std::vector<float> x = Uniform(3 * shape.cols, 9);
+    x[shape.cols + shape.cols / 2] = value;
+    ForEachKernel(weight, [&](const KernelTable& kernels, const WeightView& w) {
+      for (int64_t first : {0, 1}) {
+        const int64_t m = first == 0 ? 3 : 1;
+        LinearPlan plan;
+        const std::vector<float> y =
+            Product(kernels, w, x.data() + first * shape.cols, m, {Compute::kBf16}, &plan);
+        const bool integers = PlanDigits(plan) > 0 || plan == LinearPlan::kWords;
+        for (int64_t i = 0; i < m * w.rows; ++i) {
+          const bool hit = first + i / w.rows == 1;
+          ASSERT_EQ(std::isfinite(y[i]), !hit) << i;
+          ASSERT_TRUE(!hit || !integers || std::isnan(y[i])) << i;
         }
       }
     });

@@ -6,9 +6,9 @@
 namespace galen {
 namespace {
 
-constexpr std::array kPlans = {LinearPlan::kF32Rows,    LinearPlan::kF32Panels,
-                               LinearPlan::kBf16Panels, LinearPlan::kDigits1,
-                               LinearPlan::kDigits2,    LinearPlan::kDigits3};
+constexpr std::array kPlans = {
+    LinearPlan::kF32Rows, LinearPlan::kF32Panels, LinearPlan::kBf16Panels, LinearPlan::kWords,
+    LinearPlan::kDigits1, LinearPlan::kDigits2,   LinearPlan::kDigits3};
 
 }  // namespace
 

@@ -166,7 +166,9 @@ struct IQ4Codes {
 };
 
 // A nibble chooses one of 16 floats: the value is the table's, times d, without an integer code.
+// LinearPlan::kWords multiplies the nearest integers to kSteps times the table's values.
 struct TableCodes {
+  static constexpr int kMostSteps = 15684;
   static constexpr int64_t kCodeBytes = tile16::kNibBytes;
   static constexpr int kFold = 0;
   using Planes = NibPlanes;
@@ -338,14 +340,29 @@ struct FormatQ8_0 : ByteCodes, ScaleD<128> {
   static constexpr int kSub = 32;
 };
 
+constexpr std::array<int16_t, 16> TableWords(const float (&values)[16], int steps) {
+  std::array<int16_t, 16> words{};
+  for (int i = 0; i < 16; ++i) {
+    words[i] = static_cast<int16_t>(values[i] * steps + (values[i] < 0 ? -0.5f : 0.5f));
+  }
+  return words;
+}
+
 struct FormatNF4 : TableCodes, ScaleF32<0> {
   static constexpr int kSub = 32;
+  // Of all up to 2^14, this makes integers lie nearest: off by 2^-17 of the largest value (root
+  // mean square), 2^-16 at most.
+  static constexpr int kSteps = 15684;
+  static constexpr std::array<int16_t, 16> kWords = TableWords(kNf4Values, kSteps);
   struct Consts {
     Vec::Table16 table = Vec::MakeTable16(kNf4Values);
   };
 };
 struct FormatFP4 : TableCodes, ScaleF32<0> {
   static constexpr int kSub = 32;
+  // The values are multiples of 1/192.
+  static constexpr int kSteps = 81 * 192;
+  static constexpr std::array<int16_t, 16> kWords = TableWords(kFp4Values, kSteps);
   struct Consts {
     Vec::Table16 table = Vec::MakeTable16(kFp4Values);
   };
@@ -360,7 +377,7 @@ struct FormatINT8 : ByteCodes {
   }
 };
 
-// Formats whose values are no integer codes: fixed-point products do not apply.
+// Formats whose values are no integer codes: they take kWords instead of kDigits.
 template <class Format>
 inline constexpr bool kIsTable = std::is_base_of_v<TableCodes, Format>;
 

@@ -160,20 +160,21 @@ inline int64_t DigitsBytes(int64_t chunks, int digits) {
   return (chunks * (32 * digits + 16) + 63) / 64 * 64;
 }
 
-template <int D>
-void PrepareDigits(const float* x, int64_t k, uint8_t* row) {
-  const int64_t chunks = PadCols(k) / 32;
-  float* info = reinterpret_cast<float*>(row + chunks * 32 * D);
-  constexpr int kVectors = 32 / Vec::kLanes;
-  constexpr float kLargest = D == 1 ? 127.0f : D == 2 ? 127.0f * 128 : 127.0f * 128 * 128;
-  alignas(64) float tail[32];
-  for (int64_t c = 0; c < chunks; ++c, x += 32, info += 4) {
+// 32 columns of x from column 32 c on, zero from column k on.
+struct XChunk {
+  static constexpr int kVectors = 32 / Vec::kLanes;
+  Vec::F v[kVectors];
+  bool finite;
+  float largest;  // magnitude; 0 if not finite
+  XChunk(const float* x, int64_t c, int64_t k) {
+    alignas(64) float tail[32];
+    x += 32 * c;
     if (32 * (c + 1) > k) {
       std::memset(tail, 0, sizeof(tail));
       std::memcpy(tail, x, (k - 32 * c) * sizeof(float));
       x = tail;
     }
-    Vec::F v[kVectors], max = Vec::Zero(), zero = Vec::Zero();
+    Vec::F max = Vec::Zero(), zero = Vec::Zero();
     for (int i = 0; i < kVectors; ++i) {
       v[i] = Vec::Load(x + i * Vec::kLanes);
       max = Vec::MaxAbs(max, v[i]);
@@ -181,19 +182,30 @@ void PrepareDigits(const float* x, int64_t k, uint8_t* row) {
     }
     alignas(64) float lanes[Vec::kLanes];
     Vec::Store(lanes, zero);
-    bool finite = true;
+    finite = true;
     for (float lane : lanes) finite &= lane == 0.0f;
-    const float largest = finite ? Vec::ReduceMax(max) : 0.0f;
+    largest = finite ? Vec::ReduceMax(max) : 0.0f;
+  }
+};
+
+template <int D>
+void PrepareDigits(const float* x, int64_t k, uint8_t* row) {
+  const int64_t chunks = PadCols(k) / 32;
+  float* info = reinterpret_cast<float*>(row + chunks * 32 * D);
+  constexpr float kLargest = D == 1 ? 127.0f : D == 2 ? 127.0f * 128 : 127.0f * 128 * 128;
+  for (int64_t c = 0; c < chunks; ++c, info += 4) {
+    const XChunk chunk(x, c, k);
+    const float largest = chunk.largest;
     // Below this the reciprocal overflows; such a block is zero to any sum it meets.
     const bool tiny = largest < 1e-30f;
     const float inverse = tiny ? 0.0f : kLargest / largest;
-    const float scale = !finite ? std::numeric_limits<float>::quiet_NaN()
-                        : tiny  ? 0.0f
-                                : largest / kLargest;
+    const float scale = !chunk.finite ? std::numeric_limits<float>::quiet_NaN()
+                        : tiny        ? 0.0f
+                                      : largest / kLargest;
     int8_t* digits = reinterpret_cast<int8_t*>(row) + c * 32 * D;
     int32_t sums[2] = {0, 0};
-    for (int i = 0; i < kVectors; ++i) {
-      Vec::I q = finite ? Vec::Round(Vec::Mul(v[i], Vec::Set1(inverse))) : Vec::ZeroI();
+    for (int i = 0; i < XChunk::kVectors; ++i) {
+      Vec::I q = chunk.finite ? Vec::Round(Vec::Mul(chunk.v[i], Vec::Set1(inverse))) : Vec::ZeroI();
       sums[i * Vec::kLanes / 16] += Vec::ReduceAdd(q);
       for (int digit = D - 1; digit > 0; --digit) {
         // q = 128 * high + low with low in [-64, 63].

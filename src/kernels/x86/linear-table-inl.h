@@ -8,6 +8,7 @@ inline int64_t Units(const WeightView& w) { return (w.rows + 15) / 16; }
 
 inline int64_t OperandRowBytes(LinearPlan plan, int64_t k) {
   if (PlanDigits(plan) > 0) return DigitsBytes(PadCols(k) / 32, PlanDigits(plan));
+  if (plan == LinearPlan::kWords) return WordsBytes(PadCols(k) / 32);
 #if defined(GALEN_PANEL_BF16)
   if (plan == LinearPlan::kBf16Panels) return Bf16Panel::Stride(k) * 2;
 #endif
@@ -25,6 +26,9 @@ inline void Prepare(const float* x, int64_t ldx, int64_t begin, int64_t end,
   for (int64_t i = begin; i < end; ++i) {
     uint8_t* row = static_cast<uint8_t*>(operand.data) + i * row_bytes;
     switch (operand.plan) {
+      case LinearPlan::kWords:
+        PrepareWords(x + i * ldx, k, row);
+        break;
       case LinearPlan::kDigits1:
         PrepareDigits<1>(x + i * ldx, k, row);
         break;
@@ -75,6 +79,8 @@ inline void ComputeLinear(const WeightView& w, const LinearOperand& operand, int
     case LinearPlan::kBf16Panels:
       return ComputePanels<Bf16Panel>(w, operand, unit0, unit1, out, scratch);
 #endif
+    case LinearPlan::kWords:
+      return ComputeWords(w, operand, unit0, unit1, out);
     default:
       return ComputeRows(w, operand, unit0, unit1, out);
   }
@@ -82,21 +88,24 @@ inline void ComputeLinear(const WeightView& w, const LinearOperand& operand, int
 
 // Up to this many rows, decoding in registers beats unpacking a panel. Measured in docs/SPEED.md.
 constexpr int64_t kMaxRowsInRegisters = 32;
-// Tables of floats are decoded again for every four rows: two passes cost what a panel does.
+// In fp32, tables of floats are decoded again for every four rows: two passes cost what a panel
+// does.
 constexpr int64_t kMaxTableRows = 8;
 
 inline LinearPlan PlanLinear(const WeightView& w, int64_t m, Compute compute, bool invariant) {
-  // Without integer codes: products of few rows are in fp32.
+  // Without integer codes.
   const bool table = w.dtype == DType::kNF4 || w.dtype == DType::kFP4;
   const bool plain = FormatOf(w.dtype).block_elems == 1 || table;
   if (w.layout == WeightLayout::kTile16) {
     if (compute == Compute::kInt8 && !plain)
       return LinearPlan::kDigits1;  // one arithmetic for any m
-    int64_t few = table ? kMaxTableRows : kMaxRowsInRegisters;
+    const bool words = table && compute != Compute::kFp32;
+    int64_t few = table && !words ? kMaxTableRows : kMaxRowsInRegisters;
 #if defined(GALEN_PANEL_BF16)
     if (compute != Compute::kFp32) few = std::min(few, Bf16Panel::kMaxRowsInRegisters);
 #endif
     if (!invariant && m <= few) {
+      if (words) return LinearPlan::kWords;
       if (plain) return LinearPlan::kF32Rows;
       return compute == Compute::kFp32 ? LinearPlan::kDigits3 : LinearPlan::kDigits2;
     }

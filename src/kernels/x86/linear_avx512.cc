@@ -10,6 +10,7 @@ namespace {
 #include "kernels/x86/vec-inl.h"
 #include "kernels/x86/formats-inl.h"
 #include "kernels/x86/linear-inl.h"
+#include "kernels/x86/words-inl.h"
 #include "kernels/x86/panels-inl.h"
 #include "kernels/x86/backward-inl.h"
 #include "kernels/x86/linear-table-inl.h"

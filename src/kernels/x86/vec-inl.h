@@ -64,7 +64,9 @@ struct Vec {
   static I Sra7(I v) { return _mm512_srai_epi32(v, 7); }
   static I Round(F v) { return _mm512_cvtps_epi32(v); }
   static F MaxAbs(F a, F b) { return _mm512_max_ps(a, _mm512_abs_ps(b)); }
+  static F AddAbs(F a, F b) { return _mm512_add_ps(a, _mm512_abs_ps(b)); }
   static float ReduceMax(F v) { return _mm512_reduce_max_ps(v); }
+  static float ReduceAddF(F v) { return _mm512_reduce_add_ps(v); }
   static int32_t ReduceAdd(I v) { return _mm512_reduce_add_epi32(v); }
   static void StoreI8(int8_t* p, I v) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
@@ -96,6 +98,37 @@ struct Vec {
   };
   static Table16 MakeTable16(const float* p) { return {Load(p)}; }
   static F Lookup(const Table16& t, I index) { return _mm512_permutexvar_ps(index, t.t); }
+  // A table of 16 integers of 16 bits, twice, so that the fifth bit of an index does not matter.
+  using WordTable = I;
+  static WordTable MakeWordTable(const int16_t* p) {
+    return _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  // Each lane's eight nibbles, looked up; in the order of DotWords. A shift brings nibbles of two
+  // columns that lie two apart to the low ends of the two words of a lane.
+  __attribute__((always_inline)) static void LookupWords(const WordTable& t, I nibbles,
+                                                         I (&words)[4]) {
+    words[0] = _mm512_permutexvar_epi16(nibbles, t);
+    words[1] = _mm512_permutexvar_epi16(Srl<4>(nibbles), t);
+    words[2] = _mm512_permutexvar_epi16(Srl<8>(nibbles), t);
+    words[3] = _mm512_permutexvar_epi16(Srl<12>(nibbles), t);
+  }
+  // Eight columns of x for each of the words: 0, 2, 4, 6, 1, 3, 5, 7.
+  static void StoreWords(int16_t* p, I v) {
+    const __m256i order = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                        _mm256_shuffle_epi8(_mm512_cvtepi32_epi16(v), order));
+  }
+  // Per lane: the sum of the products of 16 columns. Two sums hide half of the latency.
+  __attribute__((always_inline)) static I DotWords(const I (*words)[4], const int16_t* x) {
+    I sum[2] = {ZeroI(), ZeroI()};
+    for (int i = 0; i < 8; ++i) {
+      int32_t pair;
+      std::memcpy(&pair, x + 2 * i, sizeof(pair));
+      sum[i % 2] = _mm512_dpwssd_epi32(sum[i % 2], words[i / 4][i % 4], Set1I(pair));
+    }
+    return AddI(sum[0], sum[1]);
+  }
 };
 
 #elif defined(GALEN_VEC_AVX2)
@@ -162,10 +195,16 @@ struct Vec {
   static I Sra7(I v) { return _mm256_srai_epi32(v, 7); }
   static I Round(F v) { return _mm256_cvtps_epi32(v); }
   static F MaxAbs(F a, F b) { return _mm256_max_ps(a, _mm256_andnot_ps(_mm256_set1_ps(-0.0f), b)); }
+  static F AddAbs(F a, F b) { return _mm256_add_ps(a, _mm256_andnot_ps(_mm256_set1_ps(-0.0f), b)); }
   static float ReduceMax(F v) {
     alignas(32) float lanes[8];
     Store(lanes, v);
     return *std::max_element(lanes, lanes + 8);
+  }
+  static float ReduceAddF(F v) {
+    alignas(32) float lanes[8];
+    Store(lanes, v);
+    return std::accumulate(lanes, lanes + 8, 0.0f);
   }
   static int32_t ReduceAdd(I v) {
     alignas(32) int32_t lanes[8];
@@ -228,6 +267,44 @@ struct Vec {
     return _mm256_blendv_ps(_mm256_permutevar8x32_ps(t.low, index),
                             _mm256_permutevar8x32_ps(t.high, index),
                             _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+  }
+  // As above, by the bytes of the integers; x in the order of its columns. The values of a lane's
+  // four columns become 64 bits, of the lanes of one half and of the other.
+  struct WordTable {
+    I low, high;
+  };
+  static WordTable MakeWordTable(const int16_t* p) {
+    const __m128i bytes = _mm_set1_epi16(0x00FF);
+    const __m128i first = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)),
+                  second = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8));
+    return {_mm256_broadcastsi128_si256(
+                _mm_packus_epi16(_mm_and_si128(first, bytes), _mm_and_si128(second, bytes))),
+            _mm256_broadcastsi128_si256(
+                _mm_packus_epi16(_mm_srli_epi16(first, 8), _mm_srli_epi16(second, 8)))};
+  }
+  __attribute__((always_inline)) static void LookupWords(const WordTable& t, I nibbles,
+                                                         I (&words)[4]) {
+    for (int i = 0; i < 2; ++i) {
+      const I index = And(i == 0 ? nibbles : Srl<4>(nibbles), Set1I(0x0F0F0F0F));
+      const I low = _mm256_shuffle_epi8(t.low, index), high = _mm256_shuffle_epi8(t.high, index);
+      words[2 * i] = _mm256_unpacklo_epi8(low, high);
+      words[2 * i + 1] = _mm256_unpackhi_epi8(low, high);
+    }
+  }
+  static void StoreWords(int16_t* p, I v) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                     _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
+  }
+  __attribute__((always_inline)) static I DotWords(const I (*words)[4], const int16_t* x) {
+    I low = ZeroI(), high = ZeroI();
+    for (int i = 0; i < 4; ++i) {
+      int64_t four;
+      std::memcpy(&four, x + 4 * i, sizeof(four));
+      const I columns = _mm256_set1_epi64x(four);
+      low = AddI(low, _mm256_madd_epi16(words[i / 2][2 * (i % 2)], columns));
+      high = AddI(high, _mm256_madd_epi16(words[i / 2][2 * (i % 2) + 1], columns));
+    }
+    return _mm256_hadd_epi32(low, high);
   }
 };
 
