@@ -136,7 +136,7 @@ Status RunExtract(ExtractCliOptions o) {
   if (!o.resume.empty() && (o.resume == o.out || SameFile(o.resume, o.out))) {
     return InvalidArgument("--resume and --out name the same file");
   }
-  const InterruptScope scope;
+  const InterruptScope scope(true);
   o.source.cancelled = InterruptScope::Interrupted;
   o.source.threads = std::min(ThreadsOf(o.threads), kPagesAtOnce);
   o.source.ocr = o.ocr == "never"    ? extract::OcrUse::kNever

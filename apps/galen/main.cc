@@ -1,4 +1,6 @@
 // galen: one program, one verb per job. Exit codes: 0 ok, 1 failed, 2 usage.
+#include <fcntl.h>
+
 #include <algorithm>
 #include <exception>
 #include <iostream>
@@ -53,9 +55,18 @@ int ReportUsage(const CLI::App& app, const CLI::ParseError& error) {
   return 2;
 }
 
+// A file must not take the number of a closed standard stream: what is printed would go into it. A
+// closed output stays one that cannot be written.
+void KeepStandardStreams() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (::fcntl(fd, F_GETFD) == -1) (void)::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  KeepStandardStreams();
   galen::SetBuiltinFiles(galen::MiniFiles());
   CLI::App app("galen runs medical language and image models on your own hardware.", "galen");
   app.set_version_flag("--version", "galen " GALEN_VERSION);

@@ -1,11 +1,13 @@
 #include "stop_signal.h"
 
 #include <csignal>
+#include <iterator>
 
 namespace galen::cli {
 namespace {
 
 std::atomic<bool> g_stop{false}, g_interrupted{false};
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 }  // namespace
@@ -19,12 +21,19 @@ const std::atomic<bool>& CatchStopSignals() {
   return g_stop;
 }
 
-InterruptScope::InterruptScope() {
+InterruptScope::InterruptScope(bool ending)
+    : signals_(ending ? static_cast<int>(std::size(kSignals)) : 1) {
   Forget();
-  previous_ = std::signal(SIGINT, [](int) { g_interrupted = true; });
+  for (int i = 0; i < signals_; ++i) {
+    previous_[i] = std::signal(kSignals[i], [](int) { g_interrupted = true; });
+    // What was told to ignore it (nohup) goes on doing so.
+    if (previous_[i] == SIG_IGN) std::signal(kSignals[i], SIG_IGN);
+  }
 }
 
-InterruptScope::~InterruptScope() { std::signal(SIGINT, previous_); }
+InterruptScope::~InterruptScope() {
+  for (int i = 0; i < signals_; ++i) std::signal(kSignals[i], previous_[i]);
+}
 
 bool InterruptScope::Interrupted() { return g_interrupted.load(); }
 

@@ -13,7 +13,8 @@ const std::atomic<bool>& CatchStopSignals();
 // the program. One at a time.
 class InterruptScope {
  public:
-  InterruptScope();
+  // ending: SIGTERM and SIGHUP are noted, too, by a verb that then ends, and cleans up before.
+  explicit InterruptScope(bool ending = false);
   ~InterruptScope();
   InterruptScope(const InterruptScope&) = delete;
   InterruptScope& operator=(const InterruptScope&) = delete;
@@ -22,7 +23,8 @@ class InterruptScope {
   static void Forget();
 
  private:
-  void (*previous_)(int);
+  int signals_;
+  void (*previous_[3])(int);
 };
 
 }  // namespace galen::cli

@@ -18,7 +18,7 @@ constexpr int kBlankContrast = 24;
 constexpr double kBlankDpi = 36;
 
 // The second look: pixels of a row; pages with more rows in doubt are beyond that help.
-constexpr double kLookHeight = 48;
+constexpr double kLookHeight = 40;
 constexpr size_t kMostRows = 24;
 
 Status AskedToStop(const ExtractOptions& options) {

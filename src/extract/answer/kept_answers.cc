@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 
 #include "base/json.h"
 #include "base/sha256.h"
@@ -61,22 +62,42 @@ Json ToJson(const std::vector<Answer>& answers) {
   return list;
 }
 
-// Throws Json::exception where the shape is another.
+// A number of a place that is no larger than `most`.
+size_t Whole(const Json& json, size_t most) {
+  if (!json.is_number_unsigned() || json.get<uint64_t>() > most) {
+    throw std::out_of_range("a place");
+  }
+  return json.get<size_t>();
+}
+double Coordinate(const Json& json) {
+  constexpr double kFarthest = 1e7;
+  const double value = json.get<double>();
+  if (!(std::abs(value) <= kFarthest)) throw std::out_of_range("a coordinate");
+  return value;
+}
+
+// Throws Json::exception where the shape is another, std::out_of_range where a number makes no
+// sense.
 std::vector<Answer> FromJson(const Json& list) {
+  constexpr size_t kMostPages = 1'000'000;
+  if (!list.is_array() || list.empty()) throw std::out_of_range("answers");
   std::vector<Answer> answers;
   for (const Json& one : list) {
     Answer& answer = answers.emplace_back();
     answer.text = one.at("text").get<std::string>();
-    for (const Json& token : one.at("tokens")) {
-      answer.tokens.push_back(
-          {token.at(0).get<size_t>(), token.at(1).get<size_t>(), token.at(2).get<float>()});
+    const size_t size = answer.text.size();
+    for (const Json& token : one.at("tokens").get_ref<const Json::array_t&>()) {
+      const TokenSpan span = {Whole(token.at(0), size), Whole(token.at(1), size),
+                              token.at(2).get<float>()};
+      if (!(span.logprob <= 0) || span.begin > span.end) throw std::out_of_range("a token");
+      answer.tokens.push_back(span);
     }
     answer.complete = one.at("complete").get<bool>();
     answer.incomplete = one.at("incomplete").get<bool>();
     if (const auto at = one.find("read_at"); at != one.end()) {
-      answer.read_at = PagePart{at->at(0).get<size_t>(),
-                                {at->at(1).get<double>(), at->at(2).get<double>(),
-                                 at->at(3).get<double>(), at->at(4).get<double>()}};
+      answer.read_at = PagePart{Whole(at->at(0), kMostPages),
+                                {Coordinate(at->at(1)), Coordinate(at->at(2)),
+                                 Coordinate(at->at(3)), Coordinate(at->at(4))}};
     }
   }
   return answers;
@@ -140,7 +161,7 @@ Result<std::unique_ptr<AnswerFile>> AnswerFile::Open(const std::string& path,
       if (!json.ok()) return other();
       try {
         file->answers_[json->at("key").get<std::string>()] = FromJson(json->at("answers"));
-      } catch (const Json::exception&) {
+      } catch (const std::exception&) {
         return other();
       }
     }

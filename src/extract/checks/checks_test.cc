@@ -275,7 +275,31 @@ TEST(Checks, ASecondLookSettlesNothingElse) {
     AdoptConfirmed(&answer->answer, Check("lab_report", {c.second}, document)->answer);
     EXPECT_TRUE(answer->At(c.path).Has(Level::kFlag)) << c.what;
   }
-  // Two looks that have two numbers in one place.
+  // Two looks that contradict each other, in one place or beside each other.
+  struct Contradiction {
+    const char *path, *answer, *first, *second;
+  };
+  const Contradiction contradictions[] = {
+      {"/patient/patient_id", "5382091", "MRN: 5382097", "MRN: 5382091"},
+      {"/patient/name", "Jane Roe", "Name: Doe, Jane", "Name: Roe, Jane"},
+      {"/patient/name", "Jane Roe", "Name: Jane Doe", "Name: Jane Doe Jane Roe"},
+      {"/collection_date", "2024-03-05", "Collected: 2024-03-08", "Collected: 2024-03-05"}};
+  for (const Contradiction& c : contradictions) {
+    const auto line = [&](const char* text) {
+      TestPage made;
+      made.Text("Example Laboratory").Text(text).Row({{40, "Sodium"}, {200, "139"}});
+      SourcePage read = made.page();
+      read.word_source = WordSource::kTesseract;
+      return read;
+    };
+    Json document = LabTruth();
+    document["results"] = Json::array();
+    document[Json::json_pointer(c.path)] = c.answer;
+    const auto answer = Check("lab_report", {line(c.first)}, document);
+    ASSERT_TRUE(answer->At(c.path).Has(Level::kFlag)) << c.first;
+    AdoptConfirmed(&answer->answer, Check("lab_report", {line(c.second)}, document)->answer);
+    EXPECT_TRUE(answer->At(c.path).Has(Level::kFlag)) << c.first << " / " << c.second;
+  }
   const auto two = Check("lab_report", {ReadPage("9", "µmol/L")}, Bilirubin(4, "µmol/L"));
   AdoptConfirmed(&two->answer,
                  Check("lab_report", {ReadPage("4", "µmol/L")}, Bilirubin(4, "µmol/L"))->answer);

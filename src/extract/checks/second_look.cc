@@ -1,6 +1,7 @@
 // Which rows are worth a second look by Tesseract, and what that settles. Only what the second look
 // finds where it belongs settles anything; what it no longer sees does not.
 #include <algorithm>
+#include <set>
 #include <string_view>
 
 #include "extract/checks/checks.h"
@@ -10,6 +11,7 @@ namespace galen::extract {
 namespace {
 
 constexpr size_t kLabelPlaces = 2;  // of a value's label, that are looked at
+constexpr size_t kShortWord = 3;    // specks and scraps of letters are shorter
 
 bool Flagged(const Value& value, std::initializer_list<std::string_view> ids) {
   return std::any_of(ids.begin(), ids.end(), [&](std::string_view id) {
@@ -113,24 +115,49 @@ class Adoption {
     const Span& span = Again(value).evidence->span;
     return again_.pages[span.page].SpanOf(span.first, span.last).box;
   }
-  // It is found, and the first look has no other number there: two readings that contradict each
-  // other are a reason to look.
+  // It is found, and the first look has nothing in the row that could be read instead of it: two
+  // looks that contradict each other are a reason for somebody to look.
   bool Settled(const Value& value) const {
     const Value& other = Again(value);
-    const bool found =
-        other.Find("source.found") != nullptr && other.evidence && other.evidence->compared;
-    if (!found) return other.Find("source.misread") != nullptr && other.evidence.has_value();
-    if (!value.leaf.value.is_number()) return true;
+    if (!other.evidence) return false;
+    const bool found = other.Find("source.found") != nullptr && other.evidence->compared;
+    if (!found) return other.Find("source.misread") != nullptr;
     const Box place = PlaceAgain(value);
     const PageIndex& first = answer_->pages[other.evidence->span.page];
     const auto& words = first.page().words;
     for (size_t i = 0; i < words.size(); ++i) {
-      if (first.HasNumber(i) && SameRow(words[i].box, place) && words[i].box.x0 < place.x1 &&
-          place.x0 < words[i].box.x1) {
+      if (SameRow(words[i].box, place) && Rival(value, first, other.evidence->span.page, i)) {
         return false;
       }
     }
     return true;
+  }
+
+  // Whether a word of the first look may be what the value was read from: nothing else of the
+  // answer stands there, and it is of the value's sort.
+  bool Rival(const Value& value, const PageIndex& page, size_t number, size_t word) const {
+    const std::string folded = FoldText(page.page().words[word].text);
+    const bool digits = folded.find_first_of("0123456789") != folded.npos;
+    if (!digits && (value.leaf.value.is_number() || folded.size() < kShortWord)) return false;
+    if (value.leaf.value.is_string() && !folded.empty() &&
+        FoldText(value.leaf.value.get<std::string>()).find(folded) != std::string::npos) {
+      return false;  // a part of it
+    }
+    const bool taken =
+        std::any_of(answer_->values.begin(), answer_->values.end(), [&](const Value& known) {
+          return known.evidence && known.evidence->compared &&
+                 known.Find("source.found") != nullptr && !adopted_.contains(&known) &&
+                 known.evidence->span.page == number && known.evidence->span.Holds(word);
+        });
+    if (taken) return false;
+    if (value.field == nullptr) return true;
+    return std::none_of(value.field->labels.begin(), value.field->labels.end(),
+                        [&](const std::string& label) {
+                          for (const Span& span : page.FindText(label)) {
+                            if (span.Holds(word)) return true;
+                          }
+                          return false;
+                        });
   }
 
   // In its own row, by the names of both looks.
@@ -194,8 +221,9 @@ class Adoption {
     return true;
   }
 
-  void Adopt(Value* value) const {
+  void Adopt(Value* value) {
     const Value& other = Again(*value);
+    adopted_.insert(value);
     value->evidence = other.evidence;
     // They would be places among the words of the second look.
     value->evidence->span.first = value->evidence->span.last = 0;
@@ -204,6 +232,7 @@ class Adoption {
 
   CheckedAnswer* answer_;
   const CheckedAnswer& again_;
+  std::set<const Value*> adopted_;
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "base/sha256.h"
 #include "extract/source/picture_words.h"
 #include "media/document/page_range.h"
+#include "media/document/straighten.h"
 #include "media/image/decode.h"
 #include "recipes/files.h"
 #include "recipes/sources.h"
@@ -109,24 +110,32 @@ Status Case::ReadWords(size_t index, const CaseOptions& options, PictureWords* r
     return NotFound(page.no_words).WithContext(PageName(page));
   }
   if (wanted || picture) {
-    ASSIGN_OR_RETURN(const Picture drawn, Draw(index, options.dpi));
+    ASSIGN_OR_RETURN(Picture drawn, Draw(index, options.dpi));
     if (picture) {
       page.width = static_cast<double>(drawn.image.width);
       page.height = static_cast<double>(drawn.image.height);
     }
     if (wanted) {
-      const Status read = reader->Read(drawn.image, &page.words);
+      // Tesseract is given a level page: it takes a row that climbs for one of the next.
+      ASSIGN_OR_RETURN(const StraightPage straight, Straighten(std::move(drawn.image)));
+      const Status read = reader->Read(straight.image, &page.words);
       if (!read.ok()) {
         const bool ends = options.ocr == OcrUse::kAlways || read.code() == StatusCode::kCancelled;
         if (ends) return read.WithContext(PageName(page));
         page.no_words = read.message();
         warnings->push_back(PageName(page) + ": " + read.message());
       }
+      if (!straight.slope.level()) {
+        page.slope = straight.slope.Scaled(1 / drawn.scale);
+        for (const PageWord& word : page.words) {
+          page.shown.push_back(straight.Askew(word.box).Scaled(1 / drawn.scale));
+        }
+      }
     }
     for (PageWord& word : page.words) word.box = word.box.Scaled(1 / drawn.scale);
     if (!page.words.empty()) page.word_source = WordSource::kTesseract;
   }
-  page.MakeLevel();
+  if (page.shown.empty()) page.MakeLevel();
   return OkStatus();
 }
 

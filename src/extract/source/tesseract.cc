@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/child.h"
+#include "base/json.h"
 #include "media/document/ink.h"
 #include "media/image/resize.h"
 
@@ -84,12 +85,14 @@ bool Number(std::string_view text, double* value) {
   return error == std::errc() && end == text.data() + text.size() && *value > -1e7 && *value < 1e7;
 }
 
-std::string WithoutControls(std::string_view text) {
+// UTF-8 without controls, whatever the bytes are.
+std::string CleanWord(std::string_view text) {
   std::string out;
   for (const char c : text) {
     if (static_cast<unsigned char>(c) > 0x20 && c != 0x7F) out += c;
   }
-  return out;
+  const std::string valid = Json(out).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return Json::parse(valid).get<std::string>();
 }
 
 }  // namespace
@@ -124,7 +127,7 @@ Result<std::vector<PageWord>> ParseTesseractTsv(std::string_view tsv, size_t max
     }
     if (static_cast<int>(n[0]) != kWordLevel || n[10] < kLeastConfidence) continue;
     PageWord word;
-    word.text = WithoutControls(cells[11]);
+    word.text = CleanWord(cells[11]);
     if (word.text.empty()) continue;
     const std::array<int64_t, 3> place{static_cast<int64_t>(n[2]), static_cast<int64_t>(n[3]),
                                        static_cast<int64_t>(n[4])};

@@ -32,6 +32,14 @@ TEST(Tesseract, ReadsItsTable) {
   EXPECT_FALSE(ParseTesseractTsv(tsv, 1).ok());
 }
 
+TEST(Tesseract, WordsAreUtf8) {
+  const std::string tsv =
+      std::string(kHead) + "5\t1\t1\t1\t1\t1\t36\t92\t60\t20\t96.1\t911\xc3\x01\n";
+  const auto words = ParseTesseractTsv(tsv, 10);
+  ASSERT_TRUE(words.ok());
+  EXPECT_EQ((*words)[0].text, "911\uFFFD");
+}
+
 TEST(Tesseract, RefusesOtherTables) {
   for (const std::string& tsv :
        {std::string(), std::string("words\n"), std::string(kHead) + "5\t1\n",

@@ -8,9 +8,9 @@ namespace galen {
 namespace {
 
 // Chosen by the number of cells beside the number of letters on made-up reports of six faces.
-constexpr double kPaper = 0.06;       // ink paler than this is paper
-constexpr double kBlankColumn = 0.1;  // a column without darker ink lies between letters
-constexpr double kPieceInk = 0.24;    // a piece without darker ink is none
+constexpr double kPaper = 0.06;               // ink paler than this is paper
+constexpr double kBlankColumn = 0.1;          // a column without darker ink lies between letters
+constexpr double kPieceInk = 0.24;            // a piece without darker ink is none
 constexpr double kCut = 0.35, kStroke = 0.9;  // of a border through ink; of each stroke but one
 constexpr double kUsualWidth = 7.0 / 16;      // of a row's height; wider pieces cost
 constexpr double kWide = 0.4, kBlankInside = 3;

@@ -19,6 +19,10 @@ struct PageSlope {
   double bend = 0;
 
   bool level() const { return slope == 0 && bend == 0; }
+  // Of the same page in other units: `factor` of them for one of these.
+  PageSlope Scaled(double factor) const {
+    return {middle_x * factor, middle_y * factor, slope, bend / factor};
+  }
   // Where the box stands on the level page: turned around the middle, and as high as the word is.
   Box Level(const Box& box) const;
   // Where a point of the level page lies on the page as it is.

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <iterator>
 #include <utility>
 #include <vector>
 
+#include "media/document/ink.h"
 #include "media/document/text_lines.h"
 
 namespace galen {
@@ -12,6 +15,58 @@ namespace {
 
 // A line may climb by this share of its height from edge to edge.
 constexpr double kLeastShift = 0.3;
+
+// Slopes that pages lie on scanners with; where all letters are put into rows by each, the right
+// one fills few rows and leaves others empty.
+constexpr double kMostSteep = 0.16, kSlopeStep = 0.004;  // 9 degrees
+constexpr double kLeastSteep = 0.016;                   // below it, lines are followed as they are
+constexpr size_t kLeastLetters = 60, kMostLetters = 20'000;
+
+// The slope at which the middles of letters crowd into rows; 0: level, or nothing that tells.
+double CoarseSlope(const Image& page) {
+  const std::vector<PixelBox> pieces =
+      InkPieces(FindInk(Brightness(page), page.width, page.height));
+  std::vector<int64_t> heights;
+  for (const PixelBox& p : pieces) {
+    if (p.height() >= 4 && p.width() >= 2 && p.height() < page.height / 4)
+      heights.push_back(p.height());
+  }
+  if (heights.size() < kLeastLetters || heights.size() > kMostLetters) return 0;
+  std::nth_element(heights.begin(), heights.begin() + std::ssize(heights) / 2, heights.end());
+  const auto typical = static_cast<double>(heights[heights.size() / 2]);
+  std::vector<std::pair<double, double>> letters;
+  for (const PixelBox& p : pieces) {
+    const auto height = static_cast<double>(p.height());
+    if (height < 0.5 * typical || height > 2 * typical) continue;
+    letters.emplace_back(static_cast<double>(p.left + p.right) / 2,
+                         static_cast<double>(p.top + p.bottom) / 2);
+  }
+  const double row = std::max(typical / 3, 1.0);
+  const auto margin = static_cast<double>(page.width) * kMostSteep;
+  const auto rows = static_cast<size_t>((static_cast<double>(page.height) + 2 * margin) / row) + 2;
+  std::vector<int64_t> counts(rows);
+  const auto crowding = [&](double slope) {
+    std::fill(counts.begin(), counts.end(), 0);
+    for (const auto& [x, y] : letters) {
+      const double level = y - slope * (x - static_cast<double>(page.width) / 2) + margin;
+      ++counts[std::min(rows - 1, static_cast<size_t>(std::max(level, 0.0) / row))];
+    }
+    int64_t sum = 0;
+    for (const int64_t n : counts) sum += n * n;
+    return sum;
+  };
+  double best = 0;
+  int64_t most = crowding(0);
+  for (double slope = kSlopeStep; slope <= kMostSteep; slope += kSlopeStep) {
+    for (const double s : {slope, -slope}) {
+      const int64_t found = crowding(s);
+      if (found <= most) continue;
+      most = found;
+      best = s;
+    }
+  }
+  return std::abs(best) >= kLeastSteep ? best : 0;
+}
 
 PageSlope SlopeOfPicture(const std::vector<TextLine>& lines, const Image& page) {
   std::vector<PageWord> words;
@@ -75,9 +130,24 @@ Box StraightPage::Askew(const Box& box) const {
 }
 
 Result<StraightPage> Straighten(Image page) {
-  ASSIGN_OR_RETURN(const std::vector<TextLine> lines, FindTextLines(page));
+  ASSIGN_OR_RETURN(std::vector<TextLine> lines, FindTextLines(page));
   StraightPage straight;
-  straight.slope = SlopeOfPicture(lines, page);
+  // Lines that climb steeply are not followed from letter to letter: they are made nearly level
+  // first, which tells what is left.
+  const double coarse = CoarseSlope(page);
+  if (coarse != 0) {
+    const PageSlope steep{static_cast<double>(page.width) / 2, static_cast<double>(page.height) / 2,
+                          coarse, 0};
+    const Image nearly = Warp(page, steep);
+    ASSIGN_OR_RETURN(lines, FindTextLines(nearly));
+    straight.slope = SlopeOfPicture(lines, nearly);
+    if (straight.slope.level())
+      straight.slope = steep;
+    else
+      straight.slope.slope += coarse;
+  } else {
+    straight.slope = SlopeOfPicture(lines, page);
+  }
   straight.image = straight.slope.level() ? std::move(page) : Warp(page, straight.slope);
   return straight;
 }

@@ -159,7 +159,8 @@ TEST(TextLines, AStripHasACellForEachLetter) {
     }
   }
 
-  for (int i = 0; i < 12; ++i) Print(&wide, 10 + 64 * i, 70, "n" + std::to_string(222 + 22 * (i % 3)));
+  for (int i = 0; i < 12; ++i)
+    Print(&wide, 10 + 64 * i, 70, "n" + std::to_string(222 + 22 * (i % 3)));
   page = Narrow(wide);
   lines = Lines(page);
   ASSERT_EQ(lines.size(), 2u);
