@@ -216,6 +216,21 @@ TEST(Extraction, GoesOnWhereItWasStopped) {
   EXPECT_FALSE(FileExists(kept));
 }
 
+TEST(Extraction, AnswersThatCannotBeUsedAreNotKept) {
+  const std::string kept = testing::TempDir() + "/unusable.jsonl";
+  ::unlink(kept.c_str());
+  const std::string page = WriteImage("unusable.png", 10, 30);
+  const auto file = AnswerFile::Open(kept, "a1");
+  ASSERT_TRUE(file.ok());
+  FixtureReader wrong({"no JSON"}, true);
+  KeptReader first(&wrong, file->get(), "");
+  EXPECT_FALSE(Read(&first, "lab_report", {page}).ok());
+  FixtureReader right({R"({"results":[{"test":"Sodium","value":139}]})"}, true);
+  KeptReader second(&right, file->get(), "");
+  EXPECT_TRUE(Read(&second, "lab_report", {page}).ok());
+  EXPECT_EQ(right.requests.size(), 1u);
+}
+
 TEST(Extraction, KeptAnswersDestroyNothing) {
   const std::string path = testing::TempDir() + "/report.txt";
   for (const std::string& text :

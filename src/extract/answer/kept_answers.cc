@@ -14,6 +14,7 @@
 
 #include "base/json.h"
 #include "base/sha256.h"
+#include "extract/answer/leaves.h"
 
 namespace galen::extract {
 namespace {
@@ -101,6 +102,13 @@ std::vector<Answer> FromJson(const Json& list) {
     }
   }
   return answers;
+}
+
+// What the extraction will refuse is not worth keeping.
+bool Usable(const std::vector<Answer>& answers) {
+  return std::all_of(answers.begin(), answers.end(), [](const Answer& answer) {
+    return answer.incomplete || ParseAnswer(answer.text).ok();
+  });
 }
 
 std::string KeyOf(const ReaderIdentity& reader, const std::string& settings,
@@ -227,7 +235,7 @@ Result<std::vector<Answer>> KeptReader::Read(const ReadRequest& request) {
   // To the request's own numbers of pages and back.
   if (const std::vector<Answer>* found = file_->Find(key)) {
     std::vector<Answer> answers = *found;
-    bool whole = true;
+    bool whole = Usable(answers);
     for (Answer& answer : answers) {
       if (!answer.read_at) continue;
       whole = whole && answer.read_at->page < request.pages.size();
@@ -239,6 +247,7 @@ Result<std::vector<Answer>> KeptReader::Read(const ReadRequest& request) {
     }
   }
   ASSIGN_OR_RETURN(std::vector<Answer> answers, reader_->Read(request));
+  if (!Usable(answers)) return answers;  // to be asked again, not to fail the same way for ever
   std::vector<Answer> kept = answers;
   for (Answer& answer : kept) {
     if (!answer.read_at) continue;
