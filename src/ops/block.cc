@@ -1,5 +1,6 @@
 #include "ops/block.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -17,22 +18,33 @@ struct SavedBlock {
 void BackwardBlock(ExecContext& ctx, const SavedBlock& block, GradMap& grads) {
   float* dy = grads.Find(block.y);
   if (dy == nullptr) return;
-  float* dx = block.need_x ? grads.Accumulator(block.x) : nullptr;
+  const int64_t n = block.x.num_elements();
+  // Nobody asks for dy again: dx takes its place, so that a chain of blocks needs one gradient.
+  const bool in_place =
+      block.need_x && block.y.num_elements() == n && grads.Find(block.x) == nullptr;
+  float* dx = block.need_x && !in_place ? grads.Accumulator(block.x) : nullptr;
   const ArenaScope scope(ctx.arena);
+  if (in_place) {
+    dx = ctx.arena->NewTensor({n}).f32();
+    std::fill_n(dx, n, 0.0f);
+  }
   GradMap inside(ctx.arena);
   if (dx != nullptr) inside.Set(block.x, dx);
   if (block.inner != nullptr) {
     inside.Set(block.y, dy);
     block.inner->Run(ctx, inside);
-    return;
+  } else {
+    Tape replay;
+    if (block.need_x) replay.Watch(block.x);
+    ExecContext forward = ctx;
+    forward.tape = &replay;
+    forward.recompute = false;
+    inside.Set(block.forward(forward, block.saved, block.x), dy);
+    replay.Run(ctx, inside);
   }
-  Tape replay;
-  if (block.need_x) replay.Watch(block.x);
-  ExecContext forward = ctx;
-  forward.tape = &replay;
-  forward.recompute = false;
-  inside.Set(block.forward(forward, block.saved, block.x), dy);
-  replay.Run(ctx, inside);
+  if (!in_place) return;
+  std::memcpy(dy, dx, sizeof(float) * static_cast<size_t>(n));
+  grads.Move(block.y, block.x);
 }
 
 }  // namespace

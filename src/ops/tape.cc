@@ -32,6 +32,15 @@ void GradMap::Set(const Tensor& t, float* grad) {
   GALEN_CHECK(inserted);
 }
 
+void GradMap::Move(const Tensor& from, const Tensor& to) {
+  GALEN_CHECK(from.num_elements() == to.num_elements());
+  const auto it = grads_.find(from.data);
+  GALEN_CHECK(it != grads_.end());
+  float* grad = it->second;
+  grads_.erase(it);
+  Set(to, grad);
+}
+
 void Tape::Run(const ExecContext& ctx, GradMap& grads) const {
   ExecContext backward = ctx;
   backward.tape = nullptr;

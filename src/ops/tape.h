@@ -35,6 +35,9 @@ class GradMap {
   float* Accumulator(const Tensor& t);
   // Lets `grad` (as many floats as t has) stand as the gradient of t, which must have none.
   void Set(const Tensor& t, float* grad);
+  // The memory of the gradient of `from`, which has none from now on, becomes that of `to`, which
+  // must have none and as many elements.
+  void Move(const Tensor& from, const Tensor& to);
 
  private:
   Arena* arena_;

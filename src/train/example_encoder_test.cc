@@ -143,7 +143,7 @@ TEST(TrainMemory, PlanHoldsEveryKindOfStep) {
         shape.labels = static_cast<int64_t>(batch.targets.size());
         shape.sequences = static_cast<int64_t>(batch.spans.size());
         shape.recompute = recompute;
-        const int64_t plan = TrainArenaBytes(config, kernels, pool.size(), shape);
+        const int64_t plan = TrainArena(config, kernels, pool.size(), shape).total();
         StepRunnerOptions options;
         options.kernels = &kernels;
         options.pool = &pool;

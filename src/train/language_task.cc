@@ -117,13 +117,14 @@ TrainMemory LanguageTask::PlanMemory(const ModelConfig& config, TrainMemory memo
   } else {
     data_->AddLargest(&shape);
   }
-  arena_bytes_ = TrainArenaBytes(config, *s_.kernels, s_.pool->size(), shape);
+  ArenaPlan arena = TrainArena(config, *s_.kernels, s_.pool->size(), shape);
   if (train_tower_ && shape.patches > 0) {
     VisionConfig vision = files_.vision;
     // The run's own limit may be above the model's.
     if (vision.any_shape()) vision.max_pixels = std::max(vision.max_pixels, o_.max_pixels);
-    arena_bytes_ += TowerTrainArenaBytes(vision, *s_.kernels, s_.pool->size(), shape);
+    arena = Together(arena, TowerTrainArena(vision, *s_.kernels, s_.pool->size(), shape));
   }
+  arena_bytes_ = arena.total();
   memory.activations = arena_bytes_;
   // Vectors or pixels of a batch's images, beside the arena.
   if (shape.views > 0) memory.activations += shape.tokens * config.hidden_size * 4;

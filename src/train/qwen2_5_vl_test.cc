@@ -205,8 +205,9 @@ TEST_F(Qwen2_5VLTrain, PlanHoldsAStepAndExamplesStayApart) {
         for (const PreparedImage& view : batch.views) shape.patches += view.grid.patches();
         shape.recompute = recompute;
         const int64_t plan =
-            TrainArenaBytes(loaded->model->config(), *kernels_, pool_.size(), shape) +
-            TowerTrainArenaBytes(files_.vision, *kernels_, pool_.size(), shape);
+            Together(TrainArena(loaded->model->config(), *kernels_, pool_.size(), shape),
+                     TowerTrainArena(files_.vision, *kernels_, pool_.size(), shape))
+                .total();
         StepRunnerOptions options = Runner(*loaded);
         options.recompute = recompute;
         options.compute = Compute::kFp32;

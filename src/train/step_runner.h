@@ -23,7 +23,7 @@ struct StepRunnerOptions : TrainPass {
 // Not thread-safe. One arithmetic whatever the number of rows and workers.
 class StepRunner {
  public:
-  // arena_bytes: TrainArenaBytes of the largest batch.
+  // arena_bytes: what TrainArena and TowerTrainArena say of the largest batch.
   static Result<StepRunner> Create(const CausalLM& model, const StepRunnerOptions& options,
                                    int64_t arena_bytes);
 

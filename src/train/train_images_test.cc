@@ -212,8 +212,9 @@ TEST_F(TrainImagesTest, PlanHoldsAStepWithTheTower) {
       shape.patches = 16 * count;
       shape.recompute = recompute;
       const int64_t plan =
-          TrainArenaBytes(loaded->model->config(), *kernels_, pool_.size(), shape) +
-          TowerTrainArenaBytes(files_.vision, *kernels_, pool_.size(), shape);
+          Together(TrainArena(loaded->model->config(), *kernels_, pool_.size(), shape),
+                   TowerTrainArena(files_.vision, *kernels_, pool_.size(), shape))
+              .total();
       StepRunnerOptions options;
       options.kernels = kernels_;
       options.pool = &pool_;

@@ -11,6 +11,9 @@ namespace {
 
 constexpr int64_t kFloat = sizeof(float);
 
+// A block's gradients, as many as its activations, and those again where they are not kept.
+int64_t WayBackBytes(int64_t block, bool recompute) { return recompute ? 2 * block : block; }
+
 }  // namespace
 
 std::string DescribeMemory(const TrainMemory& m) {
@@ -29,8 +32,12 @@ Status CheckTrainMemory(const TrainMemory& memory, int64_t available) {
       "smaller lora.r, a base of fewer bits");
 }
 
-int64_t TrainArenaBytes(const ModelConfig& c, const KernelTable& kernels, int threads,
-                        const StepShape& shape) {
+ArenaPlan Together(const ArenaPlan& a, const ArenaPlan& b) {
+  return {a.kept + b.kept, std::max(a.passing, b.passing)};
+}
+
+ArenaPlan TrainArena(const ModelConfig& c, const KernelTable& kernels, int threads,
+                     const StepShape& shape) {
   const int64_t t = shape.tokens, n = shape.labels;
   const int64_t hidden = c.hidden_size, q = c.query_size(), kv = c.kv_size();
   const int64_t inner = c.intermediate_size, layers = c.num_hidden_layers;
@@ -38,10 +45,11 @@ int64_t TrainArenaBytes(const ModelConfig& c, const KernelTable& kernels, int th
   const int64_t block =
       t * (9 * hidden + 5 * q + 4 * kv + 3 * inner + c.num_attention_heads) * kFloat +
       t * shape.adapter_floats * kFloat + 64 * 1024;
-  // Its gradients on the way back: as many again.
-  const int64_t kept = shape.recompute ? layers * t * hidden * kFloat + block : layers * block;
-  const int64_t way_back = block + layers * t * hidden * kFloat;
-  const int64_t fixed = t * (2 * c.head_dim + 4 * hidden) * kFloat + shape.sequences * 256;
+  const int64_t kept = shape.recompute ? layers * t * hidden * kFloat : layers * block;
+  const int64_t way_back = WayBackBytes(block, shape.recompute);
+  // Gradients that go from layer to layer, rows that meet the head, and theirs.
+  const int64_t fixed = (t * (2 * c.head_dim + 6 * hidden) + n * hidden * 3) * kFloat +
+                        shape.sequences * 256 + (int64_t{4} << 20);
   // Operands and scratch of the widest product and of its gradient; attention's scratch.
   const int64_t widest = std::max({hidden, q, inner});
   const int64_t operand = kernels.linear_operand_bytes(LinearPlan::kF32Panels, t, widest);
@@ -54,27 +62,26 @@ int64_t TrainArenaBytes(const ModelConfig& c, const KernelTable& kernels, int th
   const int64_t work = 3 * operand +
                        threads * (scratch + VarlenAttentionBytes(kernels, attention, t)) +
                        t * widest * kFloat + LinearWeightGradientBytes(kernels, threads, t, widest);
-  // Rows, their gradients, and a chunk of logits as numbers and as an operand.
+  // A chunk of logits as numbers and as an operand.
   const int64_t chunk = HeadChunkRows(c.vocab_size, n);
-  const int64_t head = n * hidden * 3 * kFloat + chunk * c.vocab_size * (kFloat + 2) +
-                       threads * c.vocab_size * kFloat +
+  const int64_t head = chunk * c.vocab_size * (kFloat + 2) + threads * c.vocab_size * kFloat +
                        kernels.linear_operand_bytes(LinearPlan::kF32Panels, chunk, hidden) +
                        threads * scratch +
                        LinearWeightGradientBytes(kernels, threads, chunk, c.vocab_size);
-  return fixed + kept + std::max(way_back + work, head) + (int64_t{4} << 20);
+  return {fixed + kept, std::max(way_back + work, head)};
 }
 
-int64_t EncoderTrainArenaBytes(const EncoderTrainShape& s, const KernelTable& kernels,
-                               int threads) {
+ArenaPlan EncoderTrainArena(const EncoderTrainShape& s, const KernelTable& kernels, int threads) {
   const int64_t t = s.rows, hidden = s.hidden, inner = s.inner, layers = s.layers;
   // Outputs of the ops of a block, as in EncoderStack::ArenaBytes; log-sum-exp and records.
   const int64_t block = t * (13 * hidden + 3 * inner + s.heads + s.adapter_floats) * kFloat +
                         64 * 1024 + s.segments * 512;
-  const int64_t kept = s.recompute ? layers * t * hidden * kFloat + block : layers * block;
-  const int64_t way_back = block + layers * t * hidden * kFloat;
+  const int64_t kept = s.recompute ? layers * t * hidden * kFloat : layers * block;
+  const int64_t way_back = WayBackBytes(block, s.recompute);
   // Rows that come in, with positions and after the last norm, and what is made of them; the
-  // gradients of all that.
-  const int64_t fixed = t * (s.in + 8 * hidden + 2 * s.out) * kFloat + s.segments * 512;
+  // gradients of all that, and those that go from block to block.
+  const int64_t fixed =
+      t * (s.in + 10 * hidden + 2 * s.out) * kFloat + s.segments * 512 + (int64_t{4} << 20);
   const int64_t widest = std::max({hidden, inner, s.in, s.out});
   const int64_t operand = kernels.linear_operand_bytes(LinearPlan::kF32Panels, t, widest);
   int64_t scratch =
@@ -86,11 +93,11 @@ int64_t EncoderTrainArenaBytes(const EncoderTrainShape& s, const KernelTable& ke
   const int64_t work = 3 * operand +
                        threads * (scratch + VarlenAttentionBytes(kernels, attention, s.longest)) +
                        t * widest * kFloat + LinearWeightGradientBytes(kernels, threads, t, widest);
-  return fixed + kept + way_back + work + (int64_t{4} << 20);
+  return {fixed + kept, way_back + work};
 }
 
-int64_t TowerTrainArenaBytes(const VisionConfig& c, const KernelTable& kernels, int threads,
-                             const StepShape& shape) {
+ArenaPlan TowerTrainArena(const VisionConfig& c, const KernelTable& kernels, int threads,
+                          const StepShape& shape) {
   EncoderTrainShape s;
   const int64_t cell = c.spatial_merge_size * c.spatial_merge_size;
   s.rows = shape.patches;
@@ -105,7 +112,7 @@ int64_t TowerTrainArenaBytes(const VisionConfig& c, const KernelTable& kernels, 
   s.out = std::max(c.projection_dim, cell > 1 ? cell * c.hidden_size : 0);
   s.adapter_floats = shape.tower_adapter_floats;
   s.recompute = shape.recompute;
-  return EncoderTrainArenaBytes(s, kernels, threads);
+  return EncoderTrainArena(s, kernels, threads);
 }
 
 }  // namespace galen

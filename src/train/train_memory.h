@@ -37,9 +37,18 @@ struct StepShape {
   int64_t tower_adapter_floats = 0;
 };
 
-// Upper bound of what one step takes from the arena, forward and back, without the tower.
-int64_t TrainArenaBytes(const ModelConfig& config, const KernelTable& kernels, int threads,
-                        const StepShape& shape);
+// Upper bounds of what a part of a step takes from the arena, forward and back.
+struct ArenaPlan {
+  int64_t kept = 0;     // as long as the step
+  int64_t passing = 0;  // beside that, by one part of the step at a time
+  int64_t total() const { return kept + passing; }
+};
+// Two parts of one step.
+ArenaPlan Together(const ArenaPlan& a, const ArenaPlan& b);
+
+// The language model's part.
+ArenaPlan TrainArena(const ModelConfig& config, const KernelTable& kernels, int threads,
+                     const StepShape& shape);
 // Rows through a stack of encoder blocks, in segments that see each other.
 struct EncoderTrainShape {
   int64_t rows = 0, segments = 0, longest = 0;
@@ -48,11 +57,10 @@ struct EncoderTrainShape {
   int64_t adapter_floats = 0;  // for each row and layer
   bool recompute = false;
 };
-// Upper bound of what that takes, forward and back.
-int64_t EncoderTrainArenaBytes(const EncoderTrainShape& shape, const KernelTable& kernels,
-                               int threads);
-// What the tower adds to TrainArenaBytes.
-int64_t TowerTrainArenaBytes(const VisionConfig& config, const KernelTable& kernels, int threads,
-                             const StepShape& shape);
+ArenaPlan EncoderTrainArena(const EncoderTrainShape& shape, const KernelTable& kernels,
+                            int threads);
+// The part of a tower that is trained.
+ArenaPlan TowerTrainArena(const VisionConfig& config, const KernelTable& kernels, int threads,
+                          const StepShape& shape);
 
 }  // namespace galen

@@ -31,7 +31,7 @@ int64_t TowerBytes(const TowerRows& tower, const TrainPass& options, int64_t lay
   shape.heads = stack.num_attention_heads;
   shape.out = stack.hidden_size;
   shape.recompute = options.recompute;
-  return EncoderTrainArenaBytes(shape, *options.kernels, options.pool->size());
+  return EncoderTrainArena(shape, *options.kernels, options.pool->size()).total();
 }
 
 // A trained layer multiplies each matrix three times, a frozen one once; attention the same.
