@@ -58,7 +58,8 @@ Result<Json> MeasureTrainStep(const BenchOptions& o) {
   shape.sequences = 1;
   shape.adapter_floats = adapters.floats_per_token_and_layer();
   shape.recompute = o.train_recompute;
-  const int64_t arena = TrainArenaBytes(config, *subject->kernels, subject->threads->size(), shape);
+  const int64_t arena =
+      TrainArena(config, *subject->kernels, subject->threads->size(), shape).total();
   ASSIGN_OR_RETURN(StepRunner runner, StepRunner::Create(model, options, arena));
   std::vector<double> seconds;
   // The first step also pays for its memory, which the system hands out page by page.

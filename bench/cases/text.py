@@ -30,10 +30,10 @@ def llama_streams(workbench, streams, tokens):
     return measure
 
 
-def openvino_text(workbench, prompt, generate):
+def openvino_text(workbench, prompt, generate, *arithmetic):
     def measure():
         python, model = workbench.openvino()
-        answer = child_json([python, PEERS / "openvino_text.py", model, prompt, generate, workbench.threads])
+        answer = child_json([python, PEERS / "openvino_text.py", model, prompt, generate, workbench.threads, *arithmetic])
         return {name: sample(answer[name], "tok/s") for name in ("prefill", "decode")}
     return measure
 
@@ -54,10 +54,11 @@ def kept_in_memory(file):
     return Aim("first_token", "resident ≤ file + 10 % + KV", judge)
 
 
-def big_in_both_modes(workbench):
+def in_both_modes(workbench, generate, *model):
+    """Prefill and decode, and prefill with activations in int8."""
     def measure():
-        results = workbench.bench(*BIG, "--prompt", "512", "--generate", "32")
-        int8 = workbench.bench(*BIG, "--activations", "int8", "--prompt", "512", "--generate", "8", "--repeat", "2")
+        results = workbench.bench(*model, "--prompt", "512", "--generate", str(generate))
+        int8 = workbench.bench(*model, "--activations", "int8", "--prompt", "512", "--generate", "8", "--repeat", "2")
         return {name: results[name] for name in ("prefill", "decode")} | {"prefill_int8": int8["prefill"]}
     return measure
 
@@ -82,15 +83,16 @@ def cases(w):
     both_shares = (share("prefill", 0.7, "AVX2's fp32"), share_by_bandwidth("decode", 0.7, 60, 0.45))
     return [
         Case("gemma270m", "text", "Gemma 3 270M Q4_K_M, 512 + 64",
-             {"galen": bench(rates, w.gemma, *lengths), "llama.cpp": llama_bench(w, lambda: w.gemma, 512, 64),
-              "OpenVINO": openvino_text(w, 512, 64)},
+             {"galen": in_both_modes(w, 64, w.gemma), "llama.cpp": llama_bench(w, lambda: w.gemma, 512, 64),
+              "OpenVINO": openvino_text(w, 512, 64), "OpenVINO, activations in bf16": openvino_text(w, 512, 64, "bf16")},
+             beside={"prefill_int8": "prefill"},
              aims=(share("prefill", 0.75, "bf16"), times("prefill", "OpenVINO", 1.1), share("decode", 0.85, "bandwidth"),
                    times("decode", "llama.cpp", 1.3))),
         Case("smollm2", "text", "SmolLM2 135M Q4_1, 512 + 64",
              {"galen": bench(rates, w.smollm2, *lengths), "llama.cpp": llama_bench(w, lambda: w.smollm2, 512, 64)},
              aims=(share_by_bandwidth("decode", 0.75, 60, 0.6), times("decode", "llama.cpp", 1.3))),
         Case("4b", "text", "MedGemma-4B shape Q4_0, 512 + 32",
-             {"galen": big_in_both_modes(w), "llama.cpp": llama_bench(w, w.random_4b, 512, 32)},
+             {"galen": in_both_modes(w, 32, *BIG), "llama.cpp": llama_bench(w, w.random_4b, 512, 32)},
              beside={"prefill_int8": "prefill"},
              aims=(share("prefill", 0.75, "bf16"), share("decode", 0.95, "bandwidth"), times("decode", "llama.cpp", 1.0),
                    share("prefill_int8", 0.55, "int8"), times("prefill_int8", "llama.cpp", 2))),

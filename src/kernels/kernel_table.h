@@ -108,9 +108,9 @@ struct KernelTable {
                 float* y) = nullptr;  // y = x * factor; y may alias x
   // Log-sum-exp of each row, in fp32 with the maximum subtracted.
   void (*log_sum_exp)(const float* x, int64_t rows, int64_t cols, float* lse) = nullptr;
-  // dx += factor * exp(x - lse) over n values: the gradient of log_sum_exp, factor times softmax.
-  void (*add_scaled_softmax)(const float* x, float lse, float factor, int64_t n,
-                             float* dx) = nullptr;
+  // y = factor * exp(x - lse) over n values: factor times softmax, which is the gradient of
+  // log_sum_exp. y may be x.
+  void (*scaled_softmax)(const float* x, float lse, float factor, int64_t n, float* y) = nullptr;
   // Index of the first largest value of a row; NaN is never chosen while a number exists (0 if all
   // are NaN).
   int32_t (*argmax)(const float* x, int64_t n) = nullptr;

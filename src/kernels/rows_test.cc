@@ -231,12 +231,12 @@ TEST_P(RowKernels, LogSumExpOfInfinities) {
   }
 }
 
-// add_scaled_softmax shows e^x itself: factor 1, lse 0, dx 0.
+// scaled_softmax shows e^x itself: factor 1, lse 0.
 TEST_P(RowKernels, ExponentialWithinOneUlp) {
   constexpr int64_t kPoints = 1 << 20;
   std::vector<float> x(kPoints), y(kPoints, 0.0f);
   for (int64_t i = 0; i < kPoints; ++i) x[i] = -87.33f + 176.0f * static_cast<float>(i) / kPoints;
-  fast().add_scaled_softmax(x.data(), 0.0f, 1.0f, kPoints, y.data());
+  fast().scaled_softmax(x.data(), 0.0f, 1.0f, kPoints, y.data());
   for (int64_t i = 0; i < kPoints; ++i) {
     const double exact = std::exp(static_cast<double>(x[i]));
     if (exact > 3.4028e38) continue;
@@ -245,7 +245,7 @@ TEST_P(RowKernels, ExponentialWithinOneUlp) {
   }
   const std::vector<float> ends = {-kInf, -1000.0f, -104.0f, 89.5f, kInf, kNan, 0.0f};
   std::vector<float> out(ends.size(), 0.0f);
-  fast().add_scaled_softmax(ends.data(), 0.0f, 1.0f, ends.size(), out.data());
+  fast().scaled_softmax(ends.data(), 0.0f, 1.0f, ends.size(), out.data());
   EXPECT_EQ(out[0], 0.0f);
   EXPECT_EQ(out[1], 0.0f);
   EXPECT_LE(out[2], 0x1p-126f);
@@ -253,6 +253,11 @@ TEST_P(RowKernels, ExponentialWithinOneUlp) {
   EXPECT_EQ(out[4], kInf);
   EXPECT_TRUE(std::isnan(out[5]));
   EXPECT_EQ(out[6], 1.0f);
+  std::vector<float> in_place(x.begin(), x.begin() + 1003), apart(1003);
+  fast().scaled_softmax(in_place.data(), 0.5f, 0.25f, 1003, apart.data());
+  fast().scaled_softmax(in_place.data(), 0.5f, 0.25f, 1003, in_place.data());
+  EXPECT_EQ(in_place, apart);
+  EXPECT_FLOAT_EQ(apart[700], 0.25f * std::exp(x[700] - 0.5f));
 }
 
 TEST_P(RowKernels, Argmax) {

@@ -119,8 +119,8 @@ class Head {
       float* scores = w_.scores + r * num_keys_ + first;
       kernels_.scale(scores, shape_.scale, n, scores);
       if constexpr (!known) kernels_.log_sum_exp(scores, 1, n, lse + r * stride);
-      kernels_.add_scaled_softmax(scores, lse[r * stride], 1.0f, n,
-                                  w_.probabilities + r * num_keys_ + first);
+      kernels_.scaled_softmax(scores, lse[r * stride], 1.0f, n,
+                              w_.probabilities + r * num_keys_ + first);
     }
   }
 

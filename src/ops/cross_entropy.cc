@@ -1,3 +1,5 @@
+#include <vector>
+
 #include "ops/head_loss.h"
 #include "ops/ops.h"
 #include "ops/parallel.h"
@@ -21,10 +23,12 @@ void BackwardCrossEntropy(ExecContext& ctx, const SavedCrossEntropy& saved, Grad
   const float factor = *dloss / static_cast<float>(saved.counted);
   float* dx = grads.Accumulator(saved.logits);
   ForPieces(ctx, saved.logits.rows(), cols, [&](int64_t begin, int64_t end) {
+    std::vector<float> softmax(static_cast<size_t>(cols));
     for (int64_t i = begin; i < end; ++i) {
       if (saved.targets[i] == kIgnoredTarget) continue;
       float* row = dx + i * cols;
-      ctx.kernels->add_scaled_softmax(saved.logits.row(i), saved.lse[i], factor, cols, row);
+      ctx.kernels->scaled_softmax(saved.logits.row(i), saved.lse[i], factor, cols, softmax.data());
+      ctx.kernels->add(row, softmax.data(), cols, row);
       row[saved.targets[i]] -= factor;
     }
   });

@@ -40,14 +40,12 @@ bool IsLargest(const float* row, int64_t n, int32_t target) {
   return reach == 1;
 }
 
-// The loss of each row of a chunk; with `gradients` the logits become their own gradients. row: a
-// row of floats for each worker.
+// The loss of each row of a chunk; with `gradients` the logits become their own gradients.
 void LossOfRows(const ExecContext& ctx, const Tensor& logits, std::span<const int32_t> targets,
-                float factor, bool gradients, float* rows, double* losses, uint8_t* correct) {
+                float factor, bool gradients, double* losses, uint8_t* correct) {
   const int64_t cols = logits.cols();
   WorkQueue queue(logits.rows(), 1);
-  ctx.pool->Run([&](int worker) {
-    float* softmax = rows + worker * cols;
+  ctx.pool->Run([&](int) {
     int64_t i, end;
     while (queue.Next(&i, &end)) {
       float* row = logits.row(i);
@@ -62,10 +60,8 @@ void LossOfRows(const ExecContext& ctx, const Tensor& logits, std::span<const in
       ctx.kernels->log_sum_exp(row, 1, cols, &lse);
       losses[i] = static_cast<double>(lse) - row[target];
       if (!gradients) continue;
-      std::fill_n(softmax, cols, 0.0f);
-      ctx.kernels->add_scaled_softmax(row, lse, factor, cols, softmax);
-      softmax[target] -= factor;
-      std::memcpy(row, softmax, sizeof(float) * static_cast<size_t>(cols));
+      ctx.kernels->scaled_softmax(row, lse, factor, cols, row);
+      row[target] -= factor;
     }
   });
 }
@@ -103,12 +99,10 @@ Tensor HeadCrossEntropy(ExecContext& ctx, const Tensor& x, const Weight& head,
     const ArenaScope scope(ctx.arena);
     const Tensor part = x.Rows(begin, rows);
     const Tensor logits = Linear(inside, part, head);
-    float* scratch = ctx.arena->NewTensor({ctx.pool->size(), vocab}).f32();
     auto* losses =
         static_cast<double*>(ctx.arena->Allocate(rows * static_cast<int64_t>(sizeof(double))));
     LossOfRows(ctx, logits, targets.subspan(static_cast<size_t>(begin), static_cast<size_t>(rows)),
-               factor, gradients, scratch, losses,
-               correct.empty() ? nullptr : correct.data() + begin);
+               factor, gradients, losses, correct.empty() ? nullptr : correct.data() + begin);
     for (int64_t i = 0; i < rows; ++i) sum += losses[i];
     if (need_x) {
       const WeightView views[] = {head.view};

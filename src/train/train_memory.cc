@@ -64,7 +64,7 @@ ArenaPlan TrainArena(const ModelConfig& c, const KernelTable& kernels, int threa
                        t * widest * kFloat + LinearWeightGradientBytes(kernels, threads, t, widest);
   // A chunk of logits as numbers and as an operand.
   const int64_t chunk = HeadChunkRows(c.vocab_size, n);
-  const int64_t head = chunk * c.vocab_size * (kFloat + 2) + threads * c.vocab_size * kFloat +
+  const int64_t head = chunk * c.vocab_size * (kFloat + 2) +
                        kernels.linear_operand_bytes(LinearPlan::kF32Panels, chunk, hidden) +
                        threads * scratch +
                        LinearWeightGradientBytes(kernels, threads, chunk, c.vocab_size);

@@ -21,6 +21,7 @@ struct SourcePage {
   double width = 0;    // of the units that boxes have: points for PDF, pixels for pictures
   double height = 0;
   WordSource word_source = WordSource::kNone;
+  std::string ocr_language;  // what Tesseract read it as ("eng"); empty: it did not
   std::string no_words;  // why there are none, if there are none and that is not the page's doing
   // Reading order. Their boxes are those of the page made level (media/document/page_slope.h),
   // which rows and columns are told by; where the page lies askew, `shown` has them as they stand

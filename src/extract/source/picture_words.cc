@@ -1,5 +1,6 @@
 #include "extract/source/picture_words.h"
 
+#include "extract/source/page_language.h"
 #include "extract/source/tesseract.h"
 
 namespace galen::extract {
@@ -8,6 +9,18 @@ namespace {
 // A page that it cannot read is the page's fault; several in a row, up to its time limit each, are
 // Tesseract's.
 constexpr int kMostFailures = 3;
+
+// all: the languages that it reads. *language: in which the words were read.
+Result<std::vector<PageWord>> ReadInItsLanguage(const Image& image, const std::string& all,
+                                                TesseractOptions options, std::string* language) {
+  *language = options.languages = all.substr(0, all.find('+'));
+  ASSIGN_OR_RETURN(std::vector<PageWord> words, ReadWithTesseract(image, options));
+  if (words.empty() || *language == all) return words;
+  const std::string spoken = PageLanguage(words, all);
+  if (spoken == *language) return words;
+  *language = options.languages = spoken.empty() ? all : spoken;
+  return ReadWithTesseract(image, options);
+}
 
 }  // namespace
 
@@ -34,15 +47,15 @@ bool PictureWords::Ready(std::string* why) {
   return !languages_.empty();
 }
 
-Status PictureWords::Read(const Image& image, std::vector<PageWord>* words) {
-  TesseractOptions options;
-  options.languages = languages();
-  if (options.languages.empty()) {  // given up by another page since it was asked for this one
+Status PictureWords::Read(const Image& image, std::vector<PageWord>* words, std::string* language) {
+  const std::string all = languages();
+  if (all.empty()) {  // given up by another page since it was asked for this one
     const std::lock_guard lock(mutex_);
     return DataLoss(why_);
   }
+  TesseractOptions options;
   options.cancelled = options_.cancelled;
-  Result<std::vector<PageWord>> read = ReadWithTesseract(image, options);
+  Result<std::vector<PageWord>> read = ReadInItsLanguage(image, all, options, language);
   const std::lock_guard lock(mutex_);
   if (read.ok()) {
     failures_ = 0;

@@ -17,8 +17,11 @@ class PictureWords {
 
   // Pictures are to be read, and there is something that reads them; otherwise *why says why not.
   bool Ready(std::string* why);
-  // Boxes in pixels. Fails as ReadWithTesseract does.
-  Status Read(const Image& image, std::vector<PageWord>* words);
+  // Boxes in pixels. *language: what the page was read as in the end. A page is read as one
+  // language, which takes Tesseract half of the time that three take: as the first of those that it
+  // reads, and again if its words are another's; as all of them where that is not to be told. Fails
+  // as ReadWithTesseract does.
+  Status Read(const Image& image, std::vector<PageWord>* words, std::string* language);
   // Those that it reads; empty: it does not read, or was not asked.
   std::string languages() const {
     const std::lock_guard lock(mutex_);

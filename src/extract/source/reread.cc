@@ -158,7 +158,7 @@ Result<SourcePage> RereadRows(const Case& source, size_t index, std::span<const 
   }
   if (strips.empty()) return page;
   TesseractOptions reading;
-  reading.languages = source.ocr_languages();
+  reading.languages = page.ocr_language.empty() ? source.ocr_languages() : page.ocr_language;
   reading.page_mode = kLines;
   reading.resize = false;
   reading.cancelled = options.cancelled;

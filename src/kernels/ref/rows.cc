@@ -115,8 +115,8 @@ void LogSumExp(const float* x, int64_t rows, int64_t cols, float* lse) {
   }
 }
 
-void AddScaledSoftmax(const float* x, float lse, float factor, int64_t n, float* dx) {
-  for (int64_t i = 0; i < n; ++i) dx[i] += factor * std::exp(x[i] - lse);
+void ScaledSoftmax(const float* x, float lse, float factor, int64_t n, float* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = factor * std::exp(x[i] - lse);
 }
 
 int32_t Argmax(const float* x, int64_t n) {
@@ -139,7 +139,7 @@ void AddRefRows(KernelTable* table) {
   table->add = Add;
   table->scale = Scale;
   table->log_sum_exp = LogSumExp;
-  table->add_scaled_softmax = AddScaledSoftmax;
+  table->scaled_softmax = ScaledSoftmax;
   table->argmax = Argmax;
 }
 

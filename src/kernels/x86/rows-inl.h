@@ -231,12 +231,11 @@ void LogSumExp(const float* x, int64_t rows, int64_t cols, float* lse) {
   }
 }
 
-void AddScaledSoftmax(const float* x, float lse, float factor, int64_t n, float* dx) {
+void ScaledSoftmax(const float* x, float lse, float factor, int64_t n, float* y) {
   const V shift = Set(lse);
   const V f = Set(factor);
-  ForEachVector(n, [=](auto part, int64_t i) {
-    part.Put(dx + i, MulAdd(f, Exp(part.Get(x + i) - shift), part.Get(dx + i)));
-  });
+  ForEachVector(
+      n, [=](auto part, int64_t i) { part.Put(y + i, f * Exp(part.Get(x + i) - shift)); });
 }
 
 int32_t Argmax(const float* x, int64_t n) {
@@ -264,6 +263,6 @@ void AddRows(KernelTable* table) {
   table->add = AddValues;
   table->scale = ScaleValues;
   table->log_sum_exp = LogSumExp;
-  table->add_scaled_softmax = AddScaledSoftmax;
+  table->scaled_softmax = ScaledSoftmax;
   table->argmax = Argmax;
 }
