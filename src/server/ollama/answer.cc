@@ -64,7 +64,7 @@ void OllamaAnswer::Write(const Json& json, bool last) {
   }
   const std::string line = WriteJson(json) + "\n";
   if (last) return reply_->End(line);
-  reply_->Write(line);
+  reply_->Gather(line);
 }
 
 void OllamaAnswer::OnPiece(int64_t, AnswerPiece piece) {
