@@ -7,8 +7,11 @@ With the tiny model, whose own work is short (default: tests/parity/models/tiny/
   request_us     overhead_us = in_server_us + http_us. in_server_us: median of a chat request for one token, from the JSON to the end of the
                  answer, without the engine's prefill and decoding (total_duration less prompt_eval_duration and eval_duration of Ollama's
                  interface). http_us: processor time of the thread that reads and writes, for each request.
-  token_us       what a streamed token costs the processor above one of an answer that comes whole: http_us on the thread that writes,
-                 model_us on the one that computes, where it delays the next token. Each piece is one write to a socket.
+  token_us       what a streamed token costs the processor above one of an answer that comes whole: http_us on the thread that serves
+                 connections, model_us on those that compute, where it delays the next token. Here the client sleeps on its socket: each
+                 write wakes it, which the system does on the writer's account when both ends are on one machine.
+  token_unwoken_us  the same where the client looks at its socket every few milliseconds, so that a write wakes nobody, as over a
+                 network: what the server itself spends
 With MODEL, N greedy streams of T tokens each:
   streams        tokens per second in all; gap_ms between pieces of the same stream; models_ms and health_ms of questions meanwhile
   with_prefill   the same while somebody sends a prompt of P tokens in the middle: gaps of the streams from its sending to its answer
@@ -36,6 +39,15 @@ def ask(client, talk, data):
     if status != 200:
         raise RuntimeError(f"status {status}: {body[:300]}")
     return seconds, body
+
+
+def ask_looking(client, talk, data, every):
+    """The same for a client that never sleeps on its socket, and looks at it every so many seconds."""
+    talk.send(data, None)
+    while not client.poll(0):
+        time.sleep(every)
+    if talk.answer[0] != 200:
+        raise RuntimeError(f"status {talk.answer[0]}: {talk.answer[1][:300]}")
 
 
 def chat(tokens, stream):
@@ -85,15 +97,23 @@ def measure_request(server, count):
             "seen_by_client_us": round(statistics.median(whole), 1)}
 
 
-def measure_token(server, rounds, tokens=512):
+def measure_token(server, rounds, woken, tokens=512):
+    """woken: the client sleeps on its socket; else it looks so often that the socket's buffers never fill."""
     client = Client(server.port)
     talk = Talk(client)
     costs = {True: [], False: []}
+
+    def one(stream):
+        if woken:
+            ask(client, talk, openai(tokens, stream))
+        else:
+            ask_looking(client, talk, openai(tokens, stream), 0.002)
+
     for stream in (True, False):
-        ask(client, talk, openai(tokens, stream))
+        one(stream)
     for _ in range(rounds):
         for stream in (True, False):
-            costs[stream].append(spent(server, lambda s=stream: ask(client, talk, openai(tokens, s))))
+            costs[stream].append(spent(server, lambda s=stream: one(s)))
     talk.close()
     each = {role: (statistics.median(c[role] for c in costs[True]) - statistics.median(c[role] for c in costs[False])) / tokens * 1e6
             for role in ("http", "model")}
@@ -180,7 +200,8 @@ def main():
         models = (f"tiny={o.tiny}", f"words={o.model}")
         with MeasuredServer(o.galen, models, folder, "--no-log", "--max-sequences", o.streams + 1, "--context", max(2048, o.prefill + 96),
                             "--threads", o.threads) as server:
-            result = {"request": measure_request(server, o.requests), "token": measure_token(server, 15)}
+            result = {"request": measure_request(server, o.requests), "token": measure_token(server, 15, True),
+                      "token_unwoken": measure_token(server, 15, False)}
             measure_streams(server, 2, 8, 0)
             result["streams"] = measure_streams(server, o.streams, o.tokens, 0)
             if o.prefill:

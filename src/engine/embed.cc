@@ -12,6 +12,9 @@ namespace {
 // LLAMA_POOLING_TYPE_* of llama.cpp.
 constexpr int64_t kGgufNone = 0, kGgufMean = 1, kGgufLast = 3;
 
+// Longest text whose memory is kept; as long as most encoders of texts take.
+constexpr int64_t kKeptTokens = 512;
+
 Status OtherPooling(const std::string& what) {
   return Unsupported("this model pools its vectors by " + what +
                      ", which galen does not do; it knows mean and last");
@@ -77,18 +80,28 @@ void NormalizeVector(std::span<float> vector) {
   for (float& x : vector) x = static_cast<float>(x * scale);
 }
 
-Result<std::vector<std::vector<float>>> EmbedTexts(const CausalLM& model,
-                                                   const KernelTable& kernels, ThreadPool& threads,
-                                                   const PassOptions& options, Pooling pooling,
-                                                   std::span<const std::vector<int32_t>> texts,
-                                                   const std::function<bool()>& between) {
-  int64_t longest = 0;
-  for (const auto& text : texts) longest = std::max(longest, static_cast<int64_t>(text.size()));
+Embedder::Embedder(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
+                   const PassOptions& options)
+    : model_(model), kernels_(kernels), threads_(threads), options_(options) {}
+
+Result<std::vector<std::vector<float>>> Embedder::Embed(Pooling pooling, uint64_t adapters,
+                                                        std::span<const std::vector<int32_t>> texts,
+                                                        const std::function<bool()>& between) {
   const auto rows =
       pooling == Pooling::kMean ? TextPass::Rows::kHidden : TextPass::Rows::kLastHidden;
-  ASSIGN_OR_RETURN(const std::unique_ptr<TextPass> pass,
-                   TextPass::Create(model, kernels, threads, options, rows, longest));
-  const auto size = static_cast<size_t>(model.config().hidden_size);
+  int64_t longest = 0;
+  for (const auto& text : texts) longest = std::max(longest, static_cast<int64_t>(text.size()));
+  std::unique_ptr<TextPass> own;  // of texts that are too long to keep memory for
+  TextPass* pass = kept_.get();
+  if (pass == nullptr || pass->longest() < longest) {
+    const int64_t common = std::min(kKeptTokens, model_.config().max_position_embeddings);
+    std::unique_ptr<TextPass>& made = longest <= common ? kept_ : own;
+    ASSIGN_OR_RETURN(made, TextPass::Create(model_, kernels_, threads_, options_, rows,
+                                            std::max(longest, longest <= common ? common : 0)));
+    pass = made.get();
+  }
+  pass->Use(rows, adapters);
+  const auto size = static_cast<size_t>(model_.config().hidden_size);
   std::vector<std::vector<float>> vectors;
   for (const std::vector<int32_t>& text : texts) {
     RETURN_IF_ERROR(pass->Begin(text));
@@ -107,6 +120,15 @@ Result<std::vector<std::vector<float>>> EmbedTexts(const CausalLM& model,
       vector[d] = static_cast<float>(sums[d] / static_cast<double>(count));
   }
   return vectors;
+}
+
+Result<std::vector<std::vector<float>>> EmbedTexts(const CausalLM& model,
+                                                   const KernelTable& kernels, ThreadPool& threads,
+                                                   const PassOptions& options, Pooling pooling,
+                                                   std::span<const std::vector<int32_t>> texts,
+                                                   const std::function<bool()>& between) {
+  return Embedder(model, kernels, threads, options)
+      .Embed(pooling, options.adapters, texts, between);
 }
 
 }  // namespace galen

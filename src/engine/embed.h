@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -29,8 +30,28 @@ Result<std::vector<int32_t>> EncodeForEmbedding(const ModelFiles& files, std::st
 // To length 1; zeros stay.
 void NormalizeVector(std::span<float> vector);
 
-// vectors[i] of texts[i], [hidden_size], not normalised. between: asked after each chunk; false
-// ends with Cancelled. Errors: as of TextPass.
+// Embeds texts, and keeps the memory that this takes (pages of keys and values, activations) from
+// one call to the next, as far as texts are of common length. One thread at a time.
+class Embedder {
+ public:
+  // All must outlive it. options.adapters is not used.
+  Embedder(const CausalLM& model, const KernelTable& kernels, ThreadPool& threads,
+           const PassOptions& options);
+  // vectors[i] of texts[i], [hidden_size], not normalised. adapters: Request::adapters. between:
+  // asked after each chunk; false ends with Cancelled. Errors: as of TextPass.
+  Result<std::vector<std::vector<float>>> Embed(Pooling pooling, uint64_t adapters,
+                                                std::span<const std::vector<int32_t>> texts,
+                                                const std::function<bool()>& between);
+
+ private:
+  const CausalLM& model_;
+  const KernelTable& kernels_;
+  ThreadPool& threads_;
+  const PassOptions options_;
+  std::unique_ptr<TextPass> kept_;
+};
+
+// The same, once.
 Result<std::vector<std::vector<float>>> EmbedTexts(const CausalLM& model,
                                                    const KernelTable& kernels, ThreadPool& threads,
                                                    const PassOptions& options, Pooling pooling,

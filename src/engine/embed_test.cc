@@ -56,6 +56,27 @@ TEST_P(EmbedTest, ErrorsAndEndings) {
   EXPECT_EQ(embed({1, 2}, [] { return false; }), StatusCode::kCancelled);
 }
 
+TEST_P(EmbedTest, KeptMemoryChangesNothing) {
+  PassOptions options;
+  options.runner.max_batch_tokens = 16;
+  Embedder embedder(*test_.model, *kernels_, threads_, options);
+  const auto again = [&](const std::vector<std::vector<int32_t>>& texts, Pooling pooling) {
+    return *embedder.Embed(pooling, kAllAdapters, texts, nullptr);
+  };
+  const std::vector<std::vector<int32_t>> one = {TestTokens(40, 1)},
+                                          two = {TestTokens(9, 2), TestTokens(70, 3)};
+  for (const Pooling pooling : {Pooling::kMean, Pooling::kLast}) {
+    EXPECT_EQ(again(one, pooling), Embed(one, pooling, 16));
+    EXPECT_EQ(again(two, pooling), Embed(two, pooling, 16));
+    // Ended in the middle, and refused: what comes next does not see it.
+    EXPECT_EQ(embedder.Embed(pooling, kAllAdapters, two, [] { return false; }).status().code(),
+              StatusCode::kCancelled);
+    const std::vector<std::vector<int32_t>> bad = {{1, -1}};
+    EXPECT_FALSE(embedder.Embed(pooling, kAllAdapters, bad, nullptr).ok());
+    EXPECT_EQ(again(one, pooling), Embed(one, pooling, 16));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, EmbedTest, testing::Values("llama", "gemma3"));
 
 TEST(NormalizeVector, ToLengthOne) {

@@ -38,6 +38,11 @@ Result<std::unique_ptr<TextPass>> TextPass::Create(const CausalLM& model,
   return pass;
 }
 
+void TextPass::Use(Rows rows, uint64_t adapters) {
+  rows_ = rows;
+  adapters_ = adapters;
+}
+
 Status TextPass::Begin(std::span<const int32_t> tokens) {
   if (tokens.empty()) return InvalidArgument("the text is empty");
   GALEN_CHECK(static_cast<int64_t>(tokens.size()) <= longest_);

@@ -29,6 +29,9 @@ class TextPass {
   static Result<std::unique_ptr<TextPass>> Create(const CausalLM& model, const KernelTable& kernels,
                                                   ThreadPool& threads, const PassOptions& options,
                                                   Rows rows, int64_t longest);
+  // For texts to come: a pass serves one after the other, whatever is wanted of them.
+  void Use(Rows rows, uint64_t adapters);
+  int64_t longest() const { return longest_; }
   // InvalidArgument: no tokens, or ids outside the vocabulary. The tokens are copied.
   Status Begin(std::span<const int32_t> tokens);
   // The rows of the next chunk, valid until the next call; first: index of its first token. An

@@ -206,7 +206,7 @@ void ModelHost::CountEngine() {
 }
 
 void ModelHost::CountRunning() {
-  counters_.running = static_cast<int64_t>(engine_ids_.size()) + (long_running_ != 0 ? 1 : 0);
+  counters_.running = static_cast<int64_t>(running_.size()) + (long_running_ != 0 ? 1 : 0);
 }
 
 void ModelHost::Start(int64_t id, GenerateJob job) {
@@ -214,7 +214,7 @@ void ModelHost::Start(int64_t id, GenerateJob job) {
   BeginCharge(job.hold, static_cast<int64_t>(job.prompt.tokens.size()));
   request.prompt = std::move(job.prompt.tokens);
   const auto done = [this, id, on_done = std::move(job.on_done)](Result<TextResult> result) {
-    engine_ids_.erase(id);
+    running_.erase(id);
     CountRunning();
     if (!result.ok()) {
       ++counters_.failed;
@@ -228,7 +228,7 @@ void ModelHost::Start(int64_t id, GenerateJob job) {
     if (submitted.status().code() == StatusCode::kIo) closed_ = true;
     return done(submitted.status());
   }
-  engine_ids_[id] = *submitted;
+  running_[id] = {*submitted, std::move(job.after_step)};
   CountRunning();
 }
 
@@ -284,12 +284,15 @@ void ModelHost::Score(ScoreJob job) {
 }
 
 void ModelHost::Embed(EmbedJob job) {
+  if (!embedder_) {
+    embedder_.emplace(session_->model(), *session_->kernels, *session_->threads,
+                      PassOptionsFor(job.adapters));
+  }
   Result<std::vector<std::vector<float>>> vectors =
-      EmbedTexts(session_->model(), *session_->kernels, *session_->threads,
-                 PassOptionsFor(job.adapters), job.pooling, job.texts, [&] {
-                   Breathe();
-                   return !long_cancelled_;
-                 });
+      embedder_->Embed(job.pooling, job.adapters, job.texts, [&] {
+        Breathe();
+        return !long_cancelled_;
+      });
   if (!vectors.ok()) ++counters_.failed;
   for (const auto& text : job.texts) counters_.embedded_tokens += static_cast<int64_t>(text.size());
   job.on_done(std::move(vectors));
@@ -353,14 +356,14 @@ void ModelHost::TakeIn(std::vector<std::pair<int64_t, GenerateJob>>* starting,
       long_.erase(waits);
     }
     if (id == long_running_) long_cancelled_ = true;
-    const auto it = engine_ids_.find(id);
-    if (it != engine_ids_.end()) engine_->Cancel(it->second);
+    const auto it = running_.find(id);
+    if (it != running_.end()) engine_->Cancel(it->second.engine_id);
   }
   // Long work takes a place among the sequences: who sends only images or scores cannot have more
   // of it in hand than there are places, and others keep theirs.
   const auto free = [&] {
     const size_t taken =
-        engine_ids_.size() + starting->size() + long_.size() + (long_running_ != 0 ? 1 : 0);
+        running_.size() + starting->size() + long_.size() + (long_running_ != 0 ? 1 : 0);
     return static_cast<int64_t>(taken) < options_.session.max_sequences;
   };
   while (free()) {
@@ -391,6 +394,9 @@ void ModelHost::Pump() {
     const Clock::time_point begin = Clock::now();
     engine_->Step();
     counters_.step_nanoseconds += (Clock::now() - begin) / std::chrono::nanoseconds(1);
+  }
+  for (const auto& [id, running] : running_) {
+    if (running.after_step) running.after_step();
   }
   CountEngine();
 }
@@ -423,7 +429,7 @@ void ModelHost::Loop() {
     if (!job) break;
     CancelJob(&job->second);
   }
-  for (const auto& [ours, theirs] : engine_ids_) engine_->Cancel(theirs);
+  for (const auto& [id, running] : running_) engine_->Cancel(running.engine_id);
   while (!engine_->idle() && engine_->Step()) {
   }
 }

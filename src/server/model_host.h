@@ -42,6 +42,7 @@ struct GenerateJob {
   std::vector<PreparedViews> images;
   TextRequest request;  // `prompt` and `media` are filled from the above
   std::function<void(Result<TextResult>)> on_done;  // exactly once, from the engine's thread
+  std::function<void()> after_step;  // may be null; after each step while the answer is made
   std::shared_ptr<TokenHold> hold;
 };
 
@@ -130,6 +131,7 @@ class ModelHost {
   TurnLock& turns_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<Engine> engine_;
+  std::optional<Embedder> embedder_;
   std::optional<ChatEncoder> chat_;
   Status chat_status_;
   int64_t context_ = 0, reserved_bytes_ = 0;
@@ -149,7 +151,11 @@ class ModelHost {
   bool stop_ = false;
 
   // Of the engine's thread.
-  std::map<int64_t, int64_t> engine_ids_;     // ours to the engine's
+  struct Running {
+    int64_t engine_id;
+    std::function<void()> after_step;
+  };
+  std::map<int64_t, Running> running_;        // by our ids
   std::deque<std::pair<int64_t, Job>> long_;  // taken from the queue, done one after the other
   int64_t long_running_ = 0;                  // id of the one that runs; 0: none
   bool long_cancelled_ = false;

@@ -138,9 +138,11 @@ bool StartAnswers(const Services& services, const ModelForRequest& model, const 
       tokens->clear();  // log-probabilities are told of answers
       sink->OnPiece(choice, {{}, thinking, {}, nullptr});
     };
-    job.on_done = [sink, choice, tokens](Result<TextResult> result) {
+    job.on_done = [sink, choice, tokens, reply](Result<TextResult> result) {
       sink->OnDone(choice, std::move(result), std::move(*tokens));
+      reply->Flush();
     };
+    job.after_step = [reply] { reply->Flush(); };
     const Result<int64_t> id = model.host->Submit(tenant.name, std::move(job));
     if (!id.ok()) {
       *error = ErrorOfSubmit(id.status());

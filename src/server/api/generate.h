@@ -47,7 +47,8 @@ struct AnswerPiece {
   const ToolCallPiece* call = nullptr;  // then there is no text
 };
 
-// Called on the engine's thread, or within StartAnswers.
+// Called on the engine's thread, or within StartAnswers. What it gathers in the request's Reply is
+// sent at the end of the step, and after OnDone.
 class AnswerSink {
  public:
   virtual ~AnswerSink() = default;

@@ -28,6 +28,7 @@
 #include <set>
 #include <vector>
 
+#include "server/http/socket_writer.h"
 #include "server/http/wire.h"
 
 namespace galen::server {
@@ -512,25 +513,36 @@ asio::awaitable<bool> HttpServer::Impl::Answer(Stream& stream, Connection& conne
     wake->came = false;
     Reply::Ready ready = reply->Take();
     ended = ready.ended;
-    std::string bytes;
-    if (ready.has_head) {
+    exchange.sent_bytes += ready.sent_bytes;
+    if (ready.failed) {
+      sent_ok = false;
+      unsent = true;
+      break;
+    }
+    const bool content = ready.head || !ready.rest.empty() || !ready.data.empty();
+    std::string bytes = std::move(ready.rest);
+    if (ready.head) {
       framing.streamed = ready.streamed;
       if (ready.streamed && !framing.chunked) framing.keep_alive = false;
-      exchange.status = ready.head.status;
-      ready.head.headers.emplace_back("X-Request-Id", request->id);
-      bytes = HeadBytes(ready.head, framing);
-      if (!ready.streamed && !framing.head_only) bytes += ready.head.body;
+      exchange.status = ready.head->status;
+      ready.head->headers.emplace_back("X-Request-Id", request->id);
+      bytes = HeadBytes(*ready.head, framing);
+      if (!ready.streamed && !framing.head_only) bytes += ready.head->body;
     }
     if (framing.streamed) AddStreamBytes(ready.data, ended, framing, &bytes);
     if (!bytes.empty()) {
       exchange.sent_bytes += static_cast<int64_t>(bytes.size());
       sent_ok = co_await Send(stream, bytes);
       // A client that has all content may hang up without waiting for the mark of its end.
-      unsent = !sent_ok && (ready.has_head || !ready.data.empty());
+      unsent = !sent_ok && content;
       if (!sent_ok) break;
     }
     if (ended) break;
-    if (wake->came) continue;
+    if constexpr (std::is_same_v<Stream, beast::tcp_stream>) {
+      if (ready.head && framing.streamed && !framing.head_only)
+        reply->OfferSocket(SocketWriter(stream.socket().native_handle(), framing));
+    }
+    if (wake->came || !reply->Rest()) continue;
     connection.waits = true;
     co_await wake->timer.async_wait(kToken);
     connection.waits = false;

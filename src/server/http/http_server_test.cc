@@ -6,9 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 namespace galen::server {
 namespace {
@@ -119,6 +121,58 @@ TEST_F(HttpServerTest, WhoHangsUpBeforeTheLastContentHasLeft) {
   ReadUntil(fd, "data: 1");
   HangUp(fd);
   reply->End("data: [DONE]\n\n");
+  EXPECT_TRUE(handler_.WaitForEnd().client_left);
+}
+
+TEST_F(HttpServerTest, ASlowReaderGetsAllPiecesInOrder) {
+  const int fd = Ask();
+  const std::shared_ptr<Reply> reply = handler_.WaitForReply();
+  reply->Begin({});
+  reply->Write("first");
+  ReadUntil(fd, "first\r\n");
+  // More than socket buffers hold, so that some of it is left to the connection.
+  std::string all;
+  for (int i = 0; i < 3000; ++i) {
+    const std::string piece = std::to_string(i) + std::string(4000, 'x') + ";";
+    all += piece;
+    reply->Write(piece);
+  }
+  reply->End("last");
+  all += "last";
+  std::string got, body;
+  std::vector<char> bytes(1 << 16);
+  while (!got.ends_with("\r\n0\r\n\r\n")) {
+    const ssize_t n = ::recv(fd, bytes.data(), bytes.size(), 0);
+    ASSERT_GT(n, 0);
+    got.append(bytes.data(), static_cast<size_t>(n));
+  }
+  for (size_t at = 0; at < got.size();) {
+    const size_t line = got.find("\r\n", at);
+    const size_t size = std::stoul(got.substr(at, line - at), nullptr, 16);
+    body += got.substr(line + 2, size);
+    at = line + 2 + size + 2;
+  }
+  EXPECT_TRUE(body == all);
+  const Exchange exchange = handler_.WaitForEnd();
+  EXPECT_FALSE(exchange.client_left);
+  EXPECT_GT(exchange.sent_bytes, static_cast<int64_t>(got.size()));
+  ::close(fd);
+}
+
+TEST_F(HttpServerTest, WhoHangsUpIsSeenByThoseWhoSendPieces) {
+  const int fd = Ask();
+  const std::shared_ptr<Reply> reply = handler_.WaitForReply();
+  reply->Begin({});
+  reply->Write("data: 1\n\n");
+  ReadUntil(fd, "data: 1");
+  HangUp(fd);
+  std::atomic<bool> gone{false};
+  reply->OnGone([&] { gone = true; });
+  for (int i = 0; i < 1000 && !gone; ++i) {
+    reply->Write("data: 2\n\n");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_TRUE(gone);
   EXPECT_TRUE(handler_.WaitForEnd().client_left);
 }
 

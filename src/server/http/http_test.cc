@@ -46,14 +46,14 @@ TEST(Reply, WhatIsWrittenIsTakenInOrderAndWakesOnce) {
   reply.Write("b");
   EXPECT_EQ(wakes, 1);
   Reply::Ready ready = reply.Take();
-  EXPECT_TRUE(ready.has_head && ready.streamed && !ready.ended);
+  EXPECT_TRUE(ready.head && ready.streamed && !ready.ended);
   EXPECT_EQ(ready.data, "ab");
   reply.Write("c");
   reply.End();
   EXPECT_EQ(wakes, 2);
   reply.Write("after the end");
   ready = reply.Take();
-  EXPECT_FALSE(ready.has_head);
+  EXPECT_FALSE(ready.head);
   EXPECT_TRUE(ready.ended);
   EXPECT_EQ(ready.data, "c");
 }
@@ -69,6 +69,100 @@ TEST(Reply, TheLastPieceComesWithTheEnd) {
   EXPECT_EQ(ready.data, "ab");
 }
 
+TEST(Reply, WhatIsGatheredGoesTogether) {
+  Reply reply;
+  int wakes = 0;
+  reply.SetWake([&] { ++wakes; });
+  reply.Begin({});
+  reply.Take();
+  reply.Gather("a");
+  reply.Gather("b");
+  EXPECT_EQ(wakes, 1);
+  reply.Flush();
+  reply.Flush();
+  EXPECT_EQ(wakes, 2);
+  EXPECT_EQ(reply.Take().data, "ab");
+  reply.Gather("c");
+  reply.End("d");
+  EXPECT_EQ(reply.Take().data, "cd");
+}
+
+// The connection's socket, as far as a test plays it: it takes `room` bytes.
+struct PlayedSocket {
+  std::string taken;
+  size_t room = 1000;
+  bool broken = false;
+  Reply::Sent operator()(std::string_view data) {
+    if (broken) return {0, "", true};
+    const size_t n = std::min(room, data.size());
+    taken += data.substr(0, n);
+    room -= n;
+    return {static_cast<int64_t>(n), std::string(data.substr(n)), false};
+  }
+};
+
+TEST(Reply, PiecesAreSentByTheirMakerWhileTheConnectionRests) {
+  Reply reply;
+  PlayedSocket socket;
+  int wakes = 0;
+  reply.SetWake([&] { ++wakes; });
+  reply.OfferSocket([&](std::string_view data) { return socket(data); });
+  reply.Begin({});
+  reply.Write("a");
+  EXPECT_EQ(socket.taken, "");  // the connection sends the head first
+  EXPECT_FALSE(reply.Rest());
+  EXPECT_EQ(reply.Take().data, "a");
+  reply.Write("b");  // it has taken, and may still be sending
+  EXPECT_FALSE(reply.Rest());
+  EXPECT_EQ(reply.Take().data, "b");
+  EXPECT_EQ(socket.taken, "");
+  EXPECT_TRUE(reply.Rest());
+  wakes = 0;
+  reply.Write("cc");
+  reply.Gather("d");
+  reply.Write("e");
+  EXPECT_EQ(socket.taken, "ccde");
+  EXPECT_EQ(wakes, 0);
+  reply.End("f");
+  EXPECT_EQ(wakes, 1);
+  const Reply::Ready ready = reply.Take();
+  EXPECT_EQ(ready.sent_bytes, 4);
+  EXPECT_EQ(ready.data, "f");
+  EXPECT_TRUE(ready.ended && ready.rest.empty() && !ready.failed);
+}
+
+TEST(Reply, WhatTheSocketDoesNotTakeIsLeftToTheConnection) {
+  Reply reply;
+  PlayedSocket socket;
+  socket.room = 2;
+  int wakes = 0;
+  reply.SetWake([&] { ++wakes; });
+  reply.OfferSocket([&](std::string_view data) { return socket(data); });
+  reply.Begin({});
+  reply.Take();
+  EXPECT_TRUE(reply.Rest());
+  wakes = 0;
+  reply.Write("abc");
+  reply.Write("d");
+  EXPECT_EQ(wakes, 1);
+  socket.room = 100;
+  Reply::Ready ready = reply.Take();
+  EXPECT_EQ(socket.taken, "ab");
+  EXPECT_EQ(ready.rest, "c");
+  EXPECT_EQ(ready.data, "d");
+  EXPECT_EQ(ready.sent_bytes, 2);
+  EXPECT_TRUE(reply.Rest());
+  socket.broken = true;
+  reply.Write("e");
+  EXPECT_EQ(wakes, 2);
+  EXPECT_TRUE(reply.Take().failed);
+  EXPECT_TRUE(reply.Rest());
+  socket.broken = false;
+  reply.SetWake(nullptr);  // the connection has done: the socket may be closed
+  reply.Write("f");
+  EXPECT_EQ(socket.taken, "ab");
+}
+
 TEST(Reply, OnlyTheFirstAnswerCounts) {
   Reply reply;
   HttpResponse first;
@@ -79,7 +173,7 @@ TEST(Reply, OnlyTheFirstAnswerCounts) {
   reply.Write("x");
   reply.End();
   const Reply::Ready ready = reply.Take();
-  EXPECT_EQ(ready.head.status, 429);
+  EXPECT_EQ(ready.head->status, 429);
   EXPECT_TRUE(ready.ended && !ready.streamed && ready.data.empty());
 }
 

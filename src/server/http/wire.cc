@@ -77,8 +77,7 @@ std::string HeadBytes(const HttpResponse& response, const Framing& framing) {
   return out + "\r\n";
 }
 
-void AddStreamBytes(const std::string& data, bool last, const Framing& framing,
-                    std::string* bytes) {
+void AddStreamBytes(std::string_view data, bool last, const Framing& framing, std::string* bytes) {
   if (framing.head_only) return;
   if (!framing.chunked) {
     *bytes += data;

@@ -22,7 +22,7 @@ Status ReadHead(const boost::beast::http::request_header<>& header, RequestHead*
 // Status line and headers, with those that every answer carries, up to the empty line.
 std::string HeadBytes(const HttpResponse& response, const Framing& framing);
 // Appends a piece of a streamed body.
-void AddStreamBytes(const std::string& data, bool last, const Framing& framing, std::string* bytes);
+void AddStreamBytes(std::string_view data, bool last, const Framing& framing, std::string* bytes);
 
 std::string HexId(uint64_t high, uint64_t low);
 

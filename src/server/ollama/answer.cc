@@ -18,6 +18,7 @@ OllamaAnswer::OllamaAnswer(const ModelForRequest& model, const OllamaParams& par
                            std::shared_ptr<Reply> reply)
     : tokenizer_(model.host->files().tokenizer),
       model_(model.info->spec.name),
+      quoted_model_(Quoted(model_)),
       chat_(chat),
       stream_(params.stream),
       logprobs_(params.generate.sampling.logprobs >= 0),
@@ -40,6 +41,20 @@ Json OllamaAnswer::Piece(std::string_view text, std::string_view thinking,
   return json;
 }
 
+std::string OllamaAnswer::TextLine(std::string_view text) const {
+  std::string line = "{\"created_at\":\"" + Rfc3339Now() + "\",\"done\":false,";
+  if (chat_) {
+    line += "\"message\":{\"content\":";
+    AppendQuoted(text, &line);
+    line += ",\"role\":\"assistant\"},\"model\":" + quoted_model_ + "}\n";
+  } else {
+    line += "\"model\":" + quoted_model_ + ",\"response\":";
+    AppendQuoted(text, &line);
+    line += "}\n";
+  }
+  return line;
+}
+
 Json OllamaAnswer::TakeCall(const ToolCallPiece& piece) {
   if (piece.kind == ToolCallPiece::Kind::kName) {
     call_name_ = piece.text;
@@ -55,16 +70,15 @@ Json OllamaAnswer::TakeCall(const ToolCallPiece& piece) {
   return {};
 }
 
-void OllamaAnswer::Write(const Json& json, bool last) {
+void OllamaAnswer::Write(const std::string& line, bool last) {
   if (!began_) {
     began_ = true;
     HttpResponse head;
     head.content_type = "application/x-ndjson";
     reply_->Begin(std::move(head));
   }
-  const std::string line = WriteJson(json) + "\n";
   if (last) return reply_->End(line);
-  reply_->Write(line);
+  reply_->Gather(line);
 }
 
 void OllamaAnswer::OnPiece(int64_t, AnswerPiece piece) {
@@ -78,9 +92,11 @@ void OllamaAnswer::OnPiece(int64_t, AnswerPiece piece) {
     thinking_ += piece.thinking;
     return;
   }
+  if (piece.thinking.empty() && tokens_.empty() && calls_.empty())
+    return Write(TextLine(piece.text), false);
   Json json = Piece(piece.text, piece.thinking, std::exchange(tokens_, {}));
   if (!calls_.empty()) json["message"]["tool_calls"] = std::exchange(calls_, Json::array());
-  Write(json, false);
+  Write(WriteJson(json) + "\n", false);
 }
 
 void OllamaAnswer::OnDone(int64_t, Result<TextResult> result, std::vector<TokenChoice> left) {
@@ -103,7 +119,7 @@ void OllamaAnswer::OnDone(int64_t, Result<TextResult> result, std::vector<TokenC
   json["prompt_eval_duration"] = Nanoseconds(result->prefill_seconds);
   json["eval_count"] = result->tokens.size();
   json["eval_duration"] = Nanoseconds(result->decode_seconds);
-  if (stream_) return Write(json, true);
+  if (stream_) return Write(WriteJson(json) + "\n", true);
   HttpResponse response;
   response.body = WriteJson(json);
   reply_->Send(std::move(response));

@@ -20,12 +20,15 @@ class OllamaAnswer : public AnswerSink {
  private:
   Json Piece(std::string_view text, std::string_view thinking,
              const std::vector<TokenChoice>& tokens) const;
+  // The line of a piece that is text alone, as WriteJson(Piece(...)) has it. Written by hand: this
+  // runs for each token, on the thread that computes.
+  std::string TextLine(std::string_view text) const;
   // The call that is complete with this piece, as "tool_calls" has it; null otherwise.
   Json TakeCall(const ToolCallPiece& piece);
-  void Write(const Json& json, bool last);
+  void Write(const std::string& line, bool last);
 
   const std::shared_ptr<const Tokenizer> tokenizer_;
-  const std::string model_;
+  const std::string model_, quoted_model_;
   const bool chat_, stream_, logprobs_;
   const int64_t prompt_tokens_;
   const double load_seconds_;

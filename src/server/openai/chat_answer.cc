@@ -48,8 +48,8 @@ void ChatAnswer::OnPiece(int64_t choice, AnswerPiece piece) {
   if (piece.call != nullptr) {
     delta = TakeCall(&c, *piece.call);
   } else if (stream_.stream) {
-    delta = piece.thinking.empty() ? "\"content\":" + Quoted(piece.text)
-                                   : "\"reasoning_content\":" + Quoted(piece.thinking);
+    delta = piece.thinking.empty() ? "\"content\":" : "\"reasoning_content\":";
+    AppendQuoted(piece.thinking.empty() ? piece.text : piece.thinking, &delta);
   }
   if (stream_.stream) {
     if (!delta.empty() || !piece.tokens.empty()) WriteChunk(choice, delta, piece.tokens, nullptr);
@@ -94,16 +94,20 @@ void ChatAnswer::WriteChunk(int64_t choice, const std::string& delta,
     reply_->Begin(std::move(head));
   }
   Choice& c = choices_[static_cast<size_t>(choice)];
-  std::string out = chunk_begin_ + std::to_string(choice) + ",\"delta\":{";
+  std::string& out = chunk_;
+  out = chunk_begin_;
+  out += std::to_string(choice);
+  out += ",\"delta\":{";
   if (!c.began)
     out += delta.empty() ? "\"role\":\"assistant\",\"content\":\"\"" : "\"role\":\"assistant\",";
   c.began = true;
-  out += delta + "},\"logprobs\":";
+  out += delta;
+  out += "},\"logprobs\":";
   out += logprobs_ && !tokens.empty() ? WriteJson(ChatLogprobs(*tokenizer_, tokens)) : "null";
   out += ",\"finish_reason\":";
   out += finish == nullptr ? "null" : "\"" + std::string(finish) + "\"";
   out += stream_.include_usage ? "}],\"usage\":null}\n\n" : "}]}\n\n";
-  reply_->Write(out);
+  reply_->Gather(out);
 }
 
 void ChatAnswer::EndStream() {
@@ -111,7 +115,7 @@ void ChatAnswer::EndStream() {
     Json last = common_;
     last["choices"] = Json::array();
     last["usage"] = UsageJson(prompt_tokens_, completion_tokens_, cached_tokens_);
-    reply_->Write("data: " + WriteJson(last) + "\n\n");
+    reply_->Gather("data: " + WriteJson(last) + "\n\n");
   }
   reply_->End("data: [DONE]\n\n");
 }

@@ -28,6 +28,7 @@ class ChatAnswer : public AnswerSink {
   void Fail(const ApiError& error);
   // Adds to the call; returns the delta of a stream, empty where there is nothing to say.
   std::string TakeCall(Choice* choice, const ToolCallPiece& piece);
+  // Gathers a chunk of the stream.
   void WriteChunk(int64_t choice, const std::string& delta, const std::vector<TokenChoice>& tokens,
                   const char* finish);
   void EndStream();
@@ -42,7 +43,7 @@ class ChatAnswer : public AnswerSink {
   int64_t left_, completion_tokens_ = 0, cached_tokens_ = 0;
   bool began_ = false;
   Json common_;
-  std::string chunk_begin_;
+  std::string chunk_begin_, chunk_;
   std::vector<Choice> choices_;
 };
 

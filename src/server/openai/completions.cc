@@ -86,6 +86,8 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
                {"created", UnixNow()},
                {"model", model.info->spec.name},
                {"system_fingerprint", Fingerprint(services)}};
+    const std::string text = WriteJson(common_);
+    chunk_begin_ = "data: " + text.substr(0, text.size() - 1) + ",\"choices\":[{\"index\":";
     for (const Prompt& prompt : prompts) {
       prompts_.push_back({prompt.text, prompt.prepared.prompt.tokens, {}});
       prompt_tokens_ += static_cast<int64_t>(prompt.prepared.prompt.tokens.size());
@@ -112,7 +114,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
     if (!request_.stream.stream) {
       c.tokens.insert(c.tokens.end(), piece.tokens.begin(), piece.tokens.end());
     } else if (!piece.text.empty()) {
-      Chunk(choice, std::string(piece.text), piece.tokens, nullptr);
+      Chunk(choice, piece.text, piece.tokens, nullptr);
     }
   }
 
@@ -154,7 +156,9 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
     return json.Take();
   }
 
-  void Chunk(size_t choice, std::string text, const std::vector<TokenChoice>& tokens,
+  // Gathers a chunk of the stream. Written by hand: this runs for each token, on the thread that
+  // computes.
+  void Chunk(size_t choice, std::string_view text, const std::vector<TokenChoice>& tokens,
              const char* finish) {
     if (!began_) {
       began_ = true;
@@ -164,15 +168,23 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
       reply_->Begin(std::move(head));
     }
     Choice& c = choices_[choice];
-    if (!c.began && request_.echo)
-      text = prompts_[choice / static_cast<size_t>(request_.params.choices)].text + text;
+    std::string echoed;
+    if (!c.began && request_.echo) {
+      echoed = prompts_[choice / static_cast<size_t>(request_.params.choices)].text;
+      text = echoed += text;
+    }
     c.began = true;
-    Json json = common_;
-    json["choices"] = {{{"index", choice},
-                        {"text", text},
-                        {"logprobs", tokens.empty() ? Json() : Logprobs(tokens)},
-                        {"finish_reason", finish == nullptr ? Json() : Json(finish)}}};
-    reply_->Write("data: " + WriteJson(json) + "\n\n");
+    std::string& out = chunk_;
+    out = chunk_begin_;
+    out += std::to_string(choice);
+    out += ",\"text\":";
+    AppendQuoted(text, &out);
+    out += ",\"logprobs\":";
+    out += tokens.empty() ? "null" : WriteJson(Logprobs(tokens));
+    out += ",\"finish_reason\":";
+    out += finish == nullptr ? "null" : Quoted(finish);
+    out += "}]}\n\n";
+    reply_->Gather(out);
   }
 
   void Finish() {
@@ -182,7 +194,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
         Json last = common_;
         last["choices"] = Json::array();
         last["usage"] = usage;
-        reply_->Write("data: " + WriteJson(last) + "\n\n");
+        reply_->Gather("data: " + WriteJson(last) + "\n\n");
       }
       return reply_->End("data: [DONE]\n\n");
     }
@@ -213,6 +225,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   const CompletionRequest request_;
   const std::shared_ptr<Reply> reply_;
   Json common_;
+  std::string chunk_begin_, chunk_;
   std::vector<OnePrompt> prompts_;
   std::vector<Choice> choices_;
   int64_t left_ = 0, prompt_tokens_ = 0, completion_tokens_ = 0, cached_tokens_ = 0;
