@@ -5,6 +5,7 @@
 #include <map>
 #include <string_view>
 
+#include "formats/bitsandbytes.h"
 #include "tensor/dtype.h"
 
 namespace galen {
@@ -58,6 +59,10 @@ std::string_view NameOfFileType(int64_t type) {
   }
 }
 
+std::string_view NameOf(BnbKind kind) {
+  return kind == BnbKind::kNf4 ? "nf4" : kind == BnbKind::kFp4 ? "fp4" : "int8";
+}
+
 bool IsTable(std::string_view name) {
   return name.find("embed") != name.npos || name.find("embd") != name.npos ||
          name.find("lm_head") != name.npos || name == "output.weight";
@@ -75,9 +80,13 @@ std::string QuantizationLevel(const Checkpoint& checkpoint) {
   }
   std::map<std::string_view, int64_t> all, packed;
   for (const TensorInfo& tensor : checkpoint.tensors()) {
-    const std::string_view name = tensor.supported ? FormatOf(tensor.dtype).name : tensor.type_name;
+    const std::string_view name = tensor.bnb != nullptr ? NameOf(tensor.bnb->kind)
+                                  : tensor.supported    ? FormatOf(tensor.dtype).name
+                                                        : tensor.type_name;
     all[name] += tensor.NumElements();
-    const bool blocks = tensor.supported && FormatOf(tensor.dtype).block_elems > 1;
+    // Of bitsandbytes a matrix may also have a plain dtype, where its rows are no whole blocks.
+    const bool blocks =
+        tensor.bnb != nullptr || (tensor.supported && FormatOf(tensor.dtype).block_elems > 1);
     if (blocks && !IsTable(tensor.name)) packed[name] += tensor.NumElements();
   }
   const auto& counts = packed.empty() ? all : packed;
