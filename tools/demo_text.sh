@@ -17,7 +17,8 @@ echo "SmolLM2 135M Instruct (Q4_1), asked through its own chat template:"
 
 # This Gemma is the pre-trained one: it continues text, so the question is put as text to continue.
 echo
-echo "Gemma 3 270M (Q4_K_M), pre-trained, continuing the note:"
+echo "Gemma 3 270M (Q4_K_M), a base model: it is pre-trained only, not tuned to follow instructions, so it is not asked but"
+echo "given the note and the question as a text to continue. What it writes is a continuation, not an answer to be judged:"
 "$galen" run "$models/gemma-3-270m-q4_k_m.gguf" "Question: $question
 Answer:" --file "$note" --raw --stop "
 " --max-tokens 64 --temperature 0

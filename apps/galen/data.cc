@@ -95,6 +95,7 @@ void AddSynth(CLI::App* data, Action* action) {
   std::string kinds;
   for (const std::string_view kind : kDocumentKinds) kinds += " " + std::string(kind);
   verb->add_option("--kind", s.kinds, "One or more, with commas, or all:" + kinds)
+      ->type_name("all|KIND")
       ->delimiter(',')
       ->required();
   verb->add_option("--count", s.count, "Documents")->required();
@@ -156,7 +157,8 @@ void AddSynth(CLI::App* data, Action* action) {
       o->synth.kinds.assign(kDocumentKinds.begin(), kDocumentKinds.end());
     RequireUsage(ReadPairs(o.get()));
     if (o->synth.transcripts && !o->output.samples)
-      RequireUsage(InvalidArgument("--transcripts are samples for training: use it with --samples"));
+      RequireUsage(
+          InvalidArgument("--transcripts are samples for training: use it with --samples"));
     *action = [o] { return RunDataSynth(*o); };
   });
 }

@@ -32,7 +32,7 @@ struct ExtractCliOptions : ModelOptions {
   std::vector<std::string> files;
   std::string schema = std::string(extract::kAutoKind);
   std::string second_model;
-  std::string format = "json", out, ocr = "auto", today, resume;
+  std::string format, out, ocr = "auto", today, resume;
   int64_t max_tokens = 0;
   extract::CaseOptions source;
 };
@@ -123,9 +123,12 @@ struct Readers {
 
 // A line for people: numbers of values alone, nothing of the document.
 void Summarise(const extract::Extraction& extraction) {
-  std::cerr << "galen: " << extraction.kind->title << ", " << extraction.answer.values.size()
+  std::cerr << "galen: " << extraction.kind->title << ", " << extraction.CountStated()
             << " values, " << extraction.Count(extract::Level::kFlag) << " flagged, "
             << extraction.Count(extract::Level::kNote) << " with notes\n";
+  const auto& warnings = extraction.warnings;  // those of opening the files were told then
+  for (size_t i = extraction.source->warnings().size(); i < warnings.size(); ++i)
+    std::cerr << "galen: warning: " << warnings[i] << "\n";
   for (const extract::Verdict& verdict : extraction.verdicts) {
     if (verdict.level != extract::Level::kFlag) continue;
     std::cerr << "galen: " << verdict.id << ": " << verdict.message << "\n";
@@ -224,10 +227,11 @@ void AddExtract(CLI::App& app, Action* action) {
   verb->add_option("--second-model", o->second_model,
                    "A second reader; where the two disagree, values are flagged")
       ->type_name("MODEL");
-  verb->add_option("--format", o->format,
-                   "json, csv, fhir (an R4 bundle), html (side by side), or sr (a DICOM file)")
-      ->check(CLI::IsMember({"json", "csv", "fhir", "html", "sr"}))
-      ->capture_default_str();
+  verb->add_option(
+          "--format", o->format,
+          "json, csv, fhir (an R4 bundle), html (side by side), sr (a DICOM file), or text "
+          "(a table). Default: json; on a terminal text")
+      ->check(CLI::IsMember({"json", "csv", "fhir", "html", "sr", "text"}));
   verb->add_option("--out", o->out, "File to write (default: standard output)")->type_name("FILE");
   verb->add_option("--pages", o->source.pages, "Pages of the PDF or TIFF: 1-3,7 or 2-");
   verb->add_option("--max-pages", o->source.max_pages, "Of the whole case")
@@ -256,6 +260,10 @@ void AddExtract(CLI::App& app, Action* action) {
   AddComputeOptions(*verb, o.get());
   verb->callback([o, action, verb] {
     RequireUsage(ReadAdapterOptions(*verb, &o->adapters));
+    if (o->format.empty()) {
+      const bool watched = o->out.empty() && ::isatty(STDOUT_FILENO) != 0;
+      o->format = watched ? "text" : "json";
+    }
     if (o->format == "sr" && o->out.empty() && ::isatty(STDOUT_FILENO) != 0) {
       RequireUsage(InvalidArgument("--format sr writes a DICOM file: name it with --out FILE"));
     }

@@ -8,7 +8,9 @@
 
 #include "base/files.h"
 #include "commands.h"
+#include "extract/kind.h"
 #include "manual_tree.h"
+#include "recipes/recipe.h"
 
 namespace galen::cli {
 namespace {
@@ -25,6 +27,17 @@ std::vector<std::string> SplitAt(const std::string& text, char at) {
 bool IsWord(const std::string& part) {
   return !part.empty() &&
          std::none_of(part.begin(), part.end(), [](unsigned char c) { return std::isupper(c); });
+}
+
+// The names that a word in capitals stands for, where the program has a list of them.
+std::vector<std::string> NamesFor(const std::string& part) {
+  std::vector<std::string> names;
+  if (part == "KIND") {
+    for (const extract::Kind& kind : extract::Kinds()) names.push_back(kind.id);
+  } else if (part == "RECIPE") {
+    for (const Recipe& recipe : BuiltinRecipes()) names.push_back(recipe.name);
+  }
+  return names;
 }
 
 // "INT in [1 - 100]", as CLI::Range describes itself.
@@ -62,6 +75,8 @@ void ReadType(const std::string& type, ManualOption* o) {
       o->words.push_back(part);
       continue;
     }
+    const std::vector<std::string> names = NamesFor(part);
+    o->words.insert(o->words.end(), names.begin(), names.end());
     o->only_words = false;
     o->files |= part == "FILE" || part == "PATH" || part == "MODEL" || part == "DIR";
     o->folders |= part == "DIR";

@@ -34,7 +34,7 @@ struct ManualVerb {
 };
 
 // A value's name says what completes it: FILE, DIR, PATH and MODEL are files; words in small
-// letters stand for themselves ("off|ngram|MODEL").
+// letters stand for themselves ("off|ngram|MODEL"), KIND and RECIPE for the names that there are.
 ManualVerb ReadManual(const CLI::App& app);
 
 // All verbs in the order of the help: the program, then each verb followed by its own.

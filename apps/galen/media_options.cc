@@ -14,7 +14,7 @@ void AddMediaOptions(CLI::App& verb, MediaCliOptions* o) {
   verb.add_option("--slide", o->slides, "A whole slide")->type_name("FILE");
   verb.add_option("--recipe", o->recipe,
                   "How files become images and words: a name or a file (default: by what they are)")
-      ->type_name("NAME|FILE");
+      ->type_name("RECIPE|FILE");
   verb.add_option("--pages", o->media.pages, "Pages of the PDF: 1-3,7 or 2-");
   verb.add_option("--dpi", o->media.dpi, "Resolution of pages")->check(CLI::Range(1.0, 2400.0));
   verb.add_option("--max-images", o->media.max_images, "At most so many (default: the recipe's)")

@@ -30,7 +30,7 @@ struct ServeOptions : ModelOptions {
   double dicom_seconds = 60;
   int64_t web_seconds = 900;
   bool no_log = false, no_prefix_cache = false, json = false;
-  bool builtin_alone = false;  // nothing was named: the model inside the program is served
+  bool no_builtin_model = false;
 };
 
 std::chrono::milliseconds Milliseconds(double seconds) {
@@ -142,6 +142,18 @@ server::Reread RereadOf(const Invocation& start) {
   };
 }
 
+// The model inside the program, beside those that were named.
+Status AddBuiltinModel(bool alone, std::vector<server::ModelSpec>* models) {
+  ASSIGN_OR_RETURN(server::ModelSpec mini, server::ParseModelSpec(std::string(kMiniModel)));
+  for (const server::ModelSpec& spec : *models) {
+    // Another has its name, or it was named itself.
+    if (spec.name == mini.name || spec.name == mini.name + ":latest") return OkStatus();
+  }
+  mini.on_demand = !alone;
+  models->push_back(std::move(mini));
+  return OkStatus();
+}
+
 Status Serve(const ServeOptions& o, const Invocation& start) {
   if (!o.new_key.empty()) return PrintNewKey(o.new_key, o.json);
   ASSIGN_OR_RETURN(server::ServerOptions options, ServerOptionsOf(o));
@@ -151,8 +163,12 @@ Status Serve(const ServeOptions& o, const Invocation& start) {
     ASSIGN_OR_RETURN(server::ModelSpec spec, server::ParseModelSpec(argument));
     models.push_back(std::move(spec));
   }
+  // Adapters are of the models that were named, or of the only one.
+  const bool alone = models.empty() && !o.server.manage_models;
+  if (alone) RETURN_IF_ERROR(AddBuiltinModel(alone, &models));
   for (const std::string& argument : o.adapters)
     RETURN_IF_ERROR(server::AddAdapterSpec(argument, &models));
+  if (!alone && !o.no_builtin_model) RETURN_IF_ERROR(AddBuiltinModel(alone, &models));
   RaiseFileLimit();
   std::signal(SIGPIPE, SIG_IGN);  // whoever read the log may have gone
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error like a full disk
@@ -160,9 +176,14 @@ Status Serve(const ServeOptions& o, const Invocation& start) {
                    server::Server::Create(options, models, o.no_log ? nullptr : &std::cerr));
   std::cout << "galen serves on " << (options.http.tls_certificate.empty() ? "http://" : "https://")
             << options.http.host << ":" << server->port() << std::endl;
-  if (o.builtin_alone) {
+  if (alone) {
     std::cout << "no MODEL was named: POST /extract and the page read with " << kMiniModel
               << ", the model inside the program" << std::endl;
+  } else if (!models.empty() && models.back().on_demand) {
+    std::cout << kMiniModel
+              << ", the model inside the program, reads what POST /extract brings without the name "
+                 "of a model (--no-builtin-model: not)"
+              << std::endl;
   }
   if (server->dicom_port() != 0) {
     std::cout << "galen takes DICOM as " << options.studies.title << " on " << options.studies.host
@@ -332,8 +353,9 @@ void AddLimitOptions(CLI::App& verb, ServeOptions* o) {
 void AddServeOptions(CLI::App& verb, ServeOptions* o) {
   verb.add_option(
           "models", o->models,
-          "[NAME=]MODEL: GGUF files, Hugging Face directories, or ollama:NAME[:TAG]. Without "
-          "any, and without --manage-models: galen-mini, the model inside the program")
+          "[NAME=]MODEL: GGUF files, Hugging Face directories, or ollama:NAME[:TAG]. "
+          "galen-mini, the model inside the program, is served beside them, loaded when /extract "
+          "asks for it")
       ->type_name("MODEL");
   verb.add_option("--adapter", o->adapters,
                   "[MODEL:]NAME=DIR: serve MODEL with this low-rank adapter as MODEL:NAME beside "
@@ -363,6 +385,8 @@ void AddServeOptions(CLI::App& verb, ServeOptions* o) {
           "is computed in as small pieces as that takes; 0: in pieces of --step-tokens")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
+  verb.add_flag("--no-builtin-model", o->no_builtin_model,
+                "Serve without galen-mini, the model inside the program");
   verb.add_flag("--on-demand", o->server.load_on_demand, "Load models when they are asked for");
   verb.add_option("--keep-alive", o->keep_alive, "Seconds until an idle model goes, or forever")
       ->capture_default_str();
@@ -394,9 +418,9 @@ void AddServe(CLI::App& app, Action* action) {
       RequireUsage(ApplyConfig(*config, start.given, kNeverInFile, verb));
       start.config = *std::move(config);
     }
-    if (o->models.empty() && !o->server.manage_models) {
-      o->models.emplace_back(kMiniModel);
-      o->builtin_alone = true;
+    if (o->no_builtin_model && o->models.empty() && !o->server.manage_models &&
+        o->new_key.empty()) {
+      RequireUsage(InvalidArgument("--no-builtin-model wants a MODEL, or --manage-models"));
     }
     *action = [o, start = std::move(start)] { return Serve(*o, start); };
   });

@@ -1,6 +1,7 @@
 // galen verify: does this build, on this processor, compute what the reference does?
 #include "models/verify.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include "commands.h"
@@ -57,12 +58,27 @@ const LayerCheck& Nearest(const VerifyResult& result) {
   return *nearest;
 }
 
+// Nobody is to take a pass for one of the weights of the model that was named.
+std::string WhatIsReplayed(const std::string& asked) {
+  const std::vector<std::string> names = GoldenNames();
+  std::string text =
+      "replayed: activations that the reference computed with tiny models of random weights, which "
+      "are inside galen";
+  if (asked != "all" && std::find(names.begin(), names.end(), asked) == names.end())
+    text += ", of the architecture of " + asked + "; its own weights are not read";
+  return text + "\n";
+}
+
 Status RunVerify(ModelOptions o) {
+  const std::string asked = o.model;
   ASSIGN_OR_RETURN(const std::vector<std::string> names, Chosen(&o));
   ASSIGN_OR_RETURN(const Isa isa, ChooseIsa());
   const KernelTable& kernels = KernelsFor(isa);
   ThreadPool threads(ThreadsOf(o.threads));
-  Json json = {{"isa", std::string(IsaName(isa))}, {"results", Json::array()}};
+  Json json = {{"isa", std::string(IsaName(isa))},
+               {"subject", "tiny models of random weights inside galen"},
+               {"results", Json::array()}};
+  if (!o.json) std::cout << WhatIsReplayed(asked) << std::flush;
   std::string failures;
   for (const std::string& name : names) {
     for (const auto& [compute, word] :
@@ -96,7 +112,8 @@ void AddVerify(CLI::App& app, Action* action) {
   auto o = std::make_shared<ModelOptions>();
   CLI::App* verb = app.add_subcommand("verify",
                                       "Replay the reference's activations of a tiny model of the "
-                                      "same architecture, layer by layer");
+                                      "same architecture, which is inside the program, layer by "
+                                      "layer; the model's own weights are not read");
   verb->add_option("model", o->model, "A model, the name of golden vectors, or all")
       ->type_name("all|MODEL")
       ->required();

@@ -185,7 +185,8 @@ CheckedAnswer Check(const Kind& kind, const std::vector<SourcePage>& pages,
 // Rows in which Tesseract has not what the answer says are read once more. It does not know the
 // answer, so what it then has is as good as what it had.
 Status LookAgain(const Kind& kind, const Case& source, const MergedAnswer& merged,
-                 const ExtractOptions& options, CheckedAnswer* answer) {
+                 const ExtractOptions& options, CheckedAnswer* answer,
+                 std::vector<std::string>* warnings) {
   if (source.ocr_languages().empty()) return OkStatus();
   std::map<size_t, std::vector<Box>> doubted;
   for (const PagePart& row : RowsInDoubt(*answer)) doubted[row.page].push_back(row.box);
@@ -195,22 +196,33 @@ Status LookAgain(const Kind& kind, const Case& source, const MergedAnswer& merge
   std::vector<SourcePage> pages = source.pages();
   std::mutex told;
   int64_t done = 0;
-  std::atomic<bool> stopped{false}, failed{false};
+  std::atomic<bool> stopped{false};
+  std::vector<std::string> failures(rows.size());
   OnThreads(rows.size(), options.threads, [&](size_t i) {
-    if (stopped || failed) return;
+    if (stopped) return;
     const auto& [page, boxes] = rows[i];
     try {
       Result<SourcePage> read = RereadRows(source, page, boxes, {kLookHeight, options.cancelled});
-      if (read.ok()) pages[page] = *std::move(read);  // else the first look has to do
-      stopped = stopped || read.status().code() == StatusCode::kCancelled;
-      failed = failed || !read.ok();
+      if (read.ok()) {
+        pages[page] = *std::move(read);
+      } else if (read.status().code() == StatusCode::kCancelled) {
+        stopped = true;
+      } else {
+        failures[i] = read.status().message();
+      }
     } catch (const std::exception&) {
-      failed = true;
+      failures[i] = "an internal error";
     }
     const std::lock_guard lock(told);
     if (options.progress) options.progress("checking", ++done, std::ssize(rows));
   });
   if (stopped) return Cancelled("the extraction was stopped");
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (failures[i].empty()) continue;
+    const SourcePage& page = pages[rows[i].first];  // as the first look has it
+    warnings->push_back(page.file + " page " + std::to_string(page.number) +
+                        ": no second look at its doubtful rows: " + failures[i]);
+  }
   AdoptConfirmed(answer, Check(kind, pages, merged, options.today));
   return OkStatus();
 }
@@ -277,6 +289,11 @@ int64_t Extraction::Count(Level level) const {
                        [&](const Value& value) { return value.Has(level); });
 }
 
+int64_t Extraction::CountStated() const {
+  return std::count_if(answer.values.begin(), answer.values.end(),
+                       [](const Value& value) { return !value.leaf.value.is_null(); });
+}
+
 std::string InstructionFor(const Kind& kind) {
   return kind.instruction +
          " Answer with one JSON document. Write values as printed, numbers as numbers, dates as "
@@ -310,7 +327,8 @@ Result<Extraction> Extract(std::shared_ptr<const Case> source, const ExtractOpti
   result.document = merged.parsed.document;
   result.whole = merged.parsed.whole;
   result.answer = Check(*result.kind, source->pages(), merged, options.today);
-  RETURN_IF_ERROR(LookAgain(*result.kind, *source, merged, options, &result.answer));
+  RETURN_IF_ERROR(
+      LookAgain(*result.kind, *source, merged, options, &result.answer, &result.warnings));
   // Nobody said what it is but a reader that knows one kind: its list is what makes it that.
   if (result.kind_by == "reader" && !result.kind->records.empty() &&
       result.answer.records.empty()) {

@@ -45,6 +45,7 @@ struct Extraction {
   int64_t requests = 0;  // how often the model was asked, for groups of pages
 
   int64_t Count(Level level) const;  // values with a verdict of this level
+  int64_t CountStated() const;       // values that are not null
 };
 
 // Fails where there is nothing to read (NotFound: empty pages, no medical document, no document of

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "base/files.h"
@@ -358,6 +359,55 @@ TEST(Output, JsonHoldsEverything) {
   EXPECT_EQ((*json)["document"]["results"], ExampleTruth()["results"]);
   EXPECT_EQ((*json)["summary"]["flagged"], 0);
   EXPECT_EQ((*json)["values"].size(), result->answer.values.size());
+  // Two of them are null: nothing was read there.
+  EXPECT_EQ((*json)["values"].size(), 65u);
+  EXPECT_EQ((*json)["summary"]["values"], 63);
+}
+
+TEST(Output, TextIsATableForATerminal) {
+  Json document = ExampleTruth();
+  document["author"] = "Dr\x1b[31m\u202e Who\nMD \u00e9";
+  document["institution"] = std::string(400, 'x');
+  FixtureReader reader({document.dump()});
+  const auto result = Read(&reader);
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  const auto text = Write("text", *result, kOutput);
+  ASSERT_TRUE(text.ok()) << text.status().message();
+  EXPECT_EQ(text->find('\x1b'), text->npos);
+  EXPECT_EQ(text->find("\u202e"), text->npos);
+  EXPECT_NE(text->find("Dr?[31m? Who MD \u00e9"), text->npos) << *text;
+  EXPECT_EQ(text->find(std::string(60, 'x')), text->npos);
+  EXPECT_NE(text->find("x\u2026"), text->npos);
+  EXPECT_NE(text->find("--format json"), text->npos);
+  EXPECT_LT(std::count(text->begin(), text->end(), '\n'), 25);
+  // A result is one line, in the order in which people read it.
+  const size_t begin = text->find("Haemoglobin");
+  ASSERT_NE(begin, text->npos) << *text;
+  const std::string row = text->substr(begin, text->find('\n', begin) - begin);
+  size_t at = 0;
+  for (const char* cell : {"10.9", "g/dL", "12.0 - 15.5", "  L ", "  ok ", "  1"}) {
+    const size_t next = row.find(cell, at);
+    ASSERT_NE(next, row.npos) << row << "| lacks " << cell;
+    at = next + 1;
+  }
+  EXPECT_NE(text->find("<= 5.0"), text->npos);      // a bound alone
+  EXPECT_EQ(text->find("reference_"), text->npos);  // what is not there has no line
+}
+
+TEST(Output, HtmlHasResultsInTheOrderOfReading) {
+  FixtureReader reader({ExampleTruth().dump()});
+  const auto result = Read(&reader);
+  ASSERT_TRUE(result.ok());
+  const auto html = ToHtml(*result, kOutput);
+  ASSERT_TRUE(html.ok()) << html.status().message();
+  size_t at = 0;
+  for (const char* field : {"test", "value", "unit", "reference_low", "reference_high", "flag"}) {
+    const std::string path = std::string(">/results/1/") + field + "<";
+    EXPECT_GT(html->find(path), at) << path;
+    at = html->find(path);
+    EXPECT_EQ(html->find(path, at + 1), html->npos) << path << " twice";
+  }
+  EXPECT_NE(html->find(">63 values"), html->npos);
 }
 
 TEST(Output, CsvHasOneRowForEachValueAndNoFormulas) {
@@ -389,7 +439,8 @@ TEST(Output, FhirLeavesInventionsOut) {
   const std::string text = ToFhir(*result, kOutput);
   const auto bundle = ParseJson(text);
   ASSERT_TRUE(bundle.ok());
-  int observations = 0, issues = 0;
+  int observations = 0;
+  Json outcome = Json::array();
   for (const Json& entry : (*bundle)["entry"]) {
     const Json& resource = entry["resource"];
     if (resource["resourceType"] == "Observation") {
@@ -397,9 +448,21 @@ TEST(Output, FhirLeavesInventionsOut) {
       EXPECT_NE(resource["code"]["text"], "Troponin");
       EXPECT_EQ(resource["status"], "preliminary");
     }
-    if (resource["resourceType"] == "OperationOutcome")
-      issues = static_cast<int>(resource["issue"].size());
+    if (resource["resourceType"] == "OperationOutcome") outcome = resource["issue"];
   }
+  const int issues = static_cast<int>(outcome.size());
+  bool troponin = false;
+  for (const Json& issue : outcome) {
+    const std::string text = issue["diagnostics"];
+    EXPECT_TRUE(text.ends_with(".")) << text;
+    if (text.find("/results/10/value") == text.npos) continue;
+    troponin = true;
+    for (const char* part :
+         {"'999'", "source.not_found", "look for it", "correct or confirm", "leaves it out"}) {
+      EXPECT_NE(text.find(part), text.npos) << text;
+    }
+  }
+  EXPECT_TRUE(troponin) << outcome.dump(1);
   EXPECT_EQ(observations, 10);
   EXPECT_GT(issues, 0);
   // The same case gives the same names.

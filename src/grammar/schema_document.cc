@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 
+#include "grammar/inexact_numbers.h"
 #include "grammar/schema.h"
 
 namespace galen::grammar {
@@ -128,6 +129,11 @@ Shape ShapeOf(std::string_view keyword) {
   };
   const auto it = shapes.find(keyword);
   return it == shapes.end() ? Shape::kAny : it->second;
+}
+
+// Whether numbers of its value are compared with those of a document.
+bool Compares(std::string_view keyword) {
+  return keyword == "enum" || keyword == "const" || ShapeOf(keyword) == Shape::kNumber;
 }
 
 bool IsSchema(const OrderedJson& json) { return json.is_object() || json.is_boolean(); }
@@ -259,6 +265,7 @@ Result<SchemaDocument> SchemaDocument::Parse(std::string_view text) {
                              " levels");
   }
   const OrderedJson& root = *document.root_;
+  document.inexact_ = InexactNumbers(text, root);
   if (!IsSchema(root)) return InvalidArgument("a schema must be a JSON object, true or false");
   if (root.is_object()) {
     const auto dialect = root.find("$schema");
@@ -311,6 +318,13 @@ Status SchemaDocument::Check(const OrderedJson& schema, const std::string& path)
     if (keyword->use == KeywordUse::kRefused) return Unsupported(at + ": is not enforced");
     if (const std::string complaint = Complaint(key, value); !complaint.empty())
       return InvalidArgument(at + ": " + complaint);
+    if (Compares(key)) {
+      if (const std::string* number = FindInexact(value)) {
+        return Unsupported(at + ": the number " + number->substr(0, 80) +
+                           " would be rounded; write whole numbers from -2^63 to 2^64-1, and "
+                           "others with at most 15 significant digits");
+      }
+    }
     if (key == "$ref" && old_refs_ && schema.size() > 1) {
       for (const auto& [other, unused] : schema.items()) {
         const auto use = std::find_if(std::begin(kKeywords), std::end(kKeywords),
@@ -325,6 +339,16 @@ Status SchemaDocument::Check(const OrderedJson& schema, const std::string& path)
     }
   }
   return OkStatus();
+}
+
+const std::string* SchemaDocument::FindInexact(const OrderedJson& value) const {
+  if (inexact_.empty()) return nullptr;
+  if (const auto found = inexact_.find(&value); found != inexact_.end()) return &found->second;
+  if (!value.is_structured()) return nullptr;
+  for (const OrderedJson& member : value) {
+    if (const std::string* number = FindInexact(member)) return number;
+  }
+  return nullptr;
 }
 
 Result<SchemaId> SchemaDocument::Intern(const OrderedJson& schema, const std::string& path) {

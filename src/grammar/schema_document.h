@@ -48,12 +48,15 @@ class SchemaDocument {
     std::string path;
   };
   Status Check(const OrderedJson& schema, const std::string& path) const;
+  // The first number of a keyword's value that is not kept as it is written; null if all are.
+  const std::string* FindInexact(const OrderedJson& value) const;
   Status CheckIds(const OrderedJson& json, const std::string& path, int depth);
 
   std::shared_ptr<const OrderedJson> root_;
   std::string root_id_;
   bool old_refs_ = false;  // draft 7 and before: what stands beside "$ref" does not count
   std::map<std::string, std::pair<const OrderedJson*, std::string>, std::less<>> anchors_;
+  std::map<const OrderedJson*, std::string> inexact_;  // InexactNumbers
   std::vector<Schema> schemas_;
   std::unordered_map<const OrderedJson*, SchemaId> ids_;
 };

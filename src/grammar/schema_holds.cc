@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "grammar/regex.h"
+#include "grammar/schema_compiler.h"
 #include "grammar/schema_expand.h"
 #include "text/tokenizer/unicode.h"
 
@@ -11,9 +12,12 @@ namespace {
 
 constexpr int kMaxHoldsDepth = 100;
 
-// Equal as JSON values: the order of properties does not count, 1 and 1.0 are the same.
+// Equal as JSON values: the order of properties does not count, 1 and 1.0 are the same, and whole
+// numbers are compared to their last digit.
 bool SameValue(const OrderedJson& a, const OrderedJson& b) {
-  return nlohmann::json(a) == nlohmann::json(b);
+  if (a.is_number() != b.is_number() || a.is_string() != b.is_string()) return false;
+  if (a.is_string()) return a == b;
+  return CanonicalText(a) == CanonicalText(b);
 }
 
 bool Within(int64_t n, const Assertion& a) { return n >= a.min && (a.max < 0 || n <= a.max); }

@@ -140,6 +140,43 @@ TEST(Schema, RefusesByNameAndPath) {
   EXPECT_NE(Refusal("{").find("no JSON"), std::string::npos);
 }
 
+TEST(Schema, NumbersAreExactOrRefused) {
+  Language large(R"({"enum": [9007199254740993, -9223372036854775808, 18446744073709551615]})");
+  EXPECT_TRUE(large.Has("9007199254740993"));
+  EXPECT_TRUE(large.Has("-9223372036854775808"));
+  EXPECT_TRUE(large.Has("18446744073709551615"));
+  EXPECT_FALSE(large.Has("9007199254740992"));
+  Language bound(
+      R"({"type": "integer", "minimum": 9007199254740993, "maximum": 9007199254740995})");
+  EXPECT_TRUE(bound.Has("9007199254740993"));
+  EXPECT_FALSE(bound.Has("9007199254740992"));
+  EXPECT_FALSE(bound.Has("9007199254740996"));
+  // Doubles take these two for one.
+  Language both(
+      R"({"allOf": [{"enum": [9007199254740993, 1]}, {"enum": [9007199254740992.0, 1]}]})");
+  EXPECT_TRUE(both.Has("1"));
+  EXPECT_FALSE(both.Has("9007199254740993"));
+  EXPECT_FALSE(both.Has("9007199254740992"));
+  const char* const refused[][2] = {
+      {R"({"properties": {"a": {"const": 18446744073709551616001}}})", "#/properties/a/const"},
+      {R"({"enum": [1, {"x": [123456789012345678901234567890]}]})", "#/enum"},
+      {R"({"minimum": -9223372036854775809000001})", "#/minimum"},
+      {R"({"exclusiveMaximum": 0.12345678901234567890123})", "#/exclusiveMaximum"},
+      {R"({"items": {"multipleOf": 123456789012345678901}})", "#/items/multipleOf"}};
+  for (const auto& [schema, path] : refused) {
+    const std::string message = Refusal(schema);
+    EXPECT_NE(message.find(path), std::string::npos) << message;
+    EXPECT_NE(message.find("would be rounded"), std::string::npos) << message;
+  }
+  // Nothing is compared with these, and what doubles keep is welcome.
+  EXPECT_TRUE(
+      Language(R"({"type": "null", "default": 123456789012345678901234567890})").Has("null"));
+  EXPECT_TRUE(Language(R"({"const": 1e22})").Has("10000000000000000000000"));
+  EXPECT_TRUE(Language(R"({"const": 0.1000})").Has("0.1"));
+  // Of a name that comes twice the last value counts.
+  EXPECT_TRUE(Language(R"({"const": 123456789012345678901234567890, "const": 5})").Has("5"));
+}
+
 TEST(Schema, ContradictionsAreNamed) {
   for (const char* schema :
        {"false", R"({"type": "integer", "minimum": 3, "maximum": 2})",

@@ -11,10 +11,10 @@
 #include "engine/memory_plan.h"
 #include "engine/tool_use.h"
 #include "formats/adapter_file.h"
+#include "formats/quantization_level.h"
 #include "server/library/model_names.h"
 #include "server/security/file_digest.h"
 #include "store/resolve.h"
-#include "tensor/dtype.h"
 
 namespace galen::server {
 namespace {
@@ -107,19 +107,9 @@ Result<ModelInfo> ReadInfo(const ModelSpec& spec) {
   ASSIGN_OR_RETURN(info.files, ReadModel(spec.path, read));  // its template comes with a tokenizer
   info.files.tokenizer = nullptr;
   AddFileFacts(spec.path, &info);
-  std::map<std::string, int64_t> types;
-  for (const TensorInfo& tensor : info.files.checkpoint->tensors()) {
-    const int64_t count = tensor.NumElements();
-    info.parameters += count;
-    types[std::string(FormatOf(tensor.dtype).name)] += count;
-  }
-  const auto most = std::max_element(
-      types.begin(), types.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  if (most != types.end()) {
-    info.quantisation = most->first;
-    std::transform(info.quantisation.begin(), info.quantisation.end(), info.quantisation.begin(),
-                   [](unsigned char c) { return std::toupper(c); });
-  }
+  for (const TensorInfo& tensor : info.files.checkpoint->tensors())
+    info.parameters += tensor.NumElements();
+  info.quantisation = QuantizationLevel(*info.files.checkpoint);
   return info;
 }
 
@@ -134,7 +124,8 @@ std::string ModelInfo::projector() const {
 std::vector<std::string> ModelInfo::capabilities() const {
   std::vector<std::string> list = {"completion"};
   if (sees()) list.emplace_back("vision");
-  if (!files.chat_template.empty() && ToolConvention::Of(files.chat_template).ok())
+  if (!reads_lines() && !files.chat_template.empty() &&
+      ToolConvention::Of(files.chat_template).ok())
     list.emplace_back("tools");
   return list;
 }
@@ -265,6 +256,21 @@ ModelRef ModelRegistry::Find(std::string_view name) const {
   if (!stored.ok()) return nullptr;
   const std::vector<ModelRef> found = FindStored(*stored);
   return found.empty() ? nullptr : found[0];
+}
+
+ModelRef ModelRegistry::Only() const {
+  std::vector<ModelRef> all = models();
+  if (all.size() > 1) std::erase_if(all, [](const ModelRef& info) { return info->reads_lines(); });
+  return all.size() == 1 ? all[0] : nullptr;
+}
+
+ModelRef ModelRegistry::FindLineReader(std::string_view kind) const {
+  for (const ModelRef& info : models()) {
+    if (!info->reads_lines()) continue;
+    const std::vector<std::string>& kinds = info->files.vision.page_lines->kinds;
+    if (kind == "auto" || std::find(kinds.begin(), kinds.end(), kind) != kinds.end()) return info;
+  }
+  return nullptr;
 }
 
 std::vector<ModelRef> ModelRegistry::FindStored(const std::string& stored) const {

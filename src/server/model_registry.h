@@ -32,6 +32,7 @@ struct ModelSpec {
   std::string license;
   std::string stored;  // its name in galen's store ("hf:...", "ollama:...", a plain one), if any
   std::vector<AdapterSpec> adapters;
+  bool on_demand = false;  // never loaded at the start
 };
 
 // "PATH" or "NAME=PATH"; the name of a path is that of the file without its ending, of the
@@ -48,7 +49,7 @@ struct ModelInfo {
   int64_t file_bytes = 0;
   int64_t parameters = 0;
   int64_t modified = 0;      // seconds since 1970
-  std::string quantisation;  // the type of most of the weights: "Q4_0", "BF16"
+  std::string quantisation;  // QuantizationLevel: "Q4_K_M", "NF4", "BF16"
   // Identity of path, size and time, for clients that want a digest; the content is not hashed.
   std::string identity;
   std::string content;  // SHA-256 of the weights' bytes; empty unless RegistryOptions::hash_content
@@ -56,10 +57,13 @@ struct ModelInfo {
   uint64_t adapters = 0;
   std::string adapter_digest;
   bool sees() const { return files.vision_status.ok(); }
+  // It reads documents line by line, and was trained for nothing else (VisionConfig::page_lines).
+  bool reads_lines() const { return sees() && files.vision.page_lines.has_value(); }
   // The file of the image projector, also of one that was only found beside the model; empty: none,
   // or it is in the model's own file.
   std::string projector() const;
-  // As Ollama's clients name them: completion, vision, tools.
+  // As Ollama's clients name them: completion, vision, tools. Functions are not for those that read
+  // lines.
   std::vector<std::string> capabilities() const;
 };
 // Whoever has one may go on with it when the model is no longer offered.
@@ -84,6 +88,12 @@ class ModelRegistry {
   // are models of their own that share the weights. Names of stores ("hf:...", "hf.co/...",
   // "ollama:...") find what is served of it.
   ModelRef Find(std::string_view name) const;
+  // What a request means that names none: the only one, not counting those that read lines of
+  // documents where there are others. Null: there are several, or none.
+  ModelRef Only() const;
+  // The first that reads the lines of documents of this kind ("auto": of any); null if there is
+  // none.
+  ModelRef FindLineReader(std::string_view kind) const;
   // All that are served of a name of the store, without those with adapters.
   std::vector<ModelRef> FindStored(const std::string& stored) const;
   // "there is no model 'x'; did you mean 'y'?"

@@ -127,6 +127,7 @@ class Server::Impl : public HttpHandler {
 
   Status LoadAll(const std::vector<ModelSpec>& models) {
     for (const ModelSpec& spec : models) {  // those of the store are loaded when they are asked for
+      if (spec.on_demand) continue;
       const ModelRef info = models_->Find(spec.name);
       double seconds = 0;
       const Result<std::shared_ptr<ModelHost>> host = models_->Acquire(*info, &seconds);

@@ -67,7 +67,20 @@ export function ModelSelect(p: { id: string; value: string; onChange: (model: st
   );
 }
 
+/** The model inside the program: it reads documents of these kinds, and answers nothing else (docs/models/galen-mini.md). */
+export const MINI = "galen-mini";
+const miniKinds = ["auto", "lab_report"];
+
+/** The model wanted, if it is there; else one that answers questions, if there is any. */
 export function chosenModel(wanted: string): string {
   const { models } = server.get();
-  return models.some((m) => m.id === wanted) ? wanted : (models[0]?.id ?? "");
+  if (models.some((m) => m.id === wanted)) return wanted;
+  return (models.find((m) => m.id !== MINI) ?? models[0])?.id ?? "";
+}
+
+/** What reads documents of a kind: the model wanted, or as /extract chooses. */
+export function chosenReader(wanted: string, kind: string): string {
+  const { models } = server.get();
+  const mini = miniKinds.includes(kind) && models.some((m) => m.id === MINI);
+  return chosenModel(wanted || (mini ? MINI : ""));
 }

@@ -235,19 +235,46 @@ class BundleWriter {
         false);
   }
 
+  // What, where, and what to do, for who reads the outcome without the program beside it.
+  std::string Diagnostics(const Verdict& verdict, const Value* value) const {
+    if (value == nullptr) {
+      std::string files;
+      for (const Case::File& file : e_.source->files())
+        files += (files.empty() ? "" : ", ") + Clean(FileName(file.path));
+      return Clean(verdict.id + " of the whole case (" + files + "): " + verdict.message +
+                   ". Look at the pages before the bundle is used.");
+    }
+    std::string what = value->leaf.value.is_string() ? value->leaf.value.get<std::string>()
+                       : value->leaf.raw.empty()     ? value->leaf.value.dump()
+                                                     : value->leaf.raw;
+    std::string text = "The value at " + value->leaf.path;
+    if (!value->leaf.value.is_null()) text += ", '" + what + "',";
+    text += " was flagged by " + verdict.id + ": " + verdict.message + ". ";
+    if (value->evidence) {
+      const SourcePage& page = e_.source->pages()[value->evidence->span.page];
+      text += "Compare it with " + FileName(page.file) + ", page " + std::to_string(page.number);
+      if (!value->evidence->words.empty())
+        text += ", which has '" + value->evidence->words + "' there";
+    } else {
+      text += "It has no place on the pages: look for it there";
+    }
+    return Clean(text + "; correct or confirm it before it is used." +
+                 (Usable(value) ? "" : " The bundle leaves it out."));
+  }
+
   void AddOutcome() {
     Json issues = Json::array();
-    const auto add = [&](const Verdict& verdict, const std::string& path) {
+    const auto add = [&](const Verdict& verdict, const Value* value) {
       if (verdict.level != Level::kFlag) return;
       Json issue = {{"severity", "warning"},
                     {"code", verdict.id == "source.not_found" ? "not-found" : "business-rule"},
                     {"details", {{"text", verdict.id + ": " + Clean(verdict.message)}}}};
-      if (!Clean(path).empty()) issue["diagnostics"] = Clean(path);
+      issue["diagnostics"] = Diagnostics(verdict, value);
       issues.push_back(issue);
     };
-    for (const Verdict& verdict : e_.verdicts) add(verdict, "");
+    for (const Verdict& verdict : e_.verdicts) add(verdict, nullptr);
     for (const Value& value : e_.answer.values) {
-      for (const Verdict& verdict : value.verdicts) add(verdict, value.leaf.path);
+      for (const Verdict& verdict : value.verdicts) add(verdict, &value);
     }
     if (issues.empty()) {
       issues.push_back({{"severity", "information"},

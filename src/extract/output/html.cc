@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "base/sha256.h"
+#include "extract/output/display_order.h"
 #include "extract/output/fhir_values.h"
 #include "extract/output/output.h"
 #include "media/image/png_writer.h"
@@ -58,7 +59,7 @@ const char* Worst(const Value& value) {
 class HtmlWriter {
  public:
   HtmlWriter(const Extraction& e, const OutputOptions& options, const HtmlOptions& html)
-      : e_(e), options_(options), html_(html) {}
+      : e_(e), options_(options), html_(html), groups_(DisplayGroups(e.answer)) {}
 
   Result<std::string> Write() {
     Head();
@@ -85,7 +86,7 @@ class HtmlWriter {
         "<meta name=\"referrer\" content=\"no-referrer\">\n<title>" +
         Escaped(e_.kind->title) + "</title><style>" + std::string(kStyle) +
         "</style></head><body>\n<h1>" + Escaped(e_.kind->title) + "</h1>\n<p>" +
-        std::to_string(e_.answer.values.size()) + " values, <span class=\"v-flag\">" +
+        std::to_string(e_.CountStated()) + " values, <span class=\"v-flag\">" +
         std::to_string(e_.Count(Level::kFlag)) + " to be looked at</span>, " +
         std::to_string(e_.Count(Level::kNote)) + " with notes. Read by ";
     for (size_t i = 0; i < e_.readers.size(); ++i) {
@@ -108,11 +109,23 @@ class HtmlWriter {
     return html;
   }
 
-  bool HasValues(size_t page) const {
-    return std::any_of(e_.answer.values.begin(), e_.answer.values.end(), [&](const Value& value) {
-      return value.evidence && value.evidence->span.page == page;
-    });
+  // The values that are shown beside a page: those that stand there, and with each record those
+  // that stand nowhere, such as a flag that follows from value and reference.
+  std::vector<size_t> RowsOf(size_t page) const {
+    std::vector<size_t> rows;
+    for (const DisplayGroup& group : groups_) {
+      for (const size_t i : group.values) {
+        const Value& value = e_.answer.values[i];
+        if (value.evidence ? value.evidence->span.page == page
+                           : group.page == page && !value.verdicts.empty()) {
+          rows.push_back(i);
+        }
+      }
+    }
+    return rows;
   }
+
+  bool HasValues(size_t page) const { return !RowsOf(page).empty(); }
 
   void Row(size_t index) {
     const Value& value = e_.answer.values[index];
@@ -148,9 +161,11 @@ class HtmlWriter {
 
   void Unplaced() {
     std::vector<size_t> rows;
-    for (size_t i = 0; i < e_.answer.values.size(); ++i) {
-      const Value& value = e_.answer.values[i];
-      if (!value.evidence && !value.verdicts.empty()) rows.push_back(i);
+    for (const DisplayGroup& group : groups_) {
+      if (group.page) continue;
+      for (const size_t i : group.values) {
+        if (!e_.answer.values[i].verdicts.empty()) rows.push_back(i);
+      }
     }
     if (rows.empty()) return;
     out_ += "<h2>Without a place on the pages</h2>\n";
@@ -169,11 +184,10 @@ class HtmlWriter {
               ShortNumber(page.height) + "\" href=\"data:image/png;base64," + EncodeBase64(png) +
               "\"/>";
     }
-    std::vector<size_t> rows;
-    for (size_t i = 0; i < e_.answer.values.size(); ++i) {
+    const std::vector<size_t> rows = RowsOf(index);
+    for (const size_t i : rows) {
       const Value& value = e_.answer.values[i];
-      if (!value.evidence || value.evidence->span.page != index) continue;
-      rows.push_back(i);
+      if (!value.evidence) continue;
       const Box& box = value.evidence->span.box;
       out_ += "<rect id=\"b" + std::to_string(i) + "\" class=\"" + Worst(value) + "\" x=\"" +
               ShortNumber(box.x0) + "\" y=\"" + ShortNumber(box.y0) + "\" width=\"" +
@@ -189,6 +203,7 @@ class HtmlWriter {
   const Extraction& e_;
   const OutputOptions& options_;
   const HtmlOptions html_;
+  const std::vector<DisplayGroup> groups_;
   std::string out_;
 };
 

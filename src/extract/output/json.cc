@@ -86,7 +86,7 @@ Json Report(const Extraction& e, const OutputOptions& options) {
   }
   json["verdicts"] = Json::array();
   for (const Verdict& verdict : e.verdicts) json["verdicts"].push_back(VerdictJson(verdict));
-  json["summary"] = {{"values", e.answer.values.size()},
+  json["summary"] = {{"values", e.CountStated()},
                      {"flagged", e.Count(Level::kFlag)},
                      {"noted", e.Count(Level::kNote)}};
   json["warnings"] = e.warnings;

@@ -35,6 +35,11 @@ Json Report(const Extraction& extraction, const OutputOptions& options);
 // The same as text, indented.
 std::string ToJson(const Extraction& extraction, const OutputOptions& options);
 
+// A table for people at a terminal: a line for each laboratory result and for each other value that
+// is there or that a check has something to say about. Long texts are cut, and no character of them
+// steers the terminal.
+std::string ToText(const Extraction& extraction);
+
 // One row per value, with a heading.
 std::string ToCsv(const Extraction& extraction);
 
@@ -51,7 +56,7 @@ struct HtmlOptions {
   double dpi = 96;
   int64_t max_pictures = 40;  // pages with evidence first; others are named
 };
-// "json", "csv", "fhir", "html" or "sr" (bytes). InvalidArgument: another.
+// "json", "csv", "fhir", "html", "text" or "sr" (bytes). InvalidArgument: another.
 Result<std::string> Write(const std::string& format, const Extraction& extraction,
                           const OutputOptions& options);
 

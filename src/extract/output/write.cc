@@ -48,9 +48,10 @@ Result<std::string> Write(const std::string& format, const Extraction& extractio
   if (format == "fhir") return ToFhir(extraction, options);
   if (format == "csv") return ToCsv(extraction);
   if (format == "html") return ToHtml(extraction, options);
+  if (format == "text") return ToText(extraction);
   if (format == "sr") return ToSr(extraction, options);
   return InvalidArgument("there is no format '" + format +
-                         "'; there are json, csv, fhir, html and sr");
+                         "'; there are json, csv, fhir, html, text and sr");
 }
 
 Status AddPictures(const Extraction& extraction, const PictureOptions& options, Json* report) {

@@ -24,11 +24,7 @@ bool FindModel(const Services& services, const OrderedJson& body, ModelRef* info
     return false;
   }
   if (it == body.end() || it->is_null()) {
-    // A server with one model needs no name.
-    if (const std::vector<ModelRef> all = services.models.models(); all.size() == 1) {
-      *info = all[0];
-      return true;
-    }
+    if ((*info = services.models.Only()) != nullptr) return true;
     std::string names;
     for (const ModelRef& one : services.models.models()) {
       names += (names.empty() ? "" : ", ") + one->spec.name;

@@ -60,6 +60,17 @@ ApiError ErrorOfReading(const Status& status, const HostReader& reader, const Ho
   return error;
 }
 
+// Whoever named no model may not know that one was chosen, nor what it reads.
+std::string OtherReaders(const Run& run) {
+  const ModelInfo& info = *run.model.info;
+  if (!run.call.model.empty() || !info.reads_lines()) return "";
+  std::string kinds;
+  for (const std::string& kind : info.files.vision.page_lines->kinds)
+    kinds += (kinds.empty() ? "" : ", ") + kind;
+  return "; " + info.spec.name + " reads " + kinds +
+         " alone: for another document name a model of this server in 'model'";
+}
+
 Json SummaryOf(const extract::Extraction& extraction) {
   Json values = Json::array();
   for (const extract::Value& value : extraction.answer.values) {
@@ -69,7 +80,7 @@ Json SummaryOf(const extract::Extraction& extraction) {
     values.push_back({{"path", value.leaf.path}, {"level", extract::LevelName(level)}});
   }
   return {{"summary",
-           {{"values", values.size()},
+           {{"values", extraction.CountStated()},
             {"flagged", extraction.Count(extract::Level::kFlag)},
             {"noted", extraction.Count(extract::Level::kNote)}}},
           {"values", std::move(values)}};
@@ -150,6 +161,7 @@ bool Extract(Run* run, EventSink* events, std::string* text, ApiError* error) {
   auto extraction = extract::Extract(source, run->call.options, reader->get(), second->get());
   if (!extraction.ok()) {
     *error = ErrorOfReading(extraction.status(), **reader, second->get());
+    if (extraction.status().code() == StatusCode::kNotFound) error->message += OtherReaders(*run);
     return false;
   }
   extraction->warnings.insert(extraction->warnings.end(), run->warnings.begin(),
@@ -307,7 +319,7 @@ void ExtractDocuments(const Services& services, std::shared_ptr<const HttpReques
   if (!ReadJobQuery(services, request->query, &job, &keep, &error) ||
       !ReadUpload(services, *request, ExtractFormFields(), StudyUse::kTaken, &upload, &error) ||
       !ReadExtractCall(services, upload, &run->call, &error) ||
-      !FindNamedModel(services, run->call.model, "model", &run->model.info, &error)) {
+      !FindReader(services, run->call, &run->model.info, &error)) {
     return fail(error);
   }
   if (!run->call.send_to.empty() && !services.studies->KnowsDestination(run->call.send_to)) {

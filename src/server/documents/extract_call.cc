@@ -111,4 +111,13 @@ bool ReadExtractCall(const Services& services, const Upload& upload, ExtractCall
   return read.ok();
 }
 
+bool FindReader(const Services& services, const ExtractCall& call, ModelRef* info,
+                ApiError* error) {
+  // Readers of lines know kinds of documents, not schemas of one's own.
+  if (call.model.empty() && call.options.schema.empty()) {
+    if ((*info = services.models.FindLineReader(call.options.kind)) != nullptr) return true;
+  }
+  return FindNamedModel(services, call.model, "model", info, error);
+}
+
 }  // namespace galen::server

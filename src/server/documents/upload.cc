@@ -258,10 +258,7 @@ ApiError ErrorOfField(const Status& status, const std::string& field) {
 bool FindNamedModel(const Services& services, const std::string& name, const std::string& field,
                     ModelRef* info, ApiError* error) {
   if (name.empty()) {
-    if (const std::vector<ModelRef> all = services.models.models(); all.size() == 1) {
-      *info = all[0];
-      return true;
-    }
+    if ((*info = services.models.Only()) != nullptr) return true;
     return Refuse(422, "'" + field + "' is missing", field, error);
   }
   *info = services.models.Find(name);

@@ -48,7 +48,7 @@ std::vector<std::string> DigestsOf(const Services& services, const Upload& uploa
 // A field that is wrong: 422.
 ApiError ErrorOfField(const Status& status, const std::string& field);
 
-// A model by the name in `field`. Absent: the only one. False: 404, or 422 without a name.
+// A model by the name in `field`. Absent: ModelRegistry::Only. False: 404, or 422 without a name.
 bool FindNamedModel(const Services& services, const std::string& name, const std::string& field,
                     ModelRef* info, ApiError* error);
 

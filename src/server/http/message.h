@@ -34,6 +34,7 @@ struct RequestHead {
   std::string authorization;
   std::string content_type;
   std::string accept;
+  std::string accept_encoding;
   std::string if_none_match;
   int64_t content_length = -1;  // -1: not said
 };

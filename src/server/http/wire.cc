@@ -50,6 +50,7 @@ Status ReadHead(const http::request_header<>& header, RequestHead* head) {
   RETURN_IF_ERROR(Single(header, http::field::content_type, &head->content_type));
   // Lists, which may come in pieces; the first is enough to tell a browser.
   head->accept = std::string(header[http::field::accept]);
+  head->accept_encoding = std::string(header[http::field::accept_encoding]);
   head->if_none_match = std::string(header[http::field::if_none_match]);
   std::string length;
   RETURN_IF_ERROR(Single(header, http::field::content_length, &length));

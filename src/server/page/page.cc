@@ -1,7 +1,9 @@
-// GET / and GET /ui/*: the page that people open. Its files come compressed, as they lie in the
-// program; every browser takes that.
+// GET / and GET /ui/*: the page that people open. Its files go out compressed, as they lie in the
+// program, to all who take that.
 #include <algorithm>
 
+#include "http/accept_encoding.h"
+#include "media/volume/inflate.h"
 #include "server/api/errors.h"
 #include "server/endpoints.h"
 #include "server/page/page_files.h"
@@ -15,6 +17,8 @@ constexpr std::string_view kPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+constexpr size_t kMostUnpacked = size_t{64} << 20;  // far above the largest file of the page
+
 const PageFile* FindFile(std::string_view name) {
   const std::vector<PageFile>& files = PageFiles();
   const auto found = std::find_if(files.begin(), files.end(),
@@ -23,20 +27,31 @@ const PageFile* FindFile(std::string_view name) {
 }
 
 void SendFile(const PageFile& file, const HttpRequest& request, Reply* reply) {
+  const bool packed = PrefersGzip(request.accept_encoding);
+  // Two codings of a file are two representations, each with a tag of its own.
+  std::string tag(file.tag);
+  if (!packed) tag.insert(tag.size() - 1, "-plain");
   HttpResponse response;
   response.content_policy = kPolicy;
   response.cache_control = "no-cache";  // kept, but asked for each time, with its tag
-  response.headers = {{"ETag", std::string(file.tag)},
+  response.headers = {{"ETag", tag},
                       {"Vary", "Accept, Accept-Encoding"},
                       {"Cross-Origin-Opener-Policy", "same-origin"},
                       {"Permissions-Policy", "camera=(), geolocation=(), microphone=()"}};
-  if (request.if_none_match.find(file.tag) != std::string::npos) {
+  if (request.if_none_match.find(tag) != std::string::npos) {
     response.status = 304;
     response.content_type.clear();
   } else {
     response.content_type = std::string(file.content_type);
-    response.headers.emplace_back("Content-Encoding", "gzip");
-    response.body = std::string(file.gzip);
+    if (packed) {
+      response.headers.emplace_back("Content-Encoding", "gzip");
+      response.body = std::string(file.gzip);
+    } else {
+      const auto* bytes = reinterpret_cast<const uint8_t*>(file.gzip.data());
+      const Result<std::vector<uint8_t>> plain = Inflate({bytes, file.gzip.size()}, kMostUnpacked);
+      GALEN_CHECK(plain.ok());  // the build packed it
+      response.body.assign(plain->begin(), plain->end());
+    }
   }
   reply->Send(std::move(response));
 }

@@ -38,7 +38,7 @@ constexpr char kSchemas[] = R"json({
   "Extraction": {"type": "object",
     "required": ["galen", "written", "kind", "kind_by", "complete", "document", "files", "pages", "readers", "values", "verdicts", "summary", "warnings"],
     "properties": {"galen": {"type": "string"}, "written": {"type": "string"}, "kind": {"type": "string"},
-      "kind_by": {"enum": ["asked", "words", "model"]}, "complete": {"type": "boolean"}, "document": {},
+      "kind_by": {"enum": ["asked", "words", "model", "reader"]}, "complete": {"type": "boolean"}, "document": {},
       "files": {"type": "array", "items": {"type": "object"}},
       "pages": {"type": "array", "items": {"$ref": "#/components/schemas/Page"}},
       "readers": {"type": "array", "items": {"type": "object"}}, "requests": {"type": "integer"},

@@ -108,6 +108,21 @@ def check(row, done, seen):
     return fault
 
 
+def demo_text_fault(folder):
+    """tools/demo_text.sh, with a program that says what it was asked: nobody is to take the base model's continuation for an answer."""
+    fake = folder / "galen"
+    fake.write_text('#!/bin/sh\necho "asked: $*"\n')
+    fake.chmod(0o755)
+    done = subprocess.run([HERE.parents[2] / "tools/demo_text.sh", fake, "/models", HERE.parents[1] / "e2e/note.txt"], capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    gemma = next((i for i, line in enumerate(lines) if line.startswith("Gemma 3 270M")), None)
+    if done.returncode or gemma is None:
+        return f"{done}"
+    said = " ".join(lines[gemma:gemma + 2])
+    missing = [w for w in ("base model", "not tuned to follow instructions", "a continuation, not an answer") if w not in said]
+    return f"no {missing} in {said}" if missing or not any("--raw" in line for line in lines[gemma:]) else ""
+
+
 def main():
     galen = os.environ.get("GALEN_BIN", "galen")
     rows = json.loads((HERE / "cases.json").read_text())
@@ -123,6 +138,9 @@ def main():
             if fault:
                 failed += 1
                 print(f"FAILED {row['name']}: {fault}")
+        if fault := demo_text_fault(Path(folder)):
+            failed += 1
+            print(f"FAILED demo_text.sh: {fault}")
     print(f"{len(rows)} rows, {failed} failed" + (f", {skipped} left out of a sanitized program" if skipped else ""))
     return 1 if failed else 0
 

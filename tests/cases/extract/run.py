@@ -3,10 +3,13 @@
 format, where a model that reads badly must be flagged. Standard library only; $GALEN_BIN is the program.
 """
 
+import contextlib
 import csv
 import io
 import json
 import os
+import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -70,6 +73,37 @@ def model_inside(folder):
     run(slip, "--schema", "prescription", code=1)  # it learned one kind
 
 
+def at_a_terminal(slip, folder):
+    """A person gets a table, a pipe and a file the JSON; nulls are no values."""
+    def watched(*args):
+        here, there = pty.openpty()
+        child = subprocess.Popen([GALEN, "extract", str(slip), "--ocr", "never", *map(str, args)], stdout=there, stderr=subprocess.PIPE, cwd=ROOT)
+        os.close(there)
+        text = b""
+        with contextlib.suppress(OSError):  # the end of a terminal is an error
+            while piece := os.read(here, 65536):
+                text += piece
+        os.close(here)
+        said = child.stderr.read().decode()
+        assert child.wait(timeout=600) == 0, said
+        return text.decode().replace("\r\n", "\n"), said
+
+    piped = run(slip, "--ocr", "never")
+    report = json.loads(piped.stdout)
+    real = [v for v in report["values"] if v["value"] is not None]
+    assert report["summary"]["values"] == len(real) < len(report["values"]), report["summary"]
+    assert f"{len(real)} values" in piped.stderr, piped.stderr
+    table, said = watched()
+    assert f"{len(real)} values" in said and len(table.splitlines()) < 40 and "--format json" in table.splitlines()[-1], table
+    result = report["document"]["results"][0]
+    row, = [line for line in table.splitlines() if line.startswith(result["test"])]
+    assert re.fullmatch(re.escape(result["test"]) + rf" +{result['value']} +{result['unit']} +\S+ - \S+ +{result['flag']} +.*", row), row
+    assert run(slip, "--ocr", "never", "--format", "text").stdout == table
+    assert json.loads(watched("--format", "json")[0])["document"] == report["document"]
+    out = folder / "watched.json"
+    assert watched("--out", out)[0] == "" and json.loads(out.read_text())["document"] == report["document"]
+
+
 def lines_of(path):
     try:
         return path.read_bytes().count(b"\n")
@@ -119,6 +153,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         model_inside(folder)
+        at_a_terminal(ROOT / "examples/documents/lab_slip.png", folder)
         resumed(folder)
         refused("there is no file", *with_model(folder / "none.pdf"))
         refused("is damaged", *with_model(DOCUMENTS / "broken.pdf"))

@@ -245,6 +245,12 @@ class Images(unittest.TestCase):
         self.assertEqual({r["vectors"] for r in of_model["results"]}, {"qwen2", "qwen2-vision"})
         for isa in ("ref", "avx2"):
             self.assertEqual(json.loads(self.galen("verify", "gemma3", "--json", env={"GALEN_ISA": isa}).stdout)["isa"], isa)
+        # Nobody is to take it for a check of the model's own weights.
+        self.assertIn("random weights", of_model["subject"])
+        first = self.galen("verify", VISION).stdout.splitlines()[0]
+        self.assertIn("tiny models of random weights", first)
+        self.assertIn(f"architecture of {VISION}; its own weights are not read", first)
+        self.assertNotIn("its own weights", self.galen("verify", "gemma3").stdout)
 
     def test_show(self):
         shown = json.loads(self.galen("show", VISION, "--json").stdout)["vision"]

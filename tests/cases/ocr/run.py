@@ -118,6 +118,29 @@ def check_reading(folder, page, truth):
             assert 0 <= x0 < x1 <= size["width"] and 0 <= y0 < y1 <= size["height"], value
 
 
+def check_second_look(folder):
+    """One page whose second look fails keeps its first; the other page's is taken all the same, and the report says which failed."""
+    made = subprocess.run([GALEN, "data", "synth", "--kind", "lab_report", "--count", "1", "--rows", "6", "--one-page", "--level", "clean",
+                           "--long-side", "1024", "--seed", "3", "--out", str(folder / "slip")], capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    first, = (folder / "slip").glob("*.png")
+    second = ROOT / "examples/documents/lab_slip.png"
+    mark = folder / "mark"
+    # The mode of the second look is lines below each other; it is refused once.
+    once = program(folder / "once", f"""case " $* " in *" --psm 6 "*) /bin/mkdir {mark} 2>/dev/null && exit 7;; esac
+exec {shutil.which("tesseract")} "$@" """)
+    seen, warned = [], []
+    for path in (None, f"{once}:{os.environ['PATH']}"):
+        done = extract(first, second, "--schema", "lab_report", "--today", "2026-01-01", "--threads", "1", code=0, path=path, model="galen-mini")
+        report = json.loads(done.stdout)
+        seen.append({Path(v["evidence"]["file"]).name for v in report["values"] for x in v["verdicts"] if "read at a second look" in x["message"]})
+        warned.append([w for w in report["warnings"] if "second look" in w])
+        assert all(w in done.stderr for w in warned[-1]), done.stderr
+    assert warned[0] == [] and seen[0] == {first.name, second.name}, (warned, seen)
+    assert mark.exists() and len(warned[1]) == 1 and first.name in warned[1][0] and "exit code 7" in warned[1][0], warned
+    assert seen[1] == {second.name}, seen
+
+
 def main():
     if shutil.which("tesseract") is None:
         print("skipped: Tesseract is not installed (tools/install_deps.sh test)")
@@ -131,6 +154,8 @@ def main():
         page, truth = pages(folder / "en", "en")
         check_failures(folder, page)
         check_hostile(folder)
+        if not SLOW:
+            check_second_look(folder)
         # The words reach the model: there are too many for this one.
         for language in ["en"] if SLOW else ["en", "fr", "de"]:
             read = page if language == "en" else pages(folder / language, language)[0]

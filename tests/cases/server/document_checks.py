@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-from serving import GALEN, HERE, PLANTED, SLOW, SMOLLM, Server, audit, png
+from serving import GALEN, HERE, PLANTED, SLOW, SMOLLM, Server, audit, chat, png
 
 sys.path.insert(0, str(HERE.parent / "extract"))
 from pdf_pages import pdf  # noqa: E402
@@ -252,7 +252,53 @@ def check_extract_without_a_model(_):
         assert status == 200 and answer["complete"] and answer["summary"]["values"] > 5, data[:300]
         assert answer["readers"][0]["model"] == "galen-mini", answer["readers"]
     with Server("--manage-models", models=(), env={"GALEN_STORE": "/nonexistent/galen-store"}) as server:
-        assert server.get("/v1/models")["data"] == [], "who manages models has those of the store alone"
+        assert server.get("/v1/models")["data"] == [], "who does not want it has the models of the store alone"
+    with Server("--manage-models", models=(), builtin=True, env={"GALEN_STORE": "/nonexistent/galen-store"}) as server:
+        assert [m["id"] for m in server.get("/v1/models")["data"]] == ["galen-mini"]
+        assert server.get("/api/ps")["models"] == [], "it is loaded when it is asked for"
+
+
+def check_extract_beside_named_models(_):
+    """galen-mini stays what reads where no model is named, whatever is served beside it, and answers nothing else."""
+    slip = ROOT / "examples/documents/lab_slip.png"
+    files = [("slip.png", slip.read_bytes())]
+    with Server(builtin=True) as server:
+        said = server.child.stdout.readline()
+        assert "galen-mini" in said and "--no-builtin-model" in said, said
+        assert [m["id"] for m in server.get("/v1/models")["data"]] == ["tiny", "galen-mini"]
+        assert server.get("/health/ready")["models"] == {"tiny": "loaded", "galen-mini": "idle"}
+        # A reader of documents: no functions, no conversation by default.
+        tags = {m["name"]: m for m in server.get("/api/tags")["models"]}
+        assert tags["galen-mini"]["capabilities"] == ["completion", "vision"] and "tools" in tags["tiny"]["capabilities"], tags
+        assert server.post("/api/show", {"model": "galen-mini"})["capabilities"] == ["completion", "vision"]
+        assert server.get("/v1/models/galen-mini")["capabilities"] == ["completion", "vision"]
+        body = {k: v for k, v in chat("Hello", max_tokens=2).items() if k != "model"}
+        assert server.post("/v1/chat/completions", body)["model"] == "tiny"
+        # What it did not learn is read by the other.
+        status, _, data = send(server, {"schema": "prescription", "max_tokens": 16}, files)
+        assert {m["name"] for m in server.get("/api/ps")["models"]} == {"tiny"}, (status, data)
+        if SLOW > 1:
+            return
+        for kind in ("lab_report", "auto"):
+            status, _, data = send(server, {"schema": kind}, files)
+            answer = json.loads(data)
+            assert status == 200 and answer["readers"][0]["model"] == "galen-mini" and answer["summary"]["values"] > 5, data[:300]
+        assert {m["name"] for m in server.get("/api/ps")["models"]} == {"tiny", "galen-mini"}
+        bill = page("Dear customer, thank you for your order of two garden chairs.", "Please pay within thirty days. Kind regards.")
+        status, _, data = send(server, {}, [("bill.pdf", bill)])
+        message = json.loads(data)["error"]["message"]
+        assert status == 400 and "galen-mini reads lab_report alone" in message and "'model'" in message, message
+    # Named itself, it is there once; another model may have its name.
+    with Server("--on-demand", models=("galen-mini",), builtin=True) as server:
+        assert [m["id"] for m in server.get("/v1/models")["data"]] == ["galen-mini"]
+    with Server("--on-demand", models=(f"galen-mini={HERE.parents[1] / 'parity/models/tiny/llama/f32.gguf'}",), builtin=True) as server:
+        assert len(server.get("/v1/models")["data"]) == 1 and server.post("/api/show", {"model": "galen-mini"})["details"]["family"] == "llama"
+    # Within the memory that all models have together.
+    with Server("--on-demand", "--memory", "0.000001", builtin=True) as server:
+        status, headers, data = send(server, {"schema": "lab_report"}, files)
+        assert status == 503 and "needs" in json.loads(data)["error"]["message"] and "Retry-After" in headers, data
+    done = subprocess.run([GALEN, "serve", "--no-builtin-model"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "--no-builtin-model" in done.stderr, done
 
 
 def check_extracts_side_by_side(_):

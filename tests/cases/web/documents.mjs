@@ -149,7 +149,19 @@ export async function what_cannot_be_read_is_said({ server, browser }) {
 export async function the_model_that_reads_is_named({ server, browser }) {
   const many = await openPage(browser, server.url);
   await many.getByText("real reads, unless you choose another model.").waitFor();
-  // Without a model of anybody's, the one inside the program.
+  // Beside others, the one inside the program reads what it learned, and answers no questions.
+  const both = await startServer(["--on-demand"], { builtin: true });
+  try {
+    const page = await openPage(browser, both.url);
+    await page.getByText("galen-mini reads, unless you choose another model.").waitFor();
+    await page.locator("#doc-kind").selectOption("prescription");
+    await page.getByText("seeing reads, unless you choose another model.").waitFor();
+    assert.equal(await page.locator("#doc-model").inputValue(), "seeing");
+    page.expectNoFaults();
+  } finally {
+    await both.stop();
+  }
+  // Without a model of anybody's, it is alone.
   const bare = await startServer([], { models: [] });
   try {
     const page = await openPage(browser, bare.url);

@@ -20,8 +20,8 @@ const children = new Set();
 process.on("exit", () => children.forEach((child) => child.kill("SIGKILL")));
 for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(1));
 
-export async function startServer(args = [], { models = TINY_MODELS, port = 0 } = {}) {
-  const command = ["serve", ...models, "--port", String(port), "--threads", "2", "--no-log", ...args];
+export async function startServer(args = [], { models = TINY_MODELS, port = 0, builtin = !models.length } = {}) {
+  const command = ["serve", ...models, ...(builtin ? [] : ["--no-builtin-model"]), "--port", String(port), "--threads", "2", "--no-log", ...args];
   const child = spawn(process.env.GALEN_BIN, command, { stdio: ["ignore", "pipe", "inherit"] });
   children.add(child);
   const line = await new Promise((resolve, reject) => {

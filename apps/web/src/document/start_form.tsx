@@ -1,6 +1,6 @@
 import { useRef, useState } from "preact/hooks";
 import { Icon } from "../icons";
-import { Button, chosenModel, ErrorBox, ModelSelect } from "../parts";
+import { Button, chosenReader, ErrorBox, MINI, ModelSelect } from "../parts";
 import { has, server } from "../server";
 import { bytes, t, type TextKey } from "../text";
 import type { ReadRequest } from "./read";
@@ -9,7 +9,6 @@ const kinds = [
   "auto", "lab_report", "prescription", "medication_reconciliation", "discharge_summary", "radiology_report",
   "cardiology_consult", "operative_note", "diagnosis", "vitals_flowsheet",
 ];
-const MINI = "galen-mini"; // the model inside the program (docs/models/galen-mini.md)
 const accepted = "application/pdf,image/*,.pdf,.tif,.tiff";
 
 export function StartForm({ fault, onRead }: { fault: string; onRead: (request: ReadRequest) => void }) {
@@ -19,8 +18,8 @@ export function StartForm({ fault, onRead }: { fault: string; onRead: (request: 
   const [over, setOver] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   const { models } = server.use(); // they arrive later, as endpoints do
-  const model = chosenModel(wanted);
-  const usual = chosenModel(""); // what reads where nobody chooses
+  const model = chosenReader(wanted, kind);
+  const usual = chosenReader("", kind); // what reads where nobody chooses
   const can = has("/extract");
 
   const add = (list: FileList | null | undefined) => setFiles((old) => [...old, ...(list ?? [])]);

@@ -4,7 +4,7 @@ import { announce } from "../announce";
 import { draft } from "../chat/draft";
 import { Markdown } from "../chat/markdown";
 import { Icon } from "../icons";
-import { Button, chosenModel, describe, ErrorBox, ModelSelect } from "../parts";
+import { Button, chosenModel, describe, ErrorBox, MINI, ModelSelect } from "../parts";
 import { has, server } from "../server";
 import { number, t, type TextKey } from "../text";
 import { seriesOf, sliceOf, type Pane } from "./pane_state";
@@ -33,7 +33,7 @@ export function Ask({ id, hidden, pane, name, onBoxes }: Props) {
   const [fault, setFault] = useState("");
   const abort = useRef<AbortController | null>(null);
   const { models } = server.use();
-  const model = chosenModel(wanted || (models.find((m) => m.capabilities.includes("vision"))?.id ?? ""));
+  const model = chosenModel(wanted || (models.find((m) => m.id !== MINI && m.capabilities.includes("vision"))?.id ?? ""));
   const sees = models.find((m) => m.id === model)?.capabilities.includes("vision") ?? false;
   const recipes = recipesOf(pane);
   const recipe = recipes.includes(wantedRecipe) ? wantedRecipe : "";
