@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "grammar/code_point_range.h"
 #include "text/tokenizer/unicode.h"
 
 namespace galen::grammar {
@@ -233,7 +234,11 @@ ConfigId Automaton::Intern() {
   Config config;
   config.places = places;
   config.accepting = accepting;
-  config.next.assign(num_classes_, kUnknown);
+  if (configs_.size() % kRows == 0) {
+    const size_t size = kRows * static_cast<size_t>(num_classes_);
+    rows_.push_back(std::make_unique_for_overwrite<int32_t[]>(size));
+    std::fill_n(rows_.back().get(), size, kUnknown);
+  }
   configs_.push_back(std::move(config));
   places.clear();
   same.push_back(static_cast<ConfigId>(configs_.size()) - 1);
@@ -249,7 +254,7 @@ ConfigId Automaton::Compute(ConfigId id, uint8_t byte) {
     StepPlace(place, byte);
   }
   const ConfigId next = Intern();
-  if (!exhausted_) configs_[id].next[c] = next;
+  if (!exhausted_) Row(id)[c] = next;
   return next;
 }
 
@@ -280,6 +285,13 @@ void Automaton::StepPlace(const Place& place, uint8_t byte) {
   }
 }
 
+// Whether a string of `count` characters so far can become one of the language.
+bool Automaton::Fits(const StringLanguage& language, int state, int32_t count) const {
+  if (language.max >= 0 && count + language.min_distance[state] > language.max) return false;
+  const int32_t far = language.max_distance[state];
+  return far < 0 || count + far >= language.min;
+}
+
 bool Automaton::Feed(const StringLanguage& language, const uint8_t* bytes, int n,
                      Place* place) const {
   const Dfa& dfa = grammar_.dfas()[language.dfa];
@@ -288,10 +300,7 @@ bool Automaton::Feed(const StringLanguage& language, const uint8_t* bytes, int n
     if (place->state < 0) return false;
     if ((bytes[i] & 0xc0) != 0x80) ++place->count;
   }
-  if (language.max >= 0 && place->count + language.min_distance[place->state] > language.max)
-    return false;
-  const int32_t far = language.max_distance[place->state];
-  if (far >= 0 && place->count + far < language.min) return false;
+  if (!Fits(language, place->state, place->count)) return false;
   if (language.max < 0) place->count = std::min(place->count, language.min);
   return true;
 }
@@ -323,11 +332,8 @@ bool Automaton::HexAlive(const StringLanguage& language, const Place& place, uin
   if (low >= 0xdc00 && high <= 0xdfff) return false;
   const bool open = language.open[place.state] && (language.any || language.max < 0);
   if (open) return language.max < 0 || place.count < language.max;
-  for (uint32_t c = low; c <= high; ++c) {
-    Place next = place;
-    if ((c < 0xd800 || c > 0xdfff) && FeedCodePoint(language, c, &next)) return true;
-  }
-  return false;
+  return AnyCodePoint(grammar_.dfas()[language.dfa], place.state, low, high,
+                      [&](int state) { return Fits(language, state, place.count + 1); });
 }
 
 void Automaton::StepString(const Place& place, const Node& node, uint8_t byte) {

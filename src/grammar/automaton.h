@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -33,7 +34,7 @@ class Automaton {
   // kDead where no text of the language goes on with this byte.
   ConfigId Step(ConfigId config, uint8_t byte) {
     if (config == kDead) return kDead;
-    const int32_t known = configs_[config].next[byte_class_[byte]];
+    const int32_t known = Row(config)[byte_class_[byte]];
     return known != kUnknown ? known : Compute(config, byte);
   }
   ConfigId StepText(ConfigId config, std::string_view text);
@@ -56,8 +57,13 @@ class Automaton {
   struct Config {
     std::vector<Place> places;
     bool accepting = false;
-    std::vector<int32_t> next;  // by class; kUnknown
   };
+  static constexpr size_t kRows = 64;  // of a block
+  // The steps of a configuration by class, kUnknown where not computed yet; they stay in place.
+  int32_t* Row(ConfigId config) const {
+    const size_t c = static_cast<size_t>(config);
+    return rows_[c / kRows].get() + c % kRows * static_cast<size_t>(num_classes_);
+  }
   ConfigId Compute(ConfigId config, uint8_t byte);
   struct Frame {
     int32_t node, count, parent;
@@ -69,6 +75,7 @@ class Automaton {
   ConfigId Intern();
   void StepPlace(const Place& place, uint8_t byte);
   void StepString(const Place& place, const Node& node, uint8_t byte);
+  bool Fits(const StringLanguage& language, int state, int32_t count) const;
   // Reads the UTF-8 of a character (or one byte of it) inside a string; false if it may not stand
   // there.
   bool Feed(const StringLanguage& language, const uint8_t* bytes, int n, Place* place) const;
@@ -84,6 +91,7 @@ class Automaton {
   std::vector<int> class_sizes_;
   std::vector<std::vector<uint8_t>> dead_ends_;  // states of each Dfa from which no byte goes on
   std::vector<Config> configs_;
+  std::vector<std::unique_ptr<int32_t[]>> rows_;
   std::unordered_map<uint64_t, std::vector<ConfigId>> by_hash_;
   std::vector<Frame> frames_;
   std::unordered_map<uint64_t, std::vector<int32_t>> frames_by_hash_;

@@ -68,14 +68,20 @@ class Constraint {
   Constraint(Kind kind, Grammar grammar, std::shared_ptr<const Vocabulary> vocabulary);
   static Result<std::shared_ptr<const Constraint>> Make(
       Kind kind, Grammar grammar, std::shared_ptr<const Vocabulary> vocabulary);
-  void Walk(const TokenTree& tree, ConfigId from, TokenMask* mask) const;
+  std::string MaskKey(ConfigId config) const;
+  std::shared_ptr<const TokenMask> ComputeMask(ConfigId config) const;
+  int64_t PlainCharacters(const Place& place) const;
+  void Walk(const TokenTree& tree, ConfigId from, uint8_t known, TokenMask* mask) const;
 
   const Kind kind_;
   const std::shared_ptr<const Vocabulary> vocabulary_;
   ConfigId start_ = kDead;
   mutable std::mutex mutex_;
   mutable Automaton automaton_;
+  // All masks, and those that were computed by what they depend on; forgotten together.
   mutable std::unordered_map<ConfigId, std::shared_ptr<const TokenMask>> masks_;
+  mutable std::unordered_map<std::string, std::shared_ptr<const TokenMask>> masks_by_key_;
+  mutable size_t remembered_bytes_ = 0;
 };
 
 // A constraint followed through one answer. Where the model may think first, the thought is free

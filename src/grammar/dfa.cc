@@ -23,10 +23,16 @@ struct HashInts {
 // Drops the states that cannot be reached or cannot reach acceptance.
 Dfa Trim(const Dfa& dfa) {
   const int n = dfa.num_states(), k = dfa.num_classes;
-  std::vector<std::vector<int>> before(n);
+  // States that lead to a state, one list behind the other.
+  std::vector<int> begin(n + 1), before(dfa.next.size());
+  for (const int t : dfa.next) {
+    if (t >= 0) ++begin[t + 1];
+  }
+  for (int s = 0; s < n; ++s) begin[s + 1] += begin[s];
+  std::vector<int> end(begin.begin(), begin.end() - 1);
   for (int s = 0; s < n; ++s) {
     for (int c = 0; c < k; ++c) {
-      if (const int t = dfa.next[s * k + c]; t >= 0) before[t].push_back(s);
+      if (const int t = dfa.next[s * k + c]; t >= 0) before[end[t]++] = s;
     }
   }
   std::vector<uint8_t> alive(n);
@@ -37,7 +43,8 @@ Dfa Trim(const Dfa& dfa) {
   while (!todo.empty()) {
     const int s = todo.back();
     todo.pop_back();
-    for (const int p : before[s]) {
+    for (int i = begin[s]; i < end[s]; ++i) {
+      const int p = before[i];
       if (!alive[p]) alive[p] = 1, todo.push_back(p);
     }
   }
@@ -297,7 +304,6 @@ void Nfa::Close(std::vector<int>* set, bool at_begin, bool at_end,
     }
   }
   for (const int s : *set) (*seen)[s] = 0;
-  std::sort(set->begin(), set->end());
 }
 
 Result<Dfa> Nfa::Determinize(int start, int accept) const {
@@ -319,17 +325,27 @@ Result<Dfa> Nfa::Determinize(int start, int accept) const {
   std::vector<std::vector<int>> sets;
   std::vector<uint8_t> seen(states_.size());
   size_t total = 0;
-  const auto name_of = [&](std::vector<int> set, bool begin) {
+  // States whose empty edges have all been taken and that read nothing say nothing more.
+  std::vector<uint8_t> matters(states_.size());
+  for (size_t s = 0; s < states_.size(); ++s) {
+    matters[s] = static_cast<int>(s) == accept || !states_[s].edges.empty();
+    for (const Empty& e : states_[s].empties) matters[s] |= e.assertion == Assertion::kEnd;
+  }
+  std::vector<int> set, end;
+  const auto name_of = [&](const std::vector<int>& from, bool begin) {
+    set = from;
     Close(&set, begin, false, &seen);
-    std::vector<int> key = set;
-    if (begin) key.push_back(-1);
-    const auto [it, is_new] = names.try_emplace(key, static_cast<int>(sets.size()));
+    std::erase_if(set, [&](int s) { return !matters[s]; });
+    std::sort(set.begin(), set.end());
+    if (begin) set.push_back(-1);
+    const auto [it, is_new] = names.try_emplace(set, static_cast<int>(sets.size()));
     if (is_new) {
-      std::vector<int> end = set;
+      if (begin) set.pop_back();
+      end = set;
       Close(&end, begin, true, &seen);
-      dfa.accepting.push_back(std::binary_search(end.begin(), end.end(), accept));
+      dfa.accepting.push_back(std::find(end.begin(), end.end(), accept) != end.end());
       total += set.size();
-      sets.push_back(std::move(set));
+      sets.push_back(set);
     }
     return it->second;
   };
@@ -435,6 +451,19 @@ const Dfa& AnyText() {
   return dfa;
 }
 
+const Dfa& PlainText() {
+  static const Dfa dfa = [] {
+    Nfa nfa;
+    const int state = nfa.AddState();
+    nfa.AddCodePoints(state, 0x20, '"' - 1, state);
+    nfa.AddCodePoints(state, '"' + 1, '\\' - 1, state);
+    nfa.AddCodePoints(state, '\\' + 1, 0x2027, state);
+    nfa.AddCodePoints(state, 0x202a, 0x10ffff, state);
+    return *nfa.Determinize(state, state);
+  }();
+  return dfa;
+}
+
 Dfa NoText() {
   Dfa dfa;
   dfa.next = {-1};
@@ -443,20 +472,32 @@ Dfa NoText() {
 }
 
 Result<Dfa> FiniteSet(const std::vector<std::string>& texts) {
-  Nfa nfa;
-  const int start = nfa.AddState(), accept = nfa.AddState();
+  std::array<bool, 256> used{};
   for (const std::string& text : texts) {
-    int state = start;
-    for (const char c : text) {
-      const uint8_t byte = static_cast<uint8_t>(c);
-      const int next = nfa.AddState();
-      nfa.AddBytes(state, byte, byte, next);
-      state = next;
-    }
-    nfa.AddEmpty(state, accept);
-    if (nfa.num_states() > kMaxDfaStates * 8) return TooLarge();
+    for (const char c : text) used[static_cast<uint8_t>(c)] = true;
   }
-  return nfa.Determinize(start, accept);
+  Dfa dfa;
+  const int count = static_cast<int>(std::count(used.begin(), used.end(), true));
+  int named = 0;  // bytes that no text has are the last class
+  for (int b = 0; b < 256; ++b) dfa.byte_class[b] = static_cast<uint8_t>(used[b] ? named++ : count);
+  const int k = dfa.num_classes = std::min(count + 1, 256);
+  dfa.next.assign(k, -1);
+  dfa.accepting = {0};
+  for (const std::string& text : texts) {
+    int state = 0;
+    for (const char c : text) {
+      const size_t edge = static_cast<size_t>(state) * k + dfa.byte_class[static_cast<uint8_t>(c)];
+      if (dfa.next[edge] < 0) {
+        if (dfa.num_states() > kMaxDfaStates) return TooLarge();
+        dfa.next[edge] = dfa.num_states();
+        dfa.accepting.push_back(0);
+        dfa.next.resize(dfa.next.size() + k, -1);
+      }
+      state = dfa.next[edge];
+    }
+    dfa.accepting[state] = 1;
+  }
+  return Minimize(std::move(dfa));
 }
 
 Result<Dfa> WithLength(const Dfa& dfa, int64_t min, int64_t max) {

@@ -78,6 +78,10 @@ class DfaBuilder {
 
 // All texts of well-formed UTF-8.
 const Dfa& AnyText();
+// Of those the texts that stand for themselves inside a JSON string, without U+2028 and U+2029,
+// which
+// `.` of a regular expression does not match.
+const Dfa& PlainText();
 Dfa NoText();
 // Exactly these texts.
 Result<Dfa> FiniteSet(const std::vector<std::string>& texts);

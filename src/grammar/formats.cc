@@ -1,6 +1,7 @@
 #include "grammar/formats.h"
 
 #include <map>
+#include <mutex>
 #include <string>
 
 #include "base/json.h"
@@ -111,6 +112,17 @@ const std::map<string, string, std::less<>>& Table() {
   return table;
 }
 
+Result<FormatLanguage> Compile(const string& name, const string& pattern) {
+  FormatLanguage language;
+  ASSIGN_OR_RETURN(language.dfa, CompileRegex(pattern, RegexMatch::kWhole));
+  if (name == "date" || name == "date-time") {
+    ASSIGN_OR_RETURN(const Dfa year_zero, CompileRegex("0000-[^]*", RegexMatch::kWhole));
+    ASSIGN_OR_RETURN(language.dfa, Combine(language.dfa, year_zero, Combination::kMinus));
+  }
+  if (name == "hostname") language.max_length = 253;
+  return language;
+}
+
 }  // namespace
 
 std::vector<std::string_view> EnforcedFormats() {
@@ -119,7 +131,7 @@ std::vector<std::string_view> EnforcedFormats() {
   return names;
 }
 
-Result<FormatLanguage> LanguageOfFormat(std::string_view name) {
+Result<const FormatLanguage*> LanguageOfFormat(std::string_view name) {
   const auto it = Table().find(name);
   if (it == Table().end()) {
     string known;
@@ -129,14 +141,12 @@ Result<FormatLanguage> LanguageOfFormat(std::string_view name) {
                        Json(name).dump(-1, ' ', true, Json::error_handler_t::replace) +
                        " is enforced; those that are: " + known);
   }
-  FormatLanguage language;
-  ASSIGN_OR_RETURN(language.dfa, CompileRegex(it->second, RegexMatch::kWhole));
-  if (name == "date" || name == "date-time") {
-    ASSIGN_OR_RETURN(const Dfa year_zero, CompileRegex("0000-[^]*", RegexMatch::kWhole));
-    ASSIGN_OR_RETURN(language.dfa, Combine(language.dfa, year_zero, Combination::kMinus));
-  }
-  if (name == "hostname") language.max_length = 253;
-  return language;
+  static std::mutex mutex;
+  static std::map<string, FormatLanguage, std::less<>> compiled;
+  const std::lock_guard lock(mutex);
+  if (const auto found = compiled.find(name); found != compiled.end()) return &found->second;
+  ASSIGN_OR_RETURN(FormatLanguage language, Compile(it->first, it->second));
+  return &compiled.emplace(it->first, std::move(language)).first->second;
 }
 
 }  // namespace galen::grammar

@@ -13,8 +13,9 @@ struct FormatLanguage {
   Dfa dfa;
   int64_t max_length = -1;  // characters of a text, beside the Dfa
 };
-// Unsupported for formats that are not enforced; names those that are.
-Result<FormatLanguage> LanguageOfFormat(std::string_view name);
+// Unsupported for formats that are not enforced; names those that are. Each is compiled once, when
+// it is first asked for, and stays.
+Result<const FormatLanguage*> LanguageOfFormat(std::string_view name);
 std::vector<std::string_view> EnforcedFormats();
 
 }  // namespace galen::grammar

@@ -107,6 +107,37 @@ void FindOpen(const Dfa& dfa, StringLanguage* language) {
   for (int s = 0; s < n; ++s) language->open[s] = !fails[s * m];
 }
 
+// How many characters, whatever they are of PlainText(), surely follow from each state.
+void FindFree(const Dfa& dfa, StringLanguage* language) {
+  const Dfa& plain = PlainText();
+  const int m = plain.num_states(), n = dfa.num_states();
+  const std::vector<uint8_t> bytes =
+      Representatives(dfa, [&](int b) { return plain.byte_class[b]; });
+  // Both automata side by side: the fewest characters in front of a byte that fails. States that
+  // follow mostly have higher numbers, so that few rounds are needed.
+  constexpr int kNever = 255;
+  std::vector<uint8_t> fails(static_cast<size_t>(n) * m, kNever);
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    for (int pair = n * m - 1; pair >= 0; --pair) {
+      int fewest = fails[pair];
+      for (size_t i = 0; i < bytes.size() && fewest > 0; ++i) {
+        const int to_plain = plain.Next(pair % m, bytes[i]);
+        if (to_plain < 0) continue;
+        const int to = dfa.Next(pair / m, bytes[i]);
+        const int whole = to_plain == 0 ? 1 : 0;  // the byte ends a character
+        fewest = std::min(fewest, to < 0 ? 0 : fails[to * m + to_plain] + whole);
+      }
+      if (fewest == fails[pair]) continue;
+      fails[pair] = static_cast<uint8_t>(fewest);
+      changed = true;
+    }
+  }
+  language->free.resize(n);
+  for (int s = 0; s < n; ++s) language->free[s] = std::min(fails[s * m], kAllFree);
+}
+
 bool SameTexts(const Dfa& a, const Dfa& b) {
   return a.num_states() == b.num_states() && a.accepting == b.accepting &&
          Combine(a, b, Combination::kMinus)->empty() && Combine(b, a, Combination::kMinus)->empty();
@@ -268,7 +299,13 @@ Result<int> Grammar::AddStringLanguage(const Dfa& dfa, int64_t min, int64_t max)
   if (!texts.empty() && language.max_distance[0] >= 0 && language.max_distance[0] < min)
     texts = NoText();
   if (texts.empty()) language.any = false;
+  const auto [nearest, farthest] =
+      std::pair(std::max_element(language.min_distance.begin(), language.min_distance.end()),
+                std::max_element(language.max_distance.begin(), language.max_distance.end()));
+  language.most_distance = nearest == language.min_distance.end() ? 0 : *nearest;
+  language.endless = farthest != language.max_distance.end() && *farthest < 0;
   FindOpen(texts, &language);
+  FindFree(texts, &language);
   language.min = static_cast<int32_t>(min), language.max = static_cast<int32_t>(max);
   language.dfa = AddDfaTable(std::move(texts));
   strings_.push_back(std::move(language));

@@ -34,14 +34,20 @@ struct Node {
   int32_t min = 0, max = -1;
 };
 
+// StringLanguage::free where it does not end.
+inline constexpr uint8_t kAllFree = 128;
+
 // The values of a JSON string: texts of a Dfa with min to max code points (max < 0: no limit).
 struct StringLanguage {
   int32_t dfa = 0;
   int32_t min = 0, max = -1;
   bool any = false;                   // the Dfa is AnyText()
   std::vector<uint8_t> open;          // by state: every text goes on from here
+  std::vector<uint8_t> free;          // every text of PlainText() of so many characters does
   std::vector<int32_t> min_distance;  // code points to the nearest acceptance
   std::vector<int32_t> max_distance;  // to the farthest; -1: no limit
+  int32_t most_distance = 0;          // the largest of min_distance
+  bool endless = false;               // no max_distance has a limit
 };
 
 class Grammar {

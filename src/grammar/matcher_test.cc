@@ -15,9 +15,10 @@ std::shared_ptr<const Vocabulary> TestVocabulary() {
   std::vector<std::string> tokens;
   for (int b = 0; b < 256; ++b) tokens.emplace_back(1, static_cast<char>(b));
   for (const char* text :
-       {"the",  "a\"",  "\",",  "\": ",        "{\"",     "\"}", "]}",        "12",   "0.5",
-        "true", "  ",   "\n  ", "\\n",         "\\u00",   "e9",  "\xc3\xa9t", "\xa9", "ab",
-        "abc",  "name", "\":",  "hello world", "x\",\"y", "",    "A",         "A"})
+       {"the",  "a\"",       "\",",         "\": ",    "{\"",  "\"}",    "]}",
+        "12",   "0.5",       "true",        "  ",      "\n  ", "\\n",    "\\u00",
+        "e9",   "\xc3\xa9t", "\xa9",        "ab",      "abc",  "\u2028", "x\u2029y",
+        "name", "\":",       "hello world", "x\",\"y", "",     "A",      "A"})
     tokens.emplace_back(text);
   return Vocabulary::FromBytes(tokens);
 }
@@ -35,6 +36,14 @@ TEST(Mask, AgreesWithTheAutomaton) {
        R"({"anyOf": [{"type": "string", "maxLength": 3}, {"enum": ["abcabc"]}]})",
        R"({"type": "string", "pattern": "b"})",
        R"({"type": "string", "pattern": "^a+b*$", "maxLength": 7})",
+       R"({"type": "string", "minLength": 30, "maxLength": 60})",
+       R"({"type": "string", "pattern": "^.{3,20}(ab)?$"})",
+       R"({"type": "string", "pattern": "^.+$", "maxLength": 14})",
+       R"({"type": "string", "pattern": "^(é|.{2})*$"})",
+       R"({"anyOf": [{"type": "string", "pattern": "^.{0,2}$"}, {"type": "string", "pattern": "^the.{0,5}$"}]})",
+       R"({"type": "string", "pattern": "^(.[^a])*$", "minLength": 15, "maxLength": 50})",
+       R"({"type": "string", "pattern": "^[a-z]{0,40}$", "minLength": 15})",
+       R"({"anyOf": [{"type": "string", "maxLength": 45}, {"type": "string", "pattern": "^(b|the)+$"}]})",
        R"({"type": "object", "properties": {"name": {"type": "string"}}, "additionalProperties": {"type": "number"}})",
        R"({"type": "array", "items": {"type": ["integer", "string"]}, "maxItems": 3})"}) {
     const auto made = Constraint::FromSchema(schema, vocabulary);

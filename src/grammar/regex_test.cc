@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "grammar/code_point_range.h"
+#include "text/tokenizer/unicode.h"
+
 namespace galen::grammar {
 namespace {
 
@@ -98,6 +101,34 @@ TEST(Dfa, SetOperations) {
   EXPECT_EQ(WithLength(AnyText(), 2, 2)->Accepts("\xc3\xa9x"), true);
   EXPECT_EQ(WithLength(AnyText(), 2, 2)->Accepts("x"), false);
   EXPECT_EQ(FiniteSet({"ac", "bc"})->num_states(), 3);  // minimal
+}
+
+// Ranges of code points lead where their code points lead, one by one.
+TEST(CodePointRange, AgreesWithItsCodePoints) {
+  for (const char* pattern :
+       {"[a-z]é", ".", "[^x]", "[\\u0100-\\u0fff\\u{1f600}]z", "[À-ſ߿-ࠂ]|日本", ""}) {
+    const Result<Dfa> dfa = CompileRegex(pattern, RegexMatch::kWhole);
+    ASSERT_TRUE(dfa.ok());
+    const auto fits = [&](int state) { return !dfa->accepting[state]; };
+    const auto ends = [&](int state) { return dfa->accepting[state] != 0; };
+    for (const uint32_t low : {0u, 0x61u, 0x7fu, 0x80u, 0xbfu, 0x7ffu, 0x1000u, 0xd7f0u, 0xff00u}) {
+      for (const uint32_t size : {1u, 2u, 16u, 64u, 256u, 4096u}) {
+        bool any_fits = false, any_ends = false;
+        for (uint32_t c = low; c < low + size; ++c) {
+          if (c >= 0xd800 && c <= 0xdfff) continue;
+          std::string utf8;
+          text::AppendUtf8(c, &utf8);
+          int state = 0;
+          for (const char byte : utf8)
+            state = state < 0 ? state : dfa->Next(state, static_cast<uint8_t>(byte));
+          any_fits |= state >= 0 && fits(state);
+          any_ends |= state >= 0 && ends(state);
+        }
+        EXPECT_EQ(AnyCodePoint(*dfa, 0, low, low + size - 1, fits), any_fits) << pattern << low;
+        EXPECT_EQ(AnyCodePoint(*dfa, 0, low, low + size - 1, ends), any_ends) << pattern << low;
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -54,10 +54,11 @@ SchemaCompiler::SchemaCompiler(SchemaDocument document, bool flexible)
                 [this](SchemaRef a, SchemaRef b, JsonType type) { return Disjoint(a, b, type); }),
       flexible_(flexible) {
   if (!flexible_) return;
-  const std::string indentation = "{0," + std::to_string(kMaxIndentation) + "}";
-  space_dfa_ =
-      grammar_.AddDfaTable(*CompileRegex("( |\\n[ \\t]" + indentation + ")?", RegexMatch::kWhole));
-  one_space_dfa_ = grammar_.AddDfaTable(*CompileRegex(" ?", RegexMatch::kWhole));
+  static const Dfa space = *CompileRegex(
+      "( |\\n[ \\t]{0," + std::to_string(kMaxIndentation) + "})?", RegexMatch::kWhole);
+  static const Dfa one_space = *CompileRegex(" ?", RegexMatch::kWhole);
+  space_dfa_ = grammar_.AddDfaTable(space);
+  one_space_dfa_ = grammar_.AddDfaTable(one_space);
 }
 
 int SchemaCompiler::Space(int next) { return flexible_ ? grammar_.AddDfa(space_dfa_, next) : next; }
@@ -215,8 +216,11 @@ int SchemaCompiler::AddJson(const OrderedJson& value, int next) {
 Result<int> SchemaCompiler::AddNumber(const Alternative& alternative, int next) {
   using Kind = Assertion::Kind;
   std::optional<Dfa> dfa;
-  bool integer = false;
-  const auto restrict_to = [&](const Dfa& set, bool holds) -> Status {
+  const auto restrict_to = [&](Dfa set, bool holds) -> Status {
+    if (!dfa && holds) {  // every set is one of decimals
+      dfa = std::move(set);
+      return OkStatus();
+    }
     ASSIGN_OR_RETURN(dfa, Combine(dfa ? *dfa : Decimals(), set,
                                   holds ? Combination::kAnd : Combination::kMinus));
     return OkStatus();
@@ -232,8 +236,7 @@ Result<int> SchemaCompiler::AddNumber(const Alternative& alternative, int next) 
   for (const Assertion& a : alternative) {
     Status status;
     if (a.kind == Kind::kInteger) {
-      integer |= a.holds;
-      status = restrict_to(IntegerValues(), a.holds);
+      status = restrict_to(a.holds ? IntegerTexts() : IntegerValues(), a.holds);
     } else if (a.kind == Kind::kCompared) {
       status = restrict_to(Compared(a.number, a.less, a.equal, a.greater), true);
     } else if (a.kind == Kind::kMultiple) {
@@ -254,7 +257,6 @@ Result<int> SchemaCompiler::AddNumber(const Alternative& alternative, int next) 
                     document_.Bad(a.id, "number", "its bounds: " + status.message()).message());
     }
   }
-  if (integer) RETURN_IF_ERROR(restrict_to(IntegerTexts(), true));
   const int table = grammar_.AddDfaTable(dfa ? *std::move(dfa) : AnyNumber());
   numbers_[key] = table;
   return grammar_.AddDfa(table, next);
@@ -264,23 +266,30 @@ Result<std::optional<SchemaCompiler::TextRange>> SchemaCompiler::TextOf(
     const Alternative& alternative) {
   using Kind = Assertion::Kind;
   TextRange range{AnyText(), 0, -1};
+  bool any = true;
+  const auto restrict_to = [&](const Dfa& set, bool holds) -> Result<Dfa> {
+    if (any && holds) return set;  // every pattern and format is one of well-formed texts
+    return Combine(range.dfa, set, holds ? Combination::kAnd : Combination::kMinus);
+  };
   const auto at_most = [&](int64_t max) {
     if (max >= 0) range.max = range.max < 0 ? max : std::min(range.max, max);
   };
   for (const Assertion& a : alternative) {
-    Result<Dfa> dfa = range.dfa;
-    std::string_view keyword = "pattern";
     if (a.kind == Kind::kLength) {
       range.min = std::max(range.min, a.min);
       at_most(a.max);
-    } else if (a.kind == Kind::kPattern) {
-      ASSIGN_OR_RETURN(const Dfa pattern, expander_.PatternDfa(a));
-      dfa = Combine(range.dfa, pattern, a.holds ? Combination::kAnd : Combination::kMinus);
+      continue;
+    }
+    Result<Dfa> dfa = Dfa();
+    std::string_view keyword = "pattern";
+    if (a.kind == Kind::kPattern) {
+      ASSIGN_OR_RETURN(const Dfa* pattern, expander_.PatternDfa(a));
+      dfa = restrict_to(*pattern, a.holds);
     } else if (a.kind == Kind::kFormat) {
       keyword = "format";
-      ASSIGN_OR_RETURN(const FormatLanguage format, expander_.Format(a));
-      at_most(format.max_length);
-      dfa = Combine(range.dfa, format.dfa, a.holds ? Combination::kAnd : Combination::kMinus);
+      ASSIGN_OR_RETURN(const FormatLanguage* format, expander_.Format(a));
+      at_most(format->max_length);
+      dfa = restrict_to(format->dfa, a.holds);
     } else if (a.kind == Kind::kEnum) {  // negated
       keyword = "enum";
       std::vector<std::string> texts;
@@ -288,11 +297,13 @@ Result<std::optional<SchemaCompiler::TextRange>> SchemaCompiler::TextOf(
         const OrderedJson& value = a.single ? *a.values : (*a.values)[i];
         if (value.is_string()) texts.push_back(value.get<std::string>());
       }
-      if (!texts.empty()) {
-        dfa = FiniteSet(texts);
-        if (dfa.ok()) dfa = Combine(range.dfa, *dfa, Combination::kMinus);
-      }
+      if (texts.empty()) continue;
+      dfa = FiniteSet(texts);
+      if (dfa.ok()) dfa = restrict_to(*dfa, false);
+    } else {
+      continue;
     }
+    any = false;
     if (!dfa.ok())
       return Status(dfa.status().code(),
                     document_.Bad(a.id, keyword, dfa.status().message()).message());

@@ -343,8 +343,8 @@ Status SchemaExpander::StringKeywords(SchemaId id, bool holds, Alternatives* out
   if (const OrderedJson* format = document_.Find(id, "format")) {
     Assertion assertion = Named(Assertion::Kind::kFormat, id, format->get<std::string>());
     assertion.holds = holds;
-    ASSIGN_OR_RETURN(const FormatLanguage language, Format(assertion));
-    if (!holds && language.max_length >= 0)
+    ASSIGN_OR_RETURN(const FormatLanguage* language, Format(assertion));
+    if (!holds && language->max_length >= 0)
       return document_.Refuse(id, "format", "its opposite (not, oneOf, if) is not enforced");
     RETURN_IF_ERROR(Join(id, holds, out, {{assertion}}));
   }
@@ -523,22 +523,19 @@ Status SchemaExpander::ObjectKeywords(SchemaId id, bool holds, Alternatives* out
   return OkStatus();
 }
 
-Result<Dfa> SchemaExpander::PatternDfa(const Assertion& assertion) {
-  if (const auto it = patterns_.find(assertion.text); it != patterns_.end()) return it->second;
+Result<const Dfa*> SchemaExpander::PatternDfa(const Assertion& assertion) {
+  if (const auto it = patterns_.find(assertion.text); it != patterns_.end()) return &it->second;
   Result<Dfa> dfa = CompileRegex(assertion.text, RegexMatch::kSearch);
   if (!dfa.ok()) {
     return Status(dfa.status().code(),
                   document_.Bad(assertion.id, "pattern", dfa.status().message()).message());
   }
-  patterns_[assertion.text] = *dfa;
-  return dfa;
+  return &patterns_.emplace(assertion.text, *std::move(dfa)).first->second;
 }
 
-Result<FormatLanguage> SchemaExpander::Format(const Assertion& assertion) {
-  if (const auto it = formats_.find(assertion.text); it != formats_.end()) return it->second;
-  Result<FormatLanguage> format = LanguageOfFormat(assertion.text);
+Result<const FormatLanguage*> SchemaExpander::Format(const Assertion& assertion) {
+  const Result<const FormatLanguage*> format = LanguageOfFormat(assertion.text);
   if (!format.ok()) return document_.Refuse(assertion.id, "format", format.status().message());
-  formats_[assertion.text] = *format;
   return format;
 }
 

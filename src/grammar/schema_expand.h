@@ -76,8 +76,9 @@ class SchemaExpander {
   Result<bool> Holds(SchemaRef ref, const OrderedJson& value);
   Result<bool> Holds(const Assertion& assertion, const OrderedJson& value);
 
-  Result<Dfa> PatternDfa(const Assertion& assertion);
-  Result<FormatLanguage> Format(const Assertion& assertion);
+  // Both stay as long as the expander.
+  Result<const Dfa*> PatternDfa(const Assertion& assertion);
+  Result<const FormatLanguage*> Format(const Assertion& assertion);
 
  private:
   Result<Alternatives> ExpandOne(SchemaRef ref, JsonType type);
@@ -102,7 +103,6 @@ class SchemaExpander {
   std::vector<std::pair<SchemaRef, JsonType>> open_;  // being expanded
   std::map<std::pair<SchemaRef, JsonType>, Alternatives> expanded_;
   std::map<std::string, Dfa> patterns_;
-  std::map<std::string, FormatLanguage> formats_;
   int depth_ = 0;
   int64_t work_ = 0;
 };

@@ -71,15 +71,15 @@ Result<bool> SchemaExpander::Holds(const Assertion& a, const OrderedJson& value)
     case Kind::kLength:
       return Within(static_cast<int64_t>(text::CountChars(value.get_ref<const std::string&>())), a);
     case Kind::kPattern: {
-      ASSIGN_OR_RETURN(const Dfa dfa, PatternDfa(a));
-      return dfa.Accepts(value.get_ref<const std::string&>()) == a.holds;
+      ASSIGN_OR_RETURN(const Dfa* dfa, PatternDfa(a));
+      return dfa->Accepts(value.get_ref<const std::string&>()) == a.holds;
     }
     case Kind::kFormat: {
-      ASSIGN_OR_RETURN(const FormatLanguage format, Format(a));
+      ASSIGN_OR_RETURN(const FormatLanguage* format, Format(a));
       const std::string& text = value.get_ref<const std::string&>();
-      const bool fits = format.max_length < 0 ||
-                        static_cast<int64_t>(text::CountChars(text)) <= format.max_length;
-      return (fits && format.dfa.Accepts(text)) == a.holds;
+      const bool fits = format->max_length < 0 ||
+                        static_cast<int64_t>(text::CountChars(text)) <= format->max_length;
+      return (fits && format->dfa.Accepts(text)) == a.holds;
     }
     case Kind::kItemGroup: {
       const OrderedJson* prefix = document_.Find(a.id, "prefixItems");
@@ -131,8 +131,8 @@ Result<bool> SchemaExpander::Holds(const Assertion& a, const OrderedJson& value)
           for (const auto& [pattern, unused] : patterns->items()) {
             Assertion matches;
             matches.kind = Kind::kPattern, matches.id = a.id, matches.text = pattern;
-            ASSIGN_OR_RETURN(const Dfa dfa, PatternDfa(matches));
-            if (dfa.Accepts(name))
+            ASSIGN_OR_RETURN(const Dfa* dfa, PatternDfa(matches));
+            if (dfa->Accepts(name))
               RETURN_IF_ERROR(check(document_.Child(a.id, "patternProperties", pattern)));
           }
         }

@@ -131,7 +131,7 @@ class SchemaCompiler::ObjectBuilder {
     if (known_.insert(text).second) names_.push_back({text});
   }
 
-  Result<Dfa> Pattern(SchemaId id, const std::string& text) {
+  Result<const Dfa*> Pattern(SchemaId id, const std::string& text) {
     Assertion matches;
     matches.kind = Assertion::Kind::kPattern;
     matches.id = id;
@@ -174,14 +174,14 @@ class SchemaCompiler::ObjectBuilder {
 
   Result<Conjunction> ValueOf(const std::string& name) {
     return Value(&name, [&](SchemaId id, const std::string& pattern) -> Result<bool> {
-      ASSIGN_OR_RETURN(const Dfa dfa, Pattern(id, pattern));
-      return dfa.Accepts(name);
+      ASSIGN_OR_RETURN(const Dfa* dfa, Pattern(id, pattern));
+      return dfa->Accepts(name);
     });
   }
 
   // The names that are not listed, by which of the patterns fit.
   Status FindExtras() {
-    std::vector<std::pair<std::string, Dfa>> patterns;
+    std::vector<std::pair<std::string, const Dfa*>> patterns;
     for (const Assertion* group : groups_) {
       const OrderedJson* own = c_.document_.Find(group->id, "patternProperties");
       if (own == nullptr) continue;
@@ -190,8 +190,8 @@ class SchemaCompiler::ObjectBuilder {
         const bool known = std::any_of(patterns.begin(), patterns.end(),
                                        [&](const auto& p) { return p.first == text; });
         if (known) continue;
-        ASSIGN_OR_RETURN(Dfa dfa, Pattern(group->id, text));
-        patterns.emplace_back(text, std::move(dfa));
+        ASSIGN_OR_RETURN(const Dfa* dfa, Pattern(group->id, text));
+        patterns.emplace_back(text, dfa);
         if (patterns.size() > kMaxPatterns) {
           return c_.document_.Refuse(group->id, "patternProperties",
                                      "more than " + std::to_string(kMaxPatterns) +
@@ -225,7 +225,7 @@ class SchemaCompiler::ObjectBuilder {
       if (c_.Never(value)) continue;
       Dfa names = others;
       for (size_t p = 0; p < patterns.size() && !names.empty(); ++p) {
-        ASSIGN_OR_RETURN(names, Combine(names, patterns[p].second,
+        ASSIGN_OR_RETURN(names, Combine(names, *patterns[p].second,
                                         fit >> p & 1 ? Combination::kAnd : Combination::kMinus));
       }
       if (names.empty()) continue;

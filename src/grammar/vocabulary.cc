@@ -9,6 +9,7 @@ namespace {
 
 constexpr size_t kMaxTokenBytes = 4096;  // longer ones are never chosen
 constexpr int kMaxPlain = 128;           // characters of a plain token
+constexpr uint8_t kNotPlain = 255;
 
 // Number of characters of a plain token, or -1.
 int PlainCharacters(const std::string& bytes) {
@@ -19,6 +20,7 @@ int PlainCharacters(const std::string& bytes) {
     count += (byte & 0xc0) != 0x80;
   }
   if (count > kMaxPlain || text::ValidUtf8Prefix(bytes) != bytes.size()) return -1;
+  if (bytes.find("\u2028") != bytes.npos || bytes.find("\u2029") != bytes.npos) return -1;
   return count;
 }
 
@@ -28,8 +30,12 @@ TokenTree BuildTree(const std::vector<std::string>& bytes, const std::vector<Tok
   const std::string* last = nullptr;
   const auto close = [&](size_t depth) {
     while (path.size() > depth) {
-      tree.nodes[path.back()].end = static_cast<uint32_t>(tree.nodes.size());
+      TokenTree::Node& node = tree.nodes[path.back()];
+      node.end = static_cast<uint32_t>(tree.nodes.size());
       path.pop_back();
+      if (path.empty()) continue;
+      TokenTree::Node& above = tree.nodes[path.back()];
+      above.most = std::max(above.most, node.most);
     }
   };
   for (const TokenId id : sorted) {
@@ -44,15 +50,18 @@ TokenTree BuildTree(const std::vector<std::string>& bytes, const std::vector<Tok
       path.push_back(static_cast<uint32_t>(tree.nodes.size()));
       tree.nodes.push_back({0, static_cast<uint32_t>(tree.tokens.size()),
                             static_cast<uint16_t>(path.size()),
-                            static_cast<uint8_t>(token[path.size() - 1])});
+                            static_cast<uint8_t>(token[path.size() - 1]), 0});
     }
+    TokenTree::Node& node = tree.nodes[path.back()];
+    const int characters = PlainCharacters(token);
+    node.most = characters < 0 ? kNotPlain : static_cast<uint8_t>(characters);
     tree.tokens.push_back(id);
     tree.max_depth = std::max(tree.max_depth, static_cast<int>(token.size()));
     last = &token;
   }
   close(0);
   const uint32_t n = static_cast<uint32_t>(tree.nodes.size());
-  tree.nodes.push_back({n + 1, static_cast<uint32_t>(tree.tokens.size()), 0, 0});
+  tree.nodes.push_back({n + 1, static_cast<uint32_t>(tree.tokens.size()), 0, 0, kNotPlain});
   return tree;
 }
 

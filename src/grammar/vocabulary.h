@@ -19,6 +19,7 @@ struct TokenTree {
     uint32_t first;  // tokens[first, first of the next node) end here
     uint16_t depth;  // bytes, from 1
     uint8_t byte;
+    uint8_t most;  // characters of the longest token here and below; 255: one is not plain
   };
   std::vector<Node> nodes;  // with one more at the end
   std::vector<TokenId> tokens;
@@ -38,7 +39,7 @@ class Vocabulary {
   size_t mask_words() const { return (bytes_.size() + 63) / 64; }
   const std::string& bytes(TokenId id) const { return bytes_[id]; }
   const TokenTree& all() const { return all_; }
-  // Plain tokens are whole characters that stand for themselves inside a JSON string. They are
+  // Plain tokens are texts of PlainText(), at most 128 characters long. They are
   // known by their number of characters; the others are in a tree of their own.
   const TokenTree& special() const { return special_; }
   // Bits of the plain tokens with at most `characters`.
