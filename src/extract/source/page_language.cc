@@ -17,8 +17,9 @@ using Vocabulary = std::map<std::string, std::vector<std::string>>;  // word: la
 const Vocabulary& Words() {
   static const Vocabulary vocabulary = [] {
     Vocabulary words;
-    for (const auto& [language, list] : BuiltinJson("extract/languages.json").items()) {
-      for (const std::string word : list) words[word].push_back(language);
+    const Json json = BuiltinJson("extract/languages.json");
+    for (const auto& [language, list] : json.items()) {
+      for (const Json& word : list) words[word.get<std::string>()].push_back(language);
     }
     return words;
   }();

@@ -14,8 +14,8 @@ struct ExtractCall {
   extract::CaseOptions source;
   std::string format = "json";
   bool pictures = false;  // "pages": the pages' pictures beside the answer
-  std::string
-      send_to;  // a title of --dicom-send-to, or dicomweb:NAME: the report goes there, too, as SR
+  // A title of --dicom-send-to, or dicomweb:NAME: the report goes there, too, as SR.
+  std::string send_to;
   bool stream = false;
   int64_t max_tokens = 0;
 };
