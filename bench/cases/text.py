@@ -84,7 +84,7 @@ def cases(w):
     return [
         Case("gemma270m", "text", "Gemma 3 270M Q4_K_M, 512 + 64",
              {"galen": in_both_modes(w, 64, w.gemma), "llama.cpp": llama_bench(w, lambda: w.gemma, 512, 64),
-              "OpenVINO": openvino_text(w, 512, 64), "OpenVINO, activations in bf16": openvino_text(w, 512, 64, "bf16")},
+              "OpenVINO": openvino_text(w, 512, 64), "OpenVINO bf16": openvino_text(w, 512, 64, "bf16")},
              beside={"prefill_int8": "prefill"},
              aims=(share("prefill", 0.75, "bf16"), times("prefill", "OpenVINO", 1.1), share("decode", 0.85, "bandwidth"),
                    times("decode", "llama.cpp", 1.3))),

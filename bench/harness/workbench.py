@@ -16,8 +16,8 @@ SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 PREPARATION_SECONDS = 5400  # building llama.cpp on two slow cores
 
 # --peers: name in the table.
-PEER_NAMES = {"llama": "llama.cpp", "openvino": "OpenVINO", "torch": "PyTorch", "peft": "PEFT", "llguidance": "llguidance",
-              "xgrammar": "xgrammar", "pillow": "Pillow", "pydicom": "pydicom", "cp": "cp"}
+PEER_NAMES = {"llama": "llama.cpp", "openvino": "OpenVINO", "openvino-bf16": "OpenVINO bf16", "torch": "PyTorch", "peft": "PEFT",
+              "llguidance": "llguidance", "xgrammar": "xgrammar", "pillow": "Pillow", "pydicom": "pydicom", "cp": "cp"}
 
 # Of a result of galen bench, where it has them.
 FIELDS = ("value", "unit", "limit", "share_of_limit", "peak_bytes", "kv_bytes", "resident_bytes", "extra_bytes", "plain",
