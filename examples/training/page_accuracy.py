@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """How many fields of made-up pages a model reads exactly right: `galen extract` against truth.jsonl of `galen data synth`.
 
-    page_accuracy.py GALEN PAGES --model MODEL [--limit N] [--json]
+    page_accuracy.py GALEN PAGES --model MODEL [--limit N] [--ocr never|auto] [--json]
 
 A field is a value of the truth that is not null. Entries of lists are matched by their first value (the name of the test), what is left
 by how many values are the same. "invented" are values where the truth has none. "confidence" is how well the reader's own doubt finds what it read wrongly or
-invented: the area under the ROC curve of 1 - confidence (0.5: not at all). Standard library only.
+invented: the area under the ROC curve of 1 - confidence (0.5: not at all). "flagged" is what the checks of galen extract say of it; with
+`--ocr auto` they compare it with what Tesseract reads. Standard library only.
 """
 
 import argparse
@@ -89,6 +90,7 @@ def main():
     parser.add_argument("--model", required=True)
     parser.add_argument("--limit", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--ocr", choices=("never", "auto"), default="never")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     truth = [json.loads(line) for line in (args.pages / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -96,12 +98,12 @@ def main():
 
     def read(entry):
         command = [args.galen, "extract", *(str(args.pages / page["file"]) for page in entry["pages"]), "--model", args.model, "--schema",
-                   entry["kind"], "--ocr", "never"] + (["--threads", "1"] if args.jobs > 1 else [])
+                   entry["kind"], "--ocr", args.ocr] + (["--threads", "1"] if args.jobs > 1 else [])
         begin = time.monotonic()
         done = subprocess.run(command, capture_output=True, text=True)
         return done, time.monotonic() - begin
 
-    counts, failed, whole, seconds, doubts = {}, 0, 0, [], {True: [], False: []}
+    counts, failed, whole, seconds, doubts, flags = {}, 0, 0, [], {True: [], False: []}, {True: [], False: []}
     with ThreadPoolExecutor(args.jobs) as pool:
         for entry, (done, took) in zip(truth, pool.map(read, truth)):
             report = json.loads(done.stdout) if done.returncode == 0 else {"document": {}, "values": []}
@@ -110,7 +112,10 @@ def main():
             page, wrong = {}, {}
             compare(entry["fields"], report["document"], "", page, "", wrong)
             for value in report["values"]:
-                if value["path"] in wrong and "confidence" in value:
+                if value["path"] not in wrong:
+                    continue
+                flags[wrong[value["path"]]].append(any(verdict["level"] == "flag" for verdict in value["verdicts"]))
+                if "confidence" in value:
                     doubts[wrong[value["path"]]].append(1 - value["confidence"]["lowest"])
             whole += all(right == total and not more for right, total, more in page.values())
             for path, (right, total, more) in page.items():
@@ -120,6 +125,7 @@ def main():
     low, high = wilson(right, total)
     result = {"documents": len(truth), "failed": failed, "whole": whole, "fields": total, "right": right, "share": right / max(total, 1),
               "interval": [low, high], "invented": invented, "confidence": area_under_curve(doubts[True], doubts[False]),
+              "flagged": {name: {"flagged": sum(flags[which]), "values": len(flags[which])} for name, which in (("wrong", True), ("right", False))},
               "median_s": sorted(seconds)[len(seconds) // 2] if seconds else None,
               "by_field": {path: {"right": c[0], "total": c[1], "invented": c[2]} for path, c in sorted(counts.items())}}
     if args.json:
@@ -127,6 +133,9 @@ def main():
         return
     print(f"{len(truth)} documents, {failed} without an answer, {whole} without a fault; median {result['median_s']:.2f} s")
     print(f"fields right: {right} of {total}, {100 * right / max(total, 1):.1f} % [{100 * low:.1f}, {100 * high:.1f}]; invented: {invented}")
+    passed = [len(flags[which]) - sum(flags[which]) for which in (True, False)]
+    print(f"flagged: {sum(flags[True])} of {len(flags[True])} values that are wrong or invented, {sum(flags[False])} of {len(flags[False])} right ones; "
+          f"of those without a flag {100 * passed[1] / max(sum(passed), 1):.2f} % are right")
     if result["confidence"] is not None:  # both lists hold something
         for bound in (0.7, 0.9, 0.98):
             doubted = [sum(x > 1 - bound for x in doubts[wrong]) / len(doubts[wrong]) for wrong in (True, False)]
