@@ -181,8 +181,8 @@ Status Serve(const ServeOptions& o, const Invocation& start) {
               << ", the model inside the program" << std::endl;
   } else if (!models.empty() && models.back().on_demand) {
     std::cout << kMiniModel
-              << ", the model inside the program, reads what POST /extract brings without the name "
-                 "of a model (--no-builtin-model: not)"
+              << ", the model inside the program, reads laboratory reports that POST /extract "
+                 "brings without the name of a model (--no-builtin-model: not)"
               << std::endl;
   }
   if (server->dicom_port() != 0) {

@@ -20,8 +20,9 @@ class NumberFinder : public nlohmann::json_sax<Tree> {
   bool number_unsigned(number_unsigned_t) override { return Value(); }
   bool number_float(number_float_t value, const string_t& text) override {
     const Result<Decimal> written = DecimalOf(text), kept = DecimalOf(Tree(value).dump());
-    // What has too many digits for a decimal is refused where it is used.
-    if (written.ok() && kept.ok() && Compare(*written, *kept) != 0) {
+    // Too many digits to tell are too many to keep. A double that has too many is refused where it
+    // is used.
+    if (!written.ok() || (kept.ok() && Compare(*written, *kept) != 0)) {
       found_.emplace_back(Here(), text);
     }
     return Value();
@@ -80,9 +81,8 @@ std::map<const Tree*, std::string> InexactNumbers(std::string_view text, const T
     // A name that came again has its last value, which may be another.
     if (!parsed.contains(pointer)) continue;
     const Tree& value = parsed.at(pointer);
-    const Result<Decimal> number = DecimalOf(written);
-    const bool same = value.is_number_float() && number.ok() &&
-                      Tree(std::strtod(written.c_str(), nullptr)) == value;
+    const bool same =
+        value.is_number_float() && Tree(std::strtod(written.c_str(), nullptr)) == value;
     if (same) numbers[&value] = written;
   }
   return numbers;

@@ -117,7 +117,11 @@ Result<Decimal> DecimalOf(std::string_view json_number) {
   const std::string text(json_number);
   Decimal d;
   const size_t e = text.find_first_of("eE");
-  const int64_t exponent = e == text.npos ? 0 : std::atoll(text.c_str() + e + 1);
+  // Beyond this the point is past all digits that are allowed, whatever the others are.
+  constexpr int64_t kMostExponent = 1'000'000'000;
+  const int64_t exponent = e == text.npos ? 0
+                                          : std::clamp<int64_t>(std::atoll(text.c_str() + e + 1),
+                                                                -kMostExponent, kMostExponent);
   std::string digits;
   int64_t point = -1;  // digits in front of the point
   for (const char c : text.substr(0, e)) {
@@ -125,6 +129,7 @@ Result<Decimal> DecimalOf(std::string_view json_number) {
     if (c == '.') point = static_cast<int64_t>(digits.size());
     if (c >= '0' && c <= '9') digits += c;
   }
+  if (digits.find_first_not_of('0') == digits.npos) return Decimal{false, "0", ""};
   if (point < 0) point = static_cast<int64_t>(digits.size());
   point += exponent;
   if (std::llabs(point) > kMaxDigits || digits.size() > kMaxDigits)

@@ -133,7 +133,9 @@ Shape ShapeOf(std::string_view keyword) {
 
 // Whether numbers of its value are compared with those of a document.
 bool Compares(std::string_view keyword) {
-  return keyword == "enum" || keyword == "const" || ShapeOf(keyword) == Shape::kNumber;
+  const Shape shape = ShapeOf(keyword);
+  return keyword == "enum" || keyword == "const" || shape == Shape::kNumber ||
+         shape == Shape::kCount;
 }
 
 bool IsSchema(const OrderedJson& json) { return json.is_object() || json.is_boolean(); }

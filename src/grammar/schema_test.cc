@@ -141,6 +141,9 @@ TEST(Schema, RefusesByNameAndPath) {
 }
 
 TEST(Schema, NumbersAreExactOrRefused) {
+  Language zero(R"({"enum": [0e9223372036854775807, -0.0e-500], "default": 0e99999999999})");
+  EXPECT_TRUE(zero.Has("0"));
+  EXPECT_FALSE(zero.Has("1"));
   Language large(R"({"enum": [9007199254740993, -9223372036854775808, 18446744073709551615]})");
   EXPECT_TRUE(large.Has("9007199254740993"));
   EXPECT_TRUE(large.Has("-9223372036854775808"));
@@ -162,7 +165,10 @@ TEST(Schema, NumbersAreExactOrRefused) {
       {R"({"enum": [1, {"x": [123456789012345678901234567890]}]})", "#/enum"},
       {R"({"minimum": -9223372036854775809000001})", "#/minimum"},
       {R"({"exclusiveMaximum": 0.12345678901234567890123})", "#/exclusiveMaximum"},
-      {R"({"items": {"multipleOf": 123456789012345678901}})", "#/items/multipleOf"}};
+      {R"({"items": {"multipleOf": 123456789012345678901}})", "#/items/multipleOf"},
+      {R"({"const": 1e-402})", "#/const"},
+      {R"({"maximum": 1e-99999999999999999999})", "#/maximum"},
+      {R"({"maxLength": 3.00000000000000000000001})", "#/maxLength"}};
   for (const auto& [schema, path] : refused) {
     const std::string message = Refusal(schema);
     EXPECT_NE(message.find(path), std::string::npos) << message;

@@ -250,7 +250,7 @@ class BundleWriter {
     std::string text = "The value at " + value->leaf.path;
     if (!value->leaf.value.is_null()) text += ", '" + what + "',";
     text += " was flagged by " + verdict.id + ": " + verdict.message + ". ";
-    if (value->evidence) {
+    if (value->evidence && value->evidence->span.page < e_.source->pages().size()) {
       const SourcePage& page = e_.source->pages()[value->evidence->span.page];
       text += "Compare it with " + FileName(page.file) + ", page " + std::to_string(page.number);
       if (!value->evidence->words.empty())

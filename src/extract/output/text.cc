@@ -4,12 +4,13 @@
 
 #include "extract/output/display_order.h"
 #include "extract/output/output.h"
+#include "extract/output/passed_on.h"
 
 namespace galen::extract {
 namespace {
 
 constexpr size_t kTableColumns = 7;
-constexpr std::array<size_t, kTableColumns> kWidest = {36, 44, 14, 18, 8, 60, 6};  // characters
+constexpr std::array<size_t, kTableColumns> kWidest = {36, 44, 14, 18, 8, 60, 40};  // characters
 using TextRow = std::array<std::string, kTableColumns>;
 
 // Bytes of the character at the front; 0: no UTF-8.
@@ -28,7 +29,10 @@ bool Steers(std::string_view character) {
   const auto first = static_cast<unsigned char>(character[0]);
   if (character.size() == 1) return first < 0x20 || first == 0x7f;
   const auto second = static_cast<unsigned char>(character[1]);
-  if (character.size() == 2) return first == 0xc2 && second < 0xa0;
+  if (character.size() == 2) {
+    return (first == 0xc2 && second < 0xa0) || (first == 0xd8 && second == 0x9c);
+  }
+  if (character == "\uFEFF") return true;
   if (character.size() != 3 || first != 0xe2) return false;
   const auto third = static_cast<unsigned char>(character[2]);
   return (second == 0x80 &&
@@ -97,10 +101,6 @@ std::string CheckCell(const std::vector<const Value*>& values) {
   return any ? "ok" : "";
 }
 
-std::string PageCell(const std::optional<size_t>& page) {
-  return page ? std::to_string(*page + 1) : "";
-}
-
 class TextTable {
  public:
   void Add(TextRow row) {
@@ -146,14 +146,25 @@ class TextWriter {
       }
     }
     std::string text = OneLine(e_.kind->title, 200) + "\n\n" + table_.Text() + "\n";
-    for (const Verdict& verdict : e_.verdicts) {
-      if (verdict.level == Level::kNote) text += OneLine(verdict.message, 400) + "\n";
+    for (const Level level : {Level::kFlag, Level::kNote}) {
+      for (const Verdict& verdict : e_.verdicts) {
+        if (verdict.level != level) continue;
+        text += std::string(LevelName(level)) + ": " + OneLine(verdict.message, 400) + "\n";
+      }
     }
     return text +
            "Nobody has confirmed it. Boxes, confidence and what each check says: --format json\n";
   }
 
  private:
+  // The page's number in its file, as the other formats have it; with the file where there are
+  // several.
+  std::string PageCell(const std::optional<size_t>& page) const {
+    if (!page || *page >= e_.source->pages().size()) return "";
+    const SourcePage& at = e_.source->pages()[*page];
+    const std::string number = std::to_string(at.number);
+    return e_.source->files().size() < 2 ? number : number + " of " + FileName(at.file);
+  }
   void AddValue(const Value& value) {
     const bool wrong = value.Has(Level::kFlag) || value.Has(Level::kNote);
     if (value.leaf.value.is_null() && !wrong) return;

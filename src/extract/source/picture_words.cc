@@ -56,6 +56,7 @@ Status PictureWords::Read(const Image& image, std::vector<PageWord>* words, std:
   TesseractOptions options;
   options.cancelled = options_.cancelled;
   Result<std::vector<PageWord>> read = ReadInItsLanguage(image, all, options, language);
+  if (!read.ok()) language->clear();
   const std::lock_guard lock(mutex_);
   if (read.ok()) {
     failures_ = 0;

@@ -542,11 +542,14 @@ asio::awaitable<bool> HttpServer::Impl::Answer(Stream& stream, Connection& conne
       if (ready.head && framing.streamed && !framing.head_only)
         reply->OfferSocket(SocketWriter(stream.socket().native_handle(), framing));
     }
-    if (wake->came || !reply->Rest()) continue;
-    connection.waits = true;
-    co_await wake->timer.async_wait(kToken);
-    connection.waits = false;
-    if (connection.left || reply->gone()) {
+    const auto left = [&] { return connection.left || reply->gone(); };
+    if (!left()) {
+      if (wake->came || !reply->Rest()) continue;
+      connection.waits = true;
+      co_await wake->timer.async_wait(kToken);
+      connection.waits = false;
+    }
+    if (left()) {
       sent_ok = false;
       unsent = true;
       break;
@@ -555,6 +558,7 @@ asio::awaitable<bool> HttpServer::Impl::Answer(Stream& stream, Connection& conne
   exchange.client_left = unsent;
   exchange.seconds += SecondsSince(begin);
   connection.Finish();
+  exchange.sent_bytes += reply->Take().sent_bytes;  // what the answering side sent to the last
   handler_.Done(exchange);
   const bool again = sent_ok && framing.keep_alive;
   co_return again;

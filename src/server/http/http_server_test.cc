@@ -58,10 +58,11 @@ class Handler : public HttpHandler {
 
 class HttpServerTest : public testing::Test {
  protected:
-  HttpServerTest() {
+  // An hour: only what is sent tells that a client has left.
+  explicit HttpServerTest(std::chrono::milliseconds gone_check = std::chrono::hours(1)) {
     HttpOptions options;
     options.port = 0;
-    options.gone_check = std::chrono::hours(1);  // only what is sent tells that a client has left
+    options.gone_check = gone_check;
     server_ = *HttpServer::Create(options, &handler_);
     thread_ = std::thread([this] { server_->Run(); });
   }
@@ -90,6 +91,14 @@ class HttpServerTest : public testing::Test {
       got.append(piece, static_cast<size_t>(n));
     }
   }
+  // The reply to the request on fd, once the client has its first piece.
+  std::shared_ptr<Reply> BeginWith(const std::string& piece, int fd) {
+    const std::shared_ptr<Reply> reply = handler_.WaitForReply();
+    reply->Begin({});
+    reply->Write(piece);
+    ReadUntil(fd, piece + "\r\n");  // as a chunk
+    return reply;
+  }
   // With a reset, so that the server's next write fails.
   static void HangUp(int fd) {
     const linger now{1, 0};
@@ -104,10 +113,7 @@ class HttpServerTest : public testing::Test {
 
 TEST_F(HttpServerTest, WhoHangsUpAfterTheLastContentWasAnswered) {
   const int fd = Ask();
-  const std::shared_ptr<Reply> reply = handler_.WaitForReply();
-  reply->Begin({});
-  reply->Write("data: [DONE]\n\n");
-  ReadUntil(fd, "[DONE]");
+  const std::shared_ptr<Reply> reply = BeginWith("data: [DONE]\n\n", fd);
   HangUp(fd);
   reply->End();  // nothing but the mark of the end is left to send
   EXPECT_FALSE(handler_.WaitForEnd().client_left);
@@ -115,10 +121,7 @@ TEST_F(HttpServerTest, WhoHangsUpAfterTheLastContentWasAnswered) {
 
 TEST_F(HttpServerTest, WhoHangsUpBeforeTheLastContentHasLeft) {
   const int fd = Ask();
-  const std::shared_ptr<Reply> reply = handler_.WaitForReply();
-  reply->Begin({});
-  reply->Write("data: 1\n\n");
-  ReadUntil(fd, "data: 1");
+  const std::shared_ptr<Reply> reply = BeginWith("data: 1\n\n", fd);
   HangUp(fd);
   reply->End("data: [DONE]\n\n");
   EXPECT_TRUE(handler_.WaitForEnd().client_left);
@@ -126,10 +129,7 @@ TEST_F(HttpServerTest, WhoHangsUpBeforeTheLastContentHasLeft) {
 
 TEST_F(HttpServerTest, ASlowReaderGetsAllPiecesInOrder) {
   const int fd = Ask();
-  const std::shared_ptr<Reply> reply = handler_.WaitForReply();
-  reply->Begin({});
-  reply->Write("first");
-  ReadUntil(fd, "first\r\n");
+  const std::shared_ptr<Reply> reply = BeginWith("first", fd);
   // More than socket buffers hold, so that some of it is left to the connection.
   std::string all;
   for (int i = 0; i < 3000; ++i) {
@@ -161,10 +161,7 @@ TEST_F(HttpServerTest, ASlowReaderGetsAllPiecesInOrder) {
 
 TEST_F(HttpServerTest, WhoHangsUpIsSeenByThoseWhoSendPieces) {
   const int fd = Ask();
-  const std::shared_ptr<Reply> reply = handler_.WaitForReply();
-  reply->Begin({});
-  reply->Write("data: 1\n\n");
-  ReadUntil(fd, "data: 1");
+  const std::shared_ptr<Reply> reply = BeginWith("data: 1\n\n", fd);
   HangUp(fd);
   std::atomic<bool> gone{false};
   reply->OnGone([&] { gone = true; });
@@ -174,6 +171,27 @@ TEST_F(HttpServerTest, WhoHangsUpIsSeenByThoseWhoSendPieces) {
   }
   EXPECT_TRUE(gone);
   EXPECT_TRUE(handler_.WaitForEnd().client_left);
+}
+
+class WatchfulHttpServerTest : public HttpServerTest {
+ protected:
+  WatchfulHttpServerTest() : HttpServerTest(std::chrono::milliseconds(5)) {}
+};
+
+TEST_F(WatchfulHttpServerTest, WhatWasSentToAClientThatLeftIsCounted) {
+  const int fd = Ask();
+  const std::shared_ptr<Reply> reply = BeginWith("data: 1\n\n", fd);
+  constexpr int kPieces = 100;
+  const std::string piece(500, 'x');
+  for (int i = 0; i < kPieces; ++i) {
+    reply->Write(piece + std::to_string(i) + ";");
+    ReadUntil(fd, std::to_string(i) + ";");
+  }
+  ::shutdown(fd, SHUT_WR);
+  const Exchange exchange = handler_.WaitForEnd();
+  EXPECT_TRUE(exchange.client_left);
+  EXPECT_GT(exchange.sent_bytes, kPieces * static_cast<int64_t>(piece.size()));
+  ::close(fd);
 }
 
 }  // namespace

@@ -24,15 +24,17 @@ function get(url, headers = {}) {
 export async function page_is_served_strictly({ server }) {
   const root = await get(server.url);
   assert.equal(String(root.body), "Ollama is running", "what programs are told");
-  const home = await get(server.url, { Accept: "text/html,*/*" });
+  const gzip = { "Accept-Encoding": "gzip, deflate, br" };
+  const home = await get(server.url, { Accept: "text/html,*/*", ...gzip });
   const html = String(gunzipSync(home.body));
+  assert.equal(String((await get(server.url, { Accept: "text/html,*/*" })).body), html, "plain where nobody asks for gzip");
   assert.doesNotMatch(html, /<style|style=|<script(?![^>]*src=)|\son\w+=/, "nothing inline");
   let bytes = home.body.length;
   const names = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1]);
   assert.equal(names.length, 3);
   for (const name of names) {
     assert.match(name, /^\/ui\/[\w.]+$/);
-    const file = await get(new URL(name, server.url));
+    const file = await get(new URL(name, server.url), gzip);
     assert.equal(file.status, 200);
     bytes += file.body.length;
     const policy = file.headers["content-security-policy"];
@@ -41,7 +43,7 @@ export async function page_is_served_strictly({ server }) {
     assert.doesNotMatch(policy, /unsafe|\*|http/);
     assert.equal(file.headers["x-content-type-options"], "nosniff");
     assert.equal(file.headers["referrer-policy"], "no-referrer");
-    const again = await get(new URL(name, server.url), { "If-None-Match": file.headers.etag });
+    const again = await get(new URL(name, server.url), { "If-None-Match": file.headers.etag, ...gzip });
     assert.equal(again.status, 304);
     assert.equal(again.body.length, 0);
   }
