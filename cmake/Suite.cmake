@@ -24,7 +24,7 @@ endfunction()
 set(isa_folders kernels ops nn models engine)
 set(isas ref avx2 avx512 avx512_bf16 amx)
 # Folders with threads.
-set(thread_folders base kernels engine)
+set(thread_folders base kernels engine server)
 
 foreach(name ${unit_tests})
   get_property(file GLOBAL PROPERTY GALEN_TEST_FILE_${name})
@@ -89,6 +89,10 @@ foreach(path ${cases})
   endif()
   galen_suite_test(asan.cases.${name} COMMAND ${Python3_EXECUTABLE} ${path} LABELS asan TIMEOUT 1800
                    ENVIRONMENT "GALEN_BIN=${build_root}/asan/galen;GALEN_SLOW=1")
+  if(name STREQUAL server OR name STREQUAL dicomnet)
+    galen_suite_test(tsan.cases.${name} ALL COMMAND ${Python3_EXECUTABLE} ${path} LABELS tsan TIMEOUT 3600
+                     ENVIRONMENT "GALEN_BIN=${build_root}/tsan/galen;GALEN_SLOW=1")
+  endif()
 endforeach()
 
 # tests/clients/NAME/run.py: programs written for other servers' interfaces, in environments of their own; the largest one, and what a
