@@ -81,7 +81,9 @@ def by_dicomweb(folder, server, orthanc, study, pictures):
         assert server.call("DELETE", "/dicom-web/studies/" + uid)[0] == 204
     seen = server.post("/look", {"study": f"dicomweb:WEB/{FIRST}.9"})
     assert len(seen["images"]) == 3
-    reports = lambda: [s for s in orthanc.call("GET", f"/studies/{study}/series") if s["MainDicomTags"]["Modality"] == "SR"]  # noqa: E731
+    # galen's reports of a study are instances of one series.
+    reports = lambda: [i for s in orthanc.call("GET", f"/studies/{study}/series") if s["MainDicomTags"]["Modality"] == "SR"  # noqa: E731
+                       for i in s["Instances"]]
     before = len(reports())
     answer = server.post("/extract", {"study": f"dicomweb:WEB/{FIRST}", "schema": "lab_report", "max_tokens": 48, "ocr": "never", "model": "reader",
                                       "today": "2026-01-31", "send_to": "dicomweb:WEB"})
