@@ -52,9 +52,13 @@ Vec::F AsMantissa(Vec::I code_at_top) {
 
 // ---- scales
 
-// f16 d of 32 columns; the centre of the codes goes into m.
+// Scales: what a sub-block's codes are multiplied with, d, and what is added to the products, m.
+// kCentre: what is taken off each code, so that m = -kCentre * d; 0: m is the block's own.
+
+// f16 d of 32 columns.
 template <int centre>
 struct ScaleD {
+  static constexpr int kCentre = centre;
   static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
     *d = Vec::FromHalf(s + 32 * chunk + 2 * lane);
     *m = Vec::Mul(*d, Vec::Set1(-static_cast<float>(centre)));
@@ -62,6 +66,7 @@ struct ScaleD {
 };
 // f16 d, m of 32 columns.
 struct ScaleDM {
+  static constexpr int kCentre = 0;
   static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
     *d = Vec::FromHalf(s + 64 * chunk + 2 * lane);
     *m = Vec::FromHalf(s + 64 * chunk + 32 + 2 * lane);
@@ -69,6 +74,7 @@ struct ScaleDM {
 };
 // Q4_K, Q5_K: f16 d, dmin; a byte of scale and of min for each 32 columns.
 struct ScaleMins {
+  static constexpr int kCentre = 0;
   static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
     *d = Vec::Mul(Vec::FromHalf(s + 2 * lane), Vec::FromU8(s + 64 + 16 * chunk + lane));
     *m = Vec::Sub(Vec::Zero(), Vec::Mul(Vec::FromHalf(s + 32 + 2 * lane),
@@ -78,6 +84,7 @@ struct ScaleMins {
 // Q6_K, Q3_K, IQ4_XS: f16 d; a signed byte of scale for each kSub columns.
 template <int sub_columns, int centre>
 struct ScaleI8 {
+  static constexpr int kCentre = centre;
   static void Scales(const uint8_t* s, int64_t chunk, int sub, int lane, Vec::F* d, Vec::F* m) {
     constexpr int kPerChunk = 32 / sub_columns;
     *d = Vec::Mul(Vec::FromHalf(s + 2 * lane),
@@ -87,6 +94,7 @@ struct ScaleI8 {
 };
 // Q2_K: f16 d, dmin; nibbles of scale and min for each 16 columns.
 struct ScaleNibbles {
+  static constexpr int kCentre = 0;
   static void Scales(const uint8_t* s, int64_t chunk, int sub, int lane, Vec::F* d, Vec::F* m) {
     const Vec::I both = Vec::WidenU8(s + 64 + 16 * (2 * chunk + sub) + lane);
     *d = Vec::Mul(Vec::FromHalf(s + 2 * lane), Vec::ToFloat(Vec::And(both, Vec::Set1I(15))));
@@ -98,6 +106,7 @@ struct ScaleNibbles {
 // fp32 d of 64 columns, shared by two chunks; no offset but the centre of the codes.
 template <int centre>
 struct ScaleF32 {
+  static constexpr int kCentre = centre;
   static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
     *d = Vec::Load(reinterpret_cast<const float*>(s + 64 * (chunk / 2)) + lane);
     *m = Vec::Mul(*d, Vec::Set1(-static_cast<float>(centre)));
@@ -369,6 +378,7 @@ struct FormatFP4 : TableCodes, ScaleF32<0> {
 };
 struct FormatINT8 : ByteCodes {
   static constexpr int kSub = 32;
+  static constexpr int kCentre = 128;
   static void Scales(const uint8_t* s, int64_t chunk, int, int lane, Vec::F* d, Vec::F* m) {
     Vec::F scb, unused;
     ScaleF32<0>::Scales(s, chunk, 0, lane, &scb, &unused);

@@ -154,10 +154,22 @@ void FloatUnit(const WeightView& w, const tile16::Shape& shape, int64_t unit, co
 
 // ---- block formats: x as digits (LinearPlan::kDigits), exact integer sums per scale
 
-// Operand row: for each chunk, D x 32 digits, the highest first; then per chunk the scale, the sums
-// of the two halves and the sum of the chunk, each a float and the sums already scaled.
+// Where products of bytes are summed in 16 bits (AVX2), codes of eight bits take the two highest
+// digits of x as one integer of 16 bits.
+#if defined(GALEN_VEC_AVX2)
+constexpr int64_t kDigitWordsBytes = 64;
+#else
+constexpr int64_t kDigitWordsBytes = 0;
+#endif
+
+// Operand row: for each chunk, D x 32 digits, the highest first, and, if D > 1, kDigitWordsBytes of
+// the two highest together; then per chunk the scale, the sums of the two halves and the sum of the
+// chunk, each a float and the sums already scaled.
+constexpr int64_t DigitsChunkBytes(int digits) {
+  return 32 * digits + (digits > 1 ? kDigitWordsBytes : 0);
+}
 inline int64_t DigitsBytes(int64_t chunks, int digits) {
-  return (chunks * (32 * digits + 16) + 63) / 64 * 64;
+  return (chunks * (DigitsChunkBytes(digits) + 16) + 63) / 64 * 64;
 }
 
 // 32 columns of x from column 32 c on, zero from column k on.
@@ -191,7 +203,8 @@ struct XChunk {
 template <int D>
 void PrepareDigits(const float* x, int64_t k, uint8_t* row) {
   const int64_t chunks = PadCols(k) / 32;
-  float* info = reinterpret_cast<float*>(row + chunks * 32 * D);
+  constexpr int64_t kChunkBytes = DigitsChunkBytes(D);
+  float* info = reinterpret_cast<float*>(row + chunks * kChunkBytes);
   constexpr float kLargest = D == 1 ? 127.0f : D == 2 ? 127.0f * 128 : 127.0f * 128 * 128;
   for (int64_t c = 0; c < chunks; ++c, info += 4) {
     const XChunk chunk(x, c, k);
@@ -202,7 +215,7 @@ void PrepareDigits(const float* x, int64_t k, uint8_t* row) {
     const float scale = !chunk.finite ? std::numeric_limits<float>::quiet_NaN()
                         : tiny        ? 0.0f
                                       : largest / kLargest;
-    int8_t* digits = reinterpret_cast<int8_t*>(row) + c * 32 * D;
+    int8_t* digits = reinterpret_cast<int8_t*>(row) + c * kChunkBytes;
     int32_t sums[2] = {0, 0};
     for (int i = 0; i < XChunk::kVectors; ++i) {
       Vec::I q = chunk.finite ? Vec::Round(Vec::Mul(chunk.v[i], Vec::Set1(inverse))) : Vec::ZeroI();
@@ -211,6 +224,10 @@ void PrepareDigits(const float* x, int64_t k, uint8_t* row) {
         // q = 128 * high + low with low in [-64, 63].
         const Vec::I high = Vec::Sra7(Vec::AddI(q, Vec::Set1I(64)));
         Vec::StoreI8(digits + digit * 32 + i * Vec::kLanes, Vec::SubI(q, Vec::Sll<7>(high)));
+#if defined(GALEN_VEC_AVX2)
+        if (digit == 1)
+          Vec::StoreDigitWords(reinterpret_cast<int16_t*>(digits + 32 * D) + i * Vec::kLanes, q);
+#endif
         q = high;
       }
       Vec::StoreI8(digits + i * Vec::kLanes, q);
@@ -222,12 +239,35 @@ void PrepareDigits(const float* x, int64_t k, uint8_t* row) {
   }
 }
 
-// Units that share the digits of x in registers where several rows are multiplied.
+// Units that are multiplied together: they share the digits of x in registers.
 #if defined(GALEN_VEC_AVX512)
 constexpr int kDigitsUnits = 2;
 #else
 constexpr int kDigitsUnits = 1;
 #endif
+
+// Of U units: the codes bytes[u][first..first + n) times the first D digits of a chunk of x, D
+// <= 2. chunk: of all kOf digits; offset: columns of x before the codes'. Two digits fit an int32:
+// at most 32 codes of 255 times 128 * 128.
+template <class Format, int D, int kOf, int n, int U>
+__attribute__((always_inline)) inline void DotDigits(const Vec::I (&bytes)[U][8], int first,
+                                                     const uint8_t* chunk, Vec::I (&dot)[U]) {
+  for (Vec::I& sum : dot) sum = Vec::ZeroI();
+#if defined(GALEN_VEC_AVX2)
+  if constexpr (D == 2 && Format::kMaxCode > 128) {
+    const int16_t* words = reinterpret_cast<const int16_t*>(chunk + 32 * kOf);
+    Vec::DotDigitWords<n>(bytes, first, words + 4 * first, dot);
+    return;
+  }
+#endif
+  Vec::DotBytes<Format::kMaxCode, n>(bytes, first, chunk + 4 * first, dot);
+  if constexpr (D == 2) {
+    Vec::I low[U];
+    for (Vec::I& sum : low) sum = Vec::ZeroI();
+    Vec::DotBytes<Format::kMaxCode, n>(bytes, first, chunk + 32 + 4 * first, low);
+    for (int u = 0; u < U; ++u) dot[u] = Vec::AddI(Vec::Sll<7>(dot[u]), low[u]);
+  }
+}
 
 // sums[m][U][16] of U adjacent units. one: there is a single row, whose sums stay in registers.
 template <class Format, int D, int U, bool one>
@@ -237,7 +277,7 @@ void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t*
   const uint8_t* strip = group;
   const uint8_t* codes = group;
   Prefetcher prefetch(shape, group);
-  const int64_t info_at = shape.chunks * 32 * D;
+  const int64_t info_at = shape.chunks * DigitsChunkBytes(D);
   Vec::F single[U][kHalves];
   for (auto& unit : single) {
     for (Vec::F& half : unit) half = Vec::Zero();
@@ -264,27 +304,28 @@ void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t*
         }
       }
       for (int64_t m = 0; m < (one ? 1 : rows); ++m) {
-        const uint8_t* digits = x + m * stride + c * 32 * D;
+        const uint8_t* chunk = x + m * stride + c * DigitsChunkBytes(D);
         const float* info = reinterpret_cast<const float*>(x + m * stride + info_at) + 4 * c;
         float* row_sums = sums + 16 * U * m + lane;
         const Vec::F scale = Vec::Set1(info[0]);
         Vec::F total[U];
         for (int u = 0; u < U; ++u) total[u] = one ? single[u][h] : Vec::Load(row_sums + 16 * u);
         for (int sub = 0; sub < kSubs; ++sub) {
-          Vec::I dot[D][U];
-          for (int digit = 0; digit < D; ++digit) {
-            Vec::template DotBytes<Format::kMaxCode, kGroups>(
-                bytes, sub * kGroups, digits + 32 * digit + 4 * sub * kGroups, dot[digit]);
-          }
+          Vec::I top[U], low[U];
+          DotDigits<Format, std::min(D, 2), D, kGroups>(bytes, sub * kGroups, chunk, top);
+          if constexpr (D == 3)
+            DotDigits<Format, 1, D, kGroups>(bytes, sub * kGroups, chunk + 64, low);
           const Vec::F row_sum = Vec::Set1(info[kSubs == 1 ? 3 : 1 + sub]);
+          const Vec::F centre = Vec::Mul(row_sum, Vec::Set1(-float{Format::kCentre}));
           for (int u = 0; u < U; ++u) {
-            // Two digits fit an int32: at most 32 codes of 255 times 128 * 128.
-            Vec::F value = Vec::ToFloat(
-                D == 1 ? dot[0][u] : Vec::AddI(Vec::template Sll<7>(dot[0][u]), dot[D > 1][u]));
-            if constexpr (D == 3)
-              value = Vec::Fma(value, Vec::Set1(128.0f), Vec::ToFloat(dot[2][u]));
-            total[u] = Vec::Fma(value, Vec::Mul(d[u][sub], scale), total[u]);
-            total[u] = Vec::Fma(offset[u][sub], row_sum, total[u]);
+            Vec::F value = Vec::ToFloat(top[u]);
+            if constexpr (D == 3) value = Vec::Fma(value, Vec::Set1(128.0f), Vec::ToFloat(low[u]));
+            if constexpr (Format::kCentre != 0) {
+              total[u] = Vec::Fma(Vec::Fma(value, scale, centre), d[u][sub], total[u]);
+            } else {
+              total[u] = Vec::Fma(value, Vec::Mul(d[u][sub], scale), total[u]);
+              total[u] = Vec::Fma(offset[u][sub], row_sum, total[u]);
+            }
           }
         }
         for (int u = 0; u < U; ++u) {
@@ -329,10 +370,8 @@ template <class Format, int D>
 void DigitsUnits(const WeightView& w, const tile16::Shape& shape, const LinearOperand& operand,
                  int64_t unit0, int64_t unit1, const LinearOutput& out) {
   int64_t unit = unit0;
-  if (operand.m > 1) {
-    for (; unit + kDigitsUnits <= unit1; unit += kDigitsUnits) {
-      DigitsPass<Format, D, kDigitsUnits>(w, shape, operand, unit, out);
-    }
+  for (; unit + kDigitsUnits <= unit1; unit += kDigitsUnits) {
+    DigitsPass<Format, D, kDigitsUnits>(w, shape, operand, unit, out);
   }
   for (; unit < unit1; ++unit) DigitsPass<Format, D, 1>(w, shape, operand, unit, out);
 }

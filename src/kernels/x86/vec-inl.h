@@ -71,18 +71,17 @@ struct Vec {
   static void StoreI8(int8_t* p, I v) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
   }
-  // sum[u], per lane: the sum of n times four products of bytes: codes a[u][first + i],
-  // 0..max_code, with the digits b[4i..4i+3], -127..127, which are the same for all lanes.
+  // Adds to sum[u], per lane, n times four products of bytes: codes a[u][first + i], 0..max_code,
+  // with the digits b[4i..4i+3], -127..127, which are the same for all lanes.
   template <int max_code, int n, int U>
   __attribute__((always_inline)) static void DotBytes(const I (&a)[U][8], int first,
                                                       const uint8_t* b, I (&sum)[U]) {
-    for (int u = 0; u < U; ++u) sum[u] = ZeroI();
     for (int i = 0; i < n; ++i) {
       const I digits = Set1Bytes(b + 4 * i);
       for (int u = 0; u < U; ++u) sum[u] = _mm512_dpbusd_epi32(sum[u], a[u][first + i], digits);
     }
   }
-  static I Set1Bytes(const uint8_t* four) {
+  static I Set1Bytes(const void* four) {
     int32_t word;
     std::memcpy(&word, four, sizeof(word));
     return Set1I(word);
@@ -216,13 +215,13 @@ struct Vec {
         _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
   }
-  // As above. Products are summed in 16 bits for as long as they cannot overflow; codes of eight
-  // bits go by nibbles.
+  // As above. Products are summed in 16 bits for as long as they cannot overflow.
   template <int max_code, int n, int U>
   __attribute__((always_inline)) static void DotBytes(const I (&a)[U][8], int first,
                                                       const uint8_t* b, I (&sum)[U]) {
-    for (int u = 0; u < U; ++u) sum[u] = DotBytes<max_code, n>(a[u] + first, b);
+    for (int u = 0; u < U; ++u) sum[u] = AddI(sum[u], DotBytes<max_code, n>(a[u] + first, b));
   }
+  // Codes of eight bits go by nibbles.
   template <int max_code, int n>
   __attribute__((always_inline)) static I DotBytes(const I* a, const uint8_t* b) {
     constexpr int kAtOnce = 32767 / (2 * 127 * std::min(max_code, 128));
@@ -248,7 +247,29 @@ struct Vec {
     }
     return sum;
   }
-  static I Set1Bytes(const uint8_t* four) {
+  // Codes a[u][first + i], 0..255, with integers of 16 bits: per lane, the sum of n times four
+  // products. b: of each four columns the first, the third, the second, the fourth.
+  template <int n, int U>
+  __attribute__((always_inline)) static void DotDigitWords(const I (&a)[U][8], int first,
+                                                           const int16_t* b, I (&sum)[U]) {
+    const I low = Set1I(0x00FF00FF);
+    for (int i = 0; i < n; ++i) {
+      const I even = Set1Bytes(b + 4 * i), odd = Set1Bytes(b + 4 * i + 2);
+      for (int u = 0; u < U; ++u) {
+        const I codes = a[u][first + i];
+        sum[u] = AddI(sum[u], _mm256_madd_epi16(And(codes, low), even));
+        sum[u] = AddI(sum[u], _mm256_madd_epi16(_mm256_srli_epi16(codes, 8), odd));
+      }
+    }
+  }
+  // Eight columns' integers, |v| < 2^15, in that order.
+  static void StoreDigitWords(int16_t* p, I v) {
+    const I words = _mm256_packs_epi32(v, v);
+    const I order = _mm256_shufflelo_epi16(words, _MM_SHUFFLE(3, 1, 2, 0));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(order));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p + 4), _mm256_extracti128_si256(order, 1));
+  }
+  static I Set1Bytes(const void* four) {
     int32_t word;
     std::memcpy(&word, four, sizeof(word));
     return Set1I(word);
