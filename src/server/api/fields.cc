@@ -127,6 +127,18 @@ void Fields::Accept(std::initializer_list<std::string_view> keys) {
   for (std::string_view key : keys) known_.emplace(key);
 }
 
+Status Fields::AcceptStrings(std::initializer_list<std::string_view> keys) {
+  std::string value;
+  for (std::string_view key : keys) RETURN_IF_ERROR(String(key, &value));
+  return OkStatus();
+}
+
+Status Fields::AcceptBools(std::initializer_list<std::string_view> keys) {
+  bool value = false;
+  for (std::string_view key : keys) RETURN_IF_ERROR(Bool(key, &value));
+  return OkStatus();
+}
+
 Status Fields::Refuse(std::string_view key, const char* why,
                       std::initializer_list<OrderedJson> neutral) {
   const OrderedJson* json = Find(key);

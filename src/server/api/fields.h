@@ -37,6 +37,9 @@ class Fields {
 
   // Known fields that do not change the answer.
   void Accept(std::initializer_list<std::string_view> keys);
+  // The same, of strings, and of true or false.
+  Status AcceptStrings(std::initializer_list<std::string_view> keys);
+  Status AcceptBools(std::initializer_list<std::string_view> keys);
   // Refuses a field that would change the answer in a way that galen does not do; `neutral` values
   // pass (null always does).
   Status Refuse(std::string_view key, const char* why,

@@ -56,6 +56,19 @@ TEST(Fields, NamesWhatIsWrong) {
   EXPECT_EQ(failed, "options.list");
 }
 
+TEST(Fields, FieldsThatChangeNothingHaveTheirTypes) {
+  const OrderedJson body = Parse(R"({"user": {}, "who": "me", "truncate": 1, "none": null})");
+  std::string failed;
+  Fields fields(body, "", &failed);
+  EXPECT_TRUE(fields.AcceptStrings({"who", "none", "absent"}).ok());
+  EXPECT_FALSE(fields.AcceptStrings({"who", "user"}).ok());
+  EXPECT_EQ(failed, "user");
+  EXPECT_TRUE(fields.AcceptBools({"none", "absent"}).ok());
+  EXPECT_FALSE(fields.AcceptBools({"truncate"}).ok());
+  EXPECT_EQ(failed, "truncate");
+  EXPECT_TRUE(fields.Finish().ok());
+}
+
 TEST(Fields, UnknownAndUnsupportedFieldsAreNamed) {
   const OrderedJson body = Parse(R"({"known": 1, "tools": [], "format": "json", "typo": 1})");
   std::string failed;

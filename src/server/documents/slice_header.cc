@@ -31,7 +31,7 @@ bool ParseDigest(const std::string& text, Digest128* digest) {
 Status ReadDigest(Fields* fields, std::string_view key, Digest128* digest, bool* given) {
   std::string text;
   RETURN_IF_ERROR(fields->String(key, &text));
-  *given = !text.empty();
+  *given = fields->Any(key) != nullptr;
   if (*given && !ParseDigest(text, digest))
     return fields->Fail(key, "must be 32 hexadecimal digits");
   return OkStatus();
@@ -94,7 +94,10 @@ Status ReadSliceHeader(const OrderedJson& json, const std::string& where, std::s
   RETURN_IF_ERROR(fields.Check());
   dicom::SliceHeader& header = slice->header;
   RETURN_IF_ERROR(fields.String("series", &slice->series));
-  if (slice->series.size() != 2 * kDigits)
+  Digest128 half;
+  if (slice->series.size() != 2 * kDigits ||
+      !ParseDigest(slice->series.substr(0, kDigits), &half) ||
+      !ParseDigest(slice->series.substr(kDigits), &half))
     return fields.Fail("series", "must be 64 hexadecimal digits");
   bool instance = false;
   RETURN_IF_ERROR(ReadDigest(&fields, "patient_id", &slice->identity.patient_id,

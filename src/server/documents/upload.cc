@@ -46,8 +46,7 @@ OrderedJson ValueOf(const FormPart& part, std::span<const FormField> typed) {
   for (const FormField& field : typed) {
     if (field.name != part.name) continue;
     if (field.value == FormValue::kBool) {
-      if (text == "true" || text == "1" || text == "on") return true;
-      if (text == "false" || text == "0" || text == "off") return false;
+      if (text == "true" || text == "false") return text == "true";
     } else if (const auto number = ParseOrderedJson(text, 1); number.ok() && number->is_number()) {
       return *number;
     }

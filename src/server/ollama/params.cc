@@ -94,7 +94,8 @@ Status ReadOllamaParams(Fields* fields, const std::string& defaults, std::string
   RETURN_IF_ERROR(fields->Int("top_logprobs", 0, 20, &top));
   if (logprobs) s.logprobs = static_cast<int32_t>(top);
   // Prompts that do not fit are refused, never cut: a half-read document is a wrong answer.
-  fields->Accept({"model", "truncate", "shift"});
+  fields->Accept({"model"});
+  RETURN_IF_ERROR(fields->AcceptBools({"truncate", "shift"}));
   return fields->Refuse("_debug_render_only", "it is Ollama's own", {OrderedJson(false)});
 }
 

@@ -25,7 +25,8 @@ Status ReadEmbeddings(const OrderedJson& body, EmbedCall* call, bool* base64, st
     return fields.Fail("encoding_format", "must be float or base64");
   *base64 = format == "base64";
   RETURN_IF_ERROR(ReadEmbedCall(&fields, "input", call));
-  fields.Accept({"model", "user"});
+  fields.Accept({"model"});
+  RETURN_IF_ERROR(fields.AcceptStrings({"user"}));
   return fields.Finish();
 }
 

@@ -79,8 +79,9 @@ Status ReadOpenAiParams(Fields* fields, const ServerOptions& options, GeneratePa
     RETURN_IF_ERROR(inner.Finish());
   }
   RETURN_IF_ERROR(status);
-  fields->Accept({"model", "user", "metadata", "service_tier", "safety_identifier",
-                  "prompt_cache_key", "prompt_cache_retention"});
+  fields->Accept({"model", "metadata"});
+  RETURN_IF_ERROR(fields->AcceptStrings(
+      {"user", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}));
   return fields->Refuse("store", "galen keeps no conversations", {OrderedJson(false)});
 }
 

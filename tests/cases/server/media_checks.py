@@ -218,7 +218,7 @@ def check_slices_are_ordered(server):
     for wrong, param in (({"slices": []}, "slices"), ({"slices": 5}, "slices"), ({"slices": headers, "x": 1}, "x"), ({}, "slices"),
                          ({"slices": [5]}, "slices[0]"), ({"slices": headers * 4000}, "slices"),
                          *(({"slices": [headers[0] | {key: value}]}, f"slices[0].{key}")
-                           for key, value in (("series", "1"), ("instance", None), ("instance", "z" * 32), ("patient_id", "1"), ("position", [0, 0]), ("position", [0, 0, 1e7]),
+                           for key, value in (("series", "1"), ("instance", None), ("instance", "z" * 32), ("patient_id", "1"), ("patient_name", ""), ("series", "z" * 64), ("position", [0, 0]), ("position", [0, 0, 1e7]),
                                               ("orientation", "x"), ("spacing", [0, 1]), ("frame", -1), ("instance_number", 1.5), ("rows", "2"), ("more", 1)))):
         answer = server.post("/pixels/order", wrong, 422)
         assert answer["error"]["param"] == param, (answer, param)
