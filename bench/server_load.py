@@ -115,7 +115,7 @@ def measure_token(server, rounds, woken, tokens=512):
         for stream in (True, False):
             costs[stream].append(spent(server, lambda s=stream: one(s)))
     talk.close()
-    each = {role: (statistics.median(c[role] for c in costs[True]) - statistics.median(c[role] for c in costs[False])) / tokens * 1e6
+    each = {role: statistics.median(streamed[role] - whole[role] for streamed, whole in zip(costs[True], costs[False])) / tokens * 1e6
             for role in ("http", "model")}
     return {"overhead_us": round(each["http"] + each["model"], 2), "http_us": round(each["http"], 2), "model_us": round(each["model"], 2),
             "engine_us": round(statistics.median(c["model"] for c in costs[False]) / tokens * 1e6, 1)}
@@ -200,8 +200,8 @@ def main():
         models = (f"tiny={o.tiny}", f"words={o.model}")
         with MeasuredServer(o.galen, models, folder, "--no-log", "--max-sequences", o.streams + 1, "--context", max(2048, o.prefill + 96),
                             "--threads", o.threads) as server:
-            result = {"request": measure_request(server, o.requests), "token": measure_token(server, 15, True),
-                      "token_unwoken": measure_token(server, 15, False)}
+            result = {"request": measure_request(server, o.requests), "token": measure_token(server, 60, True),
+                      "token_unwoken": measure_token(server, 60, False)}
             measure_streams(server, 2, 8, 0)
             result["streams"] = measure_streams(server, o.streams, o.tokens, 0)
             if o.prefill:
