@@ -57,11 +57,11 @@ Tensor GatedEncoderBlock(ExecContext& ctx, const GatedEncoderLayer& layer,
   LayerScope scope(ctx);
   std::array<Tensor, 3> qkv;
   ProjectTogether(ctx, {&layer.q_proj, &layer.k_proj, &layer.v_proj},
-                  RmsNorm(ctx, x, layer.norm1, eps), qkv);
+                  LinearInput::Normed(x, layer.norm1, eps), qkv);
   const Tensor heads = Attend(ctx, shape, cu_seqlens, cos_sin, qkv);
   const Tensor middle = Add(ctx, x, Project(ctx, layer.out_proj, heads));
   const Tensor inner =
-      GatedMlp(ctx, layer.mlp, GateKind::kSilu, RmsNorm(ctx, middle, layer.norm2, eps));
+      GatedMlp(ctx, layer.mlp, GateKind::kSilu, LinearInput::Normed(middle, layer.norm2, eps));
   return scope.Keep(Add(ctx, middle, inner), x);
 }
 

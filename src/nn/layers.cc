@@ -13,7 +13,7 @@ bool HasAdapters(std::initializer_list<const LinearLayer*> layers) {
                      [](const LinearLayer* layer) { return layer->lora != nullptr; });
 }
 
-Tensor Project(ExecContext& ctx, const LinearLayer& layer, const Tensor& x) {
+Tensor Project(ExecContext& ctx, const LinearLayer& layer, const LinearInput& x) {
   if (layer.lora != nullptr) {
     const LinearLayer* layers[] = {&layer};
     Tensor outputs[1];
@@ -33,7 +33,7 @@ Tensor OutputHead(ExecContext& ctx, const Tensor& x, const LinearLayer& head, co
 }
 
 void ProjectTogether(ExecContext& ctx, std::initializer_list<const LinearLayer*> layers,
-                     const Tensor& x, std::span<Tensor> outputs) {
+                     const LinearInput& x, std::span<Tensor> outputs) {
   constexpr size_t kMost = 4;
   GALEN_CHECK(layers.size() <= kMost && layers.size() == outputs.size());
   std::array<const Weight*, kMost> weights{};
@@ -51,12 +51,12 @@ void ProjectTogether(ExecContext& ctx, std::initializer_list<const LinearLayer*>
 }
 
 Tensor SelfAttention(ExecContext& ctx, const AttentionLayer& layer, const AttentionCall& call,
-                     const Tensor& x) {
+                     const LinearInput& x) {
   const AttentionShape& shape = call.shape;
   const int64_t tokens = x.rows();
   std::array<Tensor, 3> qkv;
-  Observe(ctx, "attention.x", x);
-  ProjectTogether(ctx, {&layer.q_proj, &layer.k_proj, &layer.v_proj}, x, qkv);
+  ProjectTogether(ctx, {&layer.q_proj, &layer.k_proj, &layer.v_proj},
+                  Observed(ctx, "attention.x", x), qkv);
   Tensor q = qkv[0].Reshape({tokens, shape.num_heads, shape.head_dim});
   Tensor k = qkv[1].Reshape({tokens, shape.num_kv_heads, shape.head_dim});
   const Tensor v = qkv[2].Reshape({tokens, shape.num_kv_heads, shape.head_dim});
@@ -76,13 +76,11 @@ Tensor SelfAttention(ExecContext& ctx, const AttentionLayer& layer, const Attent
 }
 
 Tensor GatedMlp(ExecContext& ctx, const GatedMlpLayer& layer, GateKind activation,
-                const Tensor& x) {
+                const LinearInput& x) {
   std::array<Tensor, 2> gate_up;
-  Observe(ctx, "mlp.x", x);
-  ProjectTogether(ctx, {&layer.gate_proj, &layer.up_proj}, x, gate_up);
-  const Tensor gated = GateMul(ctx, activation, gate_up[0], gate_up[1]);
-  Observe(ctx, "mlp.gated", gated);
-  return Project(ctx, layer.down_proj, gated);
+  ProjectTogether(ctx, {&layer.gate_proj, &layer.up_proj}, Observed(ctx, "mlp.x", x), gate_up);
+  const LinearInput gated = LinearInput::Gated(activation, gate_up[0], gate_up[1]);
+  return Project(ctx, layer.down_proj, Observed(ctx, "mlp.gated", gated));
 }
 
 Tensor LayerScope::Keep(const Tensor& y, const Tensor& input) {
@@ -97,6 +95,13 @@ Tensor LayerScope::Keep(const Tensor& y, const Tensor& input) {
 
 void Observe(ExecContext& ctx, std::string_view name, const Tensor& x) {
   if (ctx.observer != nullptr) (*ctx.observer)(name, x);
+}
+
+LinearInput Observed(ExecContext& ctx, std::string_view name, const LinearInput& x) {
+  if (ctx.observer == nullptr) return x;
+  const Tensor whole = x.Whole(ctx);
+  Observe(ctx, name, whole);
+  return whole;
 }
 
 void Observe(ExecContext& ctx, std::string_view prefix, int64_t layer, const Tensor& x) {

@@ -24,13 +24,13 @@ struct LinearLayer {
 bool HasAdapters(std::initializer_list<const LinearLayer*> layers);
 
 // x [T, in] through one layer: [T, out].
-Tensor Project(ExecContext& ctx, const LinearLayer& layer, const Tensor& x);
+Tensor Project(ExecContext& ctx, const LinearLayer& layer, const LinearInput& x);
 // Logits [T, vocab] of x [T, hidden]. A head without a weight multiplies by `table`, the embedding
 // table that it is tied to. Invariant under ctx.invariant_head, not under ctx.batch_invariant.
 Tensor OutputHead(ExecContext& ctx, const Tensor& x, const LinearLayer& head, const Weight& table);
 // Several layers that share x, in one pass over the pool. outputs[i] is [T, out_i].
 void ProjectTogether(ExecContext& ctx, std::initializer_list<const LinearLayer*> layers,
-                     const Tensor& x, std::span<Tensor> outputs);
+                     const LinearInput& x, std::span<Tensor> outputs);
 
 struct AttentionLayer {
   LinearLayer q_proj;  // [H * D, hidden]
@@ -60,7 +60,7 @@ struct AttentionCall {
 
 // x [T, hidden] -> [T or rows.size(), hidden]. An empty tensor if no row is wanted.
 Tensor SelfAttention(ExecContext& ctx, const AttentionLayer& layer, const AttentionCall& call,
-                     const Tensor& x);
+                     const LinearInput& x);
 
 struct GatedMlpLayer {
   LinearLayer gate_proj;  // [intermediate, hidden]
@@ -69,7 +69,8 @@ struct GatedMlpLayer {
 };
 
 // down(act(gate(x)) * up(x)).
-Tensor GatedMlp(ExecContext& ctx, const GatedMlpLayer& layer, GateKind activation, const Tensor& x);
+Tensor GatedMlp(ExecContext& ctx, const GatedMlpLayer& layer, GateKind activation,
+                const LinearInput& x);
 
 // Gives a layer's temporaries back to the arena at its end, except the one tensor that is handed
 // on.
@@ -88,6 +89,8 @@ class LayerScope {
 
 // Shows an activation to ctx.observer, as "name" or "prefix.layer.name".
 void Observe(ExecContext& ctx, std::string_view name, const Tensor& x);
+// The same for the input of products, which becomes a tensor if somebody looks.
+LinearInput Observed(ExecContext& ctx, std::string_view name, const LinearInput& x);
 void Observe(ExecContext& ctx, std::string_view prefix, int64_t layer, const Tensor& x);
 
 }  // namespace galen

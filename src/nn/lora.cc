@@ -11,7 +11,7 @@
 namespace galen {
 namespace {
 
-constexpr size_t kMaxShared = 8;  // weights of one call of Linears
+constexpr size_t kMaxShared = kMaxSharedWeights;
 
 bool Serves(const LoraTerm& term, uint64_t adapters) { return (adapters >> term.adapter & 1) != 0; }
 
@@ -41,7 +41,7 @@ Adapted Resolve(const LinearLayer& layer, uint64_t adapters) {
 }
 
 // Several products of x, any number of them.
-void ProductsOf(ExecContext& ctx, const Tensor& x, std::span<const Weight* const> weights,
+void ProductsOf(ExecContext& ctx, const LinearInput& x, std::span<const Weight* const> weights,
                 std::span<const VectorParam* const> biases, std::span<Tensor> outputs) {
   for (size_t at = 0; at < weights.size(); at += kMaxShared) {
     const size_t n = std::min(kMaxShared, weights.size() - at);
@@ -85,7 +85,7 @@ Tensor AddTerms(ExecContext& ctx, const Adapted& adapted, std::span<const Tensor
 // All rows have the same adapters: one pass over x for the layers and the first halves of the
 // terms.
 void ProjectRun(ExecContext& ctx, std::span<const LinearLayer* const> layers, uint64_t adapters,
-                const Tensor& x, std::span<Tensor> outputs) {
+                const LinearInput& input, std::span<Tensor> outputs) {
   std::vector<Adapted> adapted;
   std::vector<const Weight*> weights;
   std::vector<const VectorParam*> biases;
@@ -115,13 +115,19 @@ void ProjectRun(ExecContext& ctx, std::span<const LinearLayer* const> layers, ui
   }
   biases.resize(weights.size(), nullptr);
   std::vector<Tensor> products(weights.size());
+  // What dropout thins is a tensor, and one that is made again serves a single call of Linears.
+  const bool dropped =
+      std::any_of(firsts.begin(), firsts.end(), [&](const LoraTerm* term) { return drops(*term); });
+  const LinearInput x =
+      dropped || weights.size() > kMaxShared ? LinearInput(input.Whole(ctx)) : input;
   ProductsOf(ctx, x, weights, biases, products);
   std::vector<Tensor> first_halves;
   size_t shared = own;
   for (const LoraTerm* term : firsts) {
     first_halves.push_back(
-        drops(*term) ? Linear(ctx, Dropout(ctx, x, term->dropout, term->dropout_stream), term->a)
-                     : products[shared++]);
+        drops(*term)
+            ? Linear(ctx, Dropout(ctx, x.tensor(), term->dropout, term->dropout_stream), term->a)
+            : products[shared++]);
   }
   // a x of every term, in their order.
   std::vector<Tensor> halves;
@@ -194,11 +200,11 @@ Tensor EmbedRun(ExecContext& ctx, const EmbeddingLayer& layer, uint64_t adapters
 
 }  // namespace
 
-void ProjectAdapted(ExecContext& ctx, std::span<const LinearLayer* const> layers, const Tensor& x,
-                    std::span<Tensor> outputs) {
+void ProjectAdapted(ExecContext& ctx, std::span<const LinearLayer* const> layers,
+                    const LinearInput& x, std::span<Tensor> outputs) {
   GALEN_CHECK(layers.size() == outputs.size());
   const std::span<const AdapterRun> runs = ctx.adapter_runs;
-  if (runs.size() > 1) return ProjectRuns(ctx, layers, x, outputs);
+  if (runs.size() > 1) return ProjectRuns(ctx, layers, x.Whole(ctx), outputs);
   ProjectRun(ctx, layers, runs.empty() ? kAllAdapters : runs[0].adapters, x, outputs);
 }
 

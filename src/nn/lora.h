@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ops/exec_context.h"
+#include "ops/linear_input.h"
 #include "ops/weight.h"
 #include "tensor/tensor.h"
 
@@ -57,7 +58,7 @@ Tensor EmbedRows(ExecContext& ctx, const EmbeddingLayer& layer, std::span<const 
                  float scale);
 
 // ProjectTogether (nn/layers.h) where a layer has adapters.
-void ProjectAdapted(ExecContext& ctx, std::span<const LinearLayer* const> layers, const Tensor& x,
-                    std::span<Tensor> outputs);
+void ProjectAdapted(ExecContext& ctx, std::span<const LinearLayer* const> layers,
+                    const LinearInput& x, std::span<Tensor> outputs);
 
 }  // namespace galen

@@ -1,3 +1,5 @@
+#include "ops/add.h"
+
 #include <algorithm>
 
 #include "ops/ops.h"
@@ -27,11 +29,16 @@ void AddGradient(const ExecContext& ctx, const Tensor& t, const float* dy, GradM
 void BackwardAdd(ExecContext& ctx, const SavedAdd& saved, GradMap& grads) {
   const float* dy = grads.Find(saved.y);
   if (dy == nullptr) return;
-  if (saved.need_a) AddGradient(ctx, saved.a, dy, grads);
   if (saved.need_b) AddGradient(ctx, saved.b, dy, grads);
+  if (saved.need_a) PassGradient(ctx, saved.y, saved.a, grads);
 }
 
 }  // namespace
+
+void PassGradient(const ExecContext& ctx, const Tensor& from, const Tensor& to, GradMap& grads) {
+  if (grads.Find(to) == nullptr) return grads.Move(from, to);
+  AddGradient(ctx, to, grads.Find(from), grads);
+}
 
 Tensor Add(ExecContext& ctx, const Tensor& a, const Tensor& b) {
   GALEN_CHECK(a.rows() == b.rows() && a.cols() == b.cols());

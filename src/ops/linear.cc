@@ -11,8 +11,8 @@
 namespace galen {
 namespace {
 
-constexpr int kMaxShared = 8;  // weights that share one x
-constexpr int kMaxPlans = 4;   // distinct plans among them
+constexpr int kMaxShared = kMaxSharedWeights;
+constexpr int kMaxPlans = 4;  // distinct plans among them
 
 // Units of one piece of the queue. Few rows: the pieces stream weights, ~16 for each worker. Many
 // rows: a kernel unpacks a panel of 8 or 16 units once for all rows, so a piece is a panel unless
@@ -103,9 +103,9 @@ Operands PlaceOperands(const KernelTable& kernels, const Product& product, uint8
   return operands;
 }
 
-void Multiply(const ExecContext& ctx, const Tensor& x, const Product& product) {
+void Multiply(const ExecContext& ctx, const float* x, int64_t m, int64_t k,
+              const Product& product) {
   const KernelTable& kernels = *ctx.kernels;
-  const int64_t m = x.rows(), k = x.cols();
   const ArenaScope scope(ctx.arena);
   int64_t products = 0;
   for (int j = 0; j < product.num_parts; ++j) products += m * k * product.parts[j].view.rows;
@@ -120,7 +120,7 @@ void Multiply(const ExecContext& ctx, const Tensor& x, const Product& product) {
       static_cast<uint8_t*>(ctx.arena->Allocate(operand_stride * (single ? workers : 1)));
   const auto prepare = [&](int64_t begin, int64_t end, const Operands& operands) {
     for (int i = 0; i < product.num_operands; ++i)
-      kernels.linear_prepare(x.f32(), k, begin, end, operands[i]);
+      kernels.linear_prepare(x, k, begin, end, operands[i]);
   };
   if (alone) {
     const Operands operands = PlaceOperands(kernels, product, memory);
@@ -150,13 +150,15 @@ void Multiply(const ExecContext& ctx, const Tensor& x, const Product& product) {
 }
 
 struct SavedLinears {
-  Tensor x;
-  bool need_x;
-  int num;
+  LinearInput x{Tensor()};
+  bool need_x = false;
+  bool need_source = false;  // LinearInput::TakeGradients
+  int num = 0;
   std::array<Weight, kMaxShared> weights;
   std::array<VectorParam, kMaxShared> biases;
   std::array<Tensor, kMaxShared> outputs;
 };
+using OutputGradients = std::array<float*, kMaxShared>;  // null: none has come
 
 // Columns of dx that a worker computes at a time.
 int64_t GradientPiece(int64_t k, int workers, int64_t granularity, int64_t largest) {
@@ -208,30 +210,30 @@ void InputGradientBf16(const ExecContext& ctx, std::span<const WeightView> weigh
   });
 }
 
-void BackwardLinears(ExecContext& ctx, const SavedLinears& saved, GradMap& grads) {
+void InputGradientOf(const ExecContext& ctx, const SavedLinears& saved, const OutputGradients& dy,
+                     float* dx, bool accumulate) {
+  std::array<WeightView, kMaxShared> views;
+  for (int j = 0; j < saved.num; ++j) views[j] = saved.weights[j].view;
+  const size_t num = static_cast<size_t>(saved.num);
+  LinearInputGradient(ctx, {views.data(), num}, {dy.data(), num}, saved.x.rows(), dx, accumulate);
+}
+
+void WeightGradientsOf(const ExecContext& ctx, const SavedLinears& saved, const OutputGradients& dy,
+                       const float* x) {
   const int64_t m = saved.x.rows(), k = saved.x.cols();
-  std::array<float*, kMaxShared> dy{};
-  bool any = false;
   for (int j = 0; j < saved.num; ++j) {
-    dy[j] = grads.Find(saved.outputs[j]);
-    any = any || dy[j] != nullptr;
-  }
-  if (!any) return;
-  if (saved.need_x) {
-    std::array<WeightView, kMaxShared> views;
-    for (int j = 0; j < saved.num; ++j) views[j] = saved.weights[j].view;
-    const size_t num = static_cast<size_t>(saved.num);
-    bool fresh;
-    float* dx = grads.Slot(saved.x, &fresh);
-    LinearInputGradient(ctx, {views.data(), num}, {dy.data(), num}, m, dx, !fresh);
-  }
-  for (int j = 0; j < saved.num; ++j) {
-    if (dy[j] == nullptr) continue;
     const Weight& w = saved.weights[j];
-    const int64_t n = w.view.rows;
-    if (w.grad != nullptr) LinearWeightGradient(ctx, dy[j], saved.x.f32(), m, n, k, w.grad);
+    if (dy[j] == nullptr || w.grad == nullptr) continue;
+    LinearWeightGradient(ctx, dy[j], x, m, w.view.rows, k, w.grad);
+  }
+}
+
+void BiasGradientsOf(const ExecContext& ctx, const SavedLinears& saved, const OutputGradients& dy) {
+  const int64_t m = saved.x.rows();
+  for (int j = 0; j < saved.num; ++j) {
     float* db = saved.biases[j].grad;
-    if (db == nullptr) continue;
+    if (dy[j] == nullptr || db == nullptr) continue;
+    const int64_t n = saved.weights[j].view.rows;
     ForPieces(ctx, n, m, [&](int64_t begin, int64_t end) {
       for (int64_t i = 0; i < m; ++i) {
         ctx.kernels->add(db + begin, dy[j] + i * n + begin, end - begin, db + begin);
@@ -240,11 +242,49 @@ void BackwardLinears(ExecContext& ctx, const SavedLinears& saved, GradMap& grads
   }
 }
 
-void RecordLinears(ExecContext& ctx, const Tensor& x, std::span<const Weight* const> weights,
+// The input is made again for the gradients of the weights; then its own gradient takes its place.
+void BackwardMadeInput(const ExecContext& ctx, const SavedLinears& saved, const OutputGradients& dy,
+                       GradMap& grads) {
+  LinearInput::Gradients to;
+  if (saved.need_x) to = saved.x.TakeGradients(grads, saved.need_source);
+  const ArenaScope scope(ctx.arena);
+  float* x = ctx.arena->NewTensor({saved.x.rows(), saved.x.cols()}).f32();
+  bool trained = false;
+  for (int j = 0; j < saved.num; ++j) {
+    trained = trained || (dy[j] != nullptr && saved.weights[j].grad != nullptr);
+  }
+  if (trained) {
+    saved.x.Make(ctx, x);
+    WeightGradientsOf(ctx, saved, dy, x);
+  }
+  if (!saved.need_x) return;
+  InputGradientOf(ctx, saved, dy, x, false);
+  saved.x.Backward(ctx, x, to);
+}
+
+void BackwardLinears(ExecContext& ctx, const SavedLinears& saved, GradMap& grads) {
+  OutputGradients dy{};
+  bool any = false;
+  for (int j = 0; j < saved.num; ++j) {
+    dy[j] = grads.Find(saved.outputs[j]);
+    any = any || dy[j] != nullptr;
+  }
+  if (!any) return;
+  BiasGradientsOf(ctx, saved, dy);
+  if (!saved.x.is_tensor()) return BackwardMadeInput(ctx, saved, dy, grads);
+  WeightGradientsOf(ctx, saved, dy, saved.x.tensor().f32());
+  if (!saved.need_x) return;
+  bool fresh;
+  float* dx = grads.Slot(saved.x.tensor(), &fresh);
+  InputGradientOf(ctx, saved, dy, dx, !fresh);
+}
+
+void RecordLinears(ExecContext& ctx, const LinearInput& x, std::span<const Weight* const> weights,
                    std::span<const VectorParam* const> biases, std::span<const Tensor> outputs) {
-  SavedLinears saved{};
+  SavedLinears saved;
   saved.x = x;
-  saved.need_x = ctx.tape->Needs(x);
+  saved.need_x = x.Needs(*ctx.tape);
+  saved.need_source = x.NeedsSource(*ctx.tape);
   saved.num = static_cast<int>(weights.size());
   bool wanted = saved.need_x;
   for (int j = 0; j < saved.num; ++j) {
@@ -354,7 +394,7 @@ void AddScaledLinear(ExecContext& ctx, const Tensor& x, const Weight& w, const V
   part.out.ldy = n;
   part.out.accumulate = true;
   product.scratch_bytes = ctx.kernels->linear_scratch_bytes(plan, m, k);
-  Multiply(ctx, scaled, product);
+  Multiply(ctx, scaled.f32(), m, k, product);
   for (int64_t i = 0; i < m && bias != nullptr; ++i) {
     float* row = y.row(i);
     for (int64_t j = 0; j < n; ++j) row[j] += scale * bias->data[j];
@@ -369,8 +409,11 @@ void AddScaledLinear(ExecContext& ctx, const Tensor& x, const Weight& w, const V
   }
 }
 
-void Linears(ExecContext& ctx, const Tensor& x, std::span<const Weight* const> weights,
+void Linears(ExecContext& ctx, const LinearInput& x, std::span<const Weight* const> weights,
              std::span<const VectorParam* const> biases, std::span<Tensor> outputs) {
+  if (ctx.tape == nullptr && !x.is_tensor()) {
+    return Linears(ctx, x.Whole(ctx), weights, biases, outputs);
+  }
   const int64_t m = x.rows(), k = x.cols();
   GALEN_CHECK(!weights.empty() && weights.size() <= kMaxShared && outputs.size() == weights.size());
   GALEN_CHECK(biases.empty() || biases.size() == weights.size());
@@ -397,11 +440,18 @@ void Linears(ExecContext& ctx, const Tensor& x, std::span<const Weight* const> w
         std::max(product.scratch_bytes, ctx.kernels->linear_scratch_bytes(plan, m, k));
   }
   if (m == 0) return;
-  Multiply(ctx, x, product);
+  if (x.is_tensor()) {
+    Multiply(ctx, x.tensor().f32(), m, k, product);
+  } else {
+    const ArenaScope scope(ctx.arena);
+    float* made = ctx.arena->NewTensor({m, k}).f32();
+    x.Make(ctx, made);
+    Multiply(ctx, made, m, k, product);
+  }
   if (ctx.tape != nullptr) RecordLinears(ctx, x, weights, biases, outputs);
 }
 
-Tensor Linear(ExecContext& ctx, const Tensor& x, const Weight& w, const VectorParam* bias) {
+Tensor Linear(ExecContext& ctx, const LinearInput& x, const Weight& w, const VectorParam* bias) {
   const Weight* weights[] = {&w};
   const VectorParam* biases[] = {bias};
   Tensor outputs[1];

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "ops/exec_context.h"
+#include "ops/linear_input.h"
 #include "ops/weight.h"
 #include "tensor/tensor.h"
 
@@ -18,10 +19,11 @@ Tensor Embedding(ExecContext& ctx, const Weight& table, std::span<const int32_t>
 
 // y[i] = x [T, K] * w[i]^T + bias[i], for several weights that share x (q, k, v; gate, up) in one
 // pass over the pool. biases: empty, or one VectorParam per weight (data may be null). outputs has
-// as many entries as weights.
-void Linears(ExecContext& ctx, const Tensor& x, std::span<const Weight* const> weights,
+// as many entries as weights, at most kMaxSharedWeights.
+inline constexpr int kMaxSharedWeights = 8;
+void Linears(ExecContext& ctx, const LinearInput& x, std::span<const Weight* const> weights,
              std::span<const VectorParam* const> biases, std::span<Tensor> outputs);
-Tensor Linear(ExecContext& ctx, const Tensor& x, const Weight& w,
+Tensor Linear(ExecContext& ctx, const LinearInput& x, const Weight& w,
               const VectorParam* bias = nullptr);
 
 // x / sqrt(mean(x^2) + eps) * w over the last dimension. Gemma's (1 + w) is folded into w when a
@@ -35,8 +37,7 @@ Tensor LayerNorm(ExecContext& ctx, const Tensor& x, const VectorParam& w, const 
 // x / max(|x|, 1e-12) of each row, the norm in the Euclidean sense; a zero row stays zero.
 Tensor NormalizeRows(ExecContext& ctx, const Tensor& x);
 
-// residual + RmsNorm(x) * w (Gemma's post-norms). Consumes residual: without a tape it is changed
-// in place and returned.
+// residual + RmsNorm(x, w, eps) (Gemma's post-norms), with the bits of the two ops.
 Tensor RmsNormAdd(ExecContext& ctx, const Tensor& residual, const Tensor& x, const VectorParam& w,
                   float eps);
 

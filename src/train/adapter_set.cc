@@ -48,14 +48,15 @@ Status AdapterSet::Choose(const LoraOptions& options, CausalLM& model, ImageTowe
   ASSIGN_OR_RETURN(const std::vector<bool> chosen, SelectModules(paths, options_.target_modules));
   targets_.clear();
   // Beside a layer's own outputs a token keeps a x and scaled a x, with DoRA the scaled output and
-  // with dropout the thinned input; fused layers share a x.
+  // with dropout the thinned input and the whole one, which is not made again then (the plan of a
+  // tower has it in any case); fused layers share a x.
   int64_t floats = 0, tower_floats = 0;
   for (size_t i = 0; i < all.size(); ++i) {
     if (!chosen[i] || whole.Holds(all[i].path)) continue;
     const Target& t = targets_.emplace_back(all[i]);
     (t.tower ? tower_floats : floats) += (1 + static_cast<int64_t>(t.layers.size())) * options_.r +
                                          (options_.use_dora ? t.total_out() : 0) +
-                                         (options_.lora_dropout > 0 ? t.in : 0);
+                                         (options_.lora_dropout > 0 ? (t.tower ? 1 : 2) * t.in : 0);
   }
   if (targets_.empty()) {
     return InvalidArgument(

@@ -41,14 +41,21 @@ ArenaPlan TrainArena(const ModelConfig& c, const KernelTable& kernels, int threa
   const int64_t t = shape.tokens, n = shape.labels;
   const int64_t hidden = c.hidden_size, q = c.query_size(), kv = c.kv_size();
   const int64_t inner = c.intermediate_size, layers = c.num_hidden_layers;
-  // Outputs of the ops of a layer, as in ForwardArenaBytes; log-sum-exp and records.
+  // What a layer keeps: its sums and what is added to them, queries and keys before and after their
+  // norm and rotation, values, the attended values, gate and up (inputs that are normalised or
+  // gated are made again); log-sum-exp and records.
+  const int64_t adapters = t * shape.adapter_floats * kFloat;
   const int64_t block =
-      t * (9 * hidden + 5 * q + 4 * kv + 3 * inner + c.num_attention_heads) * kFloat +
-      t * shape.adapter_floats * kFloat + 64 * 1024;
+      t * (4 * hidden + 4 * q + 4 * kv + 2 * inner + c.num_attention_heads) * kFloat + adapters +
+      64 * 1024;
+  // Its gradients: those of gate and up lie in their place, those of their product where it was.
+  const int64_t gradients =
+      t * (4 * hidden + 4 * q + 4 * kv + std::max(inner, hidden)) * kFloat + adapters;
   const int64_t kept = shape.recompute ? layers * t * hidden * kFloat : layers * block;
-  const int64_t way_back = WayBackBytes(block, shape.recompute);
-  // Gradients that go from layer to layer, rows that meet the head, and theirs.
-  const int64_t fixed = (t * (2 * c.head_dim + 6 * hidden) + n * hidden * 3) * kFloat +
+  const int64_t way_back = gradients + (shape.recompute ? block : 0);
+  // Gradients that go from layer to layer, rows that the last layer picks and that meet the head,
+  // and theirs.
+  const int64_t fixed = (t * (2 * c.head_dim + 6 * hidden) + n * (hidden * 4 + q * 2)) * kFloat +
                         shape.sequences * 256 + (int64_t{4} << 20);
   // Operands and scratch of the widest product and of its gradient; attention's scratch.
   const int64_t widest = std::max({hidden, q, inner});

@@ -118,7 +118,9 @@ Status Case::ReadWords(size_t index, const CaseOptions& options, PictureWords* r
     if (wanted) {
       // Tesseract is given a level page: it takes a row that climbs for one of the next.
       ASSIGN_OR_RETURN(const StraightPage straight, Straighten(std::move(drawn.image)));
-      const Status read = reader->Read(straight.image, &page.words, &page.ocr_language);
+      std::string warning;
+      const Status read = reader->Read(straight.image, &page.words, &page.ocr_language, &warning);
+      if (!warning.empty()) warnings->push_back(PageName(page) + ": " + warning);
       if (!read.ok()) {
         const bool ends = options.ocr == OcrUse::kAlways || read.code() == StatusCode::kCancelled;
         if (ends) return read.WithContext(PageName(page));

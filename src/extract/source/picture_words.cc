@@ -10,16 +10,34 @@ namespace {
 // Tesseract's.
 constexpr int kMostFailures = 3;
 
-// all: the languages that it reads. *language: in which the words were read.
-Result<std::vector<PageWord>> ReadInItsLanguage(const Image& image, const std::string& all,
-                                                TesseractOptions options, std::string* language) {
-  *language = options.languages = all.substr(0, all.find('+'));
-  ASSIGN_OR_RETURN(std::vector<PageWord> words, ReadWithTesseract(image, options));
-  if (words.empty() || *language == all) return words;
-  const std::string spoken = PageLanguage(words, all);
-  if (spoken == *language) return words;
-  *language = options.languages = spoken.empty() ? all : spoken;
-  return ReadWithTesseract(image, options);
+// A page as it was read in the end.
+struct Reading {
+  std::vector<PageWord> words;
+  std::string language;  // in which they were read
+  Status again;          // of the second reading, if there was one; the words are the first's then
+};
+
+// all: the languages that it reads. A cancelled reading has no words, whichever of the two it was.
+Result<Reading> ReadInItsLanguage(const Image& image, const std::string& all,
+                                  TesseractOptions options) {
+  Reading reading;
+  reading.language = options.languages = all.substr(0, all.find('+'));
+  ASSIGN_OR_RETURN(reading.words, ReadWithTesseract(image, options));
+  if (reading.words.empty() || reading.language == all) return reading;
+  const std::string spoken = PageLanguage(reading.words, all);
+  if (spoken == reading.language) return reading;
+  options.languages = spoken.empty() ? all : spoken;
+  Result<std::vector<PageWord>> words = ReadWithTesseract(image, options);
+  if (words.ok()) {
+    reading.words = *std::move(words);
+    reading.language = options.languages;
+  } else if (words.status().code() == StatusCode::kCancelled) {
+    return words.status();
+  } else {
+    reading.again = words.status().WithContext("read as " + reading.language + ", not again as " +
+                                               options.languages);
+  }
+  return reading;
 }
 
 }  // namespace
@@ -47,7 +65,8 @@ bool PictureWords::Ready(std::string* why) {
   return !languages_.empty();
 }
 
-Status PictureWords::Read(const Image& image, std::vector<PageWord>* words, std::string* language) {
+Status PictureWords::Read(const Image& image, std::vector<PageWord>* words, std::string* language,
+                          std::string* warning) {
   const std::string all = languages();
   if (all.empty()) {  // given up by another page since it was asked for this one
     const std::lock_guard lock(mutex_);
@@ -55,13 +74,16 @@ Status PictureWords::Read(const Image& image, std::vector<PageWord>* words, std:
   }
   TesseractOptions options;
   options.cancelled = options_.cancelled;
-  Result<std::vector<PageWord>> read = ReadInItsLanguage(image, all, options, language);
-  if (!read.ok()) language->clear();
+  Result<Reading> read = ReadInItsLanguage(image, all, options);
   const std::lock_guard lock(mutex_);
   if (read.ok()) {
-    failures_ = 0;
-    *words = *std::move(read);
-    return OkStatus();
+    *words = std::move(read->words);
+    *language = std::move(read->language);
+    if (read->again.ok()) {
+      failures_ = 0;
+      return OkStatus();
+    }
+    *warning = read->again.message();
   }
   if (++failures_ == kMostFailures) {
     languages_.clear();

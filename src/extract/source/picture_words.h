@@ -20,8 +20,10 @@ class PictureWords {
   // Boxes in pixels. *language: what the page was read as in the end. A page is read as one
   // language, which takes Tesseract half of the time that three take: as the first of those that it
   // reads, and again if its words are another's; as all of them where that is not to be told. Fails
-  // as ReadWithTesseract does.
-  Status Read(const Image& image, std::vector<PageWord>* words, std::string* language);
+  // as ReadWithTesseract does; if only the second reading fails, unless it was cancelled, the page
+  // keeps the words of the first and *warning says so.
+  Status Read(const Image& image, std::vector<PageWord>* words, std::string* language,
+              std::string* warning);
   // Those that it reads; empty: it does not read, or was not asked.
   std::string languages() const {
     const std::lock_guard lock(mutex_);

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/child.h"
 #include "base/files.h"
 #include "extract/source/case.h"
+#include "extract/source/picture_words.h"
 #include "extract/source/reread.h"
 #include "media/image/png_writer.h"
 
@@ -225,6 +227,63 @@ TEST(Case, GivesTesseractUpAfterSomeFailures) {
   EXPECT_NE(pages->warnings()[0].find("scan.png page 1: Tesseract"), std::string::npos);
   EXPECT_NE(pages->warnings()[3].find("3 pages in a row"), std::string::npos);
   EXPECT_NE(pages->pages()[5].no_words.find("in a row"), std::string::npos);
+}
+
+// A page whose words are German ("der die und") when it is read as English, and `again` when it is
+// read as German.
+std::string German(const std::string& again) {
+  return UpTo("case \"$*\" in\n*'-l deu'*) " + again + ";;\nesac\nprintf '" + std::string(kHead) +
+              "5\\t1\\t1\\t1\\t1\\t1\\t0\\t0\\t9\\t9\\t96\\tder\\n"
+              "5\\t1\\t1\\t1\\t1\\t2\\t20\\t0\\t9\\t9\\t96\\tdie\\n"
+              "5\\t1\\t1\\t1\\t1\\t3\\t40\\t0\\t9\\t9\\t96\\tund\\n'");
+}
+
+TEST(Case, ASecondReadingThatFailsLeavesTheWordsOfTheFirst) {
+  {
+    const FakeTesseract fake(German("true"));
+    const auto pages = Pages(1, OcrUse::kAuto);
+    ASSERT_TRUE(pages.ok()) << pages.status().message();
+    EXPECT_EQ(pages->pages()[0].ocr_language, "deu");
+    EXPECT_TRUE(pages->warnings().empty());
+  }
+  for (const OcrUse ocr : {OcrUse::kAuto, OcrUse::kAlways}) {
+    const FakeTesseract fake(German("exit 1"));
+    const auto pages = Pages(1, ocr);
+    ASSERT_TRUE(pages.ok()) << pages.status().message();
+    const SourcePage& page = pages->pages()[0];
+    ASSERT_EQ(page.words.size(), 3u);
+    EXPECT_EQ(page.words[2].text, "und");
+    EXPECT_EQ(page.word_source, WordSource::kTesseract);
+    EXPECT_EQ(page.ocr_language, "eng");
+    ASSERT_EQ(pages->warnings().size(), 1u);
+    EXPECT_NE(pages->warnings()[0].find("scan.png page 1: read as eng, not again as deu"),
+              std::string::npos)
+        << pages->warnings()[0];
+    EXPECT_NE(pages->warnings()[0].find("exit code 1"), std::string::npos);
+  }
+  // It counts as a failure of Tesseract all the same.
+  const FakeTesseract fake(German("exit 1"));
+  const auto pages = Pages(5, OcrUse::kAuto);
+  ASSERT_TRUE(pages.ok());
+  EXPECT_EQ(pages->warnings().size(), 4u);
+  EXPECT_EQ(pages->pages()[2].words.size(), 3u);
+  EXPECT_TRUE(pages->pages()[4].words.empty());
+}
+
+TEST(Case, ACancelledSecondReadingHasNoWords) {
+  const Result<TemporaryFolder> folder = TemporaryFolder::Make();
+  const std::string began = folder->path() + "/began";
+  const FakeTesseract fake(German("echo > " + began + "; exec /bin/sleep 30"));
+  CaseOptions options;
+  options.cancelled = [&] { return ::access(began.c_str(), F_OK) == 0; };
+  PictureWords reader(options);
+  std::string why, language, warning;
+  ASSERT_TRUE(reader.Ready(&why)) << why;
+  std::vector<PageWord> words;
+  EXPECT_EQ(reader.Read(Blank(), &words, &language, &warning).code(), StatusCode::kCancelled);
+  EXPECT_TRUE(words.empty());
+  EXPECT_EQ(language, "");
+  EXPECT_EQ(warning, "");
 }
 
 }  // namespace

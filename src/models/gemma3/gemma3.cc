@@ -63,13 +63,13 @@ Tensor Gemma3::Block(ExecContext& ctx, const BlockCall& block, const Tensor& x) 
   const float eps = config.rms_norm_eps;
   LayerScope scope(ctx);
   const Tensor attention =
-      SelfAttention(ctx, layer.self_attn, call, RmsNorm(ctx, x, layer.input_layernorm, eps));
+      SelfAttention(ctx, layer.self_attn, call, LinearInput::Normed(x, layer.input_layernorm, eps));
   if (attention.empty()) return attention;
-  const Tensor h = Add(ctx, WantedRows(ctx, call, x),
-                       RmsNorm(ctx, attention, layer.post_attention_layernorm, eps));
+  const Tensor h =
+      RmsNormAdd(ctx, WantedRows(ctx, call, x), attention, layer.post_attention_layernorm, eps);
   const Tensor mlp = GatedMlp(ctx, layer.mlp, config.hidden_activation,
-                              RmsNorm(ctx, h, layer.pre_feedforward_layernorm, eps));
-  return scope.Keep(Add(ctx, h, RmsNorm(ctx, mlp, layer.post_feedforward_layernorm, eps)), x);
+                              LinearInput::Normed(h, layer.pre_feedforward_layernorm, eps));
+  return scope.Keep(RmsNormAdd(ctx, h, mlp, layer.post_feedforward_layernorm, eps), x);
 }
 
 Tensor Gemma3::Layers(ExecContext& ctx, DecoderStep& step, const Batch& batch) const {

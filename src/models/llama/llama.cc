@@ -56,11 +56,11 @@ Tensor Llama::Block(ExecContext& ctx, const BlockCall& block, const Tensor& x) {
   const float eps = config.rms_norm_eps;
   LayerScope scope(ctx);
   const Tensor attention =
-      SelfAttention(ctx, layer.self_attn, call, RmsNorm(ctx, x, layer.input_layernorm, eps));
+      SelfAttention(ctx, layer.self_attn, call, LinearInput::Normed(x, layer.input_layernorm, eps));
   if (attention.empty()) return attention;
   const Tensor h = Add(ctx, WantedRows(ctx, call, x), attention);
   const Tensor mlp = GatedMlp(ctx, layer.mlp, config.hidden_activation,
-                              RmsNorm(ctx, h, layer.post_attention_layernorm, eps));
+                              LinearInput::Normed(h, layer.post_attention_layernorm, eps));
   return scope.Keep(Add(ctx, h, mlp), x);
 }
 

@@ -51,7 +51,7 @@ class Qwen2_5VLTower final : public ImageTower {
     Tensor cos_sin;
     float eps;
   };
-  static Tensor Attend(ExecContext& ctx, const BlockCall& call, const Tensor& x);
+  static Tensor Attend(ExecContext& ctx, const BlockCall& call, const LinearInput& x);
   static Tensor RunOne(ExecContext& ctx, const BlockCall& call, const Tensor& x);
   static bool IsFrozen(const Block& block);
 
@@ -135,7 +135,7 @@ Tensor Qwen2_5VLTower::EmbedPatches(ExecContext& ctx, const Tensor& patches) con
   return Add(ctx, Linear(ctx, patches, patch_frames_[0]), Linear(ctx, patches, patch_frames_[1]));
 }
 
-Tensor Qwen2_5VLTower::Attend(ExecContext& ctx, const BlockCall& call, const Tensor& x) {
+Tensor Qwen2_5VLTower::Attend(ExecContext& ctx, const BlockCall& call, const LinearInput& x) {
   const Block& block = *call.block;
   const EncoderAttentionShape& shape = call.shape;
   std::array<Tensor, 3> qkv;
@@ -150,9 +150,9 @@ Tensor Qwen2_5VLTower::Attend(ExecContext& ctx, const BlockCall& call, const Ten
 Tensor Qwen2_5VLTower::RunOne(ExecContext& ctx, const BlockCall& call, const Tensor& x) {
   const Block& block = *call.block;
   LayerScope scope(ctx);
-  const Tensor h = Add(ctx, x, Attend(ctx, call, RmsNorm(ctx, x, block.norm1, call.eps)));
+  const Tensor h = Add(ctx, x, Attend(ctx, call, LinearInput::Normed(x, block.norm1, call.eps)));
   const Tensor mlp =
-      GatedMlp(ctx, block.mlp, GateKind::kSilu, RmsNorm(ctx, h, block.norm2, call.eps));
+      GatedMlp(ctx, block.mlp, GateKind::kSilu, LinearInput::Normed(h, block.norm2, call.eps));
   return scope.Keep(Add(ctx, h, mlp), x);
 }
 
