@@ -222,11 +222,15 @@ void PrepareDigits(const float* x, int64_t k, uint8_t* row) {
   }
 }
 
-// Units that share the digits of x in registers where several rows are multiplied.
+// Where several rows are multiplied: units that share the digits of x in registers, and vectors of
+// digits (of one row or several) whose products are summed side by side, so that their latency
+// hides behind each other.
 #if defined(GALEN_VEC_AVX512)
 constexpr int kDigitsUnits = 2;
+constexpr int kDigitsAtOnce = 4;  // 8 sums, beside 16 vectors of codes
 #else
 constexpr int kDigitsUnits = 1;
+constexpr int kDigitsAtOnce = 1;
 #endif
 
 // sums[m][U][16] of U adjacent units. one: there is a single row, whose sums stay in registers.
@@ -263,37 +267,63 @@ void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t*
                          &d[u][sub], &offset[u][sub]);
         }
       }
-      for (int64_t m = 0; m < (one ? 1 : rows); ++m) {
-        const uint8_t* digits = x + m * stride + c * 32 * D;
-        const float* info = reinterpret_cast<const float*>(x + m * stride + info_at) + 4 * c;
-        float* row_sums = sums + 16 * U * m + lane;
-        const Vec::F scale = Vec::Set1(info[0]);
-        Vec::F total[U];
-        for (int u = 0; u < U; ++u) total[u] = one ? single[u][h] : Vec::Load(row_sums + 16 * u);
+      // `count` rows from m on.
+      const auto add_rows = [&](auto count, int64_t m) __attribute__((always_inline)) {
+        constexpr int R = count;
+        const uint8_t* digits[R];
+        const float* info[R];
+        Vec::F total[R][U];
+#pragma GCC unroll 4
+        for (int r = 0; r < R; ++r) {
+          const uint8_t* row = x + (m + r) * stride;
+          digits[r] = row + c * 32 * D;
+          info[r] = reinterpret_cast<const float*>(row + info_at) + 4 * c;
+          const float* row_sums = sums + 16 * U * (m + r) + lane;
+#pragma GCC unroll 4
+          for (int u = 0; u < U; ++u)
+            total[r][u] = one ? single[u][h] : Vec::Load(row_sums + 16 * u);
+        }
+#pragma GCC unroll 4
         for (int sub = 0; sub < kSubs; ++sub) {
-          Vec::I dot[D][U];
-          for (int digit = 0; digit < D; ++digit) {
-            Vec::template DotBytes<Format::kMaxCode, kGroups>(
-                bytes, sub * kGroups, digits + 32 * digit + 4 * sub * kGroups, dot[digit]);
+          const uint8_t* at[R * D];
+#pragma GCC unroll 4
+          for (int j = 0; j < R * D; ++j) at[j] = digits[j / D] + 32 * (j % D) + 4 * sub * kGroups;
+          Vec::I dot[R * D][U];
+          Vec::template DotBytes<Format::kMaxCode, kGroups>(bytes, sub * kGroups, at, dot);
+#pragma GCC unroll 4
+          for (int r = 0; r < R; ++r) {
+            const Vec::I(&high)[U] = dot[r * D];
+            const Vec::F scale = Vec::Set1(info[r][0]);
+            const Vec::F row_sum = Vec::Set1(info[r][kSubs == 1 ? 3 : 1 + sub]);
+#pragma GCC unroll 4
+            for (int u = 0; u < U; ++u) {
+              // Two digits fit an int32: at most 32 codes of 255 times 128 * 128.
+              Vec::F value = Vec::ToFloat(
+                  D == 1 ? high[u]
+                         : Vec::AddI(Vec::template Sll<7>(high[u]), dot[r * D + (D > 1)][u]));
+              if constexpr (D == 3)
+                value = Vec::Fma(value, Vec::Set1(128.0f), Vec::ToFloat(dot[r * D + 2][u]));
+              total[r][u] = Vec::Fma(value, Vec::Mul(d[u][sub], scale), total[r][u]);
+              total[r][u] = Vec::Fma(offset[u][sub], row_sum, total[r][u]);
+            }
           }
-          const Vec::F row_sum = Vec::Set1(info[kSubs == 1 ? 3 : 1 + sub]);
+        }
+#pragma GCC unroll 4
+        for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
           for (int u = 0; u < U; ++u) {
-            // Two digits fit an int32: at most 32 codes of 255 times 128 * 128.
-            Vec::F value = Vec::ToFloat(
-                D == 1 ? dot[0][u] : Vec::AddI(Vec::template Sll<7>(dot[0][u]), dot[D > 1][u]));
-            if constexpr (D == 3)
-              value = Vec::Fma(value, Vec::Set1(128.0f), Vec::ToFloat(dot[2][u]));
-            total[u] = Vec::Fma(value, Vec::Mul(d[u][sub], scale), total[u]);
-            total[u] = Vec::Fma(offset[u][sub], row_sum, total[u]);
+            if constexpr (one)
+              single[u][h] = total[r][u];
+            else
+              Vec::Store(sums + 16 * (U * (m + r) + u) + lane, total[r][u]);
           }
         }
-        for (int u = 0; u < U; ++u) {
-          if constexpr (one)
-            single[u][h] = total[u];
-          else
-            Vec::Store(row_sums + 16 * u, total[u]);
-        }
-      }
+      };
+      constexpr int kAtOnce = one ? 1 : std::max(1, kDigitsAtOnce / D);
+      int64_t m = 0;
+      for (; kAtOnce > 1 && m + kAtOnce <= rows; m += kAtOnce)
+        add_rows(std::integral_constant<int, kAtOnce>{}, m);
+      for (; m < (one ? 1 : rows); ++m) add_rows(std::integral_constant<int, 1>{}, m);
     }
   }
   if constexpr (one) {

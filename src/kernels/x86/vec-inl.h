@@ -71,15 +71,26 @@ struct Vec {
   static void StoreI8(int8_t* p, I v) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
   }
-  // sum[u], per lane: the sum of n times four products of bytes: codes a[u][first + i],
-  // 0..max_code, with the digits b[4i..4i+3], -127..127, which are the same for all lanes.
-  template <int max_code, int n, int U>
+  // sum[j][u], per lane: the sum of n times four products of bytes: codes a[u][first + i],
+  // 0..max_code, with the digits b[j][4i..4i+3], -127..127, which are the same for all lanes.
+  template <int max_code, int n, int U, int B>
   __attribute__((always_inline)) static void DotBytes(const I (&a)[U][8], int first,
-                                                      const uint8_t* b, I (&sum)[U]) {
-    for (int u = 0; u < U; ++u) sum[u] = ZeroI();
+                                                      const uint8_t* const (&b)[B],
+                                                      I (&sum)[B][U]) {
+#pragma GCC unroll 8
+    for (int j = 0; j < B; ++j) {
+#pragma GCC unroll 4
+      for (int u = 0; u < U; ++u) sum[j][u] = ZeroI();
+    }
+#pragma GCC unroll 8
     for (int i = 0; i < n; ++i) {
-      const I digits = Set1Bytes(b + 4 * i);
-      for (int u = 0; u < U; ++u) sum[u] = _mm512_dpbusd_epi32(sum[u], a[u][first + i], digits);
+#pragma GCC unroll 8
+      for (int j = 0; j < B; ++j) {
+        const I digits = Set1Bytes(b[j] + 4 * i);
+#pragma GCC unroll 4
+        for (int u = 0; u < U; ++u)
+          sum[j][u] = _mm512_dpbusd_epi32(sum[j][u], a[u][first + i], digits);
+      }
     }
   }
   static I Set1Bytes(const uint8_t* four) {
@@ -218,10 +229,13 @@ struct Vec {
   }
   // As above. Products are summed in 16 bits for as long as they cannot overflow; codes of eight
   // bits go by nibbles.
-  template <int max_code, int n, int U>
+  template <int max_code, int n, int U, int B>
   __attribute__((always_inline)) static void DotBytes(const I (&a)[U][8], int first,
-                                                      const uint8_t* b, I (&sum)[U]) {
-    for (int u = 0; u < U; ++u) sum[u] = DotBytes<max_code, n>(a[u] + first, b);
+                                                      const uint8_t* const (&b)[B],
+                                                      I (&sum)[B][U]) {
+    for (int j = 0; j < B; ++j) {
+      for (int u = 0; u < U; ++u) sum[j][u] = DotBytes<max_code, n>(a[u] + first, b[j]);
+    }
   }
   template <int max_code, int n>
   __attribute__((always_inline)) static I DotBytes(const I* a, const uint8_t* b) {
