@@ -33,8 +33,10 @@ struct EngineOptions {
       0;  // tokens of all sequences that fit the cache at once; 0: max_sequences * context
   bool prefix_cache = true;
   Speculate speculate = Speculate::kOff;
-  int64_t max_draft = 6;    // with the token before them, the rows that decode in registers
-  bool adapt_draft = true;  // fewer where guesses turn out wrong or rows take long (DraftLength)
+  int64_t max_draft = 6;  // with the token before them, the rows that decode in registers
+  // Fewer where guesses turn out wrong or rows take long (DraftLength). Off: on a busy machine it
+  // takes rows for dearer than they are (docs/SPEED.md).
+  bool adapt_draft = false;
   // What a constraint leaves no choice about is not computed token by token: it is taken as the
   // tokenizer spells it, or, where log-probabilities are asked for, guessed (max_draft tokens).
   bool forced_drafts = false;
