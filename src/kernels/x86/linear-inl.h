@@ -6,27 +6,33 @@ constexpr int kHalves = 16 / Vec::kLanes;
 
 inline int64_t PadCols(int64_t k) { return (k + 31) / 32 * 32; }
 
-// Fetches a group's bytes in their order, a chunk's share of them at each chunk.
+// Fetches the bytes of U adjacent groups in their order, a chunk's share of them at each chunk, and
+// then those of the next U.
 struct Prefetcher {
   ReadAhead ahead;
-  const uint8_t* next;
-  int64_t share;
-  Prefetcher(const tile16::Shape& shape, const uint8_t* group)
-      : ahead(ReadAheadHere()),
-        next(group + ahead.bytes),
+  const uint8_t* group;
+  int64_t at, share;  // in each group
+  Prefetcher(const tile16::Shape& shape, const uint8_t* group, int64_t rows = 1)
+      : ahead(ReadAheadHere(rows)),
+        group(group),
+        at(ahead.bytes),
         share(shape.group_bytes / shape.chunks) {}
-  // lines: cache lines of a chunk's share, rounded up; of U adjacent groups.
+  // lines: cache lines of a chunk's share, rounded up.
   template <int lines, int U = 1>
   void Next(const tile16::Shape& shape) {
+    while (at >= shape.group_bytes) {
+      at -= shape.group_bytes;
+      group += U * shape.group_bytes;
+    }
     for (int u = 0; u < U; ++u) {
-      const char* line = reinterpret_cast<const char*>(next + u * shape.group_bytes);
+      const char* line = reinterpret_cast<const char*>(group + u * shape.group_bytes + at);
       if (ahead.second_level) {
         for (int i = 0; i < lines; ++i) _mm_prefetch(line + 64 * i, _MM_HINT_T1);
       } else {
         for (int i = 0; i < lines; ++i) _mm_prefetch(line + 64 * i, _MM_HINT_T0);
       }
     }
-    next += share;
+    at += share;
   }
 };
 
@@ -239,7 +245,8 @@ void PrepareDigits(const float* x, int64_t k, uint8_t* row) {
   }
 }
 
-// Units that are multiplied together: they share the digits of x in registers.
+// Units that share the digits of x in registers where several rows are multiplied. One row is bound
+// by memory, and the processor's own prefetching follows one group better than two.
 #if defined(GALEN_VEC_AVX512)
 constexpr int kDigitsUnits = 2;
 #else
@@ -276,7 +283,7 @@ void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t*
   constexpr int kSubs = 32 / Format::kSub, kGroups = 8 / kSubs;
   const uint8_t* strip = group;
   const uint8_t* codes = group;
-  Prefetcher prefetch(shape, group);
+  Prefetcher prefetch(shape, group, rows);
   const int64_t info_at = shape.chunks * DigitsChunkBytes(D);
   Vec::F single[U][kHalves];
   for (auto& unit : single) {
@@ -370,8 +377,10 @@ template <class Format, int D>
 void DigitsUnits(const WeightView& w, const tile16::Shape& shape, const LinearOperand& operand,
                  int64_t unit0, int64_t unit1, const LinearOutput& out) {
   int64_t unit = unit0;
-  for (; unit + kDigitsUnits <= unit1; unit += kDigitsUnits) {
-    DigitsPass<Format, D, kDigitsUnits>(w, shape, operand, unit, out);
+  if (operand.m > 1) {
+    for (; unit + kDigitsUnits <= unit1; unit += kDigitsUnits) {
+      DigitsPass<Format, D, kDigitsUnits>(w, shape, operand, unit, out);
+    }
   }
   for (; unit < unit1; ++unit) DigitsPass<Format, D, 1>(w, shape, operand, unit, out);
 }

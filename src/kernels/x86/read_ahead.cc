@@ -2,12 +2,12 @@
 
 namespace galen {
 
-ReadAhead ReadAheadHere() {
-  static const ReadAhead here = [] {
+ReadAhead ReadAheadHere(int64_t rows) {
+  static const bool intel = [] {
     __builtin_cpu_init();
-    return __builtin_cpu_is("intel") ? ReadAhead{8192, true} : ReadAhead{256, false};
+    return __builtin_cpu_is("intel") != 0;
   }();
-  return here;
+  return intel || rows > 1 ? ReadAhead{8192, true} : ReadAhead{256, false};
 }
 
 }  // namespace galen

@@ -51,7 +51,7 @@ void WordsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t* 
   const Vec::WordTable table = Vec::MakeWordTable(Format::kWords.data());
   const uint8_t* strip = group;
   const uint8_t* codes = group;
-  Prefetcher prefetch(shape, group);
+  Prefetcher prefetch(shape, group, rows);
   Vec::F single[kHalves];
   for (Vec::F& half : single) half = Vec::Zero();
   if constexpr (!one) std::memset(sums, 0, rows * 16 * sizeof(float));
