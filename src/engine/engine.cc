@@ -317,8 +317,6 @@ void Engine::AddDrafts() {
   int64_t left = std::count_if(scheduler_.running().begin(), scheduler_.running().end(),
                                [&](const auto& sequence) { return generates(*sequence); });
   if (left == 0) return;
-  // Of the step, as far as it is known.
-  double step_rows = static_cast<double>(left), step_tokens = step_rows;
   int64_t rows = single_rows_;
   if (drafter_ == nullptr)
     rows = std::min(rows, left + options_.max_draft);  // max_logit_rows has room for these
@@ -330,71 +328,31 @@ void Engine::AddDrafts() {
     const int64_t most = std::min({options_.max_draft, share, options_.context - size - 1,
                                    sequence->request.max_tokens - answered - 1});
     --rows;
-    sequence->drafted = false;
-    sequence->unasked = -1;
     if (most < 1) continue;
-    std::vector<int32_t> draft = ForcedGuesses(*sequence, most);
-    double rate = 1;
-    if (draft.empty() && drafter_ != nullptr) {
-      draft = DraftFor(sequence.get(), most, step_rows, step_tokens);
-      rate = sequence->guess_rate.rate();
-    }
+    const std::vector<int32_t> draft = DraftFor(*sequence, most);
     sequence->tokens.insert(sequence->tokens.end(), draft.begin(), draft.end());
     sequence->guesses = static_cast<int64_t>(draft.size());
     rows -= sequence->guesses;
-    double right = 1;
-    for (int64_t i = 0; i < sequence->guesses; ++i) step_tokens += right *= rate;
-    step_rows += static_cast<double>(sequence->guesses);
   }
 }
 
-std::vector<int32_t> Engine::ForcedGuesses(const Sequence& sequence, int64_t most) const {
+// What a constraint forces comes before what a drafter guesses; nothing that it forbids is guessed.
+std::vector<int32_t> Engine::DraftFor(const Sequence& sequence, int64_t most) {
   const grammar::GrammarMatcher* matcher = sequence.matcher.get();
-  if (matcher == nullptr || !options_.forced_drafts || sequence.request.tokenizer == nullptr)
-    return {};
-  std::vector<int32_t> forced =
-      matcher->ForcedTokens(*sequence.request.tokenizer, static_cast<size_t>(most));
-  // A tokenizer may know more tokens than the model.
-  const auto unknown = std::find_if(forced.begin(), forced.end(), [&](int32_t token) {
-    return token >= model_.config().vocab_size;
-  });
-  forced.erase(unknown, forced.end());
-  return forced;
-}
-
-// Nothing that a constraint forbids is guessed. A drafter that costs nothing is asked in any case,
-// so that it is noticed when it is right again.
-std::vector<int32_t> Engine::DraftFor(Sequence* sequence, int64_t most, double rows,
-                                      double tokens) {
-  int64_t worth = most;
-  if (options_.adapt_draft)
-    worth = draft_length_.Choose(sequence->guess_rate.rate(), drafter_->GuessSeconds(), most, rows,
-                                 tokens);
-  if (worth == 0 && !drafter_->free()) {
-    sequence->guess_rate.Fade();
-    return {};
+  if (matcher != nullptr && options_.forced_drafts && sequence.request.tokenizer != nullptr) {
+    std::vector<int32_t> forced =
+        matcher->ForcedTokens(*sequence.request.tokenizer, static_cast<size_t>(most));
+    // A tokenizer may know more tokens than the model.
+    const auto unknown = std::find_if(forced.begin(), forced.end(), [&](int32_t token) {
+      return token >= model_.config().vocab_size;
+    });
+    forced.erase(unknown, forced.end());
+    if (!forced.empty() || drafter_ == nullptr) return forced;
   }
-  std::vector<int32_t> draft = drafter_->Draft(*sequence, std::max<int64_t>(worth, 1));
-  if (sequence->matcher != nullptr) draft.resize(sequence->matcher->CountAcceptable(draft));
-  if (worth == 0 && !draft.empty()) sequence->unasked = draft[0];
-  draft.resize(std::min(draft.size(), static_cast<size_t>(worth)));
-  sequence->drafted = !draft.empty();
+  if (drafter_ == nullptr) return {};
+  std::vector<int32_t> draft = drafter_->Draft(sequence, most);
+  if (matcher != nullptr) draft.resize(matcher->CountAcceptable(draft));
   return draft;
-}
-
-// right: the first of the guesses, which the model chose, too; choice: what it chose behind them.
-void Engine::LearnGuesses(Sequence* sequence, std::span<const int32_t> guesses, int64_t right,
-                          int32_t choice) {
-  if (sequence->drafted) {
-    const bool wrong = right < static_cast<int64_t>(guesses.size()) &&
-                       choice != guesses[static_cast<size_t>(right)];
-    sequence->guess_rate.Add(right, wrong);
-  } else if (sequence->unasked >= 0) {
-    const bool agrees = choice == sequence->unasked;
-    sequence->guess_rate.Add(agrees, !agrees);
-  }
-  sequence->drafted = false;
-  sequence->unasked = -1;
 }
 
 bool Engine::Step() {
@@ -435,7 +393,7 @@ void Engine::Compute(const std::vector<ScheduledSpan>& spans) {
   const auto begin = std::chrono::steady_clock::now();
   std::vector<int64_t> logit_counts;
   bool prompt = false;
-  int64_t prompt_tokens = 0, rows_computed = 0;
+  int64_t prompt_tokens = 0;
   size_t answers = 0;
   for (const ScheduledSpan& span : spans) {
     const int64_t guesses = span.sequence->guesses;
@@ -445,7 +403,6 @@ void Engine::Compute(const std::vector<ScheduledSpan>& spans) {
     // An answer that is computed again, or what a constraint dictated.
     if (span.count > std::max(1 + guesses, single_rows_)) prompt = true;
     if (span.begin < span.sequence->prompt_size()) counters_.prompt_tokens += span.count;
-    rows_computed += span.count;
     const bool answer = span.begin >= span.sequence->prompt_size() && span.count == 1 + guesses;
     answers += answer;
     prompt_tokens += answer ? 0 : span.count;
@@ -465,7 +422,6 @@ void Engine::Compute(const std::vector<ScheduledSpan>& spans) {
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   pace_.Add(took.count(), prompt_tokens, answers > 0);
-  if (prompt_tokens == 0) draft_length_.AddStep(took.count(), rows_computed);
 }
 
 // A hit must have the bits of a computed prompt: answers are computed like prompts under
@@ -509,11 +465,8 @@ bool Engine::TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t
   const std::vector<int32_t> guesses(sequence->tokens.begin() + known, sequence->tokens.end());
   sequence->KeepGuesses(0);
   FinishReason reason = FinishReason::kNone;
-  int64_t right = 0;
-  int32_t last_choice = -1;
   for (int64_t i = 0; i < rows && reason == FinishReason::kNone; ++i) {
     const TokenChoice choice = Choose(*sequence, logits.row(row + i));
-    last_choice = choice.token;
     grammar::GrammarMatcher* matcher = sequence->matcher.get();
     const float chosen = choice.token < 0 ? -INFINITY : logits.row(row + i)[choice.token];
     if (std::isnan(chosen) || chosen == -INFINITY) {
@@ -551,10 +504,8 @@ bool Engine::TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t
       // What is dictated now is taken as the tokenizer spells it, whatever was guessed.
       if (!ForcedTokens(*sequence).empty()) break;
       ++counters_.accepted_tokens;
-      ++right;
     }
   }
-  LearnGuesses(sequence, guesses, right, last_choice);
   Remember(span, reason != FinishReason::kNone);
   if (reason == FinishReason::kNone) return TakeForced(sequence);
   Finish(sequence, reason);

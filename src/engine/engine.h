@@ -34,9 +34,6 @@ struct EngineOptions {
   bool prefix_cache = true;
   Speculate speculate = Speculate::kOff;
   int64_t max_draft = 6;  // with the token before them, the rows that decode in registers
-  // Fewer where guesses turn out wrong or rows take long (DraftLength). Off: on a busy machine it
-  // takes rows for dearer than they are (docs/SPEED.md).
-  bool adapt_draft = false;
   // What a constraint leaves no choice about is not computed token by token: it is taken as the
   // tokenizer spells it, or, where log-probabilities are asked for, guessed (max_draft tokens).
   bool forced_drafts = false;
@@ -106,12 +103,7 @@ class Engine {
   // Takes the tokens that the logits rows choose; returns false if the sequence ended.
   bool TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t row, int64_t rows);
   TokenChoice Choose(const Sequence& sequence, float* logits) const;
-  // What a constraint forces, as guesses.
-  std::vector<int32_t> ForcedGuesses(const Sequence& sequence, int64_t most) const;
-  // Of the drafter, as many as are worth their rows. rows, tokens: as in DraftLength::Choose.
-  std::vector<int32_t> DraftFor(Sequence* sequence, int64_t most, double rows, double tokens);
-  void LearnGuesses(Sequence* sequence, std::span<const int32_t> guesses, int64_t right,
-                    int32_t choice);
+  std::vector<int32_t> DraftFor(const Sequence& sequence, int64_t most);
 
   const CausalLM& model_;
   const EngineOptions options_;
@@ -121,7 +113,6 @@ class Engine {
   Scheduler scheduler_;
   std::unique_ptr<Drafter> drafter_;
   StepPace pace_;
-  DraftLength draft_length_;
   const int64_t single_rows_;
   EngineCounters counters_;
   int64_t next_id_ = 1;

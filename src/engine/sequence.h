@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "base/siphash.h"
-#include "engine/draft_length.h"
 #include "engine/sampler.h"
 #include "grammar/constraint.h"
 #include "ops/exec_context.h"
@@ -94,9 +93,6 @@ struct Sequence {
   Request request;
   std::vector<int32_t> tokens;  // prompt, then answer
   int64_t guesses = 0;          // how many of the last tokens are guesses that the next step checks
-  GuessRate guess_rate;         // of a drafter's guesses
-  bool drafted = false;         // the guesses are a drafter's
-  int32_t unasked = -1;         // what a drafter would have guessed, where no guess was worth a row
   int64_t computed = 0;         // tokens whose keys and values are in the cache
   std::vector<BlockTable> tables;  // one per group of the pool
   std::vector<Digest128> digests;  // of the prefixes that end at page borders, as far as known

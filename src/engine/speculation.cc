@@ -1,7 +1,6 @@
 #include "engine/speculation.h"
 
 #include <algorithm>
-#include <chrono>
 
 namespace galen {
 namespace {
@@ -96,16 +95,11 @@ std::vector<int32_t> ModelDrafter::Draft(const Sequence& sequence, int64_t most)
     const std::vector<ScheduledSpan> spans = scheduler_.Schedule(&impossible);
     if (spans.empty()) break;
     const int64_t wanted = spans[0].last() ? 1 : 0;
-    const auto begin = std::chrono::steady_clock::now();
     const Tensor logits =
         runner_.Run(pool_, spans, std::span<const int64_t>(&wanted, 1), spans[0].count > 8);
     mirror_->computed += spans[0].count;
     if (wanted == 0) continue;
     draft.push_back(runner_.kernels().argmax(logits.row(0), logits.cols()));
-    if (spans[0].count == 1) {
-      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-      guess_seconds_ += (guess_seconds_ == 0 ? 1 : 0.1) * (took.count() - guess_seconds_);
-    }
     mirror_->tokens.push_back(draft.back());
   }
   return draft;

@@ -20,10 +20,6 @@ class Drafter {
   virtual ~Drafter() = default;
   // Up to `most` tokens that may follow sequence.tokens.
   virtual std::vector<int32_t> Draft(const Sequence& sequence, int64_t most) = 0;
-  // What a guess takes, as far as that is known.
-  virtual double GuessSeconds() const = 0;
-  // Whether that is nothing to speak of, also for a guess that nobody will check.
-  virtual bool free() const = 0;
   virtual void Forget(int64_t sequence_id) = 0;
 };
 
@@ -32,8 +28,6 @@ class Drafter {
 class NgramDrafter final : public Drafter {
  public:
   std::vector<int32_t> Draft(const Sequence& sequence, int64_t most) override;
-  double GuessSeconds() const override { return 0; }
-  bool free() const override { return true; }
   void Forget(int64_t sequence_id) override { indices_.erase(sequence_id); }
 
  private:
@@ -55,8 +49,6 @@ class ModelDrafter final : public Drafter {
                                                       const RunnerOptions& options, int64_t context,
                                                       int64_t max_draft);
   std::vector<int32_t> Draft(const Sequence& sequence, int64_t most) override;
-  double GuessSeconds() const override { return guess_seconds_; }
-  bool free() const override { return false; }
   void Forget(int64_t sequence_id) override;
 
  private:
@@ -74,7 +66,6 @@ class ModelDrafter final : public Drafter {
   const int64_t context_;
   int64_t following_ = -1;  // the sequence whose tokens mirror_ holds
   Sequence* mirror_ = nullptr;
-  double guess_seconds_ = 0;  // of the last steps of single tokens
 };
 
 }  // namespace galen

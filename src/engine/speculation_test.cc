@@ -104,18 +104,11 @@ TEST_F(SpeculationTest, GreedyAnswersAreTheSame) {
           options.max_sequences = streams;
           options.runner.compute = compute;
           options.draft_model = draft.model.get();
-          options.adapt_draft = false;
           const Outcome off = Run(test, kernels, options, streams, 90);
           options.speculate = Speculate::kNgram;
           const Outcome ngram = Run(test, kernels, options, streams, 90);
           options.speculate = Speculate::kModel;
           const Outcome model = Run(test, kernels, options, streams, 90);
-          if (streams == 1) {  // with as many guesses as time says
-            options.adapt_draft = true;
-            EXPECT_EQ(off.logprobs, Run(test, kernels, options, streams, 90).logprobs);
-            options.speculate = Speculate::kNgram;
-            EXPECT_EQ(off.logprobs, Run(test, kernels, options, streams, 90).logprobs);
-          }
           EXPECT_EQ(off.answers, ngram.answers);
           EXPECT_EQ(off.answers, model.answers);
           EXPECT_EQ(off.counters.drafted_tokens, 0);
@@ -143,7 +136,6 @@ TEST_F(SpeculationTest, ADraftLikeTheModelIsAlwaysRight) {
   options.runner.compute = Compute::kFp32;
   options.kv_type = KvType::kF32;
   options.speculate = Speculate::kModel;
-  options.adapt_draft = false;  // it takes as long as the model
   options.draft_model = test.model.get();
   const Outcome outcome = Run(test, kernels, options, 1, 300);  // far beyond the window of 40
   EXPECT_EQ(outcome.answers[0].size(), 300u);

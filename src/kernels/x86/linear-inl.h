@@ -315,6 +315,8 @@ void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t*
         const float* info = reinterpret_cast<const float*>(x + m * stride + info_at) + 4 * c;
         float* row_sums = sums + 16 * U * m + lane;
         const Vec::F scale = Vec::Set1(info[0]);
+        constexpr float kShare = Format::kCentre == 0 ? 1.0f : -1.0f / Format::kCentre;
+        const Vec::F share = Vec::Mul(scale, Vec::Set1(kShare));
         Vec::F total[U];
         for (int u = 0; u < U; ++u) total[u] = one ? single[u][h] : Vec::Load(row_sums + 16 * u);
         for (int sub = 0; sub < kSubs; ++sub) {
@@ -323,12 +325,12 @@ void DigitsUnit(const tile16::Shape& shape, const uint8_t* group, const uint8_t*
           if constexpr (D == 3)
             DotDigits<Format, 1, D, kGroups>(bytes, sub * kGroups, chunk + 64, low);
           const Vec::F row_sum = Vec::Set1(info[kSubs == 1 ? 3 : 1 + sub]);
-          const Vec::F centre = Vec::Mul(row_sum, Vec::Set1(-float{Format::kCentre}));
           for (int u = 0; u < U; ++u) {
             Vec::F value = Vec::ToFloat(top[u]);
             if constexpr (D == 3) value = Vec::Fma(value, Vec::Set1(128.0f), Vec::ToFloat(low[u]));
             if constexpr (Format::kCentre != 0) {
-              total[u] = Vec::Fma(Vec::Fma(value, scale, centre), d[u][sub], total[u]);
+              // offset is -kCentre * d, so that nothing here exceeds what is added.
+              total[u] = Vec::Fma(Vec::Fma(value, share, row_sum), offset[u][sub], total[u]);
             } else {
               total[u] = Vec::Fma(value, Vec::Mul(d[u][sub], scale), total[u]);
               total[u] = Vec::Fma(offset[u][sub], row_sum, total[u]);
