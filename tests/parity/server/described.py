@@ -13,6 +13,7 @@ import harness
 EXAMPLES = int(os.environ.get("GALEN_EXAMPLES", "30"))  # of each endpoint and phase
 # What a schema cannot say: that a text is a picture or a date of its format, a name that of a model, an id that of a token.
 LEFT_OUT = ["positive_data_acceptance"]
+CONFIGURATION = Path(__file__).resolve().parent / "schemathesis.toml"
 # What this server answers 501 to.
 NOT_THERE = r"^/api/push"
 
@@ -22,10 +23,11 @@ def check(cases):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     with tempfile.TemporaryDirectory() as folder, cases.Server(
             "--on-demand", "--jobs", f"{folder}/jobs.db", "--manage-models", "--offline", env={"GALEN_STORE": f"{folder}/store"}) as server:
-        command = [sys.executable, "-m", "schemathesis.cli", "run", f"http://127.0.0.1:{server.port}/openapi.json", "--checks", "all",
-                   "--exclude-path-regex", NOT_THERE, "--exclude-checks", ",".join(LEFT_OUT), "--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none",
-                   "--suppress-health-check", "all", "--continue-on-failure", "--no-color", "--request-timeout", "60", "--warnings", "off"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=Path(__file__).parent)
+        command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION), "run",
+                   f"http://127.0.0.1:{server.port}/openapi.json", "--checks", "all", "--exclude-path-regex", NOT_THERE, "--exclude-checks",
+                   ",".join(LEFT_OUT), "--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none", "--suppress-health-check",
+                   "all", "--continue-on-failure", "--no-color", "--request-timeout", "60", "--warnings", "off"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=folder)
         if done.returncode != 0:
             print(done.stdout[-20000:], done.stderr[-2000:])
         assert done.returncode == 0, "schemathesis found something"
