@@ -79,11 +79,19 @@ Status PictureWords::Read(const Image& image, std::vector<PageWord>* words, std:
   if (read.ok()) {
     *words = std::move(read->words);
     *language = std::move(read->language);
+    failures_ = 0;
     if (read->again.ok()) {
-      failures_ = 0;
+      second_failures_ = 0;
       return OkStatus();
     }
     *warning = read->again.message();
+    if (++second_failures_ == kMostFailures) {
+      languages_ = read->language;
+      warning_ = "Tesseract failed on " + std::to_string(kMostFailures) +
+                 " pages in a row in their own language; those after them were read as " +
+                 languages_;
+    }
+    return OkStatus();
   }
   if (++failures_ == kMostFailures) {
     languages_.clear();

@@ -39,7 +39,8 @@ class PictureWords {
   std::string languages_;  // empty: it does not read
   std::string why_;        // if it does not
   std::string warning_;
-  int failures_ = 0;  // pages in a row
+  int failures_ = 0;         // pages in a row
+  int second_failures_ = 0;  // second readings in a row
 };
 
 }  // namespace galen::extract

@@ -16,7 +16,10 @@ Status ReadEmbed(const OrderedJson& body, bool old, EmbedCall* call,
   RETURN_IF_ERROR(ReadEmbedCall(&fields, old ? "prompt" : "input", call));
   RETURN_IF_ERROR(ReadKeepAlive(&fields, keep_alive));
   // A text that does not fit is refused, never cut, whatever `truncate` says.
-  fields.Accept({"model", "options"});
+  fields.Accept({"model"});
+  Status options;
+  fields.Object("options", &options);
+  RETURN_IF_ERROR(options);
   RETURN_IF_ERROR(fields.AcceptBools({"truncate"}));
   return fields.Finish();
 }

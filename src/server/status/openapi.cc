@@ -18,18 +18,6 @@ Json Range(const char* type, double low, double high) {
 Json ListOf(Json items) { return {{"type", "array"}, {"items", std::move(items)}}; }
 Json AnyOf(std::initializer_list<Json> forms) { return {{"anyOf", Json(forms)}}; }
 
-// null is the same as absent.
-void AllowNull(Json* schema) {
-  const Json null = Type("null");
-  if (schema->contains("anyOf")) {
-    (*schema)["anyOf"].push_back(null);
-  } else if (schema->contains("enum")) {
-    (*schema)["enum"].push_back(nullptr);
-  } else if (schema->contains("type") && (*schema)["type"].is_string()) {
-    (*schema)["type"] = Json::array({(*schema)["type"], "null"});
-  }
-}
-
 Json Object(Json properties, Json required) {
   for (auto& [name, schema] : properties.items()) {
     if (std::find(required.begin(), required.end(), Json(name)) == required.end())

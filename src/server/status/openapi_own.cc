@@ -14,7 +14,7 @@ constexpr char kSchemas[] = R"json({
       "code": {"type": ["string", "null"]}}}}},
   "OllamaError": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
   "File": {"type": "object", "required": ["data"], "additionalProperties": false, "properties": {
-    "name": {"type": "string", "description": "shown, never opened"},
+    "name": {"type": ["string", "null"], "description": "shown, never opened"},
     "data": {"type": "string", "description": "base64, or a data URL"}}},
   "Box": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4,
     "description": "x0, y0, x1, y1 from the top left corner, in units of the page's width and height"},
@@ -162,12 +162,17 @@ Json RecipeField() {
 void SetBody(Json fields, const ServerOptions& options, bool studies, Json* operation) {
   studies = studies && !options.studies.inbox.folder.empty();
   if (studies)
-    fields["study"] = {{"type", "string"}, {"description", "Study Instance UID, or dicomweb:NAME/UID, instead of files"}};
+    fields["study"] = {
+        {"type", "string"},
+        {"description", "Study Instance UID, or dicomweb:NAME/UID, instead of files"}};
   Json form = fields;
   form["file"] = {{"type", "array"},
                   {"items", {{"type", "string"}, {"contentMediaType", "application/octet-stream"}}},
                   {"minItems", 1},
                   {"maxItems", options.max_files}};
+  for (auto& [name, schema] : fields.items()) {
+    if (name != "study") AllowNull(&schema);
+  }
   fields["files"] = {{"type", "array"},
                      {"items", {{"$ref", "#/components/schemas/File"}}},
                      {"minItems", 1},
@@ -273,6 +278,17 @@ void DescribeStow(std::string_view method, Json* operation) {
 }
 
 }  // namespace
+
+void AllowNull(Json* schema) {
+  const Json null = {{"type", "null"}};
+  if (schema->contains("anyOf")) {
+    (*schema)["anyOf"].push_back(null);
+  } else if (schema->contains("enum")) {
+    (*schema)["enum"].push_back(nullptr);
+  } else if (schema->contains("type") && (*schema)["type"].is_string()) {
+    (*schema)["type"] = Json::array({(*schema)["type"], "null"});
+  }
+}
 
 void DescribeOwn(std::string_view method, std::string_view path, const ServerOptions& options,
                  Json* operation) {

@@ -12,6 +12,9 @@ namespace galen::server {
 void DescribeOwn(std::string_view method, std::string_view path, const ServerOptions& options,
                  Json* operation);
 
+// The schema of a field that may be null, which is the same as absent.
+void AllowNull(Json* schema);
+
 // For components.schemas.
 Json OwnSchemas();
 

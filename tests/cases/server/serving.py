@@ -27,11 +27,11 @@ PLANTED = ["Mustermann-Xq7", "1964-08-12-Xq7", "gk_planted_secret"]
 class Server:
     """A running server; its log is kept. Where it has models of its own, galen-mini is beside them only if asked for (builtin)."""
 
-    def __init__(self, *args, models=("tiny=" + str(TINY / "gemma3-vision"),), env=None, preexec_fn=None, builtin=False):
+    def __init__(self, *args, models=("tiny=" + str(TINY / "gemma3-vision"),), env=None, preexec_fn=None, builtin=False, context=8192):
         self.log = tempfile.TemporaryFile()
         own = models or {"--manage-models", "--config"} & set(args)
         alone = ["--no-builtin-model"] if own and not builtin else []
-        command = [GALEN, "serve", *models, *alone, "--port", "0", "--context", "8192", "--threads", "2", *map(str, args)]
+        command = [GALEN, "serve", *models, *alone, "--port", "0", "--context", str(context), "--threads", "2", *map(str, args)]
         self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True,
                                       env={**os.environ, **(env or {})}, preexec_fn=preexec_fn)
         line = self.child.stdout.readline()

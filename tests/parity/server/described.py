@@ -22,7 +22,8 @@ def check(cases):
     harness.install()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     with tempfile.TemporaryDirectory() as folder, cases.Server(
-            "--on-demand", "--jobs", f"{folder}/jobs.db", "--manage-models", "--offline", env={"GALEN_STORE": f"{folder}/store"}) as server:
+            "--on-demand", "--jobs", f"{folder}/jobs.db", "--manage-models", "--offline", env={"GALEN_STORE": f"{folder}/store"},
+            context=2048) as server:
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION), "run",
                    f"http://127.0.0.1:{server.port}/openapi.json", "--checks", "all", "--exclude-path-regex", NOT_THERE, "--exclude-checks",
                    ",".join(LEFT_OUT), "--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none", "--suppress-health-check",
