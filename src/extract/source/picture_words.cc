@@ -86,7 +86,7 @@ Status PictureWords::Read(const Image& image, std::vector<PageWord>* words, std:
     }
     *warning = read->again.message();
     if (++second_failures_ == kMostFailures) {
-      languages_ = read->language;
+      languages_ = *language;
       warning_ = "Tesseract failed on " + std::to_string(kMostFailures) +
                  " pages in a row in their own language; those after them were read as " +
                  languages_;
