@@ -190,6 +190,10 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   void Finish() {
     const Json usage = UsageJson(prompt_tokens_, completion_tokens_, cached_tokens_);
     if (request_.stream.stream) {
+      for (size_t i = 0; i < choices_.size(); ++i) {
+        // Of no tokens.
+        if (!choices_[i].began) Chunk(i, "", {}, choices_[i].finish);
+      }
       if (request_.stream.include_usage) {
         Json last = common_;
         last["choices"] = Json::array();

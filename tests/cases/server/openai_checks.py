@@ -79,6 +79,11 @@ def check_completions(server):
     _, _, data = server.call("POST", "/v1/completions", {"model": "tiny", "prompt": "abc", "max_tokens": 8, "temperature": 0,
                                                         "echo": True, "stream": True})
     assert "".join(e["choices"][0]["text"] for e in sse(data)) == text["choices"][0]["text"]
+    # Of no tokens: the stream ends as others do.
+    for echo in (False, True):
+        _, _, data = server.call("POST", "/v1/completions", {"model": "tiny", "prompt": ["abc", "de"], "max_tokens": 0, "echo": echo, "stream": True})
+        assert [(e["choices"][0]["text"], e["choices"][0]["finish_reason"]) for e in sse(data)] == [
+            ("abc" if echo else "", "length"), ("de" if echo else "", "length")], data
 
 
 def check_images(server):
