@@ -53,7 +53,8 @@ class Tape {
   bool Needs(const Tensor& t) const { return needed_.count(t.data) != 0; }
 
   // Adds a record: kBackward(ctx, saved, grads) will be called with a copy of `saved` that lives in
-  // the arena. The memory of all tensors in `saved` must stay until Run has ended.
+  // the arena. The memory of all tensors in `saved` must stay until Run has ended. Run
+  // once: the way back may write into what was saved.
   template <auto kBackward, typename Saved>
   void Record(Arena* arena, const Saved& saved, std::initializer_list<Tensor> outputs) {
     static_assert(std::is_trivially_copyable_v<Saved> && std::is_trivially_destructible_v<Saved>);

@@ -253,9 +253,9 @@ constexpr int kDigitsUnits = 2;
 constexpr int kDigitsUnits = 1;
 #endif
 
-// Of U units: the codes bytes[u][first..first + n) times the first D digits of a chunk of x, D
-// <= 2. chunk: of all kOf digits; offset: columns of x before the codes'. Two digits fit an int32:
-// at most 32 codes of 255 times 128 * 128.
+// Of U units: the codes bytes[u][first..first + n) times the first D digits (one or two) of their
+// columns in a chunk of x, which has kOf digits. Two digits fit an int32: at most 32 codes of 255
+// times 128 * 128.
 template <class Format, int D, int kOf, int n, int U>
 __attribute__((always_inline)) inline void DotDigits(const Vec::I (&bytes)[U][8], int first,
                                                      const uint8_t* chunk, Vec::I (&dot)[U]) {
