@@ -25,7 +25,8 @@ std::vector<int64_t> PagesPerGroup(const ModelConfig& config, const EngineOption
       continue;
     }
     const int64_t each = KvPool::PagesPerSequence(window, options.context, chunk);
-    const int64_t cached = options.prefix_cache ? kCachedWindows * (window / kPageTokens + 1) : 0;
+    const int64_t cached =
+        options.prefix_cache ? kCachedWindows * PrefixCache::PagesOfWindow(window) : 0;
     pages.push_back(options.max_sequences * each + cached);
   }
   return pages;
@@ -138,8 +139,8 @@ Engine::Engine(const CausalLM& model, const EngineOptions& options, std::unique_
       cache_(options.prefix_cache
                  ? std::make_unique<PrefixCache>(
                        pool_.get(), pool_->group(0).pages.num_pages(),
-                       kCachedWindows *
-                           (std::max<int64_t>(model.config().sliding_window, 0) / kPageTokens + 1))
+                       kCachedWindows * PrefixCache::PagesOfWindow(
+                                            std::max<int64_t>(model.config().sliding_window, 0)))
                  : nullptr),
       runner_(std::move(runner)),
       scheduler_(pool_.get(), cache_.get(),
@@ -413,7 +414,7 @@ void Engine::Compute(const std::vector<ScheduledSpan>& spans) {
     const ScheduledSpan& span = spans[i];
     if (logit_counts[i] == 0) {
       span.sequence->computed = span.begin + span.count;
-      Remember(span.sequence);
+      Remember(span, false);
       continue;
     }
     TakeTokens(span, logits, row, logit_counts[i]);
@@ -424,12 +425,16 @@ void Engine::Compute(const std::vector<ScheduledSpan>& spans) {
 }
 
 // A hit must have the bits of a computed prompt: answers are computed like prompts under
-// batch_invariant only.
-void Engine::Remember(Sequence* sequence) {
+// batch_invariant only. The unfinished page behind is remembered where a prompt ends, and where an
+// answer does.
+void Engine::Remember(const ScheduledSpan& span, bool finished) {
   if (cache_ == nullptr) return;
-  const int64_t most =
-      options_.runner.batch_invariant ? sequence->computed : sequence->prompt_size();
-  cache_->Insert(sequence, std::min(sequence->computed, most));
+  Sequence* sequence = span.sequence;
+  const int64_t computed = sequence->computed, prompt = sequence->prompt_size();
+  const bool answers = options_.runner.batch_invariant;
+  const bool prompt_ends = span.begin < prompt && computed >= prompt;
+  cache_->Insert(sequence, answers ? computed : std::min(computed, prompt),
+                 prompt_ends || (answers && finished));
 }
 
 TokenChoice Engine::Choose(const Sequence& sequence, float* logits) const {
@@ -501,7 +506,7 @@ bool Engine::TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t
       ++counters_.accepted_tokens;
     }
   }
-  Remember(sequence);
+  Remember(span, reason != FinishReason::kNone);
   if (reason == FinishReason::kNone) return TakeForced(sequence);
   Finish(sequence, reason);
   return false;

@@ -99,7 +99,7 @@ class Engine {
   void AddDrafts();
   void Compute(const std::vector<ScheduledSpan>& spans);
   void CountPages();
-  void Remember(Sequence* sequence);
+  void Remember(const ScheduledSpan& span, bool finished);
   // Takes the tokens that the logits rows choose; returns false if the sequence ended.
   bool TakeTokens(const ScheduledSpan& span, const Tensor& logits, int64_t row, int64_t rows);
   TokenChoice Choose(const Sequence& sequence, float* logits) const;

@@ -1,6 +1,7 @@
 #include "engine/kv_pool.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <string>
 
@@ -25,6 +26,8 @@ Result<KvPool> KvPool::Create(const ModelConfig& config, KvType type,
                               std::span<const int64_t> num_pages) {
   KvPool pool;
   pool.type_ = type;
+  pool.num_kv_heads_ = config.num_key_value_heads;
+  pool.head_dim_ = config.head_dim;
   const std::vector<int64_t> windows = GroupWindows(config);
   GALEN_CHECK(num_pages.size() == windows.size());
   pool.groups_.resize(windows.size());
@@ -55,6 +58,33 @@ uint8_t* KvPool::Address(int64_t layer, int32_t page) const {
   const Group& group = groups_[layer_group_[layer]];
   return group.memory.data() +
          (layer_index_[layer] * group.pages.num_pages() + page) * group.page_bytes;
+}
+
+void KvPool::CopyTokens(int g, int32_t from, int32_t to, int64_t tokens) {
+  const KvPageLayout layout = KvLayoutOf(type_, head_dim_);
+  const int64_t size = layout.element_bytes;
+  for (int64_t layer = 0; layer < num_layers(); ++layer) {
+    if (layer_group_[layer] != g) continue;
+    uint8_t* page = Address(layer, to);
+    std::memcpy(page, Address(layer, from), static_cast<size_t>(groups_[g].page_bytes));
+    for (int64_t head = 0; head < num_kv_heads_; ++head, page += layout.head_bytes) {
+      uint8_t* values = page + layout.v_offset;
+      int64_t slot = tokens;
+      if (slot % 2 == 1) {  // the second of a pair
+        for (int64_t d = 0; d < head_dim_; ++d) {
+          std::memset(values + KvPageLayout::VIndex(slot, d, head_dim_) * size, 0,
+                      static_cast<size_t>(size));
+        }
+        ++slot;
+      }
+      std::memset(values + slot * head_dim_ * size, 0,
+                  static_cast<size_t>((kPageTokens - slot) * head_dim_ * size));
+      if (type_ != KvType::kI8) continue;
+      float* scales = reinterpret_cast<float*>(page + layout.scale_offset);
+      std::fill(scales + tokens, scales + kPageTokens, 0.0f);
+      std::fill(scales + kPageTokens + tokens, scales + 2 * kPageTokens, 0.0f);
+    }
+  }
 }
 
 int64_t KvPool::reserved_bytes() const {

@@ -40,10 +40,15 @@ class KvPool {
   int group_of_layer(int64_t layer) const { return layer_group_[layer]; }
   int64_t num_layers() const { return static_cast<int64_t>(layer_group_.size()); }
   uint8_t* Address(int64_t layer, int32_t page) const;
+  // Makes the first `tokens` slots of page `to` of group g those of page `from`, in every layer of
+  // the group, and clears the values behind them, as kv_write leaves a page that is begun.
+  void CopyTokens(int g, int32_t from, int32_t to, int64_t tokens);
   int64_t reserved_bytes() const;
 
  private:
   KvType type_ = KvType::kBf16;
+  int64_t num_kv_heads_ = 0;
+  int64_t head_dim_ = 0;
   std::vector<Group> groups_;
   std::vector<int> layer_group_;
   std::vector<int64_t> layer_index_;  // within its group

@@ -1,6 +1,7 @@
 #include "engine/kv_pool.h"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "engine/engine_test_util.h"
@@ -64,6 +65,55 @@ TEST(KvPool, PagesPerSequenceBoundsEveryWayThroughAText) {
         EXPECT_LE(bound, most + 3) << window << " " << chunk << " " << context;
         if (window == 0) {
           EXPECT_EQ(bound, most);
+        }
+      }
+    }
+  }
+}
+
+TEST(KvPool, CopyTokensOfAPage) {
+  const ModelConfig config = TestConfig("gemma3");
+  const int64_t head_dim = config.head_dim;
+  for (KvType type : {KvType::kF32, KvType::kBf16, KvType::kF16, KvType::kI8}) {
+    const KvPageLayout layout = KvLayoutOf(type, head_dim);
+    for (int64_t tokens : {1, 2, 15, 16, 17, 31}) {
+      const std::vector<int64_t> pages = {4, 4};
+      auto pool = KvPool::Create(config, type, pages);
+      ASSERT_TRUE(pool.ok());
+      const int64_t bytes = pool->group(1).page_bytes;
+      for (int64_t layer = 0; layer < 7; ++layer) {
+        for (int32_t page = 0; page < 4; ++page)
+          std::memset(pool->Address(layer, page), static_cast<int>(10 * layer + page + 1), bytes);
+      }
+      pool->CopyTokens(1, 2, 0, tokens);
+      for (int64_t layer = 0; layer < 7; ++layer) {
+        const uint8_t from = static_cast<uint8_t>(10 * layer + 3);
+        const uint8_t* page = pool->Address(layer, 0);
+        for (int32_t other : {1, 2, 3})
+          EXPECT_EQ(pool->Address(layer, other)[5], 10 * layer + other + 1);
+        if (pool->group_of_layer(layer) != 1) {
+          EXPECT_EQ(page[0], 10 * layer + 1);
+          continue;
+        }
+        for (int64_t head = 0; head < config.num_key_value_heads;
+             ++head, page += layout.head_bytes) {
+          const uint8_t* values = page + layout.v_offset;
+          const uint8_t* scales = page + layout.scale_offset;
+          for (int64_t slot = 0; slot < kPageTokens; ++slot) {
+            const uint8_t value = slot < tokens ? from : 0;
+            for (int64_t i = 0; i < head_dim * layout.element_bytes; ++i) {
+              const int64_t d = i / layout.element_bytes, byte = i % layout.element_bytes;
+              const auto at = [&](int64_t index) { return index * layout.element_bytes + byte; };
+              ASSERT_EQ(values[at(KvPageLayout::VIndex(slot, d, head_dim))], value) << slot;
+              if (slot < tokens) {
+                ASSERT_EQ(page[at(KvPageLayout::KIndex(slot, d, head_dim))], from);
+              }
+            }
+            for (int64_t i = 0; type == KvType::kI8 && i < 4; ++i) {
+              ASSERT_EQ(scales[4 * slot + i], value);
+              ASSERT_EQ(scales[4 * (kPageTokens + slot) + i], value);
+            }
+          }
         }
       }
     }

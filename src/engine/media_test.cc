@@ -131,11 +131,31 @@ TEST_P(MediaTest, EqualTokensOfDifferentImagesShareNothing) {
     return engine->counters().cached_tokens - before;
   };
   EXPECT_EQ(cached({1, 2}), 0);
-  // The same first image, another second one: pages up to where the second begins.
-  EXPECT_EQ(cached({1, 4}), (17 + kImageTokens + 9) / kPageTokens * kPageTokens);
-  // The first page ends inside the first image.
-  EXPECT_EQ(cached({3, 2}), 0);
-  EXPECT_EQ(cached({4, 1}), 0);
+  // The same first image, another second one: up to where the second begins.
+  EXPECT_EQ(cached({1, 4}), 17 + kImageTokens + 9);
+  // The text before another first image.
+  EXPECT_EQ(cached({3, 2}), 17);
+  EXPECT_EQ(cached({4, 1}), 17);
+}
+
+// All of a prompt is known but its last token, which is one of an image.
+TEST_P(MediaTest, APromptThatEndsInAnImage) {
+  const auto ask = [&](Engine& engine) {
+    MediaAnswer answer;
+    Request request = Question({1}, &answer);
+    request.prompt.resize(17 + kImageTokens);
+    EXPECT_TRUE(engine.Submit(std::move(request)).ok());
+    while (engine.Step()) {
+    }
+    return answer;
+  };
+  const MediaAnswer alone = ask(*Make(Options()));
+  ASSERT_EQ(alone.tokens.size(), 8u);
+  const auto engine = Make(Options());
+  for (const int64_t cached : {int64_t{0}, 17 + kImageTokens - 1}) {
+    EXPECT_TRUE(ask(*engine) == alone);
+    EXPECT_EQ(engine->counters().cached_tokens, cached);
+  }
 }
 
 // The cached prefix ends inside an image, whose other tokens are computed then.

@@ -3,10 +3,16 @@
 // tokens and images of the page are compared as well. Sliding-window layers need only the pages
 // that the window still sees from a border, and only those are kept for the most recently used
 // borders.
+//
+// Sequences share whole pages. The last page of a text may be unfinished: it is kept with the
+// tokens that it has, and the sequence that wrote it goes on writing behind them. Where a prompt
+// has no further whole page in common with what is known, but the beginning of one, it gets a copy
+// of that page, which is its own to write. So a hit ends at any token, also inside a whole page.
 #pragma once
 
 #include <cstdint>
 #include <list>
+#include <set>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -22,14 +28,19 @@ class PrefixCache {
   // max_pages: entries kept; window_pages: how many of them keep their pages of sliding-window
   // groups.
   PrefixCache(KvPool* pool, int64_t max_pages, int64_t window_pages);
+  // Pages that a sliding window touches at most, wherever it ends.
+  static int64_t PagesOfWindow(int64_t window) {
+    return (window + kPageTokens - 3) / kPageTokens + 1;
+  }
 
   // Gives an empty sequence the longest known prefix of its prompt that leaves at least one token
-  // to compute, and sets computed and cached.
+  // to compute, and sets computed and cached. Where no page is free for the copy of an unfinished
+  // one, the prefix ends at whole pages.
   void Attach(Sequence* sequence);
   // Remembers the full pages among the sequence's first `tokens` tokens, all of them computed, that
-  // came since the last call. A page that is known already gets back the sliding-window pages that
-  // it had lost.
-  void Insert(Sequence* sequence, int64_t tokens);
+  // came since the last call, and where `unfinished` is set the page behind them with the tokens
+  // that it has. A page that is known already gets back the sliding-window pages that it had lost.
+  void Insert(Sequence* sequence, int64_t tokens, bool unfinished = false);
   // Forgets entries that no sequence uses until group g has a free page; false if none helped.
   // Least recently used first, the end of a text before its beginning: what hangs on a forgotten
   // page could not be found any more.
@@ -43,12 +54,12 @@ class PrefixCache {
   // What one page holds: its tokens, and of each image that overlaps it the digest and where it
   // begins.
   struct Content {
-    std::span<const int32_t> tokens;  // kPageTokens
+    std::span<const int32_t> tokens;  // at most kPageTokens
     std::vector<uint64_t> media;      // four numbers for each
   };
   struct Entry {
     Digest128 digest, parent;
-    std::vector<int32_t> tokens;  // kPageTokens
+    std::vector<int32_t> tokens;  // kPageTokens, or fewer of an unfinished page
     std::vector<uint64_t> media;  // as in Content
     std::vector<int32_t> pages;   // per group; -1: not kept
     int64_t children = 0;         // entries whose parent this is
@@ -57,11 +68,45 @@ class PrefixCache {
   struct DigestHash {
     size_t operator()(const Digest128& d) const { return static_cast<size_t>(d.low); }
   };
+  // Entries by parent, then by tokens in lexicographic order: those that begin alike are
+  // neighbours.
+  struct Place {
+    Digest128 parent;
+    std::span<const int32_t> tokens;
+  };
+  struct ByContent {
+    using is_transparent = void;
+    bool operator()(Lru::iterator a, Lru::iterator b) const;
+    bool operator()(Lru::iterator a, const Place& b) const;
+  };
+  struct Match {
+    Lru::iterator entry;
+    int64_t tokens = 0;  // of the entry's first ones; 0: no match
+  };
 
   // The digest of the page that follows `parent`.
   Digest128 Next(const Digest128& parent, const Content& content) const;
-  static Content ContentOf(const Sequence& sequence, int64_t page);
+  // Of the first `tokens` tokens of a page of the sequence.
+  static Content ContentOf(const Sequence& sequence, int64_t page, int64_t tokens = kPageTokens);
+  // How many tokens of page number `page` both begin with, images included.
+  static int64_t Common(const Entry& entry, const Content& content, int64_t page);
   Digest128 Root(const Request& request) const;
+  Digest128 ParentOf(const Sequence& sequence, int64_t page) const {
+    return page == 0 ? Root(sequence.request) : sequence.digests[page - 1];
+  }
+  // The entry behind `parent` that has all its pages and begins with most tokens of the content.
+  Match Longest(const Digest128& parent, const Content& content, int64_t page) const;
+  // Makes the known pages of the prompt's first `tokens` tokens the sequence's.
+  void Give(std::span<const Lru::iterator> pages, int64_t tokens, Sequence* sequence);
+  void TakeBack(Sequence* sequence);
+  // Gives the sequence a page of its own with the match's tokens; false if no page is free.
+  bool GiveCopy(const Match& match, Sequence* sequence);
+  int64_t FirstNeeded(int g, int64_t tokens) const;
+  void Add(const Digest128& digest, const Digest128& parent, const Content& content, int64_t page,
+           Sequence* sequence);
+  void InsertUnfinished(Sequence* sequence, int64_t tokens);
+  // Forgets the unfinished pages that this one goes on from.
+  void DropBeginnings(const Entry& entry, int64_t page);
   void Touch(Lru::iterator entry) { lru_.splice(lru_.begin(), lru_, entry); }
   // Takes the sequence's window pages into an entry that has none.
   void KeepWindows(Entry* entry, const Sequence& sequence, int64_t page);
@@ -77,6 +122,7 @@ class PrefixCache {
   const SipKey key_;
   Lru lru_;
   std::unordered_map<Digest128, Lru::iterator, DigestHash> entries_;
+  std::set<Lru::iterator, ByContent> by_content_;
 };
 
 }  // namespace galen

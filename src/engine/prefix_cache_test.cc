@@ -1,5 +1,7 @@
 #include "engine/prefix_cache.h"
 
+#include <algorithm>
+
 #include "engine/engine_test_util.h"
 #include "engine/scheduler.h"
 
@@ -34,7 +36,8 @@ class PrefixCacheTest : public testing::Test {
       if (spans.empty() || !impossible.empty()) return impossible.empty();
       for (const ScheduledSpan& span : spans) {
         span.sequence->computed = span.begin + span.count;
-        cache_->Insert(span.sequence, span.sequence->computed);
+        computed_ += span.count;
+        cache_->Insert(span.sequence, span.sequence->computed, span.last());
       }
     }
   }
@@ -53,20 +56,21 @@ class PrefixCacheTest : public testing::Test {
   std::unique_ptr<PrefixCache> cache_;
   std::unique_ptr<Scheduler> scheduler_;
   int64_t last_id_ = 0;
+  int64_t computed_ = 0;  // tokens, in all
 };
 
-TEST_F(PrefixCacheTest, AHitIsTheLongestPrefixOfWholePages) {
+TEST_F(PrefixCacheTest, AHitIsTheLongestKnownPrefix) {
   Make("llama", {64});
   const std::vector<int32_t> text = TestTokens(5 * kP, 1);
   EXPECT_EQ(Cached(text), 0);
   // One token must be left to compute.
-  EXPECT_EQ(Cached(text), 4 * kP);
+  EXPECT_EQ(Cached(text), 5 * kP - 1);
   std::vector<int32_t> longer = text;
   longer.push_back(7);
   EXPECT_EQ(Cached(longer), 5 * kP);
   std::vector<int32_t> other = text;
   other[2 * kP + 3] ^= 1;
-  EXPECT_EQ(Cached(other), 2 * kP);
+  EXPECT_EQ(Cached(other), 2 * kP + 3);
   other[0] ^= 1;
   EXPECT_EQ(Cached(other), 0);
   EXPECT_EQ(Cached({1, 2, 3}), 0);
@@ -87,7 +91,116 @@ TEST_F(PrefixCacheTest, AHitSharesPages) {
   EXPECT_NE(first->tables[0].pages[3], second->tables[0].pages[3]);
   scheduler_->Remove(first);
   scheduler_->Remove(second);
-  EXPECT_EQ(UsedPages(*pool_), 3);  // what the cache keeps
+  EXPECT_EQ(UsedPages(*pool_), 4);  // what the cache keeps
+}
+
+TEST_F(PrefixCacheTest, AnUnfinishedPageIsKnown) {
+  Make("llama", {64});
+  const std::vector<int32_t> text = TestTokens(2 * kP + 10, 14);
+  EXPECT_EQ(Cached(text), 0);
+  computed_ = 0;
+  EXPECT_EQ(Cached(text), 2 * kP + 9);
+  EXPECT_EQ(computed_, 1);  // the token whose logits are wanted
+  for (const int64_t common : {2 * kP + 10, 2 * kP + 4, 2 * kP + 1, 2 * kP, 2 * kP - 1}) {
+    std::vector<int32_t> other(text.begin(), text.begin() + common);
+    if (common < 2 * kP + 10) other.push_back(text[common] ^ 1);
+    other.insert(other.end(), {1, 2, 3});
+    EXPECT_EQ(Cached(other), common);
+    EXPECT_EQ(Cached(text), 2 * kP + 9);  // all of them are known
+    EXPECT_EQ(Cached(other), static_cast<int64_t>(other.size()) - 1);
+  }
+}
+
+// Whoever writes a page goes on writing; whoever begins like it writes a copy.
+TEST_F(PrefixCacheTest, UnfinishedPagesAreNotShared) {
+  Make("gemma3", {64, 64});
+  const std::vector<int32_t> text = TestTokens(kP + 10, 15);
+  Sequence* first = Begin(text);
+  ASSERT_TRUE(Compute());
+  for (int g = 0; g < 2; ++g)
+    EXPECT_EQ(pool_->group(g).pages.references(first->tables[g].pages[1]), 2);
+  Sequence* second = Begin(text);
+  Sequence* third = Begin(text);
+  ASSERT_TRUE(Compute());
+  EXPECT_EQ(third->cached, kP + 9);
+  for (int g = 0; g < 2; ++g) {
+    EXPECT_NE(first->tables[g].pages[1], second->tables[g].pages[1]);
+    EXPECT_NE(first->tables[g].pages[1], third->tables[g].pages[1]);
+    EXPECT_NE(second->tables[g].pages[1], third->tables[g].pages[1]);
+    EXPECT_EQ(first->tables[g].pages[0], third->tables[g].pages[0]);
+  }
+  for (Sequence* sequence : {first, second, third}) scheduler_->Remove(sequence);
+  EXPECT_EQ(UsedPages(*pool_), 4);
+  EXPECT_EQ(cache_->held_pages(), 4);
+}
+
+// A page that goes on from an unfinished one stands for it.
+TEST_F(PrefixCacheTest, AGrowingTextKeepsOnePageAtATime) {
+  Make("llama", {64});
+  const std::vector<int32_t> text = TestTokens(3 * kP, 16);
+  for (int64_t size = 1; size <= 3 * kP; ++size) {
+    EXPECT_EQ(Cached({text.begin(), text.begin() + size}), size - 1);
+    ASSERT_EQ(cache_->size(), (size + kP - 1) / kP) << size;
+  }
+  // Shorter ones add nothing.
+  for (int64_t size = 3 * kP - 1; size > 0; --size) {
+    EXPECT_EQ(Cached({text.begin(), text.begin() + size}), size - 1);
+    ASSERT_EQ(cache_->size(), 3) << size;
+  }
+}
+
+// Against the plain definition: the most tokens in common with any text before.
+TEST_F(PrefixCacheTest, ManyTextsThatBeginAlike) {
+  Make("llama", {2000}, 8, 2000);
+  std::vector<std::vector<int32_t>> known;
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    const std::vector<int32_t> draws = TestTokens(8, seed, 1000);
+    std::vector<int32_t> text;
+    for (int piece = 0; piece < 4; ++piece) {
+      const std::vector<int32_t> part = TestTokens(1 + draws[piece] % 40, draws[4 + piece] % 2);
+      text.insert(text.end(), part.begin(), part.end());
+    }
+    int64_t most = 0;
+    for (const std::vector<int32_t>& other : known) {
+      const auto differ = std::mismatch(text.begin(), text.end(), other.begin(), other.end());
+      most = std::max<int64_t>(most, differ.first - text.begin());
+    }
+    ASSERT_EQ(Cached(text), std::min<int64_t>(most, static_cast<int64_t>(text.size()) - 1)) << seed;
+    known.push_back(text);
+  }
+  EXPECT_GT(cache_->size(), 60);
+}
+
+TEST_F(PrefixCacheTest, WithoutAFreePageAHitEndsAtWholeOnes) {
+  Make("gemma3", {4, 3});
+  const std::vector<int32_t> text = TestTokens(2 * kP + 10, 17);
+  Sequence* first = Begin(text);
+  ASSERT_TRUE(Compute());
+  Sequence second;
+  second.tokens = second.request.prompt = text;
+  second.tables.assign(2, {});
+  cache_->Attach(&second);  // the second group has no page left
+  EXPECT_EQ(second.computed, 2 * kP);
+  EXPECT_EQ(second.tables[0].pages.size(), 2u);
+  EXPECT_EQ(second.digests.size(), 2u);
+  EXPECT_EQ(pool_->group(0).pages.num_free(), 1);
+  for (int g = 0; g < 2; ++g) {
+    for (int32_t page : second.tables[g].pages) pool_->group(g).pages.Unref(page);
+  }
+  scheduler_->Remove(first);
+  EXPECT_EQ(UsedPages(*pool_), cache_->held_pages());
+}
+
+// Making room for a copy forgets others, not the page that is copied.
+TEST_F(PrefixCacheTest, ACopyTakesTheOldestPage) {
+  Make("llama", {4});
+  const std::vector<int32_t> text = TestTokens(kP + 10, 18);
+  EXPECT_EQ(Cached(text), 0);
+  EXPECT_EQ(Cached(TestTokens(2 * kP, 19)), 0);
+  EXPECT_EQ(UsedPages(*pool_), 4);
+  EXPECT_EQ(Cached(text), kP + 9);
+  EXPECT_EQ(cache_->size(), 3);
+  EXPECT_EQ(Cached(text), kP + 9);
 }
 
 TEST_F(PrefixCacheTest, SaltsSeparate) {
@@ -95,19 +208,22 @@ TEST_F(PrefixCacheTest, SaltsSeparate) {
   const std::vector<int32_t> text = TestTokens(3 * kP, 3);
   EXPECT_EQ(Cached(text, 1), 0);
   EXPECT_EQ(Cached(text, 2), 0);
-  EXPECT_EQ(Cached(text, 1), 2 * kP);
-  EXPECT_EQ(Cached(text, 2), 2 * kP);
+  EXPECT_EQ(Cached(text, 1), 3 * kP - 1);
+  EXPECT_EQ(Cached(text, 2), 3 * kP - 1);
+  const std::vector<int32_t> shorter = TestTokens(9, 3);
+  EXPECT_EQ(Cached(shorter, 3), 0);
+  EXPECT_EQ(Cached(shorter, 3), 8);
 }
 
 TEST_F(PrefixCacheTest, AWindowNeedsOnlyThePagesThatItSees) {
-  Make("gemma3", {64, 64}, /*window_pages=*/3);  // window 40: a border needs two pages
+  Make("gemma3", {64, 64}, /*window_pages=*/3);  // window 40: a border needs two pages or three
   const std::vector<int32_t> text = TestTokens(8 * kP + 5, 4);
   EXPECT_EQ(Cached(text), 0);
   EXPECT_EQ(pool_->group(1).pages.num_pages() - pool_->group(1).pages.num_free(), 3);
   Sequence* sequence = Begin(text);
   ASSERT_TRUE(Compute());
-  EXPECT_EQ(sequence->cached, 8 * kP);
-  EXPECT_LE(sequence->tables[1].first_page, (8 * kP - 40 + 1) / kP);
+  EXPECT_EQ(sequence->cached, 8 * kP + 4);
+  EXPECT_LE(sequence->tables[1].first_page, (8 * kP + 4 - 40 + 1) / kP);
   scheduler_->Remove(sequence);
   // Far back no border is complete: the windows were let go.
   const std::vector<int32_t> half(text.begin(), text.begin() + 4 * kP + 1);
@@ -117,7 +233,7 @@ TEST_F(PrefixCacheTest, AWindowNeedsOnlyThePagesThatItSees) {
 }
 
 TEST_F(PrefixCacheTest, BeginningsOfTextsHaveNoWindowToMiss) {
-  Make("gemma3", {64, 64}, /*window_pages=*/1);
+  Make("gemma3", {64, 64}, /*window_pages=*/2);
   const std::vector<int32_t> text = TestTokens(kP + 1, 5);
   EXPECT_EQ(Cached(text), 0);
   EXPECT_EQ(Cached(text), kP);
@@ -131,7 +247,7 @@ TEST_F(PrefixCacheTest, EvictionTakesTheEndOfTheOldestText) {
   EXPECT_EQ(UsedPages(*pool_), 8);
   Cached(TestTokens(2 * kP, 8));  // takes two pages of the oldest
   EXPECT_EQ(cache_->size(), 8);
-  EXPECT_EQ(Cached(new_text), 3 * kP);  // its last page is computed into a third one of the oldest
+  EXPECT_EQ(Cached(new_text), 4 * kP - 1);  // the copy of its last page is a third of the oldest
   EXPECT_EQ(Cached(old_text), kP);
 }
 
@@ -173,7 +289,7 @@ TEST_F(PrefixCacheTest, NoMoreEntriesThanAllowed) {
 
 TEST_F(PrefixCacheTest, EverythingCanBeFreed) {
   Make("gemma3", {40, 40});
-  for (uint64_t seed = 0; seed < 12; ++seed) Cached(TestTokens(6 * kP, seed % 5));
+  for (uint64_t seed = 0; seed < 12; ++seed) Cached(TestTokens(6 * kP + 7, seed % 5));
   for (int g = 0; g < 2; ++g) {
     PageAllocator& pages = pool_->group(g).pages;
     std::vector<int32_t> taken;

@@ -36,9 +36,11 @@ class SchedulerTest : public testing::Test {
       const bool last = span.last();
       span.sequence->computed = span.begin + span.count;
       if (last) span.sequence->tokens.push_back(static_cast<int32_t>(span.sequence->id));
-      if (cache_)
-        cache_->Insert(span.sequence,
-                       std::min(span.sequence->computed, span.sequence->prompt_size()));
+      const int64_t prompt = span.sequence->prompt_size();
+      if (cache_) {
+        cache_->Insert(span.sequence, std::min(span.sequence->computed, prompt),
+                       span.begin < prompt && span.sequence->computed >= prompt);
+      }
     }
   }
   // Each span has a page for every token that it computes or sees.
@@ -59,6 +61,15 @@ class SchedulerTest : public testing::Test {
             KvPool::PagesPerSequence(window, static_cast<int64_t>(span.sequence->tokens.size()),
                                      options_.max_batch_tokens));
         for (int32_t page : table.pages) ASSERT_GE(pool_->group(g).pages.references(page), 1);
+        // Nobody else reads or writes the pages that it writes.
+        for (int64_t page = span.begin / kPageTokens; page < table.end_page(); ++page) {
+          const int32_t written = table.pages[page - table.first_page];
+          for (const auto& other : scheduler_->running()) {
+            const std::vector<int32_t>& theirs = other->tables[g].pages;
+            ASSERT_TRUE(other.get() == span.sequence ||
+                        std::find(theirs.begin(), theirs.end(), written) == theirs.end());
+          }
+        }
       }
     }
     ASSERT_LE(tokens, options_.max_batch_tokens);
