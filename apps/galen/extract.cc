@@ -48,6 +48,8 @@ Result<std::unique_ptr<extract::Reader>> OpenReader(ExtractCliOptions o, const s
   const int64_t context =
       std::min(limit, o.context > 0 ? o.context : (lines ? kLineContext : kContext));
   const int64_t sequences = lines ? kLinesAtOnce : 1;
+  // Many lines are read at once: what one holds does not depend on which were read beside it.
+  o.batch_invariant |= lines;
   ASSIGN_OR_RETURN(std::unique_ptr<Session> session, OpenSession(o, context, sequences));
   extract::ModelReaderOptions options;
   ASSIGN_OR_RETURN(options.engine.runner, RunnerOptionsOf(o));

@@ -258,9 +258,10 @@ void Engine::PreemptForTest(int64_t id) {
 void Engine::Finish(Sequence* sequence, FinishReason reason, const std::string& error) {
   if (drafter_ != nullptr) drafter_->Forget(sequence->id);
   const std::unique_ptr<Sequence> owned = scheduler_.Remove(sequence);
-  counters_.cached_tokens += owned->cached;
+  const int64_t cached = owned->cached.value_or(0);
+  counters_.cached_tokens += cached;
   CountPages();
-  if (owned->request.on_usage) owned->request.on_usage(owned->cached);
+  if (owned->request.on_usage) owned->request.on_usage(cached);
   if (owned->request.on_finish) owned->request.on_finish(reason, error);
 }
 

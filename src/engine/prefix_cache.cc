@@ -206,8 +206,9 @@ void PrefixCache::Attach(Sequence* sequence) {
     Touch(chain[page]);
   }
   if (part.tokens > 0) Touch(part.entry);
-  sequence->computed = sequence->cached = length * kPageTokens + part.tokens;
-  hit_tokens_ += sequence->cached;
+  sequence->computed = length * kPageTokens + part.tokens;
+  if (!sequence->cached) sequence->cached = sequence->computed;
+  hit_tokens_ += sequence->computed;
 }
 
 void PrefixCache::KeepWindows(Entry* entry, const Sequence& sequence, int64_t page) {

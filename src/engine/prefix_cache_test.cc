@@ -46,7 +46,7 @@ class PrefixCacheTest : public testing::Test {
     Sequence* sequence = Begin(tokens, salt);
     EXPECT_TRUE(Compute());
     EXPECT_EQ(sequence->computed, static_cast<int64_t>(tokens.size()));
-    const int64_t cached = sequence->cached;
+    const int64_t cached = sequence->cached.value_or(0);
     scheduler_->Remove(sequence);
     EXPECT_TRUE(scheduler_->PagesBalance());
     return cached;

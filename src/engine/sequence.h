@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -98,7 +99,9 @@ struct Sequence {
   std::vector<Digest128> digests;  // of the prefixes that end at page borders, as far as known
   std::unique_ptr<grammar::GrammarMatcher> matcher;  // has taken the tokens of the answer
   bool cancelled = false;
-  int64_t cached = 0;  // tokens of the prompt that came from the prefix cache
+  // Tokens of the prompt that the prefix cache had when the sequence was first admitted. After a
+  // preemption it finds its own pages there: those do not count.
+  std::optional<int64_t> cached;
 
   int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }
   int64_t pending() const { return static_cast<int64_t>(tokens.size()) - computed; }

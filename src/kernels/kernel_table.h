@@ -73,9 +73,6 @@ struct KernelTable {
   // y = x / sqrt(mean(x^2) + eps) * w, all in fp32. y may alias x.
   void (*rms_norm)(const float* x, const float* w, float eps, int64_t rows, int64_t cols,
                    float* y) = nullptr;
-  // residual += branch_norm: residual[r] += rms_norm(x[r]) * w. (Gemma's post-norms.)
-  void (*rms_norm_add)(const float* x, const float* w, float eps, int64_t rows, int64_t cols,
-                       float* residual) = nullptr;
   // dx += d loss / d x; dw (or null) += d loss / d w.
   void (*rms_norm_backward)(const float* x, const float* w, float eps, const float* dy,
                             int64_t rows, int64_t cols, float* dx, float* dw) = nullptr;

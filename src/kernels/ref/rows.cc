@@ -22,14 +22,6 @@ void RmsNorm(const float* x, const float* w, float eps, int64_t rows, int64_t co
   }
 }
 
-void RmsNormAdd(const float* x, const float* w, float eps, int64_t rows, int64_t cols,
-                float* residual) {
-  for (int64_t r = 0; r < rows; ++r, x += cols, residual += cols) {
-    const float inverse = InverseRms(x, eps, cols);
-    for (int64_t j = 0; j < cols; ++j) residual[j] += x[j] * inverse * w[j];
-  }
-}
-
 // With s = 1 / rms: dx_j = s * (w_j dy_j - x_j * s^2 / n * sum_i w_i dy_i x_i), dw_j = dy_j * x_j *
 // s.
 void RmsNormBackward(const float* x, const float* w, float eps, const float* dy, int64_t rows,
@@ -131,7 +123,6 @@ int32_t Argmax(const float* x, int64_t n) {
 
 void AddRefRows(KernelTable* table) {
   table->rms_norm = RmsNorm;
-  table->rms_norm_add = RmsNormAdd;
   table->rms_norm_backward = RmsNormBackward;
   table->rope = Rope;
   table->gate_mul = GateMul;

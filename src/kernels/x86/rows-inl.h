@@ -76,17 +76,6 @@ void RmsNorm(const float* x, const float* w, float eps, int64_t rows, int64_t co
   }
 }
 
-void RmsNormAdd(const float* x, const float* w, float eps, int64_t rows, int64_t cols,
-                float* residual) {
-  for (int64_t r = 0; r < rows; ++r, x += cols, residual += cols) {
-    const V inverse = Set(InverseRms(x, eps, cols));
-    ForEachVector(cols, [=](auto part, int64_t i) {
-      part.Put(residual + i,
-               MulAdd(part.Get(x + i) * inverse, part.Get(w + i), part.Get(residual + i)));
-    });
-  }
-}
-
 void RmsNormBackward(const float* x, const float* w, float eps, const float* dy, int64_t rows,
                      int64_t cols, float* dx, float* dw) {
   for (int64_t r = 0; r < rows; ++r, x += cols, dy += cols, dx += cols) {
@@ -255,7 +244,6 @@ int32_t Argmax(const float* x, int64_t n) {
 
 void AddRows(KernelTable* table) {
   table->rms_norm = RmsNorm;
-  table->rms_norm_add = RmsNormAdd;
   table->rms_norm_backward = RmsNormBackward;
   table->rope = Rope;
   table->gate_mul = GateMul;
