@@ -131,11 +131,11 @@ TEST_P(MediaTest, EqualTokensOfDifferentImagesShareNothing) {
     return engine->counters().cached_tokens - before;
   };
   EXPECT_EQ(cached({1, 2}), 0);
-  // The same first image, another second one: up to where the second begins.
-  EXPECT_EQ(cached({1, 4}), 17 + kImageTokens + 9);
-  // The text before another first image.
-  EXPECT_EQ(cached({3, 2}), 17);
-  EXPECT_EQ(cached({4, 1}), 17);
+  // The same first image, another second one: pages up to where the second begins.
+  EXPECT_EQ(cached({1, 4}), (17 + kImageTokens + 9) / kPageTokens * kPageTokens);
+  // The first page ends inside the first image.
+  EXPECT_EQ(cached({3, 2}), 0);
+  EXPECT_EQ(cached({4, 1}), 0);
 }
 
 // All of a prompt is known but its last token, which is one of an image.
@@ -163,8 +163,22 @@ TEST_P(MediaTest, AHitGivesTheBitsOfNone) {
   const MediaAnswer alone = Ask(*Make(Options()), {1, 2});
   const auto engine = Make(Options());
   EXPECT_TRUE(Ask(*engine, {1, 2}) == alone);
+  const auto ask_otherwise = [&](Engine& asked) {  // the same images, another question
+    MediaAnswer answer;
+    Request request = Question({1, 2}, &answer);
+    request.prompt.back() ^= 1;
+    EXPECT_TRUE(asked.Submit(std::move(request)).ok());
+    while (asked.Step()) {
+    }
+    return answer;
+  };
+  EXPECT_TRUE(ask_otherwise(*engine) == ask_otherwise(*Make(Options())));
+  constexpr int64_t kSecond = 17 + kImageTokens + 9;
+  constexpr int64_t kHit = (kSecond + kImageTokens + 8) / kPageTokens * kPageTokens;
+  static_assert(kHit > kSecond && kHit < kSecond + kImageTokens - 1);
+  EXPECT_EQ(engine->counters().cached_tokens, kHit);
   EXPECT_TRUE(Ask(*engine, {1, 2}) == alone);
-  EXPECT_GT(engine->counters().cached_tokens, 0);
+  EXPECT_EQ(engine->counters().cached_tokens, kHit + kSecond + kImageTokens + 8);
   EXPECT_TRUE(Ask(*engine, {1}) == Ask(*Make(Options()), {1}));
 }
 

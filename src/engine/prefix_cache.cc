@@ -3,22 +3,9 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
-#include <tuple>
+#include <utility>
 
 namespace galen {
-namespace {
-
-// Of an image in Content::media: digest, where it begins, columns of tokens.
-constexpr int64_t kMediaNumbers = 4;
-constexpr int64_t kMediaBegin = 2;
-// Entries that are looked at to each side of a text's place for one that begins like it.
-constexpr int kNeighbours = 64;
-
-int64_t CommonTokens(std::span<const int32_t> a, std::span<const int32_t> b) {
-  return std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
-}
-
-}  // namespace
 
 PrefixCache::PrefixCache(KvPool* pool, int64_t max_pages, int64_t window_pages)
     : pool_(pool), max_pages_(max_pages), window_pages_(window_pages), key_(RandomSipKey()) {}
@@ -30,22 +17,6 @@ Digest128 PrefixCache::Root(const Request& request) const {
   return SipHash128(key_, bytes);
 }
 
-bool PrefixCache::ByContent::operator()(Lru::iterator a, Lru::iterator b) const {
-  const Place place{b->parent, b->tokens};
-  if ((*this)(a, place)) return true;
-  // Equal tokens, other images.
-  return a->parent == b->parent && a->tokens == b->tokens &&
-         std::tie(a->digest.low, a->digest.high) < std::tie(b->digest.low, b->digest.high);
-}
-
-bool PrefixCache::ByContent::operator()(Lru::iterator a, const Place& b) const {
-  if (!(a->parent == b.parent)) {
-    return std::tie(a->parent.low, a->parent.high) < std::tie(b.parent.low, b.parent.high);
-  }
-  return std::lexicographical_compare(a->tokens.begin(), a->tokens.end(), b.tokens.begin(),
-                                      b.tokens.end());
-}
-
 PrefixCache::Content PrefixCache::ContentOf(const Sequence& sequence, int64_t page,
                                             int64_t tokens) {
   const int64_t begin = page * kPageTokens, end = begin + tokens;
@@ -53,27 +24,11 @@ PrefixCache::Content PrefixCache::ContentOf(const Sequence& sequence, int64_t pa
   for (const MediaSpan& media : sequence.request.media) {
     if (media.begin >= end || media.end() <= begin) continue;
     const Digest128& digest = media.embedding->digest;
-    const uint64_t numbers[kMediaNumbers] = {digest.low, digest.high,
-                                             static_cast<uint64_t>(media.begin),
-                                             static_cast<uint64_t>(media.token_columns)};
+    const uint64_t numbers[] = {digest.low, digest.high, static_cast<uint64_t>(media.begin),
+                                static_cast<uint64_t>(media.token_columns)};
     content.media.insert(content.media.end(), std::begin(numbers), std::end(numbers));
   }
   return content;
-}
-
-int64_t PrefixCache::Common(const Entry& entry, const Content& content, int64_t page) {
-  int64_t tokens = CommonTokens(entry.tokens, content.tokens);
-  if (entry.media == content.media) return tokens;
-  // Up to where the first image begins that is not the same in both.
-  const auto differ = std::mismatch(entry.media.begin(), entry.media.end(), content.media.begin(),
-                                    content.media.end());
-  const auto image = (differ.first - entry.media.begin()) / kMediaNumbers * kMediaNumbers;
-  for (const std::vector<uint64_t>* media : {&entry.media, &content.media}) {
-    if (image >= static_cast<int64_t>(media->size())) continue;
-    const int64_t begin = static_cast<int64_t>((*media)[image + kMediaBegin]);
-    tokens = std::min(tokens, std::max<int64_t>(0, begin - page * kPageTokens));
-  }
-  return tokens;
 }
 
 Digest128 PrefixCache::Next(const Digest128& parent, const Content& content) const {
@@ -98,27 +53,30 @@ int64_t PrefixCache::FirstNeeded(int g, int64_t tokens) const {
   return window == 0 ? 0 : std::max<int64_t>(0, tokens - window + 1) / kPageTokens;
 }
 
-PrefixCache::Match PrefixCache::Longest(const Digest128& parent, const Content& content,
-                                        int64_t page) const {
-  Match best;
-  if (content.tokens.empty()) return best;
-  const auto better = [&](Lru::iterator entry) {
-    if (!(entry->parent == parent)) return false;
-    if (CommonTokens(entry->tokens, content.tokens) <= best.tokens) return false;
-    if (std::find(entry->pages.begin(), entry->pages.end(), -1) != entry->pages.end()) return true;
-    const int64_t tokens = Common(*entry, content, page);
-    if (tokens > best.tokens) best = {entry, tokens};
-    return true;
+std::optional<PrefixCache::Lru::iterator> PrefixCache::Find(const Digest128& parent,
+                                                            const Content& content) const {
+  const auto found = entries_.find(Next(parent, content));
+  if (found == entries_.end()) return std::nullopt;
+  const Entry& entry = *found->second;
+  const auto begins_with = [](const auto& whole, const auto& part) {
+    return part.size() <= whole.size() && std::equal(part.begin(), part.end(), whole.begin());
   };
-  // The further away from the place of the content, the fewer tokens are the same.
-  const auto place = by_content_.lower_bound(Place{parent, content.tokens});
-  auto next = place;
-  for (int i = 0; i < kNeighbours && next != by_content_.end() && better(*next); ++i) ++next;
-  auto before = place;
-  for (int i = 0; i < kNeighbours && before != by_content_.begin(); ++i) {
-    if (!better(*--before)) break;
+  const bool same = entry.parent == parent && begins_with(entry.tokens, content.tokens) &&
+                    begins_with(entry.media, content.media);
+  return same ? std::optional(found->second) : std::nullopt;
+}
+
+PrefixCache::Match PrefixCache::LastPage(const Sequence& sequence, const Digest128& parent,
+                                         int64_t page) const {
+  const int64_t left = static_cast<int64_t>(sequence.tokens.size()) - page * kPageTokens;
+  for (int64_t tokens = std::min(left, kPageTokens); tokens > 0; --tokens) {
+    const auto entry = Find(parent, ContentOf(sequence, page, tokens));
+    if (!entry) continue;
+    const std::vector<int32_t>& pages = (*entry)->pages;
+    if (std::find(pages.begin(), pages.end(), -1) != pages.end()) continue;
+    return {*entry, std::min(tokens, left - 1)};
   }
-  return best;
+  return {};
 }
 
 void PrefixCache::Give(std::span<const Lru::iterator> pages, int64_t tokens, Sequence* sequence) {
@@ -145,14 +103,17 @@ bool PrefixCache::GiveCopy(const Match& match, Sequence* sequence) {
   // Making room must not forget what is being copied.
   for (int g = 0; g < pool_->num_groups(); ++g) pool_->group(g).pages.Ref(from[g]);
   bool room = true;
-  for (int g = 0; g < pool_->num_groups() && room; ++g) {
-    PageAllocator& pages = pool_->group(g).pages;
-    room = pages.num_free() > 0 || FreePage(g);
-    if (!room) break;
-    sequence->tables[g].pages.push_back(pages.Allocate());
-    pool_->CopyTokens(g, from[g], sequence->tables[g].pages.back(), match.tokens);
+  for (int g = 0; g < pool_->num_groups(); ++g) {
+    room = room && (pool_->group(g).pages.num_free() > 0 || FreePage(g));
   }
-  for (int g = 0; g < pool_->num_groups(); ++g) pool_->group(g).pages.Unref(from[g]);
+  for (int g = 0; g < pool_->num_groups(); ++g) {
+    PageAllocator& pages = pool_->group(g).pages;
+    if (room) {
+      sequence->tables[g].pages.push_back(pages.Allocate());
+      pool_->CopyTokens(g, from[g], sequence->tables[g].pages.back(), match.tokens);
+    }
+    pages.Unref(from[g]);
+  }
   return room;
 }
 
@@ -162,16 +123,10 @@ void PrefixCache::Attach(Sequence* sequence) {
   std::vector<Lru::iterator> chain;
   Digest128 digest = Root(sequence->request);
   for (int64_t page = 0; page < most / kPageTokens; ++page) {
-    const Content content = ContentOf(*sequence, page);
-    const Digest128 next = Next(digest, content);
-    const auto found = entries_.find(next);
-    if (found == entries_.end()) break;
-    const Entry& entry = *found->second;
-    const bool same_tokens = std::equal(content.tokens.begin(), content.tokens.end(),
-                                        entry.tokens.begin(), entry.tokens.end());
-    if (!(entry.parent == digest) || !same_tokens || content.media != entry.media) break;
-    chain.push_back(found->second);
-    digest = next;
+    const auto entry = Find(digest, ContentOf(*sequence, page));
+    if (!entry) break;
+    chain.push_back(*entry);
+    digest = (*entry)->digest;
   }
   int64_t length = static_cast<int64_t>(chain.size());
   // Whether every group has the pages that it still needs behind so many tokens.
@@ -183,9 +138,7 @@ void PrefixCache::Attach(Sequence* sequence) {
     }
     return true;
   };
-  Match part = Longest(
-      digest, ContentOf(*sequence, length, std::min(kPageTokens, most - length * kPageTokens)),
-      length);
+  Match part = LastPage(*sequence, digest, length);
   const int64_t with_part = length * kPageTokens + part.tokens;
   if (part.tokens > 0 && complete(with_part)) {
     Give(chain, with_part, sequence);
@@ -229,43 +182,39 @@ void PrefixCache::Insert(Sequence* sequence, int64_t tokens, bool unfinished) {
   const int64_t full = tokens / kPageTokens;
   for (int64_t page = static_cast<int64_t>(sequence->digests.size()); page < full; ++page) {
     const Content content = ContentOf(*sequence, page);
-    const Digest128 parent = ParentOf(*sequence, page);
-    const Digest128 digest = Next(parent, content);
-    sequence->digests.push_back(digest);
-    if (const auto found = entries_.find(digest); found != entries_.end()) {
-      KeepWindows(&*found->second, *sequence, page);
-      Touch(found->second);
-    } else {
-      Add(digest, parent, content, page, sequence);
-    }
+    sequence->digests.push_back(InsertPage(*sequence, content, page));
   }
-  if (unfinished && tokens % kPageTokens > 0) InsertUnfinished(sequence, tokens);
+  // A sequence that was computed again may have slid past its last page.
+  const bool held = std::all_of(
+      sequence->tables.begin(), sequence->tables.end(),
+      [&](const BlockTable& table) { return full >= table.first_page && full < table.end_page(); });
+  if (unfinished && held && tokens % kPageTokens > 0) {
+    InsertPage(*sequence, ContentOf(*sequence, full, tokens % kPageTokens), full);
+    sequence->remembered = tokens;
+  }
   Trim();
 }
 
-void PrefixCache::InsertUnfinished(Sequence* sequence, int64_t tokens) {
-  const int64_t page = tokens / kPageTokens;
-  // A sequence that was computed again may have slid past it.
-  for (const BlockTable& table : sequence->tables) {
-    if (page < table.first_page || page >= table.end_page()) return;
-  }
-  const Content content = ContentOf(*sequence, page, tokens % kPageTokens);
-  const Digest128 parent = ParentOf(*sequence, page);
+Digest128 PrefixCache::InsertPage(const Sequence& sequence, const Content& content, int64_t page) {
+  const Digest128 parent = page == 0 ? Root(sequence.request) : sequence.digests[page - 1];
   const Digest128 digest = Next(parent, content);
+  const std::optional<Lru::iterator> beginning = Beginning(sequence, parent, page);
   if (const auto found = entries_.find(digest); found != entries_.end()) {
-    KeepWindows(&*found->second, *sequence, page);
+    if (beginning && *beginning != found->second) Drop(*beginning);
+    KeepWindows(&*found->second, sequence, page);
     Touch(found->second);
-    return;
+    return digest;
   }
-  const Match known = Longest(parent, content, page);
-  if (known.tokens == static_cast<int64_t>(content.tokens.size()))
-    Touch(known.entry);  // it goes on from there
-  else
-    Add(digest, parent, content, page, sequence);
-}
-
-void PrefixCache::Add(const Digest128& digest, const Digest128& parent, const Content& content,
-                      int64_t page, Sequence* sequence) {
+  if (beginning) {
+    Entry& entry = **beginning;
+    entry.beginnings.push_back(std::exchange(entry.digest, digest));
+    entry.tokens.assign(content.tokens.begin(), content.tokens.end());
+    entry.media = content.media;
+    KeepWindows(&entry, sequence, page);
+    Touch(*beginning);
+    entries_[digest] = *beginning;
+    return digest;
+  }
   Entry entry{digest,
               parent,
               {content.tokens.begin(), content.tokens.end()},
@@ -273,34 +222,29 @@ void PrefixCache::Add(const Digest128& digest, const Digest128& parent, const Co
               std::vector<int32_t>(pool_->num_groups(), -1)};
   for (int g = 0; g < pool_->num_groups(); ++g) {
     if (pool_->group(g).window != 0) continue;
-    entry.pages[g] = sequence->tables[g].pages[page];
+    entry.pages[g] = sequence.tables[g].pages[page];
     pool_->group(g).pages.Ref(entry.pages[g]);
   }
-  KeepWindows(&entry, *sequence, page);
-  DropBeginnings(entry, page);
+  KeepWindows(&entry, sequence, page);
   if (const auto above = entries_.find(parent); above != entries_.end()) ++above->second->children;
   lru_.push_front(std::move(entry));
   entries_[digest] = lru_.begin();
-  by_content_.insert(lru_.begin());
+  return digest;
 }
 
-void PrefixCache::DropBeginnings(const Entry& entry, int64_t page) {
-  const std::span<const int32_t> tokens(entry.tokens);
-  const Content content{tokens, entry.media};
-  for (size_t count = tokens.size() - 1; count > 0;) {
-    auto at = by_content_.lower_bound(Place{entry.parent, tokens.first(count)});
-    while (at != by_content_.end() && (*at)->parent == entry.parent &&
-           std::equal((*at)->tokens.begin(), (*at)->tokens.end(), tokens.begin(),
-                      tokens.begin() + static_cast<std::ptrdiff_t>(count))) {
-      const Lru::iterator beginning = *at++;
-      if (Common(*beginning, content, page) == static_cast<int64_t>(count)) Drop(beginning);
-    }
-    // No shorter one has more tokens than the neighbour before it has in common.
-    if (at == by_content_.begin()) return;
-    const Lru::iterator before = *--at;
-    if (!(before->parent == entry.parent)) return;
-    count = std::min(count - 1, static_cast<size_t>(CommonTokens(before->tokens, tokens)));
+std::optional<PrefixCache::Lru::iterator> PrefixCache::Beginning(const Sequence& sequence,
+                                                                 const Digest128& parent,
+                                                                 int64_t page) const {
+  const int64_t tokens = sequence.remembered - page * kPageTokens;
+  if (tokens <= 0 || tokens >= kPageTokens) return std::nullopt;
+  const auto entry = Find(parent, ContentOf(sequence, page, tokens));
+  if (!entry) return std::nullopt;
+  for (int g = 0; g < pool_->num_groups(); ++g) {
+    const BlockTable& table = sequence.tables[g];
+    if (page < table.first_page || page >= table.end_page()) continue;
+    if ((*entry)->pages[g] == table.pages[page - table.first_page]) return entry;
   }
+  return std::nullopt;
 }
 
 int64_t PrefixCache::held_pages() const {
@@ -334,7 +278,7 @@ void PrefixCache::Drop(Lru::iterator entry) {
     if (above->second->children > 0) --above->second->children;
   }
   entries_.erase(entry->digest);
-  by_content_.erase(entry);
+  for (const Digest128& beginning : entry->beginnings) entries_.erase(beginning);
   lru_.erase(entry);
 }
 

@@ -4,15 +4,17 @@
 // that the window still sees from a border, and only those are kept for the most recently used
 // borders.
 //
-// Sequences share whole pages. The last page of a text may be unfinished: it is kept with the
-// tokens that it has, and the sequence that wrote it goes on writing behind them. Where a prompt
-// has no further whole page in common with what is known, but the beginning of one, it gets a copy
-// of that page, which is its own to write. So a hit ends at any token, also inside a whole page.
+// Sequences share whole pages. The last page of a prompt may be unfinished: it is kept with the
+// tokens that it has, and the sequence that wrote it goes on writing behind them. A prompt that has
+// all of these tokens there, too, gets a copy of the page, which is its own to write; so a prompt
+// that was asked before has one token left to compute. Pages are known as a whole only, finished or
+// not: a hit that told how many tokens of a page are the same would let those who share a salt
+// spell each other's prompts token by token.
 #pragma once
 
 #include <cstdint>
 #include <list>
-#include <set>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -34,8 +36,8 @@ class PrefixCache {
   }
 
   // Gives an empty sequence the longest known prefix of its prompt that leaves at least one token
-  // to compute, and sets computed and cached. Where no page is free for the copy of an unfinished
-  // one, the prefix ends at whole pages.
+  // to compute, and sets computed; and cached, if it has none. Where no page is free for the copy
+  // of the last page, the prefix ends at the page before.
   void Attach(Sequence* sequence);
   // Remembers the full pages among the sequence's first `tokens` tokens, all of them computed, that
   // came since the last call, and where `unfinished` is set the page behind them with the tokens
@@ -46,7 +48,7 @@ class PrefixCache {
   // page could not be found any more.
   bool FreePage(int g);
 
-  int64_t size() const { return static_cast<int64_t>(entries_.size()); }
+  int64_t size() const { return static_cast<int64_t>(lru_.size()); }
   int64_t held_pages() const;  // of all groups
   int64_t hit_tokens() const { return hit_tokens_; }
 
@@ -63,21 +65,12 @@ class PrefixCache {
     std::vector<uint64_t> media;  // as in Content
     std::vector<int32_t> pages;   // per group; -1: not kept
     int64_t children = 0;         // entries whose parent this is
+    // Digests of its first tokens, where a text ended when it had no more.
+    std::vector<Digest128> beginnings = {};
   };
   using Lru = std::list<Entry>;  // most recently used first
   struct DigestHash {
     size_t operator()(const Digest128& d) const { return static_cast<size_t>(d.low); }
-  };
-  // Entries by parent, then by tokens in lexicographic order: those that begin alike are
-  // neighbours.
-  struct Place {
-    Digest128 parent;
-    std::span<const int32_t> tokens;
-  };
-  struct ByContent {
-    using is_transparent = void;
-    bool operator()(Lru::iterator a, Lru::iterator b) const;
-    bool operator()(Lru::iterator a, const Place& b) const;
   };
   struct Match {
     Lru::iterator entry;
@@ -88,25 +81,24 @@ class PrefixCache {
   Digest128 Next(const Digest128& parent, const Content& content) const;
   // Of the first `tokens` tokens of a page of the sequence.
   static Content ContentOf(const Sequence& sequence, int64_t page, int64_t tokens = kPageTokens);
-  // How many tokens of page number `page` both begin with, images included.
-  static int64_t Common(const Entry& entry, const Content& content, int64_t page);
   Digest128 Root(const Request& request) const;
-  Digest128 ParentOf(const Sequence& sequence, int64_t page) const {
-    return page == 0 ? Root(sequence.request) : sequence.digests[page - 1];
-  }
-  // The entry behind `parent` that has all its pages and begins with most tokens of the content.
-  Match Longest(const Digest128& parent, const Content& content, int64_t page) const;
+  // The entry behind `parent` that holds this and no more, or did when a text ended there.
+  std::optional<Lru::iterator> Find(const Digest128& parent, const Content& content) const;
+  // The most that is known behind `parent` of page number `page` of the sequence, and how much of
+  // it may be copied: all, or all but the last token of the sequence.
+  Match LastPage(const Sequence& sequence, const Digest128& parent, int64_t page) const;
   // Makes the known pages of the prompt's first `tokens` tokens the sequence's.
   void Give(std::span<const Lru::iterator> pages, int64_t tokens, Sequence* sequence);
   void TakeBack(Sequence* sequence);
   // Gives the sequence a page of its own with the match's tokens; false if no page is free.
   bool GiveCopy(const Match& match, Sequence* sequence);
   int64_t FirstNeeded(int g, int64_t tokens) const;
-  void Add(const Digest128& digest, const Digest128& parent, const Content& content, int64_t page,
-           Sequence* sequence);
-  void InsertUnfinished(Sequence* sequence, int64_t tokens);
-  // Forgets the unfinished pages that this one goes on from.
-  void DropBeginnings(const Entry& entry, int64_t page);
+  // Remembers a page of the sequence with this content and returns its digest.
+  Digest128 InsertPage(const Sequence& sequence, const Content& content, int64_t page);
+  // What was remembered of this page of the sequence before it had more tokens, if the page is
+  // still that one.
+  std::optional<Lru::iterator> Beginning(const Sequence& sequence, const Digest128& parent,
+                                         int64_t page) const;
   void Touch(Lru::iterator entry) { lru_.splice(lru_.begin(), lru_, entry); }
   // Takes the sequence's window pages into an entry that has none.
   void KeepWindows(Entry* entry, const Sequence& sequence, int64_t page);
@@ -122,7 +114,6 @@ class PrefixCache {
   const SipKey key_;
   Lru lru_;
   std::unordered_map<Digest128, Lru::iterator, DigestHash> entries_;
-  std::set<Lru::iterator, ByContent> by_content_;
 };
 
 }  // namespace galen

@@ -49,6 +49,7 @@ class PrefixCacheTest : public testing::Test {
     const int64_t cached = sequence->cached.value_or(0);
     scheduler_->Remove(sequence);
     EXPECT_TRUE(scheduler_->PagesBalance());
+    EXPECT_EQ(UsedPages(*pool_), cache_->held_pages());  // none twice, none lost
     return cached;
   }
 
@@ -70,7 +71,7 @@ TEST_F(PrefixCacheTest, AHitIsTheLongestKnownPrefix) {
   EXPECT_EQ(Cached(longer), 5 * kP);
   std::vector<int32_t> other = text;
   other[2 * kP + 3] ^= 1;
-  EXPECT_EQ(Cached(other), 2 * kP + 3);
+  EXPECT_EQ(Cached(other), 2 * kP);
   other[0] ^= 1;
   EXPECT_EQ(Cached(other), 0);
   EXPECT_EQ(Cached({1, 2, 3}), 0);
@@ -101,11 +102,12 @@ TEST_F(PrefixCacheTest, AnUnfinishedPageIsKnown) {
   computed_ = 0;
   EXPECT_EQ(Cached(text), 2 * kP + 9);
   EXPECT_EQ(computed_, 1);  // the token whose logits are wanted
-  for (const int64_t common : {2 * kP + 10, 2 * kP + 4, 2 * kP + 1, 2 * kP, 2 * kP - 1}) {
+  // All of it, or whole pages only: how far a prompt is like another inside a page is not told.
+  for (const int64_t common : {2 * kP + 10, 2 * kP + 9, 2 * kP + 1, 2 * kP, 2 * kP - 1}) {
     std::vector<int32_t> other(text.begin(), text.begin() + common);
     if (common < 2 * kP + 10) other.push_back(text[common] ^ 1);
     other.insert(other.end(), {1, 2, 3});
-    EXPECT_EQ(Cached(other), common);
+    EXPECT_EQ(Cached(other), common == 2 * kP + 10 ? common : common / kP * kP) << common;
     EXPECT_EQ(Cached(text), 2 * kP + 9);  // all of them are known
     EXPECT_EQ(Cached(other), static_cast<int64_t>(other.size()) - 1);
   }
@@ -134,41 +136,82 @@ TEST_F(PrefixCacheTest, UnfinishedPagesAreNotShared) {
   EXPECT_EQ(cache_->held_pages(), 4);
 }
 
-// A page that goes on from an unfinished one stands for it.
-TEST_F(PrefixCacheTest, AGrowingTextKeepsOnePageAtATime) {
-  Make("llama", {64});
-  const std::vector<int32_t> text = TestTokens(3 * kP, 16);
-  for (int64_t size = 1; size <= 3 * kP; ++size) {
-    EXPECT_EQ(Cached({text.begin(), text.begin() + size}), size - 1);
-    ASSERT_EQ(cache_->size(), (size + kP - 1) / kP) << size;
-  }
-  // Shorter ones add nothing.
-  for (int64_t size = 3 * kP - 1; size > 0; --size) {
-    EXPECT_EQ(Cached({text.begin(), text.begin() + size}), size - 1);
-    ASSERT_EQ(cache_->size(), 3) << size;
+// Turns of a conversation, each the former one and more.
+TEST_F(PrefixCacheTest, AGrowingTextGoesOnFromItsEnd) {
+  for (const char* architecture : {"llama", "gemma3"}) {
+    Make(architecture, std::string(architecture) == "llama" ? std::vector<int64_t>{64}
+                                                            : std::vector<int64_t>{64, 64});
+    const std::vector<int32_t> text = TestTokens(3 * kP, 16);
+    for (int64_t size = 7; size <= 3 * kP; size += 7) {
+      EXPECT_EQ(Cached({text.begin(), text.begin() + size}), size - 7);
+    }
   }
 }
 
-// Against the plain definition: the most tokens in common with any text before.
+// One sequence whose unfinished page is remembered, then the same page with more tokens: it is held
+// once, also where the finished page had been known and had lost its window.
+TEST_F(PrefixCacheTest, APageIsHeldOnce) {
+  Make("gemma3", {64, 64}, /*window_pages=*/2);
+  const std::vector<int32_t> text = TestTokens(2 * kP, 20);
+  for (int round = 0; round < 2; ++round) {
+    Sequence* sequence = Begin({text.begin(), text.begin() + kP + 10});
+    ASSERT_TRUE(Compute());
+    sequence->tokens = text;
+    ASSERT_TRUE(Compute());
+    scheduler_->Remove(sequence);
+    EXPECT_EQ(UsedPages(*pool_), cache_->held_pages());
+    Cached(TestTokens(3 * kP, 21));  // takes the windows
+  }
+}
+
+// Against the plain definition: whole pages in common with any text before, or all of such a text.
 TEST_F(PrefixCacheTest, ManyTextsThatBeginAlike) {
   Make("llama", {2000}, 8, 2000);
   std::vector<std::vector<int32_t>> known;
-  for (uint64_t seed = 0; seed < 60; ++seed) {
+  int64_t inside = 0;
+  for (uint64_t seed = 0; seed < 90; ++seed) {
     const std::vector<int32_t> draws = TestTokens(8, seed, 1000);
     std::vector<int32_t> text;
     for (int piece = 0; piece < 4; ++piece) {
-      const std::vector<int32_t> part = TestTokens(1 + draws[piece] % 40, draws[4 + piece] % 2);
+      const std::vector<int32_t> part = TestTokens(1 + draws[piece] % 20 * 2, draws[4 + piece] % 2);
       text.insert(text.end(), part.begin(), part.end());
+      if (seed % 3 > 0 && piece == static_cast<int>(seed % 3)) break;
     }
+    const int64_t size = static_cast<int64_t>(text.size());
     int64_t most = 0;
     for (const std::vector<int32_t>& other : known) {
       const auto differ = std::mismatch(text.begin(), text.end(), other.begin(), other.end());
-      most = std::max<int64_t>(most, differ.first - text.begin());
+      const int64_t common = differ.first - text.begin();
+      const bool all = differ.second == other.end();
+      const int64_t whole = common / kP * kP == size ? size - 1 : common / kP * kP;
+      most = std::max(most, all ? std::min(common, size - 1) : whole);
     }
-    ASSERT_EQ(Cached(text), std::min<int64_t>(most, static_cast<int64_t>(text.size()) - 1)) << seed;
+    ASSERT_EQ(Cached(text), most) << seed;
+    inside += most % kP != 0;
     known.push_back(text);
   }
+  EXPECT_GE(inside, 5);
   EXPECT_GT(cache_->size(), 60);
+}
+
+// What was found by an attempt that was put back does not count: its pages may be gone.
+TEST_F(PrefixCacheTest, CachedIsWhatTheAdmissionFound) {
+  Make("llama", {6});
+  const std::vector<int32_t> text = TestTokens(2 * kP, 22);
+  Cached(text);
+  Sequence* big = Begin(TestTokens(4 * kP, 23));
+  ASSERT_TRUE(Compute());
+  std::vector<int32_t> longer = text;
+  const std::vector<int32_t> rest = TestTokens(3 * kP, 24);
+  longer.insert(longer.end(), rest.begin(), rest.end());
+  Sequence* late = Begin(longer);
+  std::vector<Sequence*> impossible;
+  scheduler_->Schedule(&impossible);
+  EXPECT_FALSE(late->cached.has_value());  // two pages known, none free for the next
+  scheduler_->Remove(big);
+  ASSERT_TRUE(Compute());
+  EXPECT_EQ(late->cached, 2 * kP);
+  scheduler_->Remove(late);
 }
 
 TEST_F(PrefixCacheTest, WithoutAFreePageAHitEndsAtWholeOnes) {

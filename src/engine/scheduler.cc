@@ -141,6 +141,7 @@ std::vector<ScheduledSpan> Scheduler::Schedule(std::vector<Sequence*>* impossibl
   while (std::min(budget, wanted) > 0 && !waiting_.empty() &&
          static_cast<int64_t>(running_.size()) < options_.max_sequences) {
     Sequence* sequence = waiting_.front().get();
+    const bool first = !sequence->cached;
     if (cache_ != nullptr) cache_->Attach(sequence);
     running_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
@@ -155,6 +156,7 @@ std::vector<ScheduledSpan> Scheduler::Schedule(std::vector<Sequence*>* impossibl
     } else {
       Preempt(sequence);
       --preemptions_;  // it had not begun
+      if (first) sequence->cached.reset();
     }
     break;
   }

@@ -102,6 +102,7 @@ struct Sequence {
   // Tokens of the prompt that the prefix cache had when the sequence was first admitted. After a
   // preemption it finds its own pages there: those do not count.
   std::optional<int64_t> cached;
+  int64_t remembered = 0;  // tokens when the cache took its last page unfinished; 0: it has not
 
   int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }
   int64_t pending() const { return static_cast<int64_t>(tokens.size()) - computed; }

@@ -106,6 +106,8 @@ Result<std::unique_ptr<ModelHost>> ModelHost::Open(const HostOptions& options, T
   RETURN_IF_ERROR(session.files().tokenizer_status);
   EngineOptions engine;
   engine.runner = options.session.runner;
+  // Lines of pages are read many at once: what one holds does not depend on which are beside it.
+  engine.runner.batch_invariant |= session.files().vision.page_lines.has_value();
   engine.kv_type = options.session.kv_type;
   engine.context =
       std::min(options.session.context, session.files().config.max_position_embeddings);

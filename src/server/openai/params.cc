@@ -87,10 +87,6 @@ Status ReadOpenAiParams(Fields* fields, const ServerOptions& options, GeneratePa
 }
 
 Json UsageJson(int64_t prompt, int64_t completion, int64_t cached) {
-  // Told in whole pages: to the token, it would let those who share a key spell each other's
-  // prompts token by token. A prompt that was put back and taken up again is its own.
-  constexpr int64_t kTold = 32;
-  cached = std::min(cached, prompt) / kTold * kTold;
   return {{"prompt_tokens", prompt},
           {"completion_tokens", completion},
           {"total_tokens", prompt + completion},
