@@ -390,25 +390,43 @@ void Engine::CountPages() {
   counters_.pages_cached = cache_ != nullptr ? cache_->held_pages() : 0;
 }
 
+bool Engine::IsAnswer(const ScheduledSpan& span) const {
+  // What is longer is an answer that is computed again, or what a constraint dictated.
+  return span.begin >= span.sequence->prompt_size() &&
+         span.count <= std::max(1 + span.sequence->guesses, single_rows_);
+}
+
+// Prompts and answers have an arithmetic each. They pass through the model apart, so that the bits
+// of an answer do not depend on whether somebody's prompt is computed in the same step.
 void Engine::Compute(const std::vector<ScheduledSpan>& spans) {
   const auto begin = std::chrono::steady_clock::now();
-  std::vector<int64_t> logit_counts;
-  bool prompt = false;
+  std::vector<ScheduledSpan> answers, prompts;
   int64_t prompt_tokens = 0;
-  size_t answers = 0;
+  bool next_tokens = false;
   for (const ScheduledSpan& span : spans) {
     const int64_t guesses = span.sequence->guesses;
     counters_.drafted_tokens += guesses;
-    logit_counts.push_back(span.last() ? 1 + guesses : 0);
-    prompt |= span.begin < span.sequence->prompt_size();
-    // An answer that is computed again, or what a constraint dictated.
-    if (span.count > std::max(1 + guesses, single_rows_)) prompt = true;
-    if (span.begin < span.sequence->prompt_size()) counters_.prompt_tokens += span.count;
-    const bool answer = span.begin >= span.sequence->prompt_size() && span.count == 1 + guesses;
-    answers += answer;
-    prompt_tokens += answer ? 0 : span.count;
+    const bool in_prompt = span.begin < span.sequence->prompt_size();
+    if (in_prompt) counters_.prompt_tokens += span.count;
+    const bool next = !in_prompt && span.count == 1 + guesses;
+    next_tokens |= next;
+    prompt_tokens += next ? 0 : span.count;
+    const bool apart = !options_.runner.batch_invariant && IsAnswer(span);
+    (apart ? answers : prompts).push_back(span);
   }
   ++counters_.steps;
+  ComputeTogether(answers, false);
+  ComputeTogether(prompts, true);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  pace_.Add(took.count(), prompt_tokens, next_tokens);
+}
+
+void Engine::ComputeTogether(std::span<const ScheduledSpan> spans, bool prompt) {
+  if (spans.empty()) return;
+  std::vector<int64_t> logit_counts;
+  for (const ScheduledSpan& span : spans) {
+    logit_counts.push_back(span.last() ? 1 + span.sequence->guesses : 0);
+  }
   const Tensor logits = runner_.Run(*pool_, spans, logit_counts, prompt);
   int64_t row = 0;
   for (size_t i = 0; i < spans.size(); ++i) {
@@ -421,8 +439,6 @@ void Engine::Compute(const std::vector<ScheduledSpan>& spans) {
     TakeTokens(span, logits, row, logit_counts[i]);
     row += logit_counts[i];
   }
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  pace_.Add(took.count(), prompt_tokens, answers > 0);
 }
 
 // A hit must have the bits of a computed prompt: answers are computed like prompts under

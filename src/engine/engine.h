@@ -97,7 +97,9 @@ class Engine {
   // False if the sequence ended.
   bool TakeForced(Sequence* sequence);
   void AddDrafts();
+  bool IsAnswer(const ScheduledSpan& span) const;
   void Compute(const std::vector<ScheduledSpan>& spans);
+  void ComputeTogether(std::span<const ScheduledSpan> spans, bool prompt);
   void CountPages();
   void Remember(const ScheduledSpan& span, bool finished);
   // Takes the tokens that the logits rows choose; returns false if the sequence ended.

@@ -188,7 +188,8 @@ void PrefixCache::Insert(Sequence* sequence, int64_t tokens, bool unfinished) {
   const bool held = std::all_of(
       sequence->tables.begin(), sequence->tables.end(),
       [&](const BlockTable& table) { return full >= table.first_page && full < table.end_page(); });
-  if (unfinished && held && tokens % kPageTokens > 0) {
+  // A short text is computed again sooner than it is worth a page.
+  if (unfinished && held && full > 0 && tokens % kPageTokens > 0) {
     InsertPage(*sequence, ContentOf(*sequence, full, tokens % kPageTokens), full);
     sequence->remembered = tokens;
   }

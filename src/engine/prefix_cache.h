@@ -7,9 +7,9 @@
 // Sequences share whole pages. The last page of a prompt may be unfinished: it is kept with the
 // tokens that it has, and the sequence that wrote it goes on writing behind them. A prompt that has
 // all of these tokens there, too, gets a copy of the page, which is its own to write; so a prompt
-// that was asked before has one token left to compute. Pages are known as a whole only, finished or
-// not: a hit that told how many tokens of a page are the same would let those who share a salt
-// spell each other's prompts token by token.
+// that was asked before has one token left to compute. Texts shorter than a page are not kept.
+// Pages are known as a whole only, finished or not: a hit that told how many tokens of a page are
+// the same would let those who share a salt spell each other's prompts token by token.
 #pragma once
 
 #include <cstdint>

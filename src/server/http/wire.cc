@@ -1,5 +1,6 @@
 #include "server/http/wire.h"
 
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/fields.hpp>
 #include <boost/beast/http/status.hpp>
 #include <charconv>
@@ -45,6 +46,14 @@ Status ReadHead(const http::request_header<>& header, RequestHead* head) {
   if (head->path.empty() || head->path[0] != '/')
     return InvalidArgument("the target of the request is no path");
   RETURN_IF_ERROR(Single(header, http::field::host, &head->host));
+  constexpr unsigned kHttp11 = 11;
+  if (header.version() >= kHttp11 && header.count(http::field::host) == 0)
+    return InvalidArgument("the header Host is missing");
+  std::string coding;
+  RETURN_IF_ERROR(Single(header, http::field::transfer_encoding, &coding));
+  if (!coding.empty() && (header.version() < kHttp11 || !boost::beast::iequals(coding, "chunked"))) {
+    return InvalidArgument("Transfer-Encoding must be chunked alone, and HTTP/1.1");
+  }
   RETURN_IF_ERROR(Single(header, http::field::origin, &head->origin));
   RETURN_IF_ERROR(Single(header, http::field::authorization, &head->authorization));
   RETURN_IF_ERROR(Single(header, http::field::content_type, &head->content_type));
