@@ -297,6 +297,9 @@ class Association {
   }
 
   void End(const OFCondition& condition) {
+    // DCMTK has several errors for what did not come in time.
+    const bool late = limits_.late || Clock::now() >= limits_.deadline ||
+                      condition == DIMSE_NODATAAVAILABLE || condition == DUL_READTIMEOUT;
     limits_.Renew(kMostCommand);
     if (condition == DUL_PEERREQUESTEDRELEASE) {
       report_.outcome = "released";
@@ -305,9 +308,8 @@ class Association {
       report_.outcome = "aborted";
     } else {
       report_.outcome =
-          limits_.excessive ? "excessive"
-          : limits_.late || condition == DIMSE_NODATAAVAILABLE || condition == DUL_READTIMEOUT
-              ? "late"
+          limits_.excessive                ? "excessive"
+          : late                           ? "late"
           : condition == DUL_NETWORKCLOSED ? "lost"
                                            : "broken";
       ASC_abortAssociation(assoc_);
