@@ -307,11 +307,10 @@ class Association {
     } else if (condition == DUL_PEERABORTEDASSOCIATION) {
       report_.outcome = "aborted";
     } else {
-      report_.outcome =
-          limits_.excessive                ? "excessive"
-          : late                           ? "late"
-          : condition == DUL_NETWORKCLOSED ? "lost"
-                                           : "broken";
+      report_.outcome = limits_.excessive                ? "excessive"
+                        : late                           ? "late"
+                        : condition == DUL_NETWORKCLOSED ? "lost"
+                                                         : "broken";
       ASC_abortAssociation(assoc_);
     }
   }

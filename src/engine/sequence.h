@@ -33,7 +33,8 @@ struct MediaEmbedding {
   std::vector<float> values;  // [rows, cols]
 };
 
-// Where it stands: tokens [begin, begin + embedding->rows) of the prompt, which hold placeholders.
+// Where it stands: tokens [begin, begin + embedding->rows) of the prompt, which hold the
+// image's token.
 struct MediaSpan {
   int64_t begin = 0;
   std::shared_ptr<const MediaEmbedding> embedding;

@@ -67,9 +67,8 @@ TEST(KernelTable, EveryEntryIsThere) {
                 t.linear_scratch_bytes && t.linear_compute);
     EXPECT_TRUE(t.linear_backward_scratch_bytes && t.linear_backward_input &&
                 t.linear_backward_weight);
-    EXPECT_TRUE(t.rms_norm && t.rms_norm_backward && t.rope && t.gate_mul &&
-                t.gate_mul_backward && t.add && t.scale && t.log_sum_exp && t.scaled_softmax &&
-                t.argmax);
+    EXPECT_TRUE(t.rms_norm && t.rms_norm_backward && t.rope && t.gate_mul && t.gate_mul_backward &&
+                t.add && t.scale && t.log_sum_exp && t.scaled_softmax && t.argmax);
     EXPECT_TRUE(t.kv_write && t.paged_attention && t.paged_attention_scratch_bytes &&
                 t.merge_partials && t.attention && t.attention_scratch_bytes &&
                 t.attention_backward);

@@ -51,7 +51,8 @@ Status ReadHead(const http::request_header<>& header, RequestHead* head) {
     return InvalidArgument("the header Host is missing");
   std::string coding;
   RETURN_IF_ERROR(Single(header, http::field::transfer_encoding, &coding));
-  if (!coding.empty() && (header.version() < kHttp11 || !boost::beast::iequals(coding, "chunked"))) {
+  if (!coding.empty() &&
+      (header.version() < kHttp11 || !boost::beast::iequals(coding, "chunked"))) {
     return InvalidArgument("Transfer-Encoding must be chunked alone, and HTTP/1.1");
   }
   RETURN_IF_ERROR(Single(header, http::field::origin, &head->origin));
